@@ -57,8 +57,8 @@ let package = Package(
         // Why something is refused or failed, with the values of cells apart; the catalogue of rules.
         .target(name: "Reasons", exclude: ["README.md"]),
 
-        // What training is told to do: losses, optimizers, schedules, metrics and their keys.
-        .target(name: "Recipes"),
+        // What a pipeline says of rows and of training: schema, losses, optimizers, schedules, metrics and their keys.
+        .target(name: "Recipes", dependencies: ["Names"]),
 
         // Files, folders, digests, mounts: the system calls.
         .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
@@ -76,7 +76,7 @@ let package = Package(
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
-        .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
+        .target(name: "Columnar", dependencies: ["Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
         .target(
             name: "Watcher",
             dependencies: ["Arrivals", "FileSystem", "Names", "ONNXWire", "Reasons", "CInotifyTools", heap, system, logging]),
@@ -145,7 +145,8 @@ let package = Package(
             "Training", ["TrainingGraph", "Passes", "ONNX", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests(
-            "Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
+            "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
+            exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Attempts", ["Reasons"]),
         tests("FileSystem", [system]),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),

@@ -1,6 +1,6 @@
 package import Recipes
 
-/// How those who started an attempt reach it while it runs.
+/// The connection between an attempt that runs and the code that started it.
 package struct AttemptControl: Sendable {
     package var cancellation: AttemptCancellation
     /// Asked between batches and between training steps. Nil where nobody else waits for the thread.

@@ -5,7 +5,7 @@ package protocol AttemptExecutor: Sendable {
 }
 
 extension AttemptExecutor {
-    /// For an attempt that has the thread to itself.
+    /// Executes an attempt that has the thread to itself.
     package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {
         execute(spec, control: AttemptControl(cancellation))
     }

@@ -1,7 +1,7 @@
 import FileSystem
 import Foundation
 
-/// What an attempt answers with: what it wrote, or why not. It never throws: a failure is an answer too.
+/// The answer of an attempt: the files that it wrote, or the reason why it did not. An executor never throws: a failure is an answer too.
 package struct AttemptResult: Codable, Sendable {
     package struct WrittenFile: Codable, Sendable, Equatable {
         /// The output slot, and for a directory slot the path inside it.
@@ -18,7 +18,7 @@ package struct AttemptResult: Codable, Sendable {
         }
     }
 
-    /// How a model was tried before it is published.
+    /// The trial of a model before it is published.
     package enum Trial: Codable, Sendable, Hashable {
         /// It ran on rows of the newest file, with this digest, that an earlier version has scored.
         case ran(rows: Int, of: String)
@@ -30,13 +30,13 @@ package struct AttemptResult: Codable, Sendable {
     }
 
     package var failure: Failure?
-    /// How training came out, where there was any: a rejected one too.
+    /// The result of a training, if there was one, even a rejected one.
     package var training: TrainingReport?
     package var files: [WrittenFile]
     package var rowCount: Int64?
     /// Seconds by phase: read, run, write, hash and so on.
     package var timings: [String: Double]
-    /// How the model that was written was tried; nil where none was written, or where the pipeline scores nothing.
+    /// The trial of the model that was written; nil if none was written, or if the pipeline scores nothing.
     package var trial: Trial?
     /// The versions of the operator sets that the model uses, by domain, as the card names them.
     package var operatorSets: [String: Int]
@@ -70,7 +70,7 @@ package struct AttemptResult: Codable, Sendable {
 }
 
 extension AttemptResult.Trial: CustomStringConvertible {
-    /// As the card words it.
+    /// The words of the card.
     package var description: String {
         switch self {
         case .ran(let rows, let digest): "ran on \(rows) rows of \(digest)"
@@ -84,6 +84,6 @@ extension AttemptResult.WrittenFile {
 }
 
 extension [AttemptResult.WrittenFile] {
-    /// Of the model that was written, as its version is told from others; nil where there is none.
+    /// The digest of the model that was written, which tells its version from others; nil if there is none.
     package var modelDigest: String? { FileDigest.ofVersion(map { (name: $0.name, digest: $0.digest) }) }
 }

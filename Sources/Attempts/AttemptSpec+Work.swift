@@ -1,10 +1,10 @@
 package import PipelineConfig
 
 extension AttemptSpec {
-    /// What is to be done, with the files that it reads and the one place that it writes.
+    /// The work, with the files that it reads and the one place that it writes.
     package enum Work: Codable, Sendable {
         /// Checks a model that arrived and writes it. With `training`, it is tuned before it is written.
-        case decideModel(ModelFiles, training: Training?)
+        case validateModel(ModelFiles, training: Training?)
         /// Trains a float model on labels that arrived and writes the result.
         case fineTune(ModelFiles, training: Training)
         /// Scores a file of rows.
@@ -12,7 +12,7 @@ extension AttemptSpec {
 
         package var goal: Goal {
             switch self {
-            case .decideModel: .decideModel
+            case .validateModel: .validateModel
             case .fineTune: .fineTune
             case .score: .score
             }
@@ -38,7 +38,7 @@ extension AttemptSpec {
     /// The files of an attempt that scores.
     package struct ScoringFiles: Codable, Sendable {
         package var model: InputFile
-        /// The path of the model's adapter, where that is not beside the model, whose digest covers it.
+        /// The path of the model's adapter if that is not in the model's folder. The model's digest covers it.
         package var adapter: String?
         package var data: InputFile
         /// The path of the file to write.
@@ -58,10 +58,10 @@ extension AttemptSpec {
 extension AttemptSpec {
     package var goal: Goal { work.goal }
 
-    /// The model that is decided, trained or applied.
+    /// The model that is validated, trained or applied.
     package var model: InputFile {
         switch work {
-        case .decideModel(let files, _), .fineTune(let files, _): files.model
+        case .validateModel(let files, _), .fineTune(let files, _): files.model
         case .score(let files): files.model
         }
     }
@@ -69,10 +69,10 @@ extension AttemptSpec {
     /// The rows to score; nil for an attempt that makes a version.
     package var data: InputFile? { if case .score(let files) = work { files.data } else { nil } }
 
-    /// What is learnt from; nil where nothing is.
+    /// The labels to learn from; nil if there are none.
     package var training: Training? {
         switch work {
-        case .decideModel(_, let training): training
+        case .validateModel(_, let training): training
         case .fineTune(_, let training): training
         case .score: nil
         }
@@ -81,7 +81,7 @@ extension AttemptSpec {
     /// The path of the input that the attempt is about, for messages.
     package var place: String {
         switch work {
-        case .decideModel(let files, _): files.model.path
+        case .validateModel(let files, _): files.model.path
         case .fineTune(let files, let training):
             (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
         case .score(let files): files.data.path

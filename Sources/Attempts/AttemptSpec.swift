@@ -1,9 +1,10 @@
 package import Arrivals
 import FileSystem
 package import PipelineConfig
+package import Recipes
 
-/// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
-/// reads the files that `work` names, writes where it says, and answers with an `AttemptResult`. It is plain JSON.
+/// The complete description of one attempt. An executor, in this process, in a child or on another host, reads the files that `work` names,
+/// writes where it says, and answers with an `AttemptResult`. It is plain JSON.
 package struct AttemptSpec: Codable, Sendable {
     /// A file by the role it plays. Paths are absolute.
     package struct InputFile: Codable, Sendable {
@@ -39,9 +40,10 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
-    /// The kind of an attempt's work.
+    /// The kind of an attempt's work. `.millrace/running` of this and of earlier releases holds the raw values.
     package enum Goal: String, Codable, Sendable {
-        case decideModel, fineTune, score
+        case validateModel = "decideModel"
+        case fineTune, score
     }
 
     /// A file of labelled rows.
@@ -49,9 +51,10 @@ package struct AttemptSpec: Codable, Sendable {
         package var arrival: Int64
         /// Relative to its spool, for messages and the card.
         package var name: String
-        /// Where it arrived.
+        /// The file in the spool in which it arrived.
         package var file: InputFile
-        /// Where its content is kept, by digest; written by the first attempt that needs it, and what is trained on.
+        /// The path of the kept copy of the content, named by its digest. The first attempt that needs the copy writes it; training reads
+        /// it.
         package var kept: String
 
         package init(arrival: Int64, name: String, file: InputFile, kept: String) {
@@ -62,9 +65,9 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
-    /// What the optimize stage learns from.
+    /// The labels and settings of the optimize stage.
     package struct Training: Codable, Sendable {
-        /// In arrival order; none twice by digest.
+        /// The files in arrival order; no digest occurs twice.
         package var labelled: [LabelledFile]
         /// The arrival that the attempt is about, if that is a labelled one: its rows must be usable, those of others may not be.
         package var subject: Int64?
@@ -82,7 +85,7 @@ package struct AttemptSpec: Codable, Sendable {
     package var attempt: Int
     package var pipeline: String
     package var work: Work
-    package var schema: Schema
+    package var schema: RowSchema
     package var stages: [Stage]
     /// Goes into the output's own metadata, as it stands.
     package var provenance: [String: String]
@@ -95,7 +98,7 @@ package struct AttemptSpec: Codable, Sendable {
     package var hidesValues = false
 
     package init(
-        run: Int64, attempt: Int, pipeline: String, work: Work, schema: Schema, stages: [Stage], provenance: [String: String] = [:],
+        run: Int64, attempt: Int, pipeline: String, work: Work, schema: RowSchema, stages: [Stage], provenance: [String: String] = [:],
         limits: Limits = Limits(), columns: [String: [String]] = [:]
     ) {
         self.run = run

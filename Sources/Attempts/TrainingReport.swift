@@ -1,7 +1,7 @@
 package import FileSystem
 package import Recipes
 
-/// What the optimize stage did, as the card tells it.
+/// The report of the optimize stage, for the card.
 package struct TrainingReport: Codable, Sendable, Equatable {
     /// A labelled file whose rows could not be used.
     package struct Unusable: Codable, Sendable, Equatable {

@@ -159,7 +159,7 @@ final class BackwardWalk {
                 let complete = self.complete(error, node, sources)
                 guard survey != nil else { throw complete }
                 survey?.refused(node, complete)
-                // What lies behind it is surveyed as if it had a gradient.
+                // The nodes after it are surveyed as if it had a gradient.
                 for source in sources { add(graph.symbol(source).zeros, to: source) }
             }
         }

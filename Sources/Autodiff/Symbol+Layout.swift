@@ -1,5 +1,5 @@
-package import ONNX
-import Tensors
+import ONNX
+package import Tensors
 
 /// Shapes, reductions and products.
 extension Symbol {

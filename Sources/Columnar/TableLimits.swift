@@ -40,7 +40,8 @@ package enum TableLimits {
         throw .limit(
             location, .limitCompression,
             reason:
-                "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write the file without compression"
+                "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write "
+                + "the file without compression"
         )
     }
 }

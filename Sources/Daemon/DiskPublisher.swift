@@ -121,7 +121,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(FileSystemError) -> String {
         switch goal {
-        case .decideModel, .fineTune:
+        case .validateModel, .fineTune:
             let area = try models(pipeline).area
             try area.makeAgain()
             return area.file(run: run, attempt: attempt, name: "model").string

@@ -174,11 +174,11 @@ package final class PipelineDaemon: Service {
                 lookAgain: { watcher.lookAgain(at: $0) }),
             patience: options.patience, log: log)
         loop.unread = { watcher.lookAgain(at: $0) }
-        tellInForce()
+        writeInForce()
     }
 
     /// Tells the commands what is in force.
-    private func tellInForce() {
+    private func writeInForce() {
         let files = pipelineFiles.inForce.map { (pipeline: $0.name, file: CanonicalPaths.absolute($0.source, root: ".")) }
         do { try InForce(files).write(stateDirectory: options.stateDirectory) } catch {
             log.warning("status cannot be told which pipelines are in force", metadata: ["reason": "\(error)"])
@@ -319,7 +319,7 @@ package final class PipelineDaemon: Service {
         }
         switch pipelineFiles.reload() {
         case .unchanged:
-            tellInForce()
+            writeInForce()
             if isAsked { log.notice("pipelines re-read: nothing has changed") }
         case .refused(let problems):
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
@@ -343,7 +343,7 @@ package final class PipelineDaemon: Service {
                 couriers.use(read.settings, pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
                 deletions.use(pipelines)
-                tellInForce()
+                writeInForce()
                 log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])

@@ -5,86 +5,86 @@ package import Tensors
 /// run takes.
 ///
 /// Refused are inputs that are no tensors, inputs without a first axis, fixed first axes that differ between inputs, and open
-/// axes behind the first that the caller does not fix. Outputs are looked at when they exist: one whose first extent is not
+/// axes after the first that the caller does not fix. Outputs are looked at when they exist: one whose first extent is not
 /// the number of rows is refused then.
 package struct BatchPlan: Sendable {
     package struct Input: Sendable, Hashable {
-        /// Of the model's inputs.
+        /// The index among the model's inputs.
         package let index: Int
         package let name: String
         package let elementType: ElementType
-        /// Without the batch axis.
+        /// The shape of one row, without the batch axis.
         package let rowShape: Shape
         package var elementsPerRow: Int { rowShape.elementCount ?? 0 }
     }
 
     /// The inputs that are filled row by row, in the model's order.
     package let inputs: [Input]
-    /// What the other inputs are given in every run, by input index.
+    /// The values of the other inputs in every run, by input index.
     package let constants: [Int: Tensor]
     /// The rows of every run where the model fixes them; `nil` where any number will do.
     package let fixedRows: Int?
 
-    /// `rowShapes` fixes open axes behind the first, by input name; `constants` are inputs that do not follow the rows.
+    /// `rowShapes` fixes open axes after the first, by input name; `constants` are inputs that do not follow the rows.
     package init(
         of session: Session, rowShapes: [String: Shape] = [:], constants: NameMap<Tensor> = [:]
     ) throws(EngineError) {
         var inputs: [Input] = []
-        var fixed: (rows: Int, port: String)?
+        var fixed: (rows: Int, input: String)?
         var constantsByIndex: [Int: Tensor] = [:]
         for (name, tensor) in constants { constantsByIndex[try session.inputIndex(name)] = tensor }
         for name in rowShapes.keys { _ = try session.inputIndex(name) }
-        for (index, port) in session.inputs.enumerated() where constantsByIndex[index] == nil {
-            guard case .tensor(let number, let dimensions) = port.kind else {
-                throw .noBatchAxis(port: port.name, detail: "it takes \(port.kind); only tensors can be filled from rows")
+        for (index, input) in session.inputs.enumerated() where constantsByIndex[index] == nil {
+            guard case .tensor(let number, let dimensions) = input.kind else {
+                throw .noBatchAxis(name: input.name, detail: "it takes \(input.kind); only tensors can be filled from rows")
             }
             guard let elementType = ElementType(rawValue: number) else {
-                throw .unsupportedElementType(port: port.name, type: "\(number)", detail: "it cannot be filled from rows")
+                throw .unsupportedElementType(name: input.name, type: "\(number)", detail: "it cannot be filled from rows")
             }
-            guard !dimensions.isEmpty || rowShapes[port.name] != nil else {
-                throw .noBatchAxis(port: port.name, detail: "its shape is not stated or it is a scalar")
+            guard !dimensions.isEmpty || rowShapes[input.name] != nil else {
+                throw .noBatchAxis(name: input.name, detail: "its shape is not stated or it is a scalar")
             }
             if case .fixed(let rows)? = dimensions.first {
                 if let fixed, fixed.rows != rows {
                     throw .noBatchAxis(
-                        port: port.name, detail: "its first axis is fixed at \(rows), that of '\(fixed.port)' at \(fixed.rows)")
+                        name: input.name, detail: "its first axis is fixed at \(rows), that of '\(fixed.input)' at \(fixed.rows)")
                 }
-                guard rows > 0 else { throw .noBatchAxis(port: port.name, detail: "its first axis is fixed at \(rows)") }
-                fixed = (rows, port.name)
+                guard rows > 0 else { throw .noBatchAxis(name: input.name, detail: "its first axis is fixed at \(rows)") }
+                fixed = (rows, input.name)
             }
             inputs.append(
                 Input(
-                    index: index, name: port.name, elementType: elementType,
-                    rowShape: try Self.rowShape(port, dimensions, rowShapes[port.name])))
+                    index: index, name: input.name, elementType: elementType,
+                    rowShape: try Self.rowShape(input, dimensions, rowShapes[input.name])))
         }
         self.inputs = inputs
         self.constants = constantsByIndex
         fixedRows = fixed?.rows
     }
 
-    /// How many rows a run takes where the caller would like `wanted`.
+    /// Returns the number of rows of a run if the caller would like `wanted`.
     package func rows(wanted: Int) -> Int { fixedRows ?? max(wanted, 1) }
 
-    private static func rowShape(_ port: Port, _ dimensions: [Port.Dimension], _ given: Shape?) throws(EngineError) -> Shape {
+    private static func rowShape(_ input: ValueInfo, _ dimensions: [Dimension], _ given: Shape?) throws(EngineError) -> Shape {
         let open = dimensions.dropFirst()
         if let given {
             let fits =
                 dimensions.isEmpty
-                || given.rank == open.count && zip(given.dimensions, open).allSatisfy { $1.extent == nil || $1.extent == $0 }
+                || given.rank == open.count && zip(given.dimensions, open).allSatisfy { $1.value == nil || $1.value == $0 }
             guard fits, given.elementCount != nil else {
-                throw .wrongShape(input: port.name, expected: "\(port.kind)", found: "rows of \(given)")
+                throw .wrongShape(input: input.name, expected: "\(input.kind)", found: "rows of \(given)")
             }
             return given
         }
         var extents: [Int] = []
         for dimension in open {
-            guard let extent = dimension.extent else {
-                throw .noBatchAxis(port: port.name, detail: "the extent of its axis '\(dimension)' must be given")
+            guard let extent = dimension.value else {
+                throw .noBatchAxis(name: input.name, detail: "the extent of its axis '\(dimension)' must be given")
             }
             extents.append(extent)
         }
         let shape = Shape(extents)
-        guard shape.elementCount != nil else { throw .noBatchAxis(port: port.name, detail: "rows of \(shape) are too large") }
+        guard shape.elementCount != nil else { throw .noBatchAxis(name: input.name, detail: "rows of \(shape) are too large") }
         return shape
     }
 }

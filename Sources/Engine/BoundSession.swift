@@ -13,7 +13,7 @@ package final class BoundSession {
     /// The most rows of one run; exactly the rows of every run where the model fixes them.
     package let capacity: Int
 
-    /// Per element of `plan.inputs`; `nil` for strings.
+    /// The bound memory of each element of `plan.inputs`; `nil` for strings.
     private let buffers: [TensorBuffer?]
     private var strings: [[String]]
     private let constants: [NativeValue]
@@ -23,7 +23,7 @@ package final class BoundSession {
     private var boundRows: Int?
     /// The model outputs that are computed, in the order in which they are given.
     private let outputs: [Int]
-    /// Per element of `outputs`; `nil` where the engine allocates it in every run.
+    /// The bound memory of each element of `outputs`; `nil` if the engine allocates it in every run.
     private var kept: [Tensor?]
     /// Whether the engine was seen to hand out a value other than the memory that was bound, for each element of `outputs`.
     private var isElsewhere: [Bool]
@@ -117,7 +117,7 @@ package final class BoundSession {
             }
             let rowBits = input.elementsPerRow * bits
             guard rowBits % 8 == 0 else {
-                throw .noBatchAxis(port: input.name, detail: "rows of \(rowBits) bits cannot be repeated to fill the batch of \(wanted)")
+                throw .noBatchAxis(name: input.name, detail: "rows of \(rowBits) bits cannot be repeated to fill the batch of \(wanted)")
             }
             let rowBytes = rowBits / 8
             for row in rows..<wanted {
@@ -138,14 +138,14 @@ package final class BoundSession {
         var values: [(index: Int, value: NativeValue?)] = []
         let extents = symbolExtents(rows: rows)
         for (position, index) in outputs.enumerated() {
-            let port = session.outputs[index]
-            let tensor = keepsOutputs && !isElsewhere[position] ? keptTensor(port, extents, previous: kept[position]) : nil
+            let info = session.outputs[index]
+            let tensor = keepsOutputs && !isElsewhere[position] ? keptTensor(info, extents, previous: kept[position]) : nil
             kept[position] = tensor
             values.append(
                 (
                     index,
                     try tensor.map { tensor throws(EngineError) in
-                        try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
+                        try session.native(info) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
                     }
                 ))
         }
@@ -190,8 +190,8 @@ package final class BoundSession {
     }
 
     /// Memory for an output whose extents all follow from the inputs', taken over from `previous` where that is large enough.
-    private func keptTensor(_ port: Port, _ extents: NameMap<Int>, previous: Tensor?) -> Tensor? {
-        guard let type = port.elementType, type != .string, let dimensions = port.dimensions, !dimensions.isEmpty else { return nil }
+    private func keptTensor(_ info: ValueInfo, _ extents: NameMap<Int>, previous: Tensor?) -> Tensor? {
+        guard let type = info.elementType, type != .string, let dimensions = info.dimensions, !dimensions.isEmpty else { return nil }
         var shape: [Int] = []
         for dimension in dimensions {
             switch dimension {
@@ -216,7 +216,7 @@ package final class BoundSession {
         var read: [EngineValue] = []
         read.reserveCapacity(outputs.count)
         for (position, index) in outputs.enumerated() {
-            let port = session.outputs[index]
+            let info = session.outputs[index]
             let value: EngineValue
             if let tensor = kept[position], session.table.holds(taken[position], tensor) {
                 value = .tensor(tensor)
@@ -225,18 +225,18 @@ package final class BoundSession {
                     isElsewhere[position] = true
                     kept[position] = nil
                 }
-                value = try session.read(taken[position], from: port)
+                value = try session.read(taken[position], from: info)
             }
-            read.append(try Self.cut(value, port, to: rows, of: runRows))
+            read.append(try Self.cut(value, info, to: rows, of: runRows))
         }
         return read
     }
 
-    static func cut(_ value: EngineValue, _ port: Port, to rows: Int, of runRows: Int) throws(EngineError) -> EngineValue {
+    static func cut(_ value: EngineValue, _ info: ValueInfo, to rows: Int, of runRows: Int) throws(EngineError) -> EngineValue {
         switch value {
         case .tensor(let tensor):
             guard tensor.shape.dimensions.first == runRows else {
-                throw .noBatchAxis(port: port.name, detail: "its shape is \(tensor.shape) for a batch of \(runRows) rows")
+                throw .noBatchAxis(name: info.name, detail: "its shape is \(tensor.shape) for a batch of \(runRows) rows")
             }
             if rows == runRows { return value }
             let shape = Shape([rows] + tensor.shape.dimensions.dropFirst())
@@ -246,11 +246,11 @@ package final class BoundSession {
             }
         case .sequence(let elements):
             guard elements.count == runRows else {
-                throw .noBatchAxis(port: port.name, detail: "it has \(elements.count) elements for a batch of \(runRows) rows")
+                throw .noBatchAxis(name: info.name, detail: "it has \(elements.count) elements for a batch of \(runRows) rows")
             }
             return rows == runRows ? value : .sequence(Array(elements.prefix(rows)))
         case .map, .none:
-            throw .noBatchAxis(port: port.name, detail: "it is \(port.kind)")
+            throw .noBatchAxis(name: info.name, detail: "it is \(info.kind)")
         }
     }
 }

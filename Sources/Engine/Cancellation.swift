@@ -4,7 +4,7 @@ package final class Cancellation: Sendable {
     let options: NativeRunOptions
 
     package init() throws(EngineError) {
-        let table = try Engine.table()
+        let table = try ONNXRuntime.table()
         do { options = try NativeRunOptions(table) } catch { throw .engine(error.message) }
     }
 

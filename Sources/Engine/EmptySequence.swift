@@ -2,9 +2,9 @@ import Tensors
 
 /// A sequence of no elements. The C API has no call that makes one, so that a graph of one node does.
 enum EmptySequence {
-    static func make(of element: Port.Kind, port: Port, _ table: Native.Table) throws(EngineError) -> NativeValue {
+    static func make(of element: ValueInfo.Kind, info: ValueInfo, _ table: Native.Table) throws(EngineError) -> NativeValue {
         guard case .tensor(let type, _) = element else {
-            throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: "an empty sequence of these cannot be made")
+            throw .unsupportedElementType(name: info.name, type: "\(info.kind)", detail: "an empty sequence of these cannot be made")
         }
         do throws(NativeFailure) {
             let options = try NativeSessionOptions(table)
@@ -13,7 +13,7 @@ enum EmptySequence {
             let session = try NativeSession(table, model: model.bytes, options: options)
             return try session.run([], named: [], selected: nil, options: nil)[0]
         } catch {
-            throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: printable(error.message))
+            throw .unsupportedElementType(name: info.name, type: "\(info.kind)", detail: printable(error.message))
         }
     }
 

@@ -1,7 +1,7 @@
 package import Reasons
 package import Tensors
 
-/// What the engine refuses or fails at, worded for whoever operates the pipeline.
+/// An error of the engine, in words for the operator of the pipeline.
 package enum EngineError: Error, Equatable {
     case libraryTooOld(found: String, neededAPI: Int)
     /// `node` is empty where the runtime names none.
@@ -14,12 +14,12 @@ package enum EngineError: Error, Equatable {
     case missingInput(String, expected: String)
     case wrongType(input: String, expected: String, found: String)
     case wrongShape(input: String, expected: String, found: String)
-    /// The format has this type, the runtime does not take it at this port.
-    case unsupportedElementType(port: String, type: String, detail: String)
+    /// The format has this type, the runtime does not take it at this input or output.
+    case unsupportedElementType(name: String, type: String, detail: String)
     case runFailed(operator: String, node: String, detail: String)
     case cancelled
     case notText(output: String, element: Int)
-    case noBatchAxis(port: String, detail: String)
+    case noBatchAxis(name: String, detail: String)
     case outOfMemory(OutOfMemory)
     case engine(String)
 }
@@ -28,11 +28,13 @@ extension EngineError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .libraryTooOld(let found, let neededAPI):
-            "the ONNX Runtime library is \(found) and does not serve C API \(neededAPI): install 1.\(neededAPI) or newer (Scripts/setup fetches one)"
+            "the ONNX Runtime library is \(found) and does not serve C API \(neededAPI): install 1.\(neededAPI) or newer "
+                + "(Scripts/setup fetches one)"
         case .unsupportedOperator(let name, let node, let detail):
-            "ONNX Runtime \(Engine.version) has no implementation of operator \(name)\(at(node)): \(detail). Export the model with another operator or opset"
+            "ONNX Runtime \(ONNXRuntime.version) has no implementation of operator \(name)\(at(node)): \(detail). Export the "
+                + "model with another operator or opset"
         case .invalidModel(let detail): "the model is not valid ONNX: \(detail)"
-        case .modelRefused(let detail): "ONNX Runtime \(Engine.version) does not load the model: \(detail)"
+        case .modelRefused(let detail): "ONNX Runtime \(ONNXRuntime.version) does not load the model: \(detail)"
         case .externalData(let file, let detail): "the model's external data '\(printable(file))' cannot be read: \(detail)"
         case .unknownInput(let name, let known): "the model has no input '\(printable(name))'; it has \(list(known))"
         case .unknownOutput(let name, let known): "the model has no output '\(printable(name))'; it has \(list(known))"
@@ -41,16 +43,17 @@ extension EngineError: CustomStringConvertible {
             "model input '\(printable(input))' takes \(expected) and is given \(found)"
         case .wrongShape(let input, let expected, let found):
             "model input '\(printable(input))' has shape \(expected) and is given \(found)"
-        case .unsupportedElementType(let port, let type, let detail):
-            "ONNX Runtime \(Engine.version) does not carry element type \(type)\(port.isEmpty ? "" : " at '\(printable(port))'"): \(detail)"
+        case .unsupportedElementType(let name, let type, let detail):
+            "ONNX Runtime \(ONNXRuntime.version) does not carry element type "
+                + "\(type)\(name.isEmpty ? "" : " at '\(printable(name))'"): \(detail)"
         case .runFailed(let operatorName, let node, let detail):
             operatorName.isEmpty ? "the model failed: \(detail)" : "the model failed in operator \(operatorName)\(at(node)): \(detail)"
         case .cancelled: "the run was cancelled"
         case .notText(let output, let element):
             "element \(element) of model output '\(printable(output))' is not UTF-8 text"
-        case .noBatchAxis(let port, let detail): "'\(printable(port))' has no batch axis: \(detail)"
+        case .noBatchAxis(let name, let detail): "'\(printable(name))' has no batch axis: \(detail)"
         case .outOfMemory(let shortage): "\(shortage)"
-        case .engine(let detail): "ONNX Runtime \(Engine.version): \(detail)"
+        case .engine(let detail): "ONNX Runtime \(ONNXRuntime.version): \(detail)"
         }
     }
 
@@ -69,5 +72,5 @@ extension EngineError: Reasoned {
     }
 }
 
-/// On one line: a runtime's text has several, and can carry bytes of the file.
+/// Returns the text on one line: a runtime's text has several, and can carry bytes of the file.
 func printable(_ text: String) -> String { text.replacing("\n", with: " ").printable }

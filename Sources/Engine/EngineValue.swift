@@ -1,6 +1,6 @@
 package import Tensors
 
-/// What goes into a model and comes out of it.
+/// The value of a model's input or output.
 package indirect enum EngineValue: Sendable {
     case tensor(Tensor)
     case sequence([EngineValue])

@@ -1,7 +1,7 @@
 import COnnxRuntime
 
-/// From the runtime's error codes and texts to `EngineError`. The texts are not a stable interface: where one is not
-/// recognized, the general case carries it whole.
+/// Turns the runtime's error codes and texts into `EngineError`. The texts are not a stable interface: if one is not recognized, the
+/// general case carries the whole text.
 enum FailureWording {
     static func loading(_ failure: NativeFailure) -> EngineError {
         let text = cleaned(failure.message)
@@ -26,7 +26,7 @@ enum FailureWording {
         }
         // FAIL: Exception during loading: MLDataType for: tensor(complex64) is not currently registered or supported
         if let match = text.firstMatch(of: #/MLDataType for: tensor\((.+?)\) is not/#) {
-            return .unsupportedElementType(port: "", type: String(match.1), detail: "export the model with another type")
+            return .unsupportedElementType(name: "", type: String(match.1), detail: "export the model with another type")
         }
         // FAIL: … Failed to construct locale with name:tr_TR.UTF-8:… name not valid: …
         if let match = text.firstMatch(of: #/Failed to construct locale with name:(.+?):/#) {
@@ -53,7 +53,7 @@ enum FailureWording {
         return .runFailed(operator: "", node: "", detail: text)
     }
 
-    /// On one line, without the places in the runtime's source (file, line, C++ signature) that its texts are sprinkled with.
+    /// Returns the text on one line, without the places in the runtime's source (file, line, C++ signature).
     private static func cleaned(_ message: String) -> String {
         var text = printable(message)
         text.replace(#//?\S*/\S+\.(?:cc|h):\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?/#, with: "")

@@ -57,20 +57,20 @@ package struct RowRun: Sendable {
         let runRows = fixedRows ?? rows
         precondition(rows >= 1 && rows <= runRows, "\(rows) rows for a run of \(runRows)")
         var given: [(name: String, value: EngineValue)] = []
-        for (index, port) in session.inputs.enumerated() {
+        for (index, info) in session.inputs.enumerated() {
             if let constant = constants[index] {
                 guard let axis = constant.rowAxis else {
-                    given.append((port.name, .tensor(constant.tensor)))
+                    given.append((info.name, .tensor(constant.tensor)))
                     continue
                 }
                 let repeated = Tensor(constant.tensor.elementType, repeating: constant.tensor, count: runRows)
-                given.append((port.name, .tensor(try port.moved(repeated, from: 0, to: axis))))
+                given.append((info.name, .tensor(try info.moved(repeated, from: 0, to: axis))))
             } else if let axis = inputAxes[index] {
-                guard let tensor = tensors[port.name] else { throw .missingInput(port.name, expected: "\(port.kind)") }
+                guard let tensor = tensors[info.name] else { throw .missingInput(info.name, expected: "\(info.kind)") }
                 guard let filled = tensor.rows(runRows) else {
-                    throw .noBatchAxis(port: port.name, detail: "its rows cannot be repeated to fill the batch of \(runRows)")
+                    throw .noBatchAxis(name: info.name, detail: "its rows cannot be repeated to fill the batch of \(runRows)")
                 }
-                given.append((port.name, .tensor(try port.moved(filled, from: 0, to: axis))))
+                given.append((info.name, .tensor(try info.moved(filled, from: 0, to: axis))))
             }
         }
         return try session.run(given, outputs: outputs.map { session.outputs[$0.index].name }, cancellation: cancellation)
@@ -78,30 +78,30 @@ package struct RowRun: Sendable {
 
     /// Returns whether all of the output belongs to one row: a model that takes one row in every run may leave out the axis of the rows, as
     /// `[3, 4]` in place of `[1, 3, 4]`. An open axis, and one of a single element, could be the rows.
-    package static func isOfOneRow(_ port: Port, fixedRows: Int?) -> Bool {
-        guard fixedRows == 1, let dimensions = port.dimensions, !dimensions.isEmpty else { return false }
+    package static func isOfOneRow(_ info: ValueInfo, fixedRows: Int?) -> Bool {
+        guard fixedRows == 1, let dimensions = info.dimensions, !dimensions.isEmpty else { return false }
         return dimensions.allSatisfy { if case .fixed(let extent) = $0 { extent != 1 } else { false } }
     }
 
     private func rowsFirst(_ value: EngineValue, _ output: (index: Int, axis: Int)) throws(EngineError) -> EngineValue {
         guard case .tensor(let tensor) = value else { return value }
-        let port = session.outputs[output.index]
-        if fixedRows == 1, tensor.shape.rank == 0 || output.axis == 0 && Self.isOfOneRow(port, fixedRows: fixedRows) {
+        let info = session.outputs[output.index]
+        if fixedRows == 1, tensor.shape.rank == 0 || output.axis == 0 && Self.isOfOneRow(info, fixedRows: fixedRows) {
             return .tensor(tensor.reshaped(to: Shape([1] + tensor.shape.dimensions)) ?? tensor)
         }
         guard output.axis > 0 else { return value }
         guard output.axis < tensor.shape.rank else {
             throw .noBatchAxis(
-                port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
+                name: info.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
         }
-        return .tensor(try port.moved(tensor, from: output.axis, to: 0))
+        return .tensor(try info.moved(tensor, from: output.axis, to: 0))
     }
 }
 
-extension Port {
+extension ValueInfo {
     fileprivate func moved(_ tensor: Tensor, from: Int, to: Int) throws(EngineError) -> Tensor {
         guard let moved = tensor.movingAxis(from, to: to) else {
-            throw .noBatchAxis(port: name, detail: "elements of type \(tensor.elementType.name) cannot be moved to another axis")
+            throw .noBatchAxis(name: name, detail: "elements of type \(tensor.elementType.name) cannot be moved to another axis")
         }
         return moved
     }

@@ -4,16 +4,16 @@ import Tensors
 
 /// A model, ready to run. Runs may overlap on any number of threads.
 package final class Session: Sendable {
-    package let inputs: [Port]
-    package let outputs: [Port]
+    package let inputs: [ValueInfo]
+    package let outputs: [ValueInfo]
     let native: NativeSession
     let table: Native.Table
     private let inputIndices: NameMap<Int>
     private let outputIndices: NameMap<Int>
     private let allOutputs: [Int]
 
-    /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it.
-    /// What it holds must have been checked before: the runtime's parser is not meant for hostile input.
+    /// Reads `model` during this call only. External data that it refers to is refused; weights in other files are given separately. The
+    /// model must have been checked before: the runtime's parser is not meant for hostile input.
     package convenience init(
         model: Data, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
@@ -43,7 +43,7 @@ package final class Session: Sendable {
     private static func load(
         _ model: UnsafeRawBufferPointer, _ weights: SessionWeights, _ options: SessionOptions
     ) throws(EngineError) -> NativeSession {
-        let table = try Engine.table()
+        let table = try ONNXRuntime.table()
         var given: NativeWeights?
         if !weights.names.isEmpty {
             do { given = try NativeWeights(table) } catch { throw FailureWording.loading(error) }
@@ -60,7 +60,7 @@ package final class Session: Sendable {
     private static func load(
         _ options: SessionOptions, _ make: (Native.Table, borrowing NativeSessionOptions) throws(NativeFailure) -> NativeSession
     ) throws(EngineError) -> NativeSession {
-        let table = try Engine.table()
+        let table = try ONNXRuntime.table()
         do {
             let nativeOptions = try NativeSessionOptions(table)
             try nativeOptions.configure(options)
@@ -83,11 +83,11 @@ extension Session {
         var given: [NativeValue] = []
         var names: [UnsafePointer<CChar>?] = []
         for index in inputs.indices {
-            let port = inputs[index]
+            let info = inputs[index]
             // An optional input that is fed nothing holds nothing.
-            if case .optional = port.kind, case .some(.none) = values[index] { continue }
-            guard let value = values[index] else { throw .missingInput(port.name, expected: "\(port.kind)") }
-            given.append(try makeValue(value, for: port))
+            if case .optional = info.kind, case .some(.none) = values[index] { continue }
+            guard let value = values[index] else { throw .missingInput(info.name, expected: "\(info.kind)") }
+            given.append(try makeValue(value, for: info))
             names.append(native.inputNames[index])
         }
         guard let wanted else { return try run(given, named: names, selected: nil, cancellation) }

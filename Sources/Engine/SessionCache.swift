@@ -78,7 +78,7 @@ package final class SessionCache: @unchecked Sendable {
     /// Drops a session, which is freed when nobody uses it any more.
     package func remove(_ key: Key) { condition.withLock { entries[key] = nil } }
 
-    /// What the sessions held are estimated to cost, and how many they are.
+    /// The estimated cost of the sessions in the cache, and their number.
     package var usage: (byteCount: Int, sessions: Int) {
         condition.withLock { (entries.values.reduce(0) { $0 + $1.byteCount }, entries.count) }
     }

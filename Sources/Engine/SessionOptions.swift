@@ -1,4 +1,4 @@
-/// How a session runs; part of what a cached session is known by.
+/// The options of a session. They are part of the key of a cached session.
 package struct SessionOptions: Sendable, Hashable {
     package enum Optimization: String, Sendable, Hashable, CaseIterable {
         case none, basic, extended, all

@@ -1,7 +1,7 @@
 package import Tensors
 
-/// Weights that a session is given beside its model, which has them as inputs; the session does not have them as inputs any more. Each is
-/// in memory once: as it was read, until the engine has laid it out for its kernels, or for as long as the session lives.
+/// Weights that a session gets separately from its model. The model has them as inputs; the session does not. Each is in memory once: as it
+/// was read, until the engine has laid it out for its kernels, or for as long as the session lives.
 package struct SessionWeights {
     package let names: [String]
     /// Asked for each name once, in order, before the model is loaded. The tensor must be the session's alone: it goes when the engine is

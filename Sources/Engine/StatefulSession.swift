@@ -5,7 +5,7 @@ package import Tensors
 /// gives out what is asked for, and nothing else is copied. For one thread at a time.
 package final class StatefulSession {
     package struct Slot: Sendable {
-        /// By which it is read and written here.
+        /// The name under which the tensor is read and written here.
         package let name: String
         package let input: String
         package let output: String
@@ -31,13 +31,13 @@ package final class StatefulSession {
     /// Inputs that are the same in every run, bound once.
     private let constants: [String: Tensor]
     private let constantValues: [NativeValue]
-    /// Of the outputs that are given out, in order.
+    /// The shapes of the outputs that are given out, in order.
     private let results: [Tensor]
     private let resultValues: [NativeValue]
     /// The values of all slots, twice, those that are overwritten in both sets the same; `front` is the set that the next run reads.
     private let sets: [[Tensor]]
     private let setValues: [[NativeValue]]
-    /// By the set that is read.
+    /// The bindings, indexed by the set that is read.
     private let bindings: [NativeBinding]
     private let batchInputs: [Int]
     private var front = 0
@@ -69,7 +69,7 @@ package final class StatefulSession {
 
         var sets: [[Tensor]] = [[], []], setValues: [[NativeValue]] = [[], []]
         for slot in slots {
-            let port = session.inputs[try session.inputIndex(slot.input)]
+            let info = session.inputs[try session.inputIndex(slot.input)]
             for set in sets.indices {
                 if set > 0, slot.overwrites, let tensor = sets[0].last, let value = setValues[0].last {
                     sets[set].append(tensor)
@@ -80,7 +80,7 @@ package final class StatefulSession {
                     throw .wrongShape(input: slot.input, expected: "numbers", found: "\(slot.elementType.name)\(slot.shape)")
                 }
                 sets[set].append(tensor)
-                setValues[set].append(try session.makeValue(tensor, for: port))
+                setValues[set].append(try session.makeValue(tensor, for: info))
             }
         }
         self.sets = sets
@@ -117,15 +117,15 @@ package final class StatefulSession {
     }
 
     /// Memory for an output of fixed shape.
-    private static func memory(of port: Port, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
-        let extents = port.dimensions?.map(\.extent) ?? []
-        guard let type = port.elementType, extents.allSatisfy({ $0 != nil }),
+    private static func memory(of info: ValueInfo, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
+        let extents = info.dimensions?.map(\.value) ?? []
+        guard let type = info.elementType, extents.allSatisfy({ $0 != nil }),
             let tensor = Tensor(zeros: type, shape: Shape(extents.compactMap(\.self)))
         else {
             throw .unsupportedElementType(
-                port: port.name, type: "\(port.kind)", detail: "only tensors of fixed shape are given out step by step")
+                name: info.name, type: "\(info.kind)", detail: "only tensors of fixed shape are given out step by step")
         }
-        return (tensor, try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
+        return (tensor, try session.native(info) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
     }
 
     /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives
@@ -176,7 +176,8 @@ package final class StatefulSession {
 }
 
 extension SessionOptions {
-    /// For training steps, one behind the other: pool threads wait awake for the next operator, and the same input gives the same bytes.
+    /// Options for training steps that follow one another: pool threads spin until the next operator, and the same input gives the same
+    /// bytes.
     package static func training(threads: Int) -> SessionOptions { SessionOptions(threads: threads, spinning: true, deterministic: true) }
 }
 

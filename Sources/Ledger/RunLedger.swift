@@ -75,7 +75,7 @@ package final class RunLedger: Sendable {
     package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
 
     /// Puts what every later event tells into the outboxes of those who are to be told.
-    package func tell(as routes: NotificationRoutes) { self.routes.withLock { $0 = routes } }
+    package func use(_ routes: NotificationRoutes) { self.routes.withLock { $0 = routes } }
 
     /// After names were changed: what both connections keep of them is read again.
     func forgetNames() throws(LedgerError) {

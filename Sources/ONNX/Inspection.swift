@@ -1,12 +1,12 @@
 import Reasons
 import Tensors
 
-/// What `millrace inspect` shows of a model. Encodes to JSON under these names.
+/// The facts that `millrace inspect` shows of a model. It is encoded to JSON under these names.
 package struct Inspection: Sendable, Codable, Equatable {
-    package struct Port: Sendable, Codable, Equatable {
+    package struct ValueDescription: Sendable, Codable, Equatable {
         package var name: String
         package var type: String
-        /// As ONNX spells it (`float`, `int64`, `string`); absent for sequences and maps.
+        /// The element type in ONNX's spelling (`float`, `int64`, `string`); absent for sequences and maps.
         package var elementType: String?
         /// Numbers as text, symbolic names, `?`; absent where the rank is unknown.
         package var dimensions: [String]?
@@ -17,8 +17,8 @@ package struct Inspection: Sendable, Codable, Equatable {
         package var version: Int64
     }
 
-    package var inputs: [Port]
-    package var outputs: [Port]
+    package var inputs: [ValueDescription]
+    package var outputs: [ValueDescription]
     package var operatorSets: [OperatorSetImport]
     package var irVersion: Int64
     package var producer: String
@@ -28,7 +28,7 @@ package struct Inspection: Sendable, Codable, Equatable {
     /// and functions.
     package var parameterCount: Int
     package var parameterBytes: Int
-    /// By qualified type, subgraphs included; calls of the model's own functions count as calls.
+    /// The number of nodes of each qualified type, subgraphs included; calls of the model's own functions count as calls.
     package var operatorCounts: [String: Int]
     package var functions: [String]
     package var metadata: [String: String]
@@ -65,7 +65,8 @@ extension Model {
         }
         let producer = [producerName, producerVersion].filter { !$0.isEmpty }.joined(separator: " ")
         return Inspection(
-            inputs: graph.requiredInputs.map(Inspection.Port.init), outputs: graph.outputs.map(Inspection.Port.init),
+            inputs: graph.requiredInputs.map(Inspection.ValueDescription.init),
+            outputs: graph.outputs.map(Inspection.ValueDescription.init),
             operatorSets: operatorSets.merged.map { .init(domain: $0.domain.isEmpty ? "ai.onnx" : $0.domain, version: $0.version) },
             irVersion: irVersion, producer: producer, graphName: graph.name, nodeCount: nodes, parameterCount: parameters,
             parameterBytes: bytes, operatorCounts: operators,
@@ -74,7 +75,7 @@ extension Model {
     }
 }
 
-extension Inspection.Port {
+extension Inspection.ValueDescription {
     init(_ value: Value) {
         let type = value.type
         self.init(

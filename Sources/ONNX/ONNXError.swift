@@ -1,6 +1,6 @@
 package import Tensors
 
-/// Everything that can be wrong with a model, worded for whoever dropped it.
+/// A fault of a model, in words for the user who provided it.
 package enum ONNXError: Error, Sendable, Equatable {
     /// The file system said no; trying again may help.
     /// `code` is the system's number for the reason, 0 where it has none.
@@ -72,7 +72,8 @@ extension ExternalDataProblem: CustomStringConvertible {
         case .missing: "there is no such file; drop it together with the model"
         case .unreadable(let reason): reason
         case .outOfRange(let offset, let length, let fileSize):
-            "bytes \(offset) to \(offset) + \(length) do not lie in the file, which has \(fileSize); it was cut short, or belongs to another model"
+            "bytes \(offset) to \(offset) + \(length) do not lie in the file, which has \(fileSize); it was cut short, or "
+                + "belongs to another model"
         case .wrongLength(let stated, let needed): "\(stated) bytes are named but the tensor's type and shape need \(needed)"
         case .stringTensor: "strings cannot lie in external data"
         case .noDirectory: "the model was read from bytes alone, so there is no directory to look in; load it from its file"

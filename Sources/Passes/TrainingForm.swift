@@ -5,7 +5,7 @@ package import ONNX
 /// - No function of the model's own is called: `InlineFunctions`.
 /// - The default domain is imported at `RaiseOpset.target` or a newer version, and no node has an older form: `RaiseOpset`.
 /// - Nothing is computed in float16 or bfloat16; weights stored so are float32: `WidenFloat16`, which also says how they are written back.
-/// - Every parameter is an initializer of the outermost graph, wherever the model as it came has it: `LiftParameters`.
+/// - Every parameter is an initializer of the outermost graph, even if the original model has it in a subgraph: `LiftParameters`.
 /// - Linear models, trees and numeric operators of `ai.onnx.ml` are replaced by operators of the default domain: `LowerClassicOperators`.
 /// - Initializers are constants, not defaults of inputs: `BindInitializers`.
 /// - There is no Identity, except for those that name an output, and no node whose results are unused.

@@ -1,8 +1,10 @@
 internal import Reasons
 
-/// What several pipelines, or one with its root, get wrong together. Reads the disk only to follow links and to see whose a spool is.
+/// Finds the contradictions between pipelines, or between one and its root. It reads the disk only to follow links and to see who owns a
+/// spool.
 package enum Conflicts {
-    /// In the order of `pipelines`; empty where they can run side by side. `settings` say where the state and the work folder are.
+    /// Returns the problems in the order of `pipelines`; empty if they can run side by side. `settings` say where the state and the work
+    /// folder are.
     package static func problems(among pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
         sameNames(pipelines) + formerNames(pipelines) + overlaps(pipelines, settings: settings, root: root)
             + pipelines.flatMap { ownedSpools($0, root: root) }

@@ -1,3 +1,5 @@
+package import Recipes
+
 /// One column of the data that a first pipeline is made for.
 package struct DataColumn: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
@@ -45,7 +47,7 @@ package struct DataSample: Sendable, Equatable {
     /// The columns in file order.
     package var columns: [DataColumn]
     package var rowCount = 0
-    package var dialect = Dialect()
+    package var dialect = TextDialect()
     /// Remarks about the dialect that was found, for comments in the pipeline.
     package var remarks: [String] = []
 

@@ -1,4 +1,4 @@
-/// Where results are published.
+/// The places where results are published.
 package struct Land: Sendable, Equatable {
     package let models: ModelLanding?
     package internal(set) var outputs: OutputLanding?
@@ -13,7 +13,7 @@ package struct Land: Sendable, Equatable {
 
 /// Who may read what is published, and what stands in quarantine. No bytes depend on it.
 package struct LandAccess: Sendable, Equatable {
-    /// The permissions of files; a folder may also be entered by whoever may read it.
+    /// The permissions of files. A folder may also be entered by everyone who may read it.
     package let mode: UInt16
     /// The number of the group that everything is given to. Nil leaves the group that the file system gives.
     package let group: UInt32?

@@ -1,6 +1,6 @@
 internal import Reasons
 
-/// What `millrace lint` found, for people as `description` and for scripts as JSON.
+/// The findings of `millrace lint`, for people as `description` and for scripts as JSON.
 package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible {
     package struct File: Sendable, Codable, Equatable {
         package let path: String
@@ -14,12 +14,12 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
     /// `ROOT/millrace.yaml`, where there is one.
     package let settingsFile: File?
     package let files: [File]
-    /// Of no file that could be opened: patterns that match nothing.
+    /// The problems of no single file: patterns that match nothing.
     package let otherProblems: [Problem]
 
     /// The pipelines that could be read, which JSON leaves out.
     package private(set) var pipelines: [Pipeline] = []
-    /// What `ROOT/millrace.yaml` says, which JSON leaves out.
+    /// The settings of `ROOT/millrace.yaml`, which JSON leaves out.
     package private(set) var settings: RootSettings?
 
     private enum CodingKeys: String, CodingKey { case isClean, settingsFile, files, otherProblems }

@@ -4,7 +4,7 @@ package struct Notify: Sendable, Equatable {
     package internal(set) var rejected: [String] = []
     package internal(set) var quarantined: [String] = []
     package internal(set) var waitingLong: [String] = []
-    /// How long something may wait before that is told.
+    /// The time that something may wait before a notification is sent.
     package internal(set) var waitingLongAfter = Duration.seconds(3600)
 
     package init() {}
@@ -20,7 +20,7 @@ package struct NotifyTarget: Sendable, Equatable {
     }
 
     package let way: Way
-    /// Of one delivery.
+    /// The time limit of one delivery.
     package let timeout: Duration
 
     package init(_ way: Way, timeout: Duration = .seconds(30)) {

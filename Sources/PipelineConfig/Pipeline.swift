@@ -1,3 +1,5 @@
+package import Recipes
+
 /// One pipeline file, read: what is watched, what is done and where results land. Every path is absolute (relative ones were taken from
 /// the root) and every default is filled in.
 ///
@@ -9,10 +11,10 @@ package final class Pipeline: Sendable {
     package let name: String
     /// The file it was read from, as it was given.
     package let source: String
-    package let spool: Spool
+    package let spool: SpoolEntries
     package let order: ArrivalOrder
     package let settle: Settle
-    package let schema: Schema
+    package let schema: RowSchema
     package let stages: [Stage]
     package let land: Land
     package let after: After
@@ -24,13 +26,14 @@ package final class Pipeline: Sendable {
     package let retain: Retain
     /// The name that the pipeline had before: what is known of that is its own.
     package let was: String?
-    /// What the ledger keeps of the revision; see `under(revision:body:)`.
+    /// The text that the ledger keeps of the revision; see `under(revision:body:)`.
     package let revisionBody: RevisionBody
-    /// Where keys stand in the file.
+    /// The positions of the keys in the file.
     package let positions: SourceMap
 
     init(
-        name: String, source: String, spool: Spool, order: ArrivalOrder, settle: Settle, schema: Schema, stages: [Stage], land: Land,
+        name: String, source: String, spool: SpoolEntries, order: ArrivalOrder, settle: Settle, schema: RowSchema, stages: [Stage],
+        land: Land,
         after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify,
         retain: Retain, was: String?, revisionBody: RevisionBody, positions: SourceMap
     ) {
@@ -82,7 +85,7 @@ extension [Pipeline] {
     package var strict: Set<String> { Set(filter { $0.order == .strict }.map(\.name)) }
 }
 
-/// What data that arrived waits for before it is scored.
+/// The arrivals that data waits for before it is scored.
 package enum ArrivalOrder: String, Sendable, Equatable, CaseIterable {
     /// The models before it.
     case models
@@ -91,7 +94,7 @@ package enum ArrivalOrder: String, Sendable, Equatable, CaseIterable {
 }
 
 /// The watched directories; `data` is absent where nothing is scored.
-package struct Spool: Sendable, Equatable {
+package struct SpoolEntries: Sendable, Equatable {
     package let models: SpoolEntry?
     package let labelled: SpoolEntry?
     package let data: SpoolEntry?
@@ -137,14 +140,14 @@ package struct Settle: Sendable, Equatable {
     }
 }
 
-/// What becomes of an input once its output is durable.
+/// The treatment of an input once its output is durable.
 package enum After: Sendable, Equatable {
     case keep
     case archive(path: String)
     case delete
 }
 
-/// What becomes of an output whose data file was deleted from its spool by someone else.
+/// The treatment of an output whose data file was deleted from its spool by someone else.
 package enum OnInputDeleted: String, Sendable, Equatable, CaseIterable {
     case keep, remove
 }
@@ -152,7 +155,7 @@ package enum OnInputDeleted: String, Sendable, Equatable, CaseIterable {
 package struct OnError: Sendable, Equatable {
     /// Tries of one run in all, the first one included.
     package let attempts: Int
-    /// Before the second attempt; doubled before each one after.
+    /// The pause before the second attempt; it doubles before each one after that.
     package let backoff: Duration
     package let quarantine: String
 
@@ -164,7 +167,7 @@ package struct OnError: Sendable, Equatable {
 }
 
 package struct Limits: Sendable, Equatable {
-    /// Of one attempt; nil: none.
+    /// The time limit of one attempt; nil: none.
     package let time: Duration?
 
     package init(time: Duration? = nil) {

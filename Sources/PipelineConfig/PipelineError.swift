@@ -2,7 +2,7 @@ package import Reasons
 
 /// Why pipelines could not be had.
 package enum PipelineError: Error, Equatable, CustomStringConvertible {
-    /// What is wrong in one file or between several, in file order; never empty.
+    /// The problems of one file or between several, in file order; never empty.
     case problems([Problem])
 
     package var problems: [Problem] {
@@ -17,11 +17,11 @@ package enum PipelineError: Error, Equatable, CustomStringConvertible {
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// One fault in a pipeline file, worded for whoever edits it.
+/// One fault in a pipeline file, in words for its author.
 package struct Problem: Sendable, Hashable, Codable, CustomStringConvertible {
     /// The rule that was broken, for scripts.
     package let rule: Rule
-    /// As it was given to the reader.
+    /// The file's path as the reader got it.
     package let file: String
     package let position: Position
     /// The dotted path of the key (`stages[1].forward.batch_size`); empty for the file as a whole.

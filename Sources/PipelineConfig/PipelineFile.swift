@@ -31,7 +31,7 @@ package enum PipelineFile {
             self.remedy = remedy
         }
 
-        /// What the system refuses to read now.
+        /// The problem of a file that the system refuses to read now.
         init(_ what: String, refused code: Int32) {
             rule = .machineFault
             fault = "\(what): \(String(cString: strerror(code)))"
@@ -65,8 +65,8 @@ package enum PipelineFile {
         _ bytes: [UInt8], source: String, root: String, defaults: RootSettings? = nil
     ) throws(PipelineError) -> Pipeline {
         let problems = ProblemList(file: source)
-        let pipeline = Document.read(bytes, problems: problems).flatMap { node in
-            PipelineReader.read(node, source: source, in: Reading(problems: problems, root: root, defaults: defaults))
+        let pipeline = YAMLDocument.read(bytes, problems: problems).flatMap { node in
+            PipelineReader.read(node, source: source, in: ReadingContext(problems: problems, root: root, defaults: defaults))
         }
         guard let pipeline, problems.all.isEmpty else { throw .problems(problems.sorted) }
         return pipeline

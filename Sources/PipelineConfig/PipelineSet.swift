@@ -4,7 +4,7 @@ internal import Reasons
 /// The pipelines that one daemon runs: each readable, and none in another's way.
 package struct PipelineSet: Sendable, Equatable {
     package let pipelines: [Pipeline]
-    /// What `ROOT/millrace.yaml` says.
+    /// The settings of `ROOT/millrace.yaml`.
     package let settings: RootSettings
 
     /// `patterns`: files, folders (their `*.yaml` and `*.yml`), or shell patterns. Throws every problem of every file, then those between

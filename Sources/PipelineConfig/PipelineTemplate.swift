@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Recipes
 
 /// Writes the first pipeline for a model and its data. It passes lint, works where model and data say enough, and has comments about what
 /// was seen and what can be changed.
@@ -58,12 +59,12 @@ package enum PipelineTemplate {
         lines.append(Line("      batch_size: auto", "rows at a time; or a number"))
         if !guess.outputs.isEmpty {
             lines.append(Line("      outputs:", "model output: column, or name_* for one column an element"))
-            for (port, column) in guess.outputs { lines.append(Line("        \(yaml(port.name)): \(yaml(column))", port.text)) }
+            for (declared, column) in guess.outputs { lines.append(Line("        \(yaml(declared.name)): \(yaml(column))", declared.text)) }
         }
         lines.append(Line("land:"))
         lines.append(Line("  models: { path: out/\(name)/models, keep: 5 }", "versions kept"))
-        let hasLists = guess.outputs.contains { $0.port.isTensor && $0.port.width == nil && !$0.column.hasSuffix("*") }
-        let hasArrays = guess.outputs.contains { ($0.port.width ?? 0) > 1000 || $0.port.axes.count > 2 }
+        let hasLists = guess.outputs.contains { $0.declared.isTensor && $0.declared.width == nil && !$0.column.hasSuffix("*") }
+        let hasArrays = guess.outputs.contains { ($0.declared.width ?? 0) > 1000 || $0.declared.axes.count > 2 }
         let format = hasArrays && !hasLists ? "npz" : "parquet"
         lines.append(Line("  outputs: { path: out/\(name)/predictions, format: \(format) }", "parquet, arrow, csv, jsonl, npy, npz"))
         lines.append(Line("after: keep", "inputs stay; or archive, delete"))
@@ -109,9 +110,9 @@ package enum PipelineTemplate {
     }
 
     private static func dialect(_ data: DataSample?) -> [Line] {
-        guard let data, data.form == .csv, data.dialect != Dialect() else { return [] }
+        guard let data, data.form == .csv, data.dialect != TextDialect() else { return [] }
         var keys: [String] = []
-        let given = data.dialect, usual = Dialect()
+        let given = data.dialect, usual = TextDialect()
         if given.delimiter != usual.delimiter { keys.append("delimiter: \(quoted(byte: given.delimiter))") }
         if let escape = given.escape, given.escape != usual.escape { keys.append("escape: \(quoted(byte: escape))") }
         if given.encoding != usual.encoding { keys.append("encoding: \(given.encoding.rawValue)") }
@@ -126,7 +127,7 @@ package enum PipelineTemplate {
     }
 
     private static func lines(of input: TemplateGuess.Input) -> [Line] {
-        let port = input.port, name = yaml(port.name)
+        let declared = input.declared, name = yaml(declared.name)
         var keys = input.more
         if let missing = input.missing { keys.append("missing: \(missing)") }
         if let booleans = input.booleans { keys.append("booleans: \(booleans)") }
@@ -134,7 +135,7 @@ package enum PipelineTemplate {
         let remarks = input.remarks.map { Line(comment: "    # \($0)") }
         func line(_ columns: String) -> [Line] {
             let value = keys.isEmpty ? columns : "{ columns: \(columns), \(keys.joined(separator: ", ")) }"
-            return remarks + [Line("    \(name): \(value)", port.text)]
+            return remarks + [Line("    \(name): \(value)", declared.text)]
         }
         switch input.binding {
         case .byName: return line("[\(name)]")
@@ -143,21 +144,21 @@ package enum PipelineTemplate {
         case .allNumeric:
             return remarks
                 + (keys.isEmpty
-                    ? [Line(comment: "    # \(name), \(port.text): all numeric columns but key, label and kept ones")]
-                    : [Line("    \(name): { \(keys.joined(separator: ", ")) }", "\(port.text): all numeric columns")])
-        case .array: return [Line(comment: "    # \(name), \(port.text): the array of that name, or the only one")]
+                    ? [Line(comment: "    # \(name), \(declared.text): all numeric columns but key, label and kept ones")]
+                    : [Line("    \(name): { \(keys.joined(separator: ", ")) }", "\(declared.text): all numeric columns")])
+        case .array: return [Line(comment: "    # \(name), \(declared.text): the array of that name, or the only one")]
         case .value(let value, let axis):
             let rows = axis.map { ", batch_axis: \($0)" } ?? ""
-            return remarks + [Line("    \(name): { value: \(value)\(rows) }", "\(port.text): no column fills it")]
-        case .mask(let other): return [Line(comment: "    # \(name), \(port.text): 1 where \(yaml(other)) has a value")]
+            return remarks + [Line("    \(name): { value: \(value)\(rows) }", "\(declared.text): no column fills it")]
+        case .mask(let other): return [Line(comment: "    # \(name), \(declared.text): 1 where \(yaml(other)) has a value")]
         case .open:
-            if port.axes.isEmpty, port.isTensor {
-                let value = port.isText ? "\"\"" : port.elementType == "bool" ? "true" : "0"
-                return [Line(comment: "    # \(name): { value: \(value) }  \(port.text), which no column can fill: say what it is")]
+            if declared.axes.isEmpty, declared.isTensor {
+                let value = declared.isText ? "\"\"" : declared.elementType == "bool" ? "true" : "0"
+                return [Line(comment: "    # \(name): { value: \(value) }  \(declared.text), which no column can fill: say what it is")]
             }
-            let count = port.width.map { $0 == 1 ? "one column" : "\($0) columns" } ?? "columns"
-            let arrays = port.axes.count > 2 || (port.width ?? 0) > 1000 ? ", lists, or arrays of that name in .npz files" : ""
-            return [Line(comment: "    # \(name): [a, b]  \(port.text), takes \(count)\(arrays); say which, or a pattern like \"x_*\"")]
+            let count = declared.width.map { $0 == 1 ? "one column" : "\($0) columns" } ?? "columns"
+            let arrays = declared.axes.count > 2 || (declared.width ?? 0) > 1000 ? ", lists, or arrays of that name in .npz files" : ""
+            return [Line(comment: "    # \(name): [a, b]  \(declared.text), takes \(count)\(arrays); say which, or a pattern like \"x_*\"")]
         }
     }
 

@@ -1,4 +1,4 @@
-/// How long, or how much of, what is not needed any more is kept. Nil: for ever.
+/// The time for which, or the number of which, data is kept that is not needed any more. Nil: for ever.
 package struct Retain: Sendable, Equatable {
     package enum Limit: Sendable, Equatable {
         case age(Duration)
@@ -9,7 +9,7 @@ package struct Retain: Sendable, Equatable {
     package internal(set) var archive: Limit?
     /// Inputs in quarantine, and their reasons.
     package internal(set) var quarantine: Limit?
-    /// What the ledger knows of arrivals that are gone.
+    /// The ledger's records of arrivals that are gone.
     package internal(set) var history: Duration?
     /// Labelled rows that trainings learn from.
     package internal(set) var labels: Limit?

@@ -1,7 +1,8 @@
 internal import Reasons
+internal import Recipes
 
-/// What a revision stands for, as text: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it beside the
-/// digest, so that work that was opened under a revision goes on under it after the pipeline was edited.
+/// The text of a revision: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it with the digest, so that work
+/// that was opened under a revision continues under it after the pipeline was edited.
 ///
 /// It is YAML with the keys of the pipeline file, so that a later version reads it with the reader that it has for pipeline files anyway.
 package struct RevisionBody: Sendable {
@@ -27,10 +28,11 @@ package struct RevisionBody: Sendable {
     /// Returns what a body says; nil where this version does not take it.
     fileprivate static func read(
         _ text: String, root: String
-    ) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
+    ) -> (schema: RowSchema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
         let problems = ProblemList(file: "revision")
-        let reading = Reading(problems: problems, root: root)
-        guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)
+        let reading = ReadingContext(problems: problems, root: root)
+        guard let document = YAMLDocument.read(Array(text.utf8), problems: problems),
+            let top = Section(document, "", keys: keys, in: reading)
         else { return nil }
         let schema = SchemaReader(top).schema()
         let stages = StageReader(top).stages(classes: schema.classes).read

@@ -9,8 +9,8 @@ package struct Position: Sendable, Hashable, Codable {
     }
 }
 
-/// Where keys stand, by their dotted path (`land.outputs.path`). Two maps are always equal: a pipeline is what it means, not where its
-/// lines stand.
+/// The positions of keys by their dotted path (`land.outputs.path`). Two maps are always equal: pipelines that differ only in positions are
+/// equal.
 package struct SourceMap: Sendable, Equatable {
     private var positions: [String: Position] = [:]
 

@@ -1,3 +1,5 @@
+import Recipes
+
 /// One step of a pipeline. Codable, so that an attempt's spec can carry it.
 package enum Stage: Sendable, Equatable, Codable {
     case deserialize(DeserializeStage)
@@ -19,7 +21,7 @@ package struct ForwardStage: Sendable, Equatable, Codable {
     package let batchSize: BatchSize
     /// nil: the daemon's share of the cores.
     package let threads: Int?
-    /// In output column order; nil: every output of the model, in its order, under its own name.
+    /// The outputs in the order of output columns; nil: every output of the model, in its order, under its own name.
     package let outputs: [OutputMapping]?
 
     package init(batchSize: BatchSize = .auto, threads: Int? = nil, outputs: [OutputMapping]? = nil) {
@@ -29,7 +31,7 @@ package struct ForwardStage: Sendable, Equatable, Codable {
     }
 }
 
-/// What one model output becomes: raw columns, the predicted class, or both.
+/// The columns that one model output becomes: raw columns, the predicted class, or both.
 ///
 /// `probabilities: p_*` is short for `probabilities: { columns: p_* }`. In `columns` a name without `*` stands for an output of one value
 /// per row. A `*` stands for each element of a row: the name of the class where a row has as many elements as `schema.classes` has names,

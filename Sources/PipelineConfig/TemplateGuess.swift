@@ -1,4 +1,6 @@
-/// Guesses from a model's ports and the first rows of a data file how they belong together.
+import Recipes
+
+/// Guesses from a model's inputs and outputs and the first rows of a data file how they belong together.
 struct TemplateGuess {
     enum Binding: Equatable {
         case byName
@@ -16,7 +18,8 @@ struct TemplateGuess {
     }
 
     struct Input: Equatable {
-        let port: ModelPort
+        /// The input as the model declares it.
+        let declared: ModelSignature.Value
         var binding: Binding
         /// The value of `missing:` in YAML, where the rows that were seen have missing values that need it.
         var missing: String?
@@ -33,11 +36,13 @@ struct TemplateGuess {
     private(set) var label: String?
     /// The guess for each input of the model, in order.
     private(set) var inputs: [Input] = []
-    private(set) var outputs: [(port: ModelPort, column: String)] = []
+    private(set) var outputs: [(declared: ModelSignature.Value, column: String)] = []
     /// Columns that nothing takes, in file order.
     private(set) var leftOver: [String] = []
     /// The points that the reader of the pipeline should check, in words.
-    var doubts: [String] { inputs.flatMap { input in input.remarks.filter { $0.hasPrefix("check") }.map { "\(input.port.name): \($0)" } } }
+    var doubts: [String] {
+        inputs.flatMap { input in input.remarks.filter { $0.hasPrefix("check") }.map { "\(input.declared.name): \($0)" } }
+    }
 
     private let model: ModelSignature
     private let data: DataSample?
@@ -55,7 +60,7 @@ struct TemplateGuess {
         key = Self.key(among: others)
         label = Self.label(among: others.filter { $0.name != key }, model)
         free.removeAll { $0.name == key || $0.name == label }
-        inputs = model.inputs.map { Input(port: $0, binding: .open) }
+        inputs = model.inputs.map { Input(declared: $0, binding: .open) }
         for place in inputs.indices { bindByName(place) }
         for place in inputs.indices where inputs[place].binding == .open { bindByShape(place) }
         bindByType()
@@ -96,17 +101,17 @@ struct TemplateGuess {
     private mutating func take(_ names: [String]) { free.removeAll { names.contains($0.name) } }
 
     private mutating func bindByName(_ place: Int) {
-        let port = inputs[place].port
+        let declared = inputs[place].declared
         if case .arrays(let arrays) = data?.form {
-            if arrays.contains(port.name) || arrays.count == 1 && inputs.count == 1 { inputs[place].binding = .array }
+            if arrays.contains(declared.name) || arrays.count == 1 && inputs.count == 1 { inputs[place].binding = .array }
             return
         }
         func plain(_ name: String) -> String { String(name.lowercased().filter { $0.isLetter || $0.isNumber }) }
-        let takesOne = port.width == nil || port.width == 1
-        if let column = free.first(where: { $0.name == port.name }), takesOne || column.isList {
+        let takesOne = declared.width == nil || declared.width == 1
+        if let column = free.first(where: { $0.name == declared.name }), takesOne || column.isList {
             inputs[place].binding = .byName
             take([column.name])
-        } else if takesOne, let column = free.first(where: { plain($0.name) == plain(port.name) && !plain($0.name).isEmpty }) {
+        } else if takesOne, let column = free.first(where: { plain($0.name) == plain(declared.name) && !plain($0.name).isEmpty }) {
             inputs[place].binding = .columns([column.name])
             take([column.name])
         }
@@ -114,10 +119,10 @@ struct TemplateGuess {
 
     /// Binds columns with numbers after a common prefix, if no other column has that prefix, and the only column of lists.
     private mutating func bindByShape(_ place: Int) {
-        let port = inputs[place].port
+        let declared = inputs[place].declared
         let lists = free.filter(\.isList)
-        if port.axes.count > 1, lists.count == 1,
-            inputs.count(where: { $0.binding == .open && $0.port.axes.count > 1 }) == 1 || inputs.count == 1
+        if declared.axes.count > 1, lists.count == 1,
+            inputs.count(where: { $0.binding == .open && $0.declared.axes.count > 1 }) == 1 || inputs.count == 1
         {
             inputs[place].binding = .columns([lists[0].name])
             return take([lists[0].name])
@@ -128,7 +133,7 @@ struct TemplateGuess {
         let all = free.map(\.name)
         let fitting = groups.filter { prefix, members in
             !prefix.isEmpty && !prefix.contains { "*?[]".contains($0) } && members.count > 1
-                && members.count == port.width ?? members.count && all.count { $0.hasPrefix(prefix) } == members.count
+                && members.count == declared.width ?? members.count && all.count { $0.hasPrefix(prefix) } == members.count
         }
         guard fitting.count == 1, let (prefix, members) = fitting.first else { return }
         inputs[place].binding = .pattern(prefix + "*")
@@ -137,11 +142,13 @@ struct TemplateGuess {
 
     /// Binds text to text and numbers to numbers; whole numbers go to inputs of integers where other inputs take floats.
     private mutating func bindByType() {
-        let open = inputs.indices.filter { inputs[$0].binding == .open && !inputs[$0].port.axes.isEmpty && inputs[$0].port.isTensor }
-        let texts = open.filter { inputs[$0].port.isText }
+        let open = inputs.indices.filter {
+            inputs[$0].binding == .open && !inputs[$0].declared.axes.isEmpty && inputs[$0].declared.isTensor
+        }
+        let texts = open.filter { inputs[$0].declared.isText }
         if texts.count == 1 { bind(texts[0], among: free.filter { $0.kind == .text }) }
-        let numeric = open.filter { !inputs[$0].port.isText }
-        let floats = numeric.filter { inputs[$0].port.isFloat }, integers = numeric.filter { !inputs[$0].port.isFloat }
+        let numeric = open.filter { !inputs[$0].declared.isText }
+        let floats = numeric.filter { inputs[$0].declared.isFloat }, integers = numeric.filter { !inputs[$0].declared.isFloat }
         if numeric.count == 1 {
             bind(numeric[0], among: free.filter(\.isNumeric))
         } else if floats.count == 1, integers.count == 1 {
@@ -153,26 +160,26 @@ struct TemplateGuess {
     /// Binds as many columns as the input takes. Where there are more, it takes the first ones and adds a remark to check them, since only
     /// people know which are right.
     private mutating func bind(_ place: Int, among columns: [DataColumn]) {
-        let port = inputs[place].port, names = columns.map(\.name)
+        let declared = inputs[place].declared, names = columns.map(\.name)
         guard !names.isEmpty else { return }
-        guard let width = port.width else {
+        guard let width = declared.width else {
             // An open width does not say how many columns the input takes.
-            guard port.axes.count == 2 else { return }
-            inputs[place].binding = inputs.count == 1 && !port.isText ? .allNumeric : .columns(names)
+            guard declared.axes.count == 2 else { return }
+            inputs[place].binding = inputs.count == 1 && !declared.isText ? .allNumeric : .columns(names)
             return take(names)
         }
         if width == names.count {
-            inputs[place].binding = names.count > Self.most && inputs.count == 1 && !port.isText ? .allNumeric : .columns(names)
+            inputs[place].binding = names.count > Self.most && inputs.count == 1 && !declared.isText ? .allNumeric : .columns(names)
             return take(names)
         }
         guard width < names.count, width <= Self.most else { return }
         var chosen = Array(names.prefix(width))
-        if port.isText, width == 1, let longest = columns.max(by: { $0.averageLength < $1.averageLength }) { chosen = [longest.name] }
+        if declared.isText, width == 1, let longest = columns.max(by: { $0.averageLength < $1.averageLength }) { chosen = [longest.name] }
         inputs[place].binding = .columns(chosen)
-        let kind = port.isText ? "text" : "numeric"
+        let kind = declared.isText ? "text" : "numeric"
         let left = names.filter { !chosen.contains($0) }
         let why =
-            port.isText && width == 1
+            declared.isText && width == 1
             ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
         inputs[place].remarks.append("check: \(why); not \(left.prefix(4).joined(separator: ", "))\(left.count > 4 ? ", …" : "")")
         take(chosen)
@@ -183,22 +190,22 @@ struct TemplateGuess {
 
     /// Binds inputs that no column fills: masks, states and settings.
     private mutating func bindToNothing(_ place: Int) {
-        let port = inputs[place].port, name = port.name.lowercased()
-        guard port.isTensor, !port.isText, data != nil else { return }
+        let declared = inputs[place].declared, name = declared.name.lowercased()
+        guard declared.isTensor, !declared.isText, data != nil else { return }
         let lists = inputs.filter { input in
             guard case .columns(let names) = input.binding, names.count == 1 else {
                 return input.binding == .byName && listColumn(input) != nil
             }
             return data?[column: names[0]]?.isList ?? false
         }
-        if name.contains("mask"), let ids = lists.first, ids.port.axes.count == port.axes.count {
-            inputs[place].binding = .mask(of: ids.port.name)
-        } else if name.contains("token_type"), let ids = lists.first, ids.port.axes.count == port.axes.count {
+        if name.contains("mask"), let ids = lists.first, ids.declared.axes.count == declared.axes.count {
+            inputs[place].binding = .mask(of: ids.declared.name)
+        } else if name.contains("token_type"), let ids = lists.first, ids.declared.axes.count == declared.axes.count {
             inputs[place].binding = .value("0", batchAxis: nil)
-        } else if ["sr", "sample_rate", "sampling_rate"].contains(name), port.axes.count <= 1 {
+        } else if ["sr", "sample_rate", "sampling_rate"].contains(name), declared.axes.count <= 1 {
             inputs[place].binding = .value("16000", batchAxis: nil)
             inputs[place].remarks.append("check: samples a second")
-        } else if let axis = rowAxis(of: port), port.isFloat {
+        } else if let axis = rowAxis(of: declared), declared.isFloat {
             // For a state that a model starts from, only zeros can be right in every row.
             inputs[place].binding = .value("0", batchAxis: axis == 0 ? nil : axis)
             inputs[place].remarks.append("check: the same in every row")
@@ -206,10 +213,10 @@ struct TemplateGuess {
     }
 
     /// Returns the axis of a state that is the other inputs' first axis; nil where none is.
-    private func rowAxis(of port: ModelPort) -> Int? {
-        guard port.axes.count > 1, inputs.contains(where: { $0.binding != .open }) else { return nil }
-        let firsts = inputs.filter { $0.binding != .open }.compactMap { $0.port.axes.first }
-        for (place, axis) in port.axes.enumerated() where place > 0 {
+    private func rowAxis(of declared: ModelSignature.Value) -> Int? {
+        guard declared.axes.count > 1, inputs.contains(where: { $0.binding != .open }) else { return nil }
+        let firsts = inputs.filter { $0.binding != .open }.compactMap { $0.declared.axes.first }
+        for (place, axis) in declared.axes.enumerated() where place > 0 {
             if case .named = axis, firsts.contains(axis) { return place }
         }
         return nil
@@ -217,7 +224,7 @@ struct TemplateGuess {
 
     private func listColumn(_ input: Input) -> DataColumn? {
         switch input.binding {
-        case .byName: data?[column: input.port.name].flatMap { $0.isList ? $0 : nil }
+        case .byName: data?[column: input.declared.name].flatMap { $0.isList ? $0 : nil }
         case .columns(let names) where names.count == 1: data?[column: names[0]].flatMap { $0.isList ? $0 : nil }
         default: nil
         }
@@ -228,25 +235,25 @@ struct TemplateGuess {
     private mutating func describe(_ place: Int) {
         guard let data, data.rowCount > 0 else { return }
         let columns = boundColumns(inputs[place])
-        let port = inputs[place].port
+        let declared = inputs[place].declared
         let gaps = columns.filter { $0.missingCount > 0 }
         if let worst = gaps.max(by: { $0.missingCount < $1.missingCount }) {
             let seen =
                 "\(worst.name) is missing in \(worst.missingCount) of \(data.rowCount) rows"
                 + (gaps.count > 1 ? ", \(gaps.count - 1) other column\(gaps.count > 2 ? "s" : "") too" : "")
-            if port.isText {
-                let known = model.words[port.name] ?? []
+            if declared.isText {
+                let known = model.words[declared.name] ?? []
                 let word = ["", "missing", "unknown", "Unknown", "nan", "NaN", "NA", "None"].first(where: known.contains) ?? ""
                 inputs[place].missing = PipelineTemplate.quoted(word)
                 inputs[place].remarks.append(seen + (known.contains(word) ? ", a word that the model knows" : ""))
-            } else if model.nanInputs.contains(port.name) {
+            } else if model.nanInputs.contains(declared.name) {
                 inputs[place].remarks.append(seen + ": NaN, which the model handles")
             } else {
                 inputs[place].remarks.append("check: \(seen), which is an error; `missing:` can be nan or a number")
             }
         }
-        if port.isText, columns.contains(where: { $0.kind == .boolean }) {
-            let known = Set(model.words[port.name] ?? [])
+        if declared.isText, columns.contains(where: { $0.kind == .boolean }) {
+            let known = Set(model.words[declared.name] ?? [])
             let spelled = columns.first { $0.kind == .boolean }.map { Set($0.values) } ?? []
             let spellings = [("False", "True"), ("false", "true"), ("FALSE", "TRUE")]
             // The model's own words come first, then those of a text file.
@@ -256,15 +263,15 @@ struct TemplateGuess {
             inputs[place].booleans = "[\"\(pair.0)\", \"\(pair.1)\"]"
         }
         // Only text files leave open whether what looks like a time is one.
-        if port.isText, columns.contains(where: { $0.kind == .time || $0.holdsTimes && data.form != .typed }) {
+        if declared.isText, columns.contains(where: { $0.kind == .time || $0.holdsTimes && data.form != .typed }) {
             inputs[place].times = data.form == .typed ? "iso" : "text"
         }
         if let list = listColumn(inputs[place]), case .list(let lengths, _) = list.kind {
             if lengths.count > 1 {
                 inputs[place].isPadded = true
-                inputs[place].more.append(port.isText ? "pad: \"\"" : "pad: 0")
-                if let mask = inputs.first(where: { $0.binding == .mask(of: port.name) }) {
-                    inputs[place].more.append("mask: \(PipelineTemplate.yaml(mask.port.name))")
+                inputs[place].more.append(declared.isText ? "pad: \"\"" : "pad: 0")
+                if let mask = inputs.first(where: { $0.binding == .mask(of: declared.name) }) {
+                    inputs[place].more.append("mask: \(PipelineTemplate.yaml(mask.declared.name))")
                 }
             }
             inputs[place].remarks.append("lists of \(lengths.lowerBound)" + (lengths.count > 1 ? " to \(lengths.upperBound)" : ""))
@@ -274,7 +281,7 @@ struct TemplateGuess {
     private func boundColumns(_ input: Input) -> [DataColumn] {
         guard let data else { return [] }
         switch input.binding {
-        case .byName: return data.columns.filter { $0.name == input.port.name }
+        case .byName: return data.columns.filter { $0.name == input.declared.name }
         case .columns(let names): return data.columns.filter { names.contains($0.name) }
         case .pattern(let pattern): return data.columns.filter { $0.name.hasPrefix(pattern.dropLast()) }
         case .allNumeric: return data.columns.filter { $0.isNumeric && $0.name != key && $0.name != label && !$0.isIndex }
@@ -286,20 +293,22 @@ struct TemplateGuess {
 
     /// - Parameter ofLists: whether rows differ in length, so that an output with an axis that the model leaves open is one column of
     ///   lists.
-    private static func columns(for outputs: [ModelPort], taken: Set<String>, ofLists: Bool) -> [(port: ModelPort, column: String)] {
+    private static func columns(for outputs: [ModelSignature.Value], taken: Set<String>, ofLists: Bool) -> [(
+        declared: ModelSignature.Value, column: String
+    )] {
         var taken = taken
-        return outputs.map { port in
-            let safe = String(port.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "_" ? $0 : "_" })
+        return outputs.map { declared in
+            let safe = String(declared.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "_" ? $0 : "_" })
             let stem = safe.allSatisfy { $0 == "_" } ? "output" : safe
-            let isList = ofLists && port.isTensor && port.width == nil
-            let suffix = port.width == 1 || isList ? "" : "_*"
+            let isList = ofLists && declared.isTensor && declared.width == nil
+            let suffix = declared.width == 1 || isList ? "" : "_*"
             var column = stem + suffix
             var number = 2
             while !taken.insert(column).inserted {
                 column = "\(stem)_\(number)\(suffix)"
                 number += 1
             }
-            return (port, column)
+            return (declared, column)
         }
     }
 }

@@ -1,10 +1,10 @@
-/// What is known at the end of an epoch. Codable, for cards, reports and checkpoints.
+/// The figures at the end of an epoch. They are Codable, for cards, reports and checkpoints.
 package struct EpochRecord: Sendable, Codable, Hashable {
-    /// From 1; 0 is before training.
+    /// The number of the epoch, from 1; 0 is before training.
     package var epoch: Int
     /// The mean over the epoch's batches, as they were when they were met; nil for epoch 0.
     package var trainingLoss: Double?
-    /// On the held-out rows after the epoch, by `Metric.rawValue`; empty without validation.
+    /// The metrics on the held-out rows after the epoch, by `Metric.rawValue`; empty without validation.
     package var validation: [String: Double]
     package var learningRate: Double?
     /// Seconds, resumed parts counted once.

@@ -1,4 +1,5 @@
-/// What a candidate is measured by before it may become a version, against the model that it is to follow, on the same held-out rows.
+/// The condition that a candidate must meet before it may become a version, compared with the model that it is to follow on the same
+/// held-out rows.
 package struct Gate: Sendable, Hashable, Codable {
     /// The best epoch is the best in it, too.
     package let metric: Metric
@@ -16,7 +17,7 @@ package struct Gate: Sendable, Hashable, Codable {
     }
 }
 
-/// What a gate measured, as the card of the version tells it.
+/// The measurements of a gate, for the card of the version.
 package struct GateOutcome: Hashable, Sendable, Codable {
     package let metric: String
     package let before: Double?

@@ -65,13 +65,13 @@ package struct GradientDescent: Sendable, Codable, Hashable {
 extension GradientDescent {
     /// The labelled rows that a run trains on.
     package enum TrainOn: String, Sendable, Codable, CaseIterable {
-        /// Those of the file that arrived.
+        /// The rows of the file that arrived.
         case new
-        /// Those of every labelled file accepted so far.
+        /// The rows of every labelled file accepted so far.
         case all
     }
 
-    /// What is trained of a BatchNormalization in inference form.
+    /// The part of a BatchNormalization in inference form that is trained.
     package enum BatchNormalization: String, Sendable, Codable, CaseIterable {
         case frozen
         /// Scale and bias; running mean and variance stay.
@@ -100,7 +100,8 @@ extension GradientDescent {
         /// Patterns of initializers, or of the MatMul and Gemm nodes that multiply by them; never empty.
         package var targets: [String]
         package var scale: Double
-        /// Whether they are merged into the weights when the model is written, or land as a file of their own beside the model as it was.
+        /// Whether the adapters are merged into the weights when the model is written. Otherwise they are published as a file of their own,
+        /// with the unchanged model.
         package var merge: Bool
 
         /// `scale` is the rank where not given, so that the product counts once.
@@ -155,7 +156,7 @@ extension GradientDescent {
 // MARK: Checking
 
 extension GradientDescent {
-    /// What is wrong with one key.
+    /// The fault of one key.
     package struct Fault: Hashable, Sendable {
         package let key: String
         package let reason: String

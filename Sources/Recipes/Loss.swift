@@ -29,7 +29,7 @@ package enum Loss: Sendable, Codable, Hashable {
     /// The model computes its own: this output, averaged over what it has more than one of.
     case output(String)
 
-    /// What labels are: the class, by index or by name, or the probability of each class, one column each.
+    /// The form of labels: the class, by index or by name, or the probability of each class, one column each.
     package enum Targets: String, Sendable, Codable, Hashable, CaseIterable { case indices, probabilities }
 
     /// What the output of a two-way classifier is. `automatic`: the input of the Sigmoid that the model ends in, otherwise logits.
@@ -74,7 +74,7 @@ extension Loss {
         }
     }
 
-    /// As pipelines and error messages spell it.
+    /// The name of the loss in pipelines and error messages.
     package var name: String { kind.rawValue }
 
     /// The loss with the options that hold where a pipeline gives none. A loss of the model's own has no name yet.

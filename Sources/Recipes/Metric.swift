@@ -1,4 +1,4 @@
-/// What a model is judged by on held-out rows.
+/// The measure of a model on held-out rows.
 package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
     /// The share of rows whose greatest class (or, of two-way and multilabel outputs, each side of 0.5) is the label's.
     case accuracy
@@ -21,7 +21,7 @@ package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
         }
     }
 
-    /// How much better `candidate` is than `reference`; negative where it is worse.
+    /// Returns how much better `candidate` is than `reference`; negative if it is worse.
     package func improvement(of candidate: Double, over reference: Double) -> Double {
         isBetterWhenGreater ? candidate - reference : reference - candidate
     }

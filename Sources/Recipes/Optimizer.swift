@@ -79,7 +79,7 @@ extension Optimizer {
             }
     }
 
-    /// The options of an optimizer beside its learning rate and decay.
+    /// The options of an optimizer other than its learning rate and decay.
     package static let options: [Hyperparameter<Optimizer>] = [
         .number("momentum", \.momentum, .belowOne, like: "0.9", "the decay of the sum of past steps"),
         .flag("nesterov", \.nesterov, "whether the gradient is that of where the momentum leads; needs a momentum"),

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How the learning rate changes from step to step: a pure function of the step's number, so that a resumed run has the same rates.
+/// The learning rate as a pure function of the step's number, so that a resumed run has the same rates.
 package struct Schedule: Sendable, Codable, Hashable {
     package enum Shape: Sendable, Codable, Hashable {
         case constant
@@ -17,7 +17,7 @@ package struct Schedule: Sendable, Codable, Hashable {
 
     package var peak: Double
     package var shape: Shape
-    /// Steps in which the rate rises straight to the peak: step t of n has `peak * (t + 1) / n`. The shape begins behind them.
+    /// The number of steps in which the rate rises linearly to the peak: step t of n has `peak * (t + 1) / n`. The shape begins after them.
     package var warmUp: Int
 
     package init(_ shape: Shape = .constant, peak: Double, warmUp: Int = 0) {

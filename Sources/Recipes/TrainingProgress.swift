@@ -1,8 +1,8 @@
-/// Where a run is.
+/// The progress of a run.
 package struct TrainingProgress: Sendable, Hashable {
     package enum Phase: String, Sendable, Hashable { case packing, building, training, evaluating }
     package var phase: Phase
-    /// From 1; 0 before the first.
+    /// The number of the epoch, from 1; 0 before the first.
     package var epoch = 0
     package var epochs = 0
     /// Optimization steps taken, and those of the whole plan.
@@ -14,7 +14,7 @@ package struct TrainingProgress: Sendable, Hashable {
     /// The mean over this epoch's batches so far.
     package var loss: Double?
     package var rowsPerSecond: Double?
-    /// Of the whole plan, at the present speed.
+    /// The remaining time of the whole plan, at the present speed.
     package var secondsLeft: Double?
     /// Set once, when an epoch has ended and been measured.
     package var finished: EpochRecord?

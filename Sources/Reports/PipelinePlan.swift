@@ -93,27 +93,27 @@ package struct PipelinePlan: Report {
 extension PipelinePlan {
     package var lines: [Printed] {
         var lines: [Printed] = ["\(pipeline) (\(file)): revision \(revision.shortDigest)\(isNew ? ", new" : "")"]
-        func told(_ counts: [String: Int]) -> String {
+        func words(_ counts: [String: Int]) -> String {
             counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         }
         for spool in newSpools { lines.append("  \(shownPath(spool)) is new: the daemon makes it") }
         for role in removedSpools { lines.append("  \(role.rawValue): no spool any more; what arrived there stays as it is") }
         for group in outdated {
             let sample = group.sample.joined(separator: ", ")
-            lines.append("  done under revision \(group.revision.shortDigest): \(told(group.counts)), such as \(sample)")
+            lines.append("  done under revision \(group.revision.shortDigest): \(words(group.counts)), such as \(sample)")
         }
         if !outdated.isEmpty {
             lines.append(
                 "    not redone by itself: millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
         }
         for outputs in elsewhere { lines.append("  \(outputs)") }
-        if !waiting.isEmpty { lines.append("  waiting: \(told(waiting)); those without an attempt yet are done under this revision") }
+        if !waiting.isEmpty { lines.append("  waiting: \(words(waiting)); those without an attempt yet are done under this revision") }
         if !rejected.isEmpty {
-            lines.append("  rejected: \(told(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
+            lines.append("  rejected: \(words(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
         }
         if !quarantined.isEmpty {
             lines.append(
-                "  quarantined: \(told(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
+                "  quarantined: \(words(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
             )
         }
         if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }

@@ -15,7 +15,7 @@ import Training
 // MARK: Tables
 
 extension Failure {
-    /// What went wrong while a data file was read.
+    /// Describes an error while a data file was read.
     init(reading error: ColumnarError, file: String) {
         let remedy: String
         let kind: Kind
@@ -51,7 +51,7 @@ extension Failure {
         self.init(kind, rule: rule, what: "\(error)", place: file, remedy: remedy)
     }
 
-    /// What went wrong while an output was made.
+    /// Describes an error while an output was made.
     init(writing error: ColumnarError, file: String) {
         if case .system(let path, _, let code) = error {
             self.init(
@@ -140,7 +140,7 @@ extension Failure {
             place: place, remedy: "Nothing: it is tried again.")
     }
 
-    /// Returns the number of the system call's failure behind an error of Foundation.
+    /// Returns the error number of the system call that caused an error of Foundation.
     private static func systemCode(_ error: NSError) -> Int32? {
         if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
         if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError { return systemCode(under) }

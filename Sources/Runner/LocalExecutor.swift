@@ -13,8 +13,8 @@ package final class LocalExecutor: AttemptExecutor {
     /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
 
-    /// What runs the models here, as the cards of versions name it.
-    package static var engine: (name: String, version: String) { ("ONNX Runtime", Engine.version) }
+    /// The engine that runs the models here, in the words of a version's card.
+    package static var engine: (name: String, version: String) { ("ONNX Runtime", ONNXRuntime.version) }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
@@ -26,9 +26,9 @@ package final class LocalExecutor: AttemptExecutor {
                 for stage in spec.stages {
                     try interruption.check()
                     switch (stage, spec.work) {
-                    case (.deserialize, .decideModel(let files, _)):
-                        try ModelDecision(spec, files, models, interruption).decide(&result)
-                    case (.optimize(let optimize), .decideModel(let files, let training?)),
+                    case (.deserialize, .validateModel(let files, _)):
+                        try ModelValidation(spec, files, models, interruption).validate(&result)
+                    case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
                         try FineTune(spec, files, optimize, training, models, interruption).run(&result)
                     case (.forward(let forward), .score(let files)):
@@ -48,7 +48,7 @@ package final class LocalExecutor: AttemptExecutor {
     }
 }
 
-/// How long an attempt let others go first.
+/// The time for which an attempt let others go first.
 final class Pauses: Sendable {
     private let total = Mutex(Duration.zero)
 
@@ -84,14 +84,14 @@ struct Interruption {
 
     var isEnded: Bool { control.cancellation.isCancelled || watchdog.hasFired }
 
-    /// Between batches: lets others go first where it is their turn, and throws where the attempt is to end.
+    /// Lets others go first if it is their turn, and throws if the attempt must end. It is called between batches.
     func check() throws(Failure) {
         letOthersGoFirst()
         if let cause = control.cancellation.cause { throw .cancelled(spec, by: cause) }
         if watchdog.hasFired { throw .timeLimit(spec) }
     }
 
-    /// Between steps of a training.
+    /// Lets others go first if it is their turn, and returns whether the attempt must end. It is called between the steps of a training.
     func isEndedAfterOthers() -> Bool {
         letOthersGoFirst()
         return isEnded

@@ -52,7 +52,8 @@ final class OpenedInput {
         for descriptor in [file, folder].compactMap({ $0 }) + companions.map(\.file) { Glibc.close(descriptor.rawValue) }
     }
 
-    /// Where external data is read from: the folder that was opened, whatever has its name by now. Valid while this value is.
+    /// The folder from which external data is read: the one that was opened, even if another has its name by now. It is valid as long as
+    /// this value.
     var directory: String? { folder.map { "/proc/self/fd/\($0.rawValue)" } }
 
     var byteCount: Int { Int(clamping: stamps[0].size) }
@@ -107,7 +108,7 @@ final class OpenedInput {
     }
 }
 
-/// How the files of one input are reached.
+/// The way to the files of one input.
 private struct Access {
     private let spool: SpoolAccess?
     private let root: String

@@ -1,13 +1,13 @@
 /// The memory that the control groups of this process leave to it, of either version of the kernel's interface.
 struct ControlGroups {
-    /// Before `/proc` and `/sys`; empty but for tests.
+    /// The path in front of `/proc` and `/sys`; empty except in tests.
     var root = ""
 
     /// The files of one version's memory controller, by name.
     private struct Interface {
         let limit: String
         let used: String
-        /// In `memory.stat`: cached file pages, which are given back before anything is refused.
+        /// The size of cached file pages, as `memory.stat` gives it. They are given back before anything is refused.
         let cached: [String]
     }
 
@@ -29,7 +29,8 @@ struct ControlGroups {
         }.min()
     }
 
-    /// Of this group and those above it. A container may see its own group as the uppermost one, under another path than it is told.
+    /// The limits of this group and of those above it. A container may see its own group as the uppermost one, under another path than it
+    /// is told.
     private func least(below mount: String, path: Substring, _ interface: Interface) -> Int? {
         var path = String(path)
         var least: Int?

@@ -4,14 +4,14 @@ import Glibc
 import Musl
 #endif
 
-/// What the machine, the control group and the process's own limit leave to this process.
+/// The memory that the machine, the control group and the process's own limit leave to this process.
 package enum MachineMemory {
     /// Bytes that can be taken now, as far as it can be told. Asking takes some system calls: it is for what is large.
     package static func available() -> Int {
         [availableInMachine(), ControlGroups().available(), availableInAddressSpace()].compactMap { $0 }.min() ?? .max
     }
 
-    /// What the kernel could give without swapping.
+    /// The memory that the kernel could give without swapping.
     private static func availableInMachine() -> Int? {
         guard let line = Pseudofile.text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }) else {
             return nil

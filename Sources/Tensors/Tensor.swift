@@ -60,7 +60,7 @@ package struct Tensor: Sendable {
 
     package var elementCount: Int { shape.elementCount ?? 0 }
 
-    /// The tensor's own bytes, without what a larger reused buffer has behind them; empty for strings.
+    /// The tensor's own bytes, without the rest of a larger reused buffer; empty for strings.
     package var bytes: UnsafeRawBufferPointer {
         guard case .buffer(let buffer) = storage else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return UnsafeRawBufferPointer(rebasing: buffer.bytes[..<(elementType.byteCount(elements: elementCount) ?? 0)])

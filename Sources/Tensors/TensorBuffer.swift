@@ -4,16 +4,16 @@ import Glibc
 import Musl
 #endif
 
-/// Owns 64-byte aligned memory of a fixed size. One owner writes at a time: whoever holds a buffer and fills it must not
-/// share it across threads until it is filled; afterwards it is only read.
+/// Owns 64-byte aligned memory of a fixed size. One owner writes at a time and must not share the buffer across threads until it is filled;
+/// afterwards it is only read.
 package final class TensorBuffer: @unchecked Sendable {
     package let byteCount: Int
     package let address: UnsafeMutableRawPointer
     private enum Memory {
         case allocated
-        /// Of the C library.
+        /// Memory of the C library.
         case requested
-        /// Of the system's own pages.
+        /// Pages of the operating system.
         case mapped(Int)
     }
 

@@ -7,15 +7,15 @@ package import TrainingGraph
 /// The result is the model that was given, with other values in its trained initializers and nothing else changed. The same model, files,
 /// recipe, gate and engine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
 package struct FineTuning: Sendable {
-    /// The float parent. Its external data must be within it or beside it (`Model.directory`).
+    /// The float model to train. Its external data must be within it or in its directory (`Model.directory`).
     package var model: Model
-    /// What stands beside the model already, and is part of what training starts from.
+    /// The adapter that the model has already; training starts from both.
     package var adapter: LowRankAdapter?
     package var data: LabelledData
     package var recipe: GradientDescent
     /// Its metric says which epoch is the best, the model as it was given not being one of them.
     package var gate: Gate
-    /// Metrics to measure beside that of the gate.
+    /// The metrics to measure in addition to that of the gate.
     package var alsoMeasured: [Metric] = []
     package var threads: Int
     /// A checkpoint is written at the end of each epoch, and whenever this many steps have passed since the last one.
@@ -53,7 +53,7 @@ package struct FineTuning: Sendable {
         /// finite.
         package var bestEpoch: Int
         package var stoppedEarly: Bool
-        /// Of the given model and of the new one on the same held-out rows; empty without validation.
+        /// The metrics of the given model and of the new one on the same held-out rows; empty without validation.
         package var before: [Metric: Double]
         package var after: [Metric: Double]
         package var trainingRows: Int
@@ -68,9 +68,9 @@ package struct FineTuning: Sendable {
         package var trained: [String]
         /// The float initializers that stay as they are, and why.
         package var untrained: [String: String]
-        /// Where a gradient has several forms: the node, and the form that was chosen.
+        /// Maps each node whose gradient has several forms to the form that was chosen.
         package var gradientForms: [String: String]
-        /// The step at which an earlier attempt was taken up again; 0 where this one began anew.
+        /// The step at which this attempt resumed an earlier one; 0 if it started from the beginning.
         package var resumedAt: Int
     }
 

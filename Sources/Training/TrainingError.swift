@@ -11,7 +11,7 @@ package enum TrainingError: Error, Sendable, Equatable {
     case badModel(reason: Reason, remedy: String)
     /// Loss or a layer's values are not finite any more.
     case diverged(step: Int, layer: String?, remedy: String)
-    /// What is in a file cannot be read or written in its format.
+    /// The content of a file cannot be read, or cannot be written in its format.
     case cannotRead(path: String, reason: Reason)
     case cannotWrite(path: String, reason: Reason)
     /// The disk, or what stands on it, is in the way.

@@ -24,7 +24,7 @@ struct Activate: ParsableCommand {
     }
 
     func run() throws {
-        let asking = Asking(root: root, pipelines: files.read(root).pipelines)
+        let asking = DaemonRequest(root: root, pipelines: files.read(root).pipelines)
         if unpin { try asking.ask(.unpin(pipeline: pipeline), json: output.json) }
         guard let version else { return }
         try asking.ask(

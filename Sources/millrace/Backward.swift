@@ -50,7 +50,7 @@ struct Backward: ParsableCommand {
     }
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
@@ -76,7 +76,8 @@ struct Backward: ParsableCommand {
         let isArrays = data.hasSuffix(".npz") || data.hasSuffix(".npy")
         return GradientQuery(
             model: loaded, seed: seed,
-            data: isArrays ? .arrays(path: data, label: labelled.label, weight: labelled.weight, classes: given.classes) : .table(given),
+            data: isArrays
+                ? .arrays(path: data, label: labelled.label, weight: labelled.weight, classes: given.schema.classes) : .table(given),
             withInputs: inputs, batchSize: batchSize, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
     }
 

@@ -12,7 +12,7 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let ledger = try root.ledger()
-        let audit = try worded { try Audit(ledger: ledger, settings: try root.settings, comparesDigests: !fast) }
+        let audit = try reportingErrors { try Audit(ledger: ledger, settings: try root.settings, comparesDigests: !fast) }
         try show(audit, output)
         if !audit.differences.isEmpty { throw ExitStatus.problems }
     }

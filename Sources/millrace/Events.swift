@@ -23,7 +23,7 @@ struct Events: ParsableCommand {
         let ledger = try opened()
         var last = after
         while true {
-            let events = try worded { try ledger.events(after: last) }
+            let events = try reportingErrors { try ledger.events(after: last) }
             for event in events { Swift.print(json ? try event.jsonLine() : event.line.text) }
             guard StandardStreams.flush() else { throw ExitStatus.problems }
             last = events.last?.sequence ?? last

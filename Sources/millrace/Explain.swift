@@ -21,7 +21,7 @@ struct Explain: ParsableCommand {
         let ledger = try openedLedger()
         let pipelines = files.read(root).pipelines
         let explainer = Explainer(root.folder, pipelines: pipelines, ledger: ledger, looksOutOfForce: files.pipelines.isEmpty)
-        try show(try worded { try explainer.explain(file) }, output)
+        try show(try reportingErrors { try explainer.explain(file) }, output)
     }
 
     /// Opens the ledger as it is; nil where there is none.

@@ -17,6 +17,6 @@ struct Forget: ParsableCommand {
 
     func run() throws {
         let pipelines = files.read(root).pipelines
-        try Asking(root: root, pipelines: pipelines).ask(.forget(try which.selection(root, pipelines)), json: output.json)
+        try DaemonRequest(root: root, pipelines: pipelines).ask(.forget(try which.selection(root, pipelines)), json: output.json)
     }
 }

@@ -9,6 +9,7 @@ import Names
 import ONNX
 import PipelineConfig
 import Reasons
+import Recipes
 import Reports
 import Runner
 import SystemPackage
@@ -75,9 +76,9 @@ struct Forward: ParsableCommand {
     }
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let format = try outputFormat()
-            let target = try Placing.target(out, replacing: force)
+            let target = try AtomicOutput.target(out, replacing: force)
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
@@ -131,7 +132,7 @@ struct Forward: ParsableCommand {
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
     }
 
-    private func schema(for loaded: Model) throws -> Schema {
+    private func schema(for loaded: Model) throws -> RowSchema {
         var names: [String] = []
         let inputs = loaded.graph.requiredInputs
         let axes = batchAxis.filter { axis in inputs.contains { $0.name.isName(axis.name) } }
@@ -140,7 +141,7 @@ struct Forward: ParsableCommand {
         if let slip = names.first(where: { !known.contains($0) }) {
             throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
         }
-        return Schema(
+        return RowSchema(
             inputs: try names.map { name in
                 let parts = columns.last { $0.name.isName(name) }?.value.split(separator: ",").map(String.init)
                 let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }

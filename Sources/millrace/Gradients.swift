@@ -46,7 +46,7 @@ struct Gradients: ParsableCommand {
     }
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let report: Report

@@ -17,7 +17,7 @@ struct Initialize: ParsableCommand {
     @Flag(name: .long, help: "Replace a pipeline file that is there.") var force = false
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let name = try chosenName()
             let loaded = try loadedModel(model)
             let draft = PipelineTemplate.draft(name: name, model: ModelSignature(loaded), data: try data.map { try DataSample(file: $0) })

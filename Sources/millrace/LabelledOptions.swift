@@ -1,13 +1,12 @@
 import ArgumentParser
-import Columnar
 import Names
-import PipelineConfig
 import Reasons
 import Recipes
 import Reports
+import Runner
 import Training
 
-/// How a labelled file's columns become model inputs and labels.
+/// The options that describe how a labelled file's columns become model inputs and labels.
 struct LabelledOptions: ParsableArguments {
     @Option(name: .long, help: "The column to learn; a pattern such as p_*, or names with commas, where the loss takes several.") var label:
         String?
@@ -36,22 +35,26 @@ struct LabelledOptions: ParsableArguments {
         label == nil && weight == nil && classes == nil && key == nil && ignore.isEmpty && columns.isEmpty && scale.isEmpty
     }
 
-    var labelColumns: InputRule.Columns? { label.map(Self.selection) }
+    /// The description of the rows by these options.
+    private var schema: RowSchema {
+        let names = (columns + scale).map(\.name).reduce(into: [String]()) { if !$0.containsName($1) { $0.append($1) } }
+        return RowSchema(
+            key: key.map(Self.names) ?? [], label: label.map(Self.selection), weight: weight, classes: classes.map(Self.names),
+            inputs: names.map { name in
+                InputSchema(
+                    name: name, columns: columns.last { $0.name.isName(name) }.map { Self.selection($0.value) },
+                    scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) })
+            }, keep: ignore, dialect: TextDialect(nullWords: nil))
+    }
 
     /// - Parameter nanInputs: the inputs whose missing values are NaN.
     func data(_ files: [String], nanInputs: NameSet) -> LabelledData {
-        var rules: NameMap<InputRule> = [:]
-        for name in nanInputs { rules[name, default: InputRule()].missing = .nan }
-        for assignment in columns { rules[assignment.name, default: InputRule()].columns = Self.selection(assignment.value) }
-        for assignment in scale { rules[assignment.name, default: InputRule()].scale = Double(assignment.value) }
-        return LabelledData(
-            files: files.map { .init($0) }, label: labelColumns, inputs: rules, classes: classes.map(Self.names), weight: weight,
-            key: key.map(Self.names) ?? [], keep: ignore)
+        schema.labelledData(files.map { .init($0) }, inputs: Array(nanInputs), nanInputs: nanInputs)
     }
 
     /// Whether several columns are to be learned.
     var hasSeveralLabels: Bool {
-        switch labelColumns {
+        switch label.map(Self.selection) {
         case .pattern: true
         case .list(let names): names.count > 1
         case nil: false
@@ -60,7 +63,7 @@ struct LabelledOptions: ParsableArguments {
 
     private static func names(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
 
-    private static func selection(_ text: String) -> InputRule.Columns {
+    private static func selection(_ text: String) -> ColumnSelector {
         let parts = names(text)
         return parts.count == 1 && (text.contains("*") || text.contains("?")) ? .pattern(text) : .list(parts)
     }

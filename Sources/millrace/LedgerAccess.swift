@@ -20,7 +20,7 @@ extension RootOption {
     func ledger(_ values: ValuesFlag? = nil) throws -> RunLedger {
         let hidesValues = values?.hideValues ?? false
         let stateDirectory = try stateDirectory
-        return try worded {
+        return try reportingErrors {
             do throws(LedgerError) {
                 return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: hidesValues)
             } catch .olderSchema(_, holder: nil) {
@@ -49,7 +49,7 @@ struct PipelinesOption: ParsableArguments {
 }
 
 /// Does `body`; what goes wrong ends the command in the words of the module that met it.
-func worded<Result>(_ body: () throws -> Result) throws -> Result {
+func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
     do {
         return try body()
     } catch let code as ExitCode {

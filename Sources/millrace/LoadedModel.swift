@@ -28,7 +28,7 @@ func refuseForeign(_ path: String) throws {
     throw fail("\(path): \(foreign.reason).")
 }
 
-/// An adapter that was trained beside `model`, and no other.
+/// Loads an adapter, which must have been trained for `model`.
 func loadedAdapter(_ path: String, of model: String) throws -> AdapterFile {
     guard FileManager.default.fileExists(atPath: path) else { throw fail("\(path): there is no such file.") }
     let digest = try FileDigest.of(FilePath(model)).digest

@@ -19,15 +19,15 @@ struct Merge: ParsableCommand {
     @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
 
     func run() throws {
-        try worded {
-            let target = try Placing.target(out, replacing: force)
+        try reportingErrors {
+            let target = try AtomicOutput.target(out, replacing: force)
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let file = try loadedAdapter(adapter, of: model)
             var merged: Model
             do { merged = try file.adapter.merged(into: loaded) } catch { throw fail("\(adapter): \(error)") }
             for (key, value) in file.facts.sorted(by: { $0.key < $1.key }) { merged.metadata[key] = value }
-            try Placing.model(merged, at: target)
+            try AtomicOutput.model(merged, at: target)
             print("\(out): \(file.adapter.factors.count) weights changed")
         }
     }

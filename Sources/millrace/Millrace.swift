@@ -25,8 +25,8 @@ struct Millrace: AsyncParsableCommand {
             CommandGroup(name: "For executors", subcommands: [AttemptCommand.self]),
         ])
 
-    /// As ArgumentParser's own, but a command line that is wrong ends with the status that `README.md` in this folder promises, `--help`
-    /// names the exit statuses, and what cannot be printed makes a command fail.
+    /// Runs like ArgumentParser's own `main`, but a wrong command line ends with the status that `README.md` in this folder promises,
+    /// `--help` names the exit statuses, and a command fails if its text cannot be printed.
     static func main() async {
         StandardStreams.prepare()
         // Before Arrow is first used: its own pool keeps what is freed, 11 MiB of it over a large file. What an operator chose stands.
@@ -50,7 +50,7 @@ struct Millrace: AsyncParsableCommand {
         StandardStreams.finish(0)
     }
 
-    /// What is wrong with the first word of the command line where it is no command.
+    /// Returns the fault of a command line whose first word is not a command.
     private static func unknownCommand(_ word: String?) -> String? {
         let groups = configuration.groupedSubcommands.flatMap(\.subcommands) + configuration.ungroupedSubcommands
         let names = groups.map { $0._commandName } + ["help"]

@@ -13,7 +13,7 @@ struct Models: ParsableCommand {
 
     func run() throws {
         let ledger = try root.ledger(values)
-        let report = try worded {
+        let report = try reportingErrors {
             try checkPipeline(pipeline, ledger, files.read(root).pipelines)
             return try ModelsReport(of: pipeline, ledger)
         }

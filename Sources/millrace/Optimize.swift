@@ -67,10 +67,10 @@ struct Optimize: ParsableCommand {
     }
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
-            let target = try Placing.target(out, replacing: force)
+            let target = try AtomicOutput.target(out, replacing: force)
             let folder = target.deletingLastPathComponent().path
             for file in labelled where !FileManager.default.fileExists(atPath: file) { throw fail("\(file): there is no such file.") }
             let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
@@ -144,7 +144,7 @@ struct Optimize: ParsableCommand {
     }
 
     private func write(_ outcome: FineTuning.Outcome, to target: URL) throws {
-        guard let adapter = outcome.adapter else { return try Placing.model(outcome.model, at: target) }
+        guard let adapter = outcome.adapter else { return try AtomicOutput.model(outcome.model, at: target) }
         guard outcome.isModelAsGiven else {
             throw fail(
                 "\(model): the adapter that it has is of another rank or on other weights than this one. Merge it first: millrace merge.")
@@ -173,7 +173,7 @@ struct Optimize: ParsableCommand {
     }
 }
 
-/// What `optimize --json` prints.
+/// The output of `optimize --json`.
 private struct OptimizeReport: Encodable {
     /// Nil where the gate did not pass, and why.
     let output: String?

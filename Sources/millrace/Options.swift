@@ -3,7 +3,7 @@ import Foundation
 import Reasons
 import Reports
 
-/// What relative paths are relative to, and where `millrace.yaml` is looked for.
+/// The folder that relative paths are relative to, and in which `millrace.yaml` is looked for.
 struct RootOption: ParsableArguments {
     @Option(
         name: .long,
@@ -36,7 +36,7 @@ enum ExitStatus {
     static let locked = ExitCode(4)
     static let gate = ExitCode(5)
 
-    /// What stands below every `--help`.
+    /// The text at the end of every `--help`.
     static let help = """
         EXIT STATUS:
           0                       All is well.
@@ -55,7 +55,7 @@ func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .failure) 
     return code
 }
 
-/// As the other, of a literal: what is interpolated into it is escaped.
+/// Prints a literal, in which interpolated values are escaped, and returns the exit code.
 func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {
     printError("millrace: \(message.text)")
     return code

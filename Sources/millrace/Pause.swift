@@ -12,6 +12,6 @@ struct Pause: ParsableCommand {
     @OptionGroup var output: JSONFlag
 
     func run() throws {
-        try Asking(root: root, pipelines: files.read(root).pipelines).ask(.pause(pipeline: pipeline), json: output.json)
+        try DaemonRequest(root: root, pipelines: files.read(root).pipelines).ask(.pause(pipeline: pipeline), json: output.json)
     }
 }

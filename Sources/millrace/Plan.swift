@@ -15,7 +15,7 @@ struct Plan: ParsableCommand {
         let lint = root.folder.lint(pipelines)
         for problem in lint.problems { _ = fail(problem) }
         let ledger = try root.ledger()
-        try show(try worded { try PlanReport(of: lint, ledger) }, output)
+        try show(try reportingErrors { try PlanReport(of: lint, ledger) }, output)
         if !lint.isClean { throw ExitStatus.badConfiguration }
     }
 }

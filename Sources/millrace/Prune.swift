@@ -33,7 +33,7 @@ struct Prune: ParsableCommand {
         let settings = try root.settings
         // Opened for reading first: a ledger that is not there is not made. Who may only ask the daemon can ask what would go.
         let readable = try root.ledger()
-        let report = try worded {
+        let report = try reportingErrors {
             let ledger = dryRun ? readable : try RunLedger(stateDirectory: settings.state)
             let cleared = try clear(ledger, lint)
             let shares =

@@ -28,7 +28,7 @@ struct Rebuild: ParsableCommand {
         guard !lint.pipelines.isEmpty else {
             throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration)
         }
-        let reports = try worded {
+        let reports = try reportingErrors {
             let settings = try root.settings
             let lock = try DaemonLock(stateDirectory: settings.state, for: .command)
             return try withExtendedLifetime(lock) {

@@ -22,12 +22,13 @@ struct Replay: ParsableCommand {
 
     func run() throws {
         let pipelines = files.read(root).pipelines
-        let outcome = try Asking(root: root, pipelines: pipelines).ask(.replay(try which.selection(root, pipelines)), json: output.json)
+        let outcome = try DaemonRequest(root: root, pipelines: pipelines).ask(
+            .replay(try which.selection(root, pipelines)), json: output.json)
         guard !output.json else { return }
         let affected = Set(outcome.affected.filter { $0.role == .data }.map(\.pipeline))
         let ledger = try root.ledger()
         for pipeline in pipelines where affected.contains(pipeline.name) {
-            for line in try worded({ try OutputsElsewhere.all(of: pipeline, ledger) }) { print("  \(line)") }
+            for line in try reportingErrors({ try OutputsElsewhere.all(of: pipeline, ledger) }) { print("  \(line)") }
         }
     }
 }

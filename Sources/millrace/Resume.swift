@@ -11,6 +11,6 @@ struct Resume: ParsableCommand {
     @OptionGroup var output: JSONFlag
 
     func run() throws {
-        try Asking(root: root, pipelines: files.read(root).pipelines).ask(.resume(pipeline: pipeline), json: output.json)
+        try DaemonRequest(root: root, pipelines: files.read(root).pipelines).ask(.resume(pipeline: pipeline), json: output.json)
     }
 }

@@ -19,6 +19,6 @@ struct Retry: ParsableCommand {
 
     func run() throws {
         let pipelines = files.read(root).pipelines
-        try Asking(root: root, pipelines: pipelines).ask(.retry(try which.selection(root, pipelines)), json: output.json)
+        try DaemonRequest(root: root, pipelines: pipelines).ask(.retry(try which.selection(root, pipelines)), json: output.json)
     }
 }

@@ -115,7 +115,8 @@ struct Run: AsyncParsableCommand {
         if once { throw try verdict(daemon) }
     }
 
-    /// Until the daemon runs and takes stops itself, a stop ends the process at once: nothing has begun that would have to be finished.
+    /// Makes a stop end the process at once, until the daemon runs and handles stops itself. Nothing has begun that would have to be
+    /// finished.
     private func endAtOnceWhenStopped() {
         for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
     }
@@ -130,7 +131,7 @@ struct Run: AsyncParsableCommand {
         return [folder]
     }
 
-    /// SIGHUP reads the pipelines again, unless whoever started the daemon had it ignore that signal (nohup).
+    /// Reads the pipelines again at SIGHUP, unless the daemon was started with that signal ignored (nohup).
     private func rereading(_ daemon: PipelineDaemon) -> (any DispatchSourceSignal)? {
         let handler = signal(SIGHUP, SIG_IGN)
         if unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { return nil }

@@ -25,8 +25,8 @@ struct Runs: ParsableCommand {
 
     func run() throws {
         let ledger = try root.ledger(values)
-        if let number { return try show(try worded { try RunReport(ofRun: number, ledger) }, output) }
-        try show(try worded { try RunList(try filter(ledger), ledger) }, output)
+        if let number { return try show(try reportingErrors { try RunReport(ofRun: number, ledger) }, output) }
+        try show(try reportingErrors { try RunList(try filter(ledger), ledger) }, output)
     }
 
     private func filter(_ ledger: RunLedger) throws -> RunFilter {

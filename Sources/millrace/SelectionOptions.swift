@@ -29,7 +29,7 @@ struct SelectionOptions<State: SelectableState>: ParsableArguments {
             pipeline: pipeline, role: role, run: run, since: since?.time, state: state.flatMap { ArrivalState(rawValue: $0.rawValue) })
         guard let file else { return selection }
         let ledger = try root.ledger()
-        let found = try worded { try FileFinder(map: SpoolMap(pipelines: pipelines), ledger: ledger, root: root.path).find(file) }
+        let found = try reportingErrors { try FileFinder(map: SpoolMap(pipelines: pipelines), ledger: ledger, root: root.path).find(file) }
         let known = found.known.filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
         guard let one = known.first else {
             throw fail("\(file) has never arrived\(pipeline.map { " in \($0)" } ?? ""). millrace explain \(file) says why.")

@@ -2,12 +2,13 @@ import ArgumentParser
 import Foundation
 import Synchronization
 
-/// What is written to the standard streams. Standard error is best effort: where it is full, closed or has no reader, what was to be said
-/// there is lost, and the work goes on. What a command prints is what it is for: where that cannot be written, it ends with an error.
+/// Writes to the standard streams. Standard error is best effort: if it is full, closed or has no reader, the text is lost and the work
+/// continues. A command whose output cannot be written ends with an error.
 enum StandardStreams {
     private static let isOutputLost = Atomic(false)
 
-    /// To be called before anything is opened: a file that takes the number of a closed stream would be written over by what is printed.
+    /// Prepares the streams; must be called before a file is opened. A file that takes the number of a closed stream would be overwritten
+    /// by printed text.
     static func prepare() {
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) == -1 {
             // Without a place to print to, printing must fail and not vanish.
@@ -53,7 +54,7 @@ final class LogSink: Sendable {
     private let patience: Int32
     private let state = Mutex(State())
 
-    /// What can be written to a pipe at once when it is said to be ready.
+    /// The number of bytes that a pipe takes at once when it is said to be ready.
     private static let portion = 4096
 
     /// - Parameter patience: how many milliseconds a reader may let it wait.

@@ -11,7 +11,7 @@ struct Status: ParsableCommand {
 
     func run() throws {
         let ledger = try root.ledger(values)
-        let report = try worded {
+        let report = try reportingErrors {
             try StatusReport(
                 of: root.folder, pipelines: files.read(root),
                 outOfForce: files.pipelines.isEmpty ? FileOutOfForce.all(root.folder) : [], rootOption: root.asOption, ledger)

@@ -19,6 +19,6 @@ struct Stop: ParsableCommand {
     func run() throws {
         _ = try root.ledger()
         guard root.daemon != nil else { throw fail("no daemon works on this root, so nothing runs") }
-        try Asking(root: root, pipelines: files.read(root).pipelines).ask(.stop(run: number), json: output.json)
+        try DaemonRequest(root: root, pipelines: files.read(root).pipelines).ask(.stop(run: number), json: output.json)
     }
 }

@@ -12,14 +12,14 @@ import Testing
 
     @Test(
         arguments: [
-            (.badInput, .score, .quarantine), (.badModel, .decideModel, .reject), (.badModel, .score, .quarantine),
-            (.inputChanged, .score, .resettle), (.inputGone, .decideModel, .resettle), (.cancelled, .score, .handBack),
+            (.badInput, .score, .quarantine), (.badModel, .validateModel, .reject), (.badModel, .score, .quarantine),
+            (.inputChanged, .score, .resettle), (.inputGone, .validateModel, .resettle), (.cancelled, .score, .handBack),
             (.badInput, .fineTune, .quarantine), (.badModel, .fineTune, .reject), (.gate, .fineTune, .reject),
             (.diverged, .fineTune, .reject),
             (.resource, .score, .retry(after: .seconds(2))), (.timeLimit, .score, .retry(after: .seconds(2))),
-            (.machine, .score, .awaitMachine), (.machine, .decideModel, .awaitMachine),
+            (.machine, .score, .awaitMachine), (.machine, .validateModel, .awaitMachine),
             (.unreadable, .score, .awaitFile(after: .seconds(1))),
-            (.modelUnavailable, .score, .retry(after: .seconds(2))), (.executorLost, .decideModel, .retry(after: .seconds(2))),
+            (.modelUnavailable, .score, .retry(after: .seconds(2))), (.executorLost, .validateModel, .retry(after: .seconds(2))),
         ] as [(Failure.Kind, AttemptSpec.Goal, FailurePolicy.Action)])
     func firstFailure(kind: Failure.Kind, goal: AttemptSpec.Goal, expected: FailurePolicy.Action) {
         #expect(action(kind, goal) == expected)

@@ -159,9 +159,9 @@ extension GradientCase {
             }
             inputs.append((name, tensor))
             if operand.isFloat && operand.isDifferentiable { wanted.append(name) }
-            let extents: [ONNX.Dimension]? =
+            let extents: [Tensors.Dimension]? =
                 switch openness {
-                case .nothing: operand.shape.dimensions.map(ONNX.Dimension.fixed)
+                case .nothing: operand.shape.dimensions.map(Tensors.Dimension.fixed)
                 // The rank of integers stays known: shapes and axes are lists.
                 case .ranks where operand.isFloat: nil
                 default: operand.shape.dimensions.indices.map { .symbolic("\(name)_\($0)") }

@@ -26,7 +26,7 @@ import Testing
                 nodes: [
                     node, Node("Mul", ["y", "y"], ["square"]), Node("ReduceSum", ["square"], ["loss"], [Attribute("keepdims", .int(0))]),
                 ],
-                inputs: [Value("x", .tensor(.float32, [.symbolic("n")] + input.dropFirst().map(ONNX.Dimension.fixed)))],
+                inputs: [Value("x", .tensor(.float32, [.symbolic("n")] + input.dropFirst().map(Tensors.Dimension.fixed)))],
                 outputs: [Value("loss", .tensor(.float32, []))],
                 initializers: [StoredTensor("w", values), StoredTensor("b", random([weights.dimensions[0]], 3))])
             return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph)

@@ -1,15 +1,16 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
 
 @testable import Columnar
 
-private func floats(_ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], keep: [String] = [], batchRows: Int = 3) throws
+private func floats(_ path: String, _ inputs: [ModelInput], rules: NameMap<InputRule> = [:], keep: [String] = [], batchRows: Int = 3) throws
     -> (values: [String: [Float]], strings: [String: [String]], shapes: [[Int]], kept: Int)
 {
-    let batches = try openInputs(path: path, ports: ports, rules: rules, schema: TableSchemaRule(keep: keep), batchRows: batchRows)
+    let batches = try openInputs(path: path, inputs: inputs, rules: rules, schema: TableSchemaRule(keep: keep), batchRows: batchRows)
     var values: [String: [Float]] = [:], strings: [String: [String]] = [:], shapes: [[Int]] = [], kept = 0
     while let batch = try batches.next() {
         for (name, tensor) in batch.tensors {
@@ -25,8 +26,8 @@ private func floats(_ path: String, _ ports: [InputPort], rules: NameMap<InputRu
     return (values, strings, shapes, kept)
 }
 
-private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: Int?...) -> InputPort {
-    InputPort(name: name, elementType: type, dimensions: dimensions)
+private func input(_ name: String, _ type: ElementType = .float32, _ dimensions: Int?...) -> ModelInput {
+    ModelInput(name: name, elementType: type, dimensions: dimensions)
 }
 
 @Suite struct ArrayTests {
@@ -35,37 +36,37 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
 
     @Test(arguments: ["f4.npy", "fortran.npy"])
     func rowsOfAnArray(name: String) throws {
-        let read = try floats(fixture(name), [port("x", .float32, nil, 3)])
+        let read = try floats(fixture(name), [input("x", .float32, nil, 3)])
         #expect(read.values["x"] == (0..<12).map(Float.init))
         #expect(read.shapes == [[3, 3], [1, 3]])
-        #expect(try floats(fixture(name), [port("x", .float32, nil, 3, 1)]).shapes == [[3, 3, 1], [1, 3, 1]])
-        #expect(try floats(fixture(name), [port("x", .float32, nil, nil)]).shapes == [[3, 3], [1, 3]])
+        #expect(try floats(fixture(name), [input("x", .float32, nil, 3, 1)]).shapes == [[3, 3, 1], [1, 3, 1]])
+        #expect(try floats(fixture(name), [input("x", .float32, nil, nil)]).shapes == [[3, 3], [1, 3]])
     }
 
     @Test func everyNumberTypeBecomesTheInputs() throws {
         for name in ["f8.npy", "f2.npy", "big.npy"] {
-            #expect(try floats(fixture(name), [port("x", .float32, nil)]).values["x"] == [0, 1, 2, 3], "\(name)")
+            #expect(try floats(fixture(name), [input("x", .float32, nil)]).values["x"] == [0, 1, 2, 3], "\(name)")
         }
-        #expect(try floats(fixture("bool.npy"), [port("x", .float32, nil, 1)]).values["x"] == [1, 0, 1, 1])
-        #expect(try floats(fixture("u1.npy"), [port("x", .float32, nil, 2, 2)]).values["x"] == (0..<8).map(Float.init))
-        #expect(try floats(fixture("unicode.npy"), [port("x", .string, nil)]).strings["x"] == ["é", "longer", "", "x"])
-        #expect(try floats(fixture("bytes.npy"), [port("x", .string, nil, 1)]).strings["x"] == ["a", "bcd", "", "z"])
-        #expect(try floats(fixture("f8.npy"), [port("x", .string, nil)]).strings["x"] == ["0.0", "1.0", "2.0", "3.0"])
+        #expect(try floats(fixture("bool.npy"), [input("x", .float32, nil, 1)]).values["x"] == [1, 0, 1, 1])
+        #expect(try floats(fixture("u1.npy"), [input("x", .float32, nil, 2, 2)]).values["x"] == (0..<8).map(Float.init))
+        #expect(try floats(fixture("unicode.npy"), [input("x", .string, nil)]).strings["x"] == ["é", "longer", "", "x"])
+        #expect(try floats(fixture("bytes.npy"), [input("x", .string, nil, 1)]).strings["x"] == ["a", "bcd", "", "z"])
+        #expect(try floats(fixture("f8.npy"), [input("x", .string, nil)]).strings["x"] == ["0.0", "1.0", "2.0", "3.0"])
         #expect(
-            message { _ = try floats(fixture("i8.npy"), [port("x", .int32, nil)]) }.hasSuffix(
+            message { _ = try floats(fixture("i8.npy"), [input("x", .int32, nil)]) }.hasSuffix(
                 "model input \"x\": the value 4611686018427387904 does not fit int32"))
     }
 
     @Test(arguments: ["stored.npz", "deflated.npz"], [1, 3, 100])
     func archives(name: String, batchRows: Int) throws {
         let read = try floats(
-            fixture(name), [port("pixels", .float32, nil, 2, 2), port("word", .string, nil, 1)], keep: ["weight"], batchRows: batchRows)
+            fixture(name), [input("pixels", .float32, nil, 2, 2), input("word", .string, nil, 1)], keep: ["weight"], batchRows: batchRows)
         #expect(read.values["pixels"] == (0..<40).map(Float.init))
         #expect(read.strings["word"] == (0..<10).map { "w\($0)" })
         #expect(read.kept == 10)
-        #expect(try floats(fixture("zip64.npz"), [port("x", .float32, nil, 4)]).values["x"] == (0..<40).map(Float.init))
+        #expect(try floats(fixture("zip64.npz"), [input("x", .float32, nil, 4)]).values["x"] == (0..<40).map(Float.init))
         #expect(
-            try floats(fixture(name), [port("x", .float32, nil, 4)], rules: ["x": InputRule(columns: .list(["pixels"]))]).values["x"]
+            try floats(fixture(name), [input("x", .float32, nil, 4)], rules: ["x": InputRule(columns: .list(["pixels"]))]).values["x"]
                 == (0..<40).map(Float.init))
     }
 
@@ -77,7 +78,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
                 ("id", Tensor(.int64, [3], [7, 8, 9] as [Int64])), ("b", Tensor(.int64, [3, 1], [4, 5, 6] as [Int64])),
                 ("a", Tensor(.float64, [3], [1.5, 2.5, 3.5] as [Double])),
             ], to: path)
-        let x = port("x", .float32, nil, 2)
+        let x = input("x", .float32, nil, 2)
         let mixed: [Float] = [4, 1.5, 5, 2.5, 6, 3.5]
         #expect(try floats(path, [x], keep: ["id"], batchRows: 2).values["x"] == mixed)
         #expect(try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "b"]))]).values["x"] == [1.5, 4, 2.5, 5, 3.5, 6])
@@ -86,7 +87,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
             message { _ = try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "c"]))]) }.contains("no array of this name"))
         func bound(_ pins: [String: [String]]) throws -> [String: [String]] {
             let schema = TableSchemaRule(keep: ["id"])
-            return try openInputs(path: path, ports: [x], schema: schema, batchRows: 9, pinned: pins).columnsInFileOrder
+            return try openInputs(path: path, inputs: [x], schema: schema, batchRows: 9, pinned: pins).columnsInFileOrder
         }
         #expect(try bound([:]) == ["x": ["b", "a"]])
         #expect(try bound(["x": ["b", "a"]]) == ["x": ["b", "a"]])
@@ -97,26 +98,27 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
     }
 
     @Test func refusals() throws {
-        let x = [port("x", .float32, nil, 3)]
+        let x = [input("x", .float32, nil, 3)]
         #expect(
             message { _ = try floats(fixture("scalar.npy"), x) }.hasSuffix("the array is a single value: its first axis must be the rows"))
         #expect(try floats(fixture("empty.npy"), x).values["x"] == nil, "no rows are no error")
         #expect(message { _ = try floats(fixture("object.npy"), x) }.contains("an array of Python objects"))
         #expect(message { _ = try floats(fixture("c8.npy"), x) }.contains("the array's type c8 is not one that a model takes"))
-        #expect(message { _ = try floats(fixture("unicode.npy"), [port("x", .float32, nil)]) }.contains("is no number"))
+        #expect(message { _ = try floats(fixture("unicode.npy"), [input("x", .float32, nil)]) }.contains("is no number"))
         #expect(
             message { _ = try floats(fixture("f8.npy"), x) }.hasSuffix("model input \"x\": its shape [N, 3] does not fit the array's [4]"))
         #expect(
-            message { _ = try floats(fixture("f4.npy"), x + [port("y", .float32, nil)]) }.contains(
+            message { _ = try floats(fixture("f4.npy"), x + [input("y", .float32, nil)]) }.contains(
                 "an .npy file holds one array, and the model has 2 inputs"))
         #expect(
-            message { _ = try floats(fixture("ragged.npz"), [port("pixels", .float32, nil, 4), port("weight", .float32, nil)]) }.hasSuffix(
-                "the array has 9 rows, \"pixels\" has 10"))
+            message { _ = try floats(fixture("ragged.npz"), [input("pixels", .float32, nil, 4), input("weight", .float32, nil)]) }
+                .hasSuffix(
+                    "the array has 9 rows, \"pixels\" has 10"))
         #expect(
-            message { _ = try floats(fixture("stored.npz"), [port("x", .float32, nil, 4)]) }.contains(
+            message { _ = try floats(fixture("stored.npz"), [input("x", .float32, nil, 4)]) }.contains(
                 "no array of this name: its arrays are \"pixels\", \"weight\", \"word\""))
         #expect(
-            message { _ = try floats(fixture("stored.npz"), [port("pixels", .float32, nil, 4)], keep: ["wight"]) }.contains(
+            message { _ = try floats(fixture("stored.npz"), [input("pixels", .float32, nil, 4)], keep: ["wight"]) }.contains(
                 "did you mean \"weight\"?"))
     }
 
@@ -124,11 +126,11 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
     @Test(arguments: ["f4.npy", "unicode.npy", "stored.npz", "deflated.npz", "zip64.npz"])
     func damage(name: String) throws {
         let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture(name))))
-        let input = [name == "unicode.npy" ? port("x", .string, nil) : port(name.hasSuffix("npz") ? "pixels" : "x", .float32, nil, nil)]
+        let inputs = [name == "unicode.npy" ? input("x", .string, nil) : input(name.hasSuffix("npz") ? "pixels" : "x", .float32, nil, nil)]
         let path = directory("damaged." + name.split(separator: ".")[1])
         for count in 0..<whole.count {
             try Data(whole[..<count]).write(to: URL(fileURLWithPath: path))
-            #expect(throws: ColumnarError.self) { _ = try floats(path, input) }
+            #expect(throws: ColumnarError.self) { _ = try floats(path, inputs) }
         }
         var generator = SeededGenerator(seed: 11)
         for _ in 0..<1500 {
@@ -137,7 +139,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
                 bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
             }
             try Data(bytes).write(to: URL(fileURLWithPath: path))
-            do { _ = try floats(path, input) } catch is ColumnarError {}
+            do { _ = try floats(path, inputs) } catch is ColumnarError {}
         }
         // A flipped bit of an archive's values is found by its checksum.
         if name == "stored.npz" {
@@ -145,7 +147,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
             let at = try #require(bytes.indices.first { bytes[$0...].starts(with: [0, 0, 0x80, 0x3f, 0, 0, 0, 0x40]) })
             bytes[at] ^= 1
             try Data(bytes).write(to: URL(fileURLWithPath: path))
-            #expect(message { _ = try floats(path, input) }.hasSuffix("the entry \"pixels.npy\" is damaged: its checksum is wrong"))
+            #expect(message { _ = try floats(path, inputs) }.hasSuffix("the entry \"pixels.npy\" is damaged: its checksum is wrong"))
         }
     }
 }
@@ -193,7 +195,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
             ])
         // Ours reads it too, and the same rows give the same bytes.
         let back = try floats(
-            path, [port("float32", .float32, nil, 2), port("string", .string, nil)], rules: ["float32": InputRule(missing: .nan)])
+            path, [input("float32", .float32, nil, 2), input("string", .string, nil)], rules: ["float32": InputRule(missing: .nan)])
         #expect(back.strings["string"]?.suffix(3) == ["é", "", "longer text"])
         let again = try ArrayWriter(path: directory("again.npz"), format: .npz)
         for _ in 0..<2 { for type in types { try again.append("\(type)", values(type)) } }

@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -16,11 +17,11 @@ private struct Bound {
     var rows: [Int] = []
 
     init(
-        _ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
+        _ path: String, _ inputs: [ModelInput], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
         batchRows: Int = 1000, options: ReadOptions = ReadOptions(), pinned: [String: [String]] = [:]
     ) throws {
         let binder = try TableBinder(
-            reader: TableReader(path: path, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,
+            reader: TableReader(path: path, options: options), inputs: inputs, rules: rules, schema: schema, batchRows: batchRows,
             pinned: pinned)
         columns = Dictionary(uniqueKeysWithValues: binder.boundColumns.map { ($0.key, $0.value) })
         while let batch = try binder.next() {
@@ -60,8 +61,8 @@ private func numbers(_ tensor: Tensor) -> [Double] {
     }
 }
 
-private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: Int?...) -> InputPort {
-    InputPort(name: name, elementType: type, dimensions: dimensions)
+private func input(_ name: String, _ type: ElementType = .float32, _ dimensions: Int?...) -> ModelInput {
+    ModelInput(name: name, elementType: type, dimensions: dimensions)
 }
 
 @Suite struct BindingTests {
@@ -70,7 +71,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
 
     @Test func onlyInputTakesNumericColumnsInFileOrder() throws {
         let path = try directory.write("id,b,a,y,city,flag\n7,1.5,2,0,Ulm,true\n8,3.5,4,1,Bonn,false\n", to: "a.csv")
-        let bound = try Bound(path, [port("x", .float32, nil, 3)], schema: TableSchemaRule(key: ["id"], label: "y", keep: ["city", "id"]))
+        let bound = try Bound(path, [input("x", .float32, nil, 3)], schema: TableSchemaRule(key: ["id"], label: "y", keep: ["city", "id"]))
         #expect(bound.tensors["x"] == [1.5, 2, 1, 3.5, 4, 0])
         #expect(bound.columns == ["x": ["b", "a", "flag"]])
         #expect(bound.kept == ["\"Ulm\";\"7\";", "\"Bonn\";\"8\";"])
@@ -82,7 +83,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
         let row = names.map { String($0.dropFirst(2)) }.joined(separator: ",")
         let path = try directory.write("id," + names.joined(separator: ",") + "\nk," + row + "\n", to: "a.csv")
         let bound = try Bound(
-            path, [port("x", .float32, nil, 3, 4)], rules: ["x": InputRule(columns: .pattern("p_*"), scale: 0.5, offset: 1)])
+            path, [input("x", .float32, nil, 3, 4)], rules: ["x": InputRule(columns: .pattern("p_*"), scale: 0.5, offset: 1)])
         #expect(bound.tensors["x"] == (0..<12).map { Double($0) / 2 + 1 })
         #expect(bound.shapes["x"] == [[1, 3, 4]])
     }
@@ -90,7 +91,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
     @Test func severalInputsBindByName() throws {
         let path = try directory.write("age,name,vip,v_0,v_1\n31,Eva,true,1,2\n4,Ada,false,3,4\n", to: "a.csv")
         let bound = try Bound(
-            path, [port("age", .int64, nil, 1), port("name", .string, nil, 1), port("vip", .bool, nil), port("v", .float64, nil, 2)])
+            path, [input("age", .int64, nil, 1), input("name", .string, nil, 1), input("vip", .bool, nil), input("v", .float64, nil, 2)])
         #expect(bound.tensors["age"] == [31, 4])
         #expect(bound.strings["name"] == ["Eva", "Ada"])
         #expect(bound.tensors["vip"] == [1, 0])
@@ -100,15 +101,15 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
 
     @Test func numbersAreTextWhereTheModelWantsText() throws {
         let csv = try directory.write("zip,n\n01234,1\n99,2\n", to: "a.csv")
-        #expect(try Bound(csv, [port("zip", .string, nil, 1)]).strings["zip"] == ["01234", "99"])
+        #expect(try Bound(csv, [input("zip", .string, nil, 1)]).strings["zip"] == ["01234", "99"])
         let lines = try directory.write("{\"zip\": 1234}\n{\"zip\": 99}\n", to: "a.jsonl")
-        #expect(try Bound(lines, [port("zip", .string, nil, 1)]).strings["zip"] == ["1234", "99"])
+        #expect(try Bound(lines, [input("zip", .string, nil, 1)]).strings["zip"] == ["1234", "99"])
     }
 
     @Test(arguments: [1, 2, 7, 13, 64, 100, 1000], ["batches.arrow", "groups.parquet"])
     func rowsAreGatheredAcrossBatches(batchRows: Int, name: String) throws {
         let bound = try Bound(
-            fixture(name), [port("x", .float32, nil, 1), port("b", .int32, nil)],
+            fixture(name), [input("x", .float32, nil, 1), input("b", .int32, nil)],
             rules: ["x": InputRule(missing: .value(-1)), "b": InputRule(missing: .value(9))], schema: TableSchemaRule(keep: ["s", "b"]),
             batchRows: batchRows)
         let x: [Double] = (0..<100).map { (i: Int) -> Double in i % 5 == 0 ? -1 : Double(i) }
@@ -131,10 +132,10 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
         for row in 0..<rows { text += (0..<width).map { "\(row * 7 + $0)" }.joined(separator: ",") + "\n" }
         let path = try directory.write(text, to: "a.csv")
         let expected = (0..<rows * width).map { Double($0 / width * 7 + $0 % width) }
-        #expect(try Bound(path, [port("x", .float32, nil, width)], batchRows: 777).tensors["x"] == expected)
+        #expect(try Bound(path, [input("x", .float32, nil, width)], batchRows: 777).tensors["x"] == expected)
         try copy(path, to: directory("a.parquet"), format: .parquet)
         for type in [ElementType.float32, .float64, .int32, .uint16, .int64] where width <= 40 {
-            #expect(try Bound(directory("a.parquet"), [port("x", type, nil, width)]).tensors["x"] == expected, "\(type)")
+            #expect(try Bound(directory("a.parquet"), [input("x", type, nil, width)]).tensors["x"] == expected, "\(type)")
         }
     }
 
@@ -146,7 +147,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
         for column in ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "flag"] {
             let reader = try TableReader(path: fixture("types.arrow"))
             let binder = try TableBinder(
-                reader: reader, ports: [port("x", type, nil, 1)],
+                reader: reader, inputs: [input("x", type, nil, 1)],
                 rules: ["x": InputRule(columns: .list([column]), missing: .value(1))], batchRows: 2)
             let first = try #require(try binder.next())
             #expect(numbers(first.tensors["x"]!) == [1, 1], "\(column)")
@@ -173,41 +174,41 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
     func whatDoesNotFitIsRefused(refusal: Refusal) throws {
         let text = message {
             _ = try Bound(
-                fixture("types.arrow"), [port("x", refusal.type, nil, 1)],
+                fixture("types.arrow"), [input("x", refusal.type, nil, 1)],
                 rules: ["x": InputRule(columns: .list([refusal.column]), missing: .value(0))])
         }
         #expect(text == fixture("types.arrow") + ": " + refusal.message)
     }
 
     @Test func decimalsDictionariesAndListsAreNumbersToo() throws {
-        let ports = [
-            port("price", .float32, nil, 1), port("code", .float64, nil), port("word", .string, nil), port("vec", .float32, nil, 2),
-            port("view", .string, nil),
+        let inputs = [
+            input("price", .float32, nil, 1), input("code", .float64, nil), input("word", .string, nil), input("vec", .float32, nil, 2),
+            input("view", .string, nil),
         ]
         var rules = NameMap(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
         rules["word"] = InputRule(missing: .text("?"))
         rules["view"] = InputRule(missing: .text("?"))
         let reader = try TableReader(path: fixture("types.arrow"))
-        let binder = try TableBinder(reader: reader, ports: Array(ports.filter { $0.name != "vec" }), rules: rules, batchRows: 10)
+        let binder = try TableBinder(reader: reader, inputs: Array(inputs.filter { $0.name != "vec" }), rules: rules, batchRows: 10)
         let batch = try #require(try binder.next())
         #expect(numbers(batch.tensors["price"]!) == [Double(Float(12.3)), 7, Double(Float(-0.05))])
         #expect(numbers(batch.tensors["code"]!) == [20.5, 7, 10.5])
         #expect(batch.tensors["word"]!.strings == ["u", "?", "v"])
         #expect(batch.tensors["view"]!.strings == ["é", "?", "a string longer than twelve bytes"])
         #expect(
-            message { _ = try Bound(fixture("types.arrow"), [port("vec", .float32, nil, 2)]) }.hasSuffix(
+            message { _ = try Bound(fixture("types.arrow"), [input("vec", .float32, nil, 2)]) }.hasSuffix(
                 "row 2, column \"vec\", model input \"vec\": there is no list"))
         let lines = try directory.write("{\"e\":[1,2,3],\"k\":1}\n{\"e\":[4,5,6.5],\"k\":2}\n", to: "a.jsonl")
-        #expect(try Bound(lines, [port("e", .float32, nil, 3), port("k", .float32, nil)]).tensors["e"] == [1, 2, 3, 4, 5, 6.5])
+        #expect(try Bound(lines, [input("e", .float32, nil, 3), input("k", .float32, nil)]).tensors["e"] == [1, 2, 3, 4, 5, 6.5])
         let ragged = try directory.write("{\"e\":[1,2,3]}\n{\"e\":[4,5]}\n", to: "b.jsonl")
         #expect(
-            message { _ = try Bound(ragged, [port("e", .float32, nil, 3)]) }.hasSuffix(
+            message { _ = try Bound(ragged, [input("e", .float32, nil, 3)]) }.hasSuffix(
                 "row 2, column \"e\", model input \"e\": the list has 2 elements, the input takes 3"))
     }
 
     @Test func missingValues() throws {
         let path = try directory.write("x,n\n1,1\n,2\n3,\nNA,3.0\n", to: "a.csv")
-        let x = port("x", .float32, nil, 1), n = port("n", .int32, nil)
+        let x = input("x", .float32, nil, 1), n = input("n", .int32, nil)
         #expect(
             message { _ = try Bound(path, [x]) }.hasSuffix(
                 "row 2, column \"x\", model input \"x\": there is no value: give the input `missing: nan` or a number if that is meant"))
@@ -227,7 +228,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
 
     @Test func nonFiniteValues() throws {
         let path = try directory.write("x\n1\ninf\n-2\n", to: "a.csv")
-        let x = port("x", .float32, nil, 1)
+        let x = input("x", .float32, nil, 1)
         #expect(try Bound(path, [x]).tensors["x"] == [1, .infinity, -2])
         #expect(
             message { _ = try Bound(path, [x], rules: ["x": InputRule(refusesNonFinite: true)]) }.hasSuffix(
@@ -253,7 +254,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
         #expect(
             message { _ = try Bound(directory("b.parquet"), [x]) }.hasSuffix(
                 "row 2, column \"x\", model input \"x\": the value 1e+300 does not fit float"))
-        #expect(try Bound(directory("b.parquet"), [port("x", .float64, nil, 1)]).tensors["x"] == [1, 1e300])
+        #expect(try Bound(directory("b.parquet"), [input("x", .float64, nil, 1)]).tensors["x"] == [1, 1e300])
     }
 
     @Test func badCellsNameRowColumnAndInput() throws {
@@ -264,7 +265,7 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
             let path = try directory.write(text, to: "a.csv")
             var options = ReadOptions()
             options.blockByteCount = 4096
-            let error = message { _ = try Bound(path, [port("x", .float32, nil, 1)], options: options) }
+            let error = message { _ = try Bound(path, [input("x", .float32, nil, 1)], options: options) }
             #expect(error == path + ": row \(bad), column \"x\", model input \"x\": \"oops\" is no number")
         }
         var lines = ""
@@ -273,86 +274,87 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
         var options = ReadOptions()
         options.blockByteCount = 4096
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil, 1)], options: options) }.contains(
+            message { _ = try Bound(path, [input("x", .float32, nil, 1)], options: options) }.contains(
                 "row 4321, column \"x\", model input \"x\""))
     }
 
     @Test func whatCannotBeBound() throws {
         let path = try directory.write("pixel_1,pixel_2,label\n1,2,0\n", to: "a.csv")
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil, 4)]) } == path
+            message { _ = try Bound(path, [input("x", .float32, nil, 4)]) } == path
                 + ": model input \"x\": its shape [N, 4] takes 4 columns, and 3 fit: pixel_1, pixel_2, label")
         #expect(
-            message { _ = try Bound(path, [port("a", .float32, nil), port("pixel_1", .float32, nil)]) }.hasPrefix(
+            message { _ = try Bound(path, [input("a", .float32, nil), input("pixel_1", .float32, nil)]) }.hasPrefix(
                 path + ": column \"a\", model input \"a\": the table has no such column"))
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .list(["pixel_1", "pixl_2"]))]) }
+            message { _ = try Bound(path, [input("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .list(["pixel_1", "pixl_2"]))]) }
                 == path + ": column \"pixl_2\", model input \"x\": the table has no such column: did you mean \"pixel_2\"?")
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .pattern("q_*"))]) }.contains(
+            message { _ = try Bound(path, [input("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .pattern("q_*"))]) }.contains(
                 "no column matches \"q_*\""))
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["y": InputRule()]) }
+            message { _ = try Bound(path, [input("x", .float32, nil, 2)], rules: ["y": InputRule()]) }
                 == "the pipeline has a rule for the input \"y\", which the model lacks: its inputs are \"x\"")
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil, 3)], schema: TableSchemaRule(keep: ["id"])) }.hasPrefix(
+            message { _ = try Bound(path, [input("x", .float32, nil, 3)], schema: TableSchemaRule(keep: ["id"])) }.hasPrefix(
                 path + ": column \"id\": the table has no such column"))
-        #expect(message { _ = try Bound(path, [port("x", .float8e5m2, nil, 3)]) }.contains("which no table column can fill"))
-        #expect(message { _ = try Bound(path, [port("x", .float32)]) }.contains("a scalar without a row axis"))
+        #expect(message { _ = try Bound(path, [input("x", .float8e5m2, nil, 3)]) }.contains("which no table column can fill"))
+        #expect(message { _ = try Bound(path, [input("x", .float32)]) }.contains("a scalar without a row axis"))
         let twice = try directory.write("x,x\n1,2\n", to: "b.csv")
-        #expect(message { _ = try Bound(twice, [port("x", .float32, nil, 1)]) }.contains("more than one column of this name"))
+        #expect(message { _ = try Bound(twice, [input("x", .float32, nil, 1)]) }.contains("more than one column of this name"))
         #expect(
-            message { _ = try Bound(fixture("duplicate.parquet"), [port("x", .float32, nil, 2)]) }.contains(
+            message { _ = try Bound(fixture("duplicate.parquet"), [input("x", .float32, nil, 2)]) }.contains(
                 "more than one column of this name"))
         let text = try directory.write("a,b\nu,v\n", to: "c.csv")
         #expect(
-            message { _ = try Bound(text, [port("x", .float32, nil, nil)]) }.contains(
+            message { _ = try Bound(text, [input("x", .float32, nil, nil)]) }.contains(
                 "has no numeric column left for it: its columns are a (string), b (string)"))
     }
 
     @Test func pinnedOrderIsKept() throws {
         let path = try directory.write("a,b\n1,2\n", to: "a.csv")
-        let first = try Bound(path, [port("x", .float32, nil, nil)]).columns
+        let first = try Bound(path, [input("x", .float32, nil, nil)]).columns
         let gap = try directory.write("a,b\n1,\n", to: "c.csv")
         #expect(
-            try Bound(gap, [port("x", .float32, nil, nil)], rules: ["x": InputRule(missing: .value(0))], pinned: first).tensors["x"] == [
+            try Bound(gap, [input("x", .float32, nil, nil)], rules: ["x": InputRule(missing: .value(0))], pinned: first).tensors["x"] == [
                 1, 0,
             ])
         let swapped = try directory.write("b,a\n1,2\n", to: "b.csv")
         #expect(
-            message { _ = try Bound(swapped, [port("x", .float32, nil, nil)], pinned: first) }.contains(
+            message { _ = try Bound(swapped, [input("x", .float32, nil, nil)], pinned: first) }.contains(
                 "column 1 is now \"b\" and was \"a\""))
         let wider = try directory.write("a,b,c\n1,2,3\n", to: "d.csv")
         #expect(
-            message { _ = try Bound(wider, [port("x", .float32, nil, nil)], pinned: first) }.contains(
+            message { _ = try Bound(wider, [input("x", .float32, nil, nil)], pinned: first) }.contains(
                 "there are now 3 columns, and there were 2"))
     }
 
     @Test func keptColumnsOfTextAreTypedByTheSchema() throws {
         let path = try directory.write("zip,n,day,x\n01234,7,2024-02-29,1\n99,8,2023-01-01,2\n", to: "a.csv")
-        let plain = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["zip", "n", "x"]))
+        let plain = try Bound(path, [input("x", .float32, nil)], schema: TableSchemaRule(keep: ["zip", "n", "x"]))
         #expect(plain.kept == ["\"01234\";\"7\";\"1\";", "\"99\";\"8\";\"2\";"])
         let typed = try Bound(
-            path, [port("x", .float32, nil)],
+            path, [input("x", .float32, nil)],
             schema: TableSchemaRule(keep: ["n", "day", "x"], types: ["n": "int16", "day": "date", "x": "double"]))
         #expect(typed.kept == ["7;\"2024-02-29\";1.0;", "8;\"2023-01-01\";2.0;"])
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["day"], types: ["day": "int8"])) }
+            message { _ = try Bound(path, [input("x", .float32, nil)], schema: TableSchemaRule(keep: ["day"], types: ["day": "int8"])) }
                 .contains("row 1, column \"day\""))
         #expect(
-            message { _ = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["n"], types: ["n": "int"])) }.contains(
-                "\"int\" is no type"))
+            message { _ = try Bound(path, [input("x", .float32, nil)], schema: TableSchemaRule(keep: ["n"], types: ["n": "int"])) }
+                .contains(
+                    "\"int\" is no type"))
     }
 
     @Test func tensorsThatAreHeldAreNotOverwritten() throws {
         let path = try directory.write("x\n" + (0..<100).map { "\($0)\n" }.joined(), to: "a.csv")
-        let binder = try TableBinder(reader: TableReader(path: path), ports: [port("x", .float32, nil)], batchRows: 10)
+        let binder = try TableBinder(reader: TableReader(path: path), inputs: [input("x", .float32, nil)], batchRows: 10)
         var held: [Tensor] = []
         while let batch = try binder.next() { held.append(batch.tensors["x"]!) }
         #expect(held.flatMap { $0.values(as: Float.self)! } == (0..<100).map(Float.init))
         let memory = TensorBuffer(byteCount: 40)
         let filling = try TableBinder(
-            reader: TableReader(path: path), ports: [port("x", .float32, nil)], batchRows: 10, memory: ["x": memory])
+            reader: TableReader(path: path), inputs: [input("x", .float32, nil)], batchRows: 10, memory: ["x": memory])
         _ = try filling.next()
         _ = try filling.next()
         #expect(Array(memory.bytes.bindMemory(to: Float.self)) == (10..<20).map(Float.init))
@@ -361,29 +363,29 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
     @Test func dialects() throws {
         var options = ReadOptions()
         options.dialect.delimiter = UInt8(ascii: ";")
-        options.dialect.decimalPoint = UInt8(ascii: ",")
+        options.dialect.decimal = UInt8(ascii: ",")
         options.dialect.nullWords = ["", "-"]
         let european = try Bound(
-            fixture("european.csv"), [port("v", .float64, nil, 2)],
+            fixture("european.csv"), [input("v", .float64, nil, 2)],
             rules: ["v": InputRule(columns: .list(["x", "y"]), missing: .value(0))], options: options)
         #expect(european.tensors["v"] == [1.5, 2, 0, 3.25])
-        #expect(try Bound(fixture("tabs.tsv"), [port("v", .int32, nil, nil)]).tensors["v"] == [1, 2, 3, 4])
+        #expect(try Bound(fixture("tabs.tsv"), [input("v", .int32, nil, nil)]).tensors["v"] == [1, 2, 3, 4])
         var bare = ReadOptions()
-        bare.dialect.hasHeader = false
+        bare.dialect.header = .absent(names: nil)
         let headerless = try Bound(
-            fixture("headerless.csv"), [port("v", .float32, nil, nil)], schema: TableSchemaRule(keep: ["f2"]), options: bare)
+            fixture("headerless.csv"), [input("v", .float32, nil, nil)], schema: TableSchemaRule(keep: ["f2"]), options: bare)
         #expect(headerless.tensors["v"] == [1, 2.5, 2, 3.5] && headerless.kept == ["\"u\";", "\"v\";"])
-        bare.dialect.columnNames = ["n", "x", "k"]
-        #expect(try Bound(fixture("headerless.csv"), [port("x", .float32, nil)], options: bare).tensors["x"] == [2.5, 3.5])
-        bare.dialect.columnNames = ["n"]
+        bare.dialect.header = .absent(names: ["n", "x", "k"])
+        #expect(try Bound(fixture("headerless.csv"), [input("x", .float32, nil)], options: bare).tensors["x"] == [2.5, 3.5])
+        bare.dialect.header = .absent(names: ["n"])
         #expect(
-            message { _ = try Bound(fixture("headerless.csv"), [port("x", .float32, nil)], options: bare) }.contains(
+            message { _ = try Bound(fixture("headerless.csv"), [input("x", .float32, nil)], options: bare) }.contains(
                 "the row has 3 cells, the pipeline names 1 columns"))
         var unquoted = ReadOptions()
         unquoted.dialect.quote = nil
         let odd = try directory.write("s,x\n\"a,1\nb\",2\n", to: "q.csv")
         #expect(
-            try Bound(odd, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["s"]), options: unquoted).kept == [
+            try Bound(odd, [input("x", .float32, nil)], schema: TableSchemaRule(keep: ["s"]), options: unquoted).kept == [
                 "\"\\\"a\";", "\"b\\\"\";",
             ])
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -22,8 +23,8 @@ import Testing
     ) throws
         -> [String]
     {
-        let ports = [InputPort(name: input, elementType: .float32, dimensions: [nil, width])]
-        return try openInputs(path: path, options: options, ports: ports, rules: rules, batchRows: 10).boundColumns[input] ?? []
+        let inputs = [ModelInput(name: input, elementType: .float32, dimensions: [nil, width])]
+        return try openInputs(path: path, options: options, inputs: inputs, rules: rules, batchRows: 10).boundColumns[input] ?? []
     }
 
     // MARK: Headers
@@ -38,8 +39,8 @@ import Testing
         #expect(
             refusal.contains("row 1") && refusal.contains("schema.dialect.header: true") && refusal.contains("header: false"), "\(refusal)")
         let rows = text.split(separator: "\n").count
-        #expect(try readAll(path, options: options { $0.isHeaderSure = true }) == rows - 1)
-        #expect(try jsonLines(path, options: options { $0.hasHeader = false }).split(separator: "\n").count == rows)
+        #expect(try readAll(path, options: options { $0.header = .present }) == rows - 1)
+        #expect(try jsonLines(path, options: options { $0.header = .absent(names: nil) }).split(separator: "\n").count == rows)
     }
 
     /// pandas numbers columns that have no names, and puts its index before them.
@@ -57,7 +58,7 @@ import Testing
                 _ = try TableReader(
                     path: path,
                     options: options {
-                        $0.delimiter = UInt8(ascii: ";"); $0.decimalPoint = UInt8(ascii: ",")
+                        $0.delimiter = UInt8(ascii: ";"); $0.decimal = UInt8(ascii: ",")
                     })
             }.contains("nothing but numbers"))
     }
@@ -86,8 +87,8 @@ import Testing
             try columns(directory("shuffled.parquet"), rules: ["x": InputRule(columns: .list(["__index_level_0__"]))]) == [
                 "__index_level_0__"
             ])
-        let texts = [InputPort(name: "s", elementType: .string, dimensions: [nil, nil])]
-        #expect(try openInputs(path: directory("shuffled.parquet"), ports: texts, batchRows: 9).boundColumns["s"] == ["t"])
+        let texts = [ModelInput(name: "s", elementType: .string, dimensions: [nil, nil])]
+        #expect(try openInputs(path: directory("shuffled.parquet"), inputs: texts, batchRows: 9).boundColumns["s"] == ["t"])
     }
 
     /// The name that pandas gives tells it where another tool wrote the file anew, without pandas' metadata.
@@ -109,9 +110,9 @@ import Testing
         let said = message {
             let batches = try openInputs(
                 path: path,
-                ports: [
-                    InputPort(name: "b", elementType: .float32, dimensions: [nil, 1]),
-                    InputPort(name: "a", elementType: .float32, dimensions: [nil, 1]),
+                inputs: [
+                    ModelInput(name: "b", elementType: .float32, dimensions: [nil, 1]),
+                    ModelInput(name: "a", elementType: .float32, dimensions: [nil, 1]),
                 ],
                 batchRows: 9)
             while try batches.next() != nil {}
@@ -128,17 +129,18 @@ import Testing
         ] as [(String, String?)])
     func whyAColumnIsText(text: String, hint: String?) throws {
         let path = try directory.write(text, to: "a.csv")
-        let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
-        let said = message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }
+        let input = ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])
+        let said = message { _ = try openInputs(path: path, inputs: [input], batchRows: 9) }
         #expect(said.contains("look like numbers") == (hint != nil), "\(said)")
         if let hint { #expect(said.contains("a cell that is none: \(hint)."), "\(said)") }
     }
 
     @Test func aFirstLineOfComment() throws {
         let path = try directory.write("# made today\na,b\n1,2\n", to: "a.csv")
-        let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
+        let input = ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])
         #expect(
-            message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }.contains("begins with #, and a table has no comments"))
+            message { _ = try openInputs(path: path, inputs: [input], batchRows: 9) }.contains("begins with #, and a table has no comments")
+        )
     }
 
     /// pandas stores no column for an index whose numbers have one step; its metadata describes it, and `read_parquet` gives it back.
@@ -155,10 +157,10 @@ import Testing
             print(json.dumps(pd.read_parquet(d + "range.parquet").reset_index()["id"].tolist()))
             """
         let expected = try JSONDecoder().decode([Int64].self, from: Data(try Oracle.run(script, [directory.path]).utf8))
-        let port = InputPort(name: "x", elementType: .int64, dimensions: [nil, 1])
+        let input = ModelInput(name: "x", elementType: .int64, dimensions: [nil, 1])
         for rows in [3, 9] {
             let batches = try openInputs(
-                path: directory("range.parquet"), ports: [port], rules: ["x": InputRule(columns: .list(["id"]))],
+                path: directory("range.parquet"), inputs: [input], rules: ["x": InputRule(columns: .list(["id"]))],
                 schema: TableSchemaRule(keep: ["id", "a"]), batchRows: rows)
             var ids: [Int64] = [], kept: [Int64] = []
             while let batch = try batches.next() {
@@ -172,11 +174,12 @@ import Testing
             #expect(ids == expected && kept == expected)
         }
         // Where nothing names it, it is no column.
-        let float = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])
-        #expect(try openInputs(path: directory("range.parquet"), ports: [float], batchRows: 9).boundColumns["x"] == ["a"])
+        let float = ModelInput(name: "x", elementType: .float32, dimensions: [nil, nil])
+        #expect(try openInputs(path: directory("range.parquet"), inputs: [float], batchRows: 9).boundColumns["x"] == ["a"])
         #expect(
             message {
-                _ = try openInputs(path: directory("nameless.parquet"), ports: [port], schema: TableSchemaRule(keep: ["id"]), batchRows: 9)
+                _ = try openInputs(
+                    path: directory("nameless.parquet"), inputs: [input], schema: TableSchemaRule(keep: ["id"]), batchRows: 9)
             }
             .contains("no such column"))
     }
@@ -186,7 +189,7 @@ import Testing
         let said = message {
             let batches = try openInputs(
                 path: path, options: options { $0.delimiter = UInt8(ascii: ";") },
-                ports: [InputPort(name: "a", elementType: .float32, dimensions: [nil, 1])], batchRows: 9)
+                inputs: [ModelInput(name: "a", elementType: .float32, dimensions: [nil, 1])], batchRows: 9)
             while try batches.next() != nil {}
         }
         #expect(said.contains("schema.dialect.decimal to \",\""), "\(said)")

@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -11,7 +12,7 @@ import Testing
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("empty") }
 
-    private let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])]
+    private let inputs = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])]
 
     private func files() throws -> [String] {
         let script = """
@@ -38,7 +39,7 @@ import Testing
         let names = try files()
         #expect(names.count == 10)
         for name in names {
-            let batches = try openInputs(path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"]), batchRows: 10)
+            let batches = try openInputs(path: directory(name), inputs: inputs, schema: TableSchemaRule(keep: ["id"]), batchRows: 10)
             let first = try batches.next()
             #expect(first == nil, "\(name)")
             #expect(batches.keptFields.map(\.name) == ["id"], "\(name)")
@@ -47,7 +48,7 @@ import Testing
         // Types are the file's own, those of earlier files, or those that the pipeline gives.
         func type(_ name: String, _ types: NameMap<String> = [:], pinned: [String: String] = [:]) throws -> ColumnType {
             try openInputs(
-                path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"], types: types), batchRows: 10,
+                path: directory(name), inputs: inputs, schema: TableSchemaRule(keep: ["id"], types: types), batchRows: 10,
                 typing: .inferred(pinned: pinned)
             ).keptFields[0].type
         }
@@ -62,13 +63,13 @@ import Testing
     @Test func aMissingColumnIsStillAnError() throws {
         let path = try directory.write("id,a\n", to: "a.csv")
         #expect(throws: ColumnarError.self) {
-            try openInputs(path: path, ports: ports, rules: ["x": InputRule(columns: .list(["a", "z"]))], batchRows: 10)
+            try openInputs(path: path, inputs: inputs, rules: ["x": InputRule(columns: .list(["a", "z"]))], batchRows: 10)
         }
         #expect(throws: ColumnarError.self) {
-            try openInputs(path: path, ports: ports, schema: TableSchemaRule(keep: ["z"]), batchRows: 10)
+            try openInputs(path: path, inputs: inputs, schema: TableSchemaRule(keep: ["z"]), batchRows: 10)
         }
         for name in ["b.csv", "b.csv.gz"] {
-            #expect(throws: ColumnarError.self) { try openInputs(path: try directory.write("", to: name), ports: ports, batchRows: 10) }
+            #expect(throws: ColumnarError.self) { try openInputs(path: try directory.write("", to: name), inputs: inputs, batchRows: 10) }
         }
     }
 

@@ -1,6 +1,7 @@
 import CArrow
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -99,10 +100,10 @@ import Testing
         do {
             var rule = given.rule
             rule.columns = .list([column])
-            let port = InputPort(name: "x", elementType: given.type, dimensions: given.dimensions)
+            let input = ModelInput(name: "x", elementType: given.type, dimensions: given.dimensions)
             var options = ReadOptions()
             options.dialect.nullWords = ["", "NA", "N/A", "NULL", "null"]
-            let rows = try openInputs(path: path, options: options, ports: [port], rules: ["x": rule], batchRows: 4)
+            let rows = try openInputs(path: path, options: options, inputs: [input], rules: ["x": rule], batchRows: 4)
             var values: [String] = []
             while let batch = try rows.next() {
                 let tensor = batch.tensors["x"]!
@@ -143,11 +144,11 @@ import Testing
         ]
         for type in frame.types where frame.unwritable[type] == nil {
             #expect(!schema.positions(of: type).isEmpty, "\(type) is not in the file")
-            let port = InputPort(name: "x", elementType: .float64, dimensions: [nil, 1])
+            let input = ModelInput(name: "x", elementType: .float64, dimensions: [nil, 1])
             let text: String
             do {
                 let binder = try TableBinder(
-                    reader: TableReader(path: path), ports: [port], rules: ["x": InputRule(columns: .list([type]))], batchRows: 10)
+                    reader: TableReader(path: path), inputs: [input], rules: ["x": InputRule(columns: .list([type]))], batchRows: 10)
                 text = try binder.next().map { "\($0.rowCount) rows" } ?? "no rows"
             } catch { text = "\(error)" }
             if numbers.contains(type) {

@@ -1,5 +1,6 @@
 import Names
 import Reasons
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -85,7 +86,7 @@ import Testing
         for (name, type) in given.types where !type.isEmpty { table.types[name] = type }
         do throws(ColumnarError) {
             let batches = try openInputs(
-                path: path, ports: [InputPort(name: "x", elementType: given.type, dimensions: given.dimensions)],
+                path: path, inputs: [ModelInput(name: "x", elementType: given.type, dimensions: given.dimensions)],
                 rules: ["x": InputRule(given.rule, columns: .list(["x"]))], schema: table, batchRows: 10,
                 typing: given.pinned.map { .inferred(pinned: $0) } ?? .asText)
             while try batches.next() != nil {}
@@ -111,11 +112,11 @@ import Testing
         let columns = [("words", ElementType.float32, "two"), ("huge", .float32, "1.7976931348623157"), ("i32", .int8, "")]
         for (column, type, value) in columns {
             for file in frame.files where frame.cannot[file]?[column] == nil {
-                let port = InputPort(name: "x", elementType: type, dimensions: [nil, 1])
+                let input = ModelInput(name: "x", elementType: type, dimensions: [nil, 1])
                 var failure: ColumnarError?
                 do throws(ColumnarError) {
                     let rules: NameMap<InputRule> = ["x": InputRule(columns: .list([column]))]
-                    let batches = try openInputs(path: FrameTests.path(file), ports: [port], rules: rules, batchRows: 10)
+                    let batches = try openInputs(path: FrameTests.path(file), inputs: [input], rules: rules, batchRows: 10)
                     while try batches.next() != nil {}
                 } catch { failure = error }
                 let reason = try #require(failure?.located?.reason, "\(file), \(column)")
@@ -134,7 +135,7 @@ import Testing
         var failure: ColumnarError?
         do throws(ColumnarError) {
             let batches = try openInputs(
-                path: FrameTests.path(file), ports: [InputPort(name: "whole", elementType: .float32, dimensions: [nil, 1])],
+                path: FrameTests.path(file), inputs: [ModelInput(name: "whole", elementType: .float32, dimensions: [nil, 1])],
                 rules: ["whole": InputRule(columns: .list(["whole"]))], schema: TableSchemaRule(keep: ["f64"], types: ["f64": "int64"]),
                 batchRows: 10)
             while try batches.next() != nil {}
@@ -146,7 +147,7 @@ import Testing
 }
 
 extension InputRule {
-    fileprivate init(_ rule: InputRule, columns: Columns) {
+    fileprivate init(_ rule: InputRule, columns: ColumnSelector) {
         self = rule
         self.columns = columns
     }

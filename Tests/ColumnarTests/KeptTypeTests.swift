@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -11,7 +12,7 @@ import Testing
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("kept") }
 
-    private let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 1])]
+    private let inputs = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 1])]
 
     /// The type found, and the column as JSON; a file is read again as often as it asks for it.
     private func kept(
@@ -24,7 +25,7 @@ import Testing
             var options = ReadOptions()
             options.blockByteCount = block
             let batches = try openInputs(
-                path: path, options: options, ports: ports, schema: TableSchemaRule(keep: [column], types: types), batchRows: 7,
+                path: path, options: options, inputs: inputs, schema: TableSchemaRule(keep: [column], types: types), batchRows: 7,
                 typing: .inferred(pinned: pinned, rejected: rejected))
             do {
                 var cells: [String] = []
@@ -111,7 +112,7 @@ import Testing
             """
         _ = try Oracle.run(make, [path])
         let names = ["id", "big", "huge", "gap", "f", "s", "day"]
-        let batches = try openInputs(path: path, ports: ports, schema: TableSchemaRule(keep: names), batchRows: 7, typing: .inferred())
+        let batches = try openInputs(path: path, inputs: inputs, schema: TableSchemaRule(keep: names), batchRows: 7, typing: .inferred())
         let writer = OutputWriter(path: out, format: .parquet)
         while let batch = try batches.next() {
             try writer.write(kept: batch.kept, outputs: [("y", .tensor(batch.tensors["x"]!))], rowCount: batch.rowCount)
@@ -138,7 +139,7 @@ import Testing
         try copy(json, to: parquet, format: .parquet)
         for path in [json, parquet] {
             let found = try openInputs(
-                path: path, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])],
+                path: path, inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])],
                 rules: ["x": InputRule(columns: .list(["x", "store"]))],
                 schema: TableSchemaRule(keep: ["date", "city", "store", "empty"]), batchRows: 7, typing: .inferred())
             let batch = try #require(try found.next())
@@ -148,7 +149,7 @@ import Testing
             // Nobody named it.
             #expect(
                 try openInputs(
-                    path: path, ports: [InputPort(name: "v", elementType: .float32, dimensions: [nil, nil])],
+                    path: path, inputs: [ModelInput(name: "v", elementType: .float32, dimensions: [nil, nil])],
                     schema: TableSchemaRule(key: ["id"]), batchRows: 7
                 ).boundColumns["v"] == ["x"])
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Names
 import Reasons
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -12,13 +13,13 @@ import Testing
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("limits") }
 
-    private static let model = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 4])]
+    private static let model = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 4])]
 
     /// The number of rows, or what is said of the file.
-    private func outcome(_ path: String, _ ports: [InputPort] = LimitTests.model, _ columns: [String]? = nil) -> String {
+    private func outcome(_ path: String, _ inputs: [ModelInput] = LimitTests.model, _ columns: [String]? = nil) -> String {
         do throws(ColumnarError) {
             let rules: NameMap<InputRule> = columns.map { ["x": InputRule(columns: .list($0))] } ?? [:]
-            let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: 256)
+            let batches = try openInputs(path: path, inputs: inputs, rules: rules, batchRows: 256)
             var rows = 0
             while let batch = try batches.next() { rows += batch.rowCount }
             return "\(rows) rows"
@@ -28,10 +29,10 @@ import Testing
     }
 
     /// The rule by which a file is refused that goes beyond a limit.
-    private func rule(_ path: String, _ ports: [InputPort] = LimitTests.model, _ columns: [String]? = nil) -> Rule? {
+    private func rule(_ path: String, _ inputs: [ModelInput] = LimitTests.model, _ columns: [String]? = nil) -> Rule? {
         do throws(ColumnarError) {
             let rules: NameMap<InputRule> = columns.map { ["x": InputRule(columns: .list($0))] } ?? [:]
-            let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: 256)
+            let batches = try openInputs(path: path, inputs: inputs, rules: rules, batchRows: 256)
             while try batches.next() != nil {}
         } catch .limit(_, let rule, _) {
             return rule
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func eachLimitOfArraysHasARuleOfItsOwn() throws {
-        let open = [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])]
+        let open = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, nil])]
         #expect(rule(try npy("<f4", "(1000000, 0)"), open) == .limitRow)
         let path = try npy("<f4", "(1, 1000000000)")
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -194,7 +195,7 @@ import Testing
         ("<f4", "(3, 0)"),
     ])
     func rowsWithoutBytes(_ description: String, _ shape: String) throws {
-        let open = [InputPort(name: "x", elementType: description == "<f4" ? .float32 : .string, dimensions: [nil, nil])]
+        let open = [ModelInput(name: "x", elementType: description == "<f4" ? .float32 : .string, dimensions: [nil, nil])]
         let path = try npy(description, shape)
         timed(atMost: 20) { #expect(outcome(path, open).contains("rows without a byte in them")) }
         if description != "<f4" { timed(atMost: 20) { #expect((try? NamedArrays.read(path)) == nil) } }
@@ -208,7 +209,7 @@ import Testing
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try file.truncate(atOffset: 4_000_001_000)
         try file.close()
-        let open = [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])]
+        let open = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, nil])]
         #expect(outcome(path, open).contains("rows of 4000000000 bytes: a row of an array has at most"))
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -7,8 +8,9 @@ import Testing
 @testable import Columnar
 
 private let seq: [String?] = ["batch", "seq"]
-private func ids(_ name: String, _ type: ElementType = .int64, _ dimensions: [Int?] = [nil, nil], _ symbols: [String?] = seq) -> InputPort {
-    InputPort(name: name, elementType: type, dimensions: dimensions, symbols: symbols)
+private func ids(_ name: String, _ type: ElementType = .int64, _ dimensions: [Int?] = [nil, nil], _ symbols: [String?] = seq) -> ModelInput
+{
+    ModelInput(name: name, elementType: type, dimensions: dimensions, symbols: symbols)
 }
 
 /// Holds the rows of a file as the model is given them, for each input and in the file's order, padding included.
@@ -19,16 +21,16 @@ private struct Scored {
     var runs: [(rows: [Int], shape: [Int])] = []
 
     init(
-        _ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule>, batchRows: Int = 100, lists: ListLimits = ListLimits(),
+        _ path: String, _ inputs: [ModelInput], _ rules: NameMap<InputRule>, batchRows: Int = 100, lists: ListLimits = ListLimits(),
         memory: NameMap<TensorBuffer> = [:]
     ) throws {
-        let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: batchRows, memory: memory, lists: lists)
+        let batches = try openInputs(path: path, inputs: inputs, rules: rules, batchRows: batchRows, memory: memory, lists: lists)
         while let batch = try batches.next() {
-            let before = rows[ports[0].name]?.count ?? texts.count
-            for port in ports { rows[port.name, default: []] += Array(repeating: [], count: batch.rowCount) }
+            let before = rows[inputs[0].name]?.count ?? texts.count
+            for input in inputs { rows[input.name, default: []] += Array(repeating: [], count: batch.rowCount) }
             texts += Array(repeating: [], count: batch.rowCount)
             for group in batch.groups {
-                runs.append((group.rows.map { before + $0 }, group.tensors[ports[0].name]!.shape.dimensions))
+                runs.append((group.rows.map { before + $0 }, group.tensors[inputs[0].name]!.shape.dimensions))
                 for (name, tensor) in group.tensors {
                     let width = tensor.elementCount / max(group.rows.count, 1)
                     for (place, row) in group.rows.enumerated() {
@@ -72,8 +74,8 @@ extension Tensor {
 
     @Test(arguments: files)
     func rowsOfOneLengthShareARunAndNothingIsPadded(file: String) throws {
-        let port = [ColumnarTests.ids("ids")]
-        let got = try Scored(fixture(file), port, ["ids": InputRule(pad: .integer(0))])
+        let input = [ColumnarTests.ids("ids")]
+        let got = try Scored(fixture(file), input, ["ids": InputRule(pad: .integer(0))])
         #expect(got.rows["ids"] == (0..<12).map(ids))
         #expect(got.runs.count == Set(Self.lengths).count)
         for run in got.runs { #expect(Set(run.rows.map { Self.lengths[$0] }) == [run.shape[1]]) }
@@ -81,8 +83,8 @@ extension Tensor {
 
     @Test(arguments: files)
     func withAMaskAllLengthsShareARun(file: String) throws {
-        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask", .bool)]
-        let got = try Scored(fixture(file), ports, ["ids": InputRule(pad: .integer(-1), mask: "mask")])
+        let inputs = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask", .bool)]
+        let got = try Scored(fixture(file), inputs, ["ids": InputRule(pad: .integer(-1), mask: "mask")])
         #expect(got.runs.map(\.shape) == [[12, 5]])
         #expect(got.rows["ids"] == (0..<12).map { ids($0) + Array(repeating: -1, count: 5 - Self.lengths[$0]) })
         #expect(got.rows["mask"] == Self.lengths.map { length in (0..<5).map { $0 < length ? 1 : 0 } })
@@ -90,33 +92,33 @@ extension Tensor {
 
     @Test(arguments: files)
     func listsOfListsFillTwoAxes(file: String) throws {
-        let port = [InputPort(name: "frames", elementType: .float32, dimensions: [nil, nil, 3])]
+        let input = [ModelInput(name: "frames", elementType: .float32, dimensions: [nil, nil, 3])]
         let frames = (0..<12).map { row in (0..<Self.lengths[row]).flatMap { [Double(row), Double($0), Double(row * $0) / 4] } }
-        #expect(try Scored(fixture(file), port, ["frames": InputRule(pad: .integer(0))]).rows["frames"] == frames)
-        let fixed = try Scored(fixture(file), port, ["frames": InputRule(scale: 2, pad: .number(0.5), length: 6)])
+        #expect(try Scored(fixture(file), input, ["frames": InputRule(pad: .integer(0))]).rows["frames"] == frames)
+        let fixed = try Scored(fixture(file), input, ["frames": InputRule(scale: 2, pad: .number(0.5), length: 6)])
         #expect(fixed.runs.map(\.shape) == [[12, 6, 3]])
         #expect(fixed.rows["frames"] == frames.map { $0.map { $0 * 2 } + Array(repeating: 1, count: 18 - $0.count) })
     }
 
     @Test(arguments: files)
     func listsOfTexts(file: String) throws {
-        let port = [ColumnarTests.ids("texts", .string)]
-        let got = try Scored(fixture(file), port, ["texts": InputRule(pad: .text("-"), length: 5)])
+        let input = [ColumnarTests.ids("texts", .string)]
+        let got = try Scored(fixture(file), input, ["texts": InputRule(pad: .text("-"), length: 5)])
         #expect(got.texts == (0..<12).map { row in (0..<5).map { $0 < Self.lengths[row] ? "t\(row).\($0)" : "-" } })
     }
 
     /// The rows of a run are at most as many as asked for, and take no more room than asked for, but at least one goes.
     @Test func runsAreBounded() throws {
-        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let inputs = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
         let rule: NameMap<InputRule> = ["ids": InputRule(pad: .integer(0), mask: "mask")]
-        let three = try Scored(fixture("list.arrow"), ports, rule, batchRows: 3)
+        let three = try Scored(fixture("list.arrow"), inputs, rule, batchRows: 3)
         #expect(three.runs.map(\.rows.count) == [3, 3, 3, 3])
         #expect(three.rows["ids"]!.enumerated().allSatisfy { Array($1.prefix(Self.lengths[$0])) == ids($0) })
-        let small = try Scored(fixture("list.arrow"), ports, rule, lists: ListLimits(places: 8))
+        let small = try Scored(fixture("list.arrow"), inputs, rule, lists: ListLimits(places: 8))
         #expect(small.runs.allSatisfy { $0.rows.count == 1 || $0.shape[0] * $0.shape[1] <= 8 })
         #expect(small.runs.flatMap(\.rows).sorted() == Array(0..<12))
         // An output that does not say whose its axis is keeps rows of other lengths away.
-        let apart = try Scored(fixture("list.arrow"), ports, rule, lists: ListLimits(mixesLengths: false))
+        let apart = try Scored(fixture("list.arrow"), inputs, rule, lists: ListLimits(mixesLengths: false))
         #expect(apart.rows["ids"] == (0..<12).map { $0 == 2 ? [0] : ids($0) } || apart.rows["ids"] == (0..<12).map(ids))
         #expect(apart.runs.allSatisfy { run in Set(run.rows.map { Self.lengths[$0] }).count == 1 })
     }
@@ -136,9 +138,11 @@ extension Tensor {
     @Test func fixedAxesAreFilledUpInTheEnginesMemory() throws {
         let memory: NameMap<TensorBuffer> = ["ids": TensorBuffer(byteCount: 16 * 5 * 8), "mask": TensorBuffer(byteCount: 16 * 5 * 4)]
         memory["ids"]!.mutableBytes.initializeMemory(as: UInt8.self, repeating: 0xA5)
-        let ports = [ColumnarTests.ids("ids", .int64, [nil, 5], ["N", nil]), ColumnarTests.ids("mask", .float32, [nil, 5], ["N", nil])]
+        let inputs = [
+            ColumnarTests.ids("ids", .int64, [nil, 5], ["N", nil]), ColumnarTests.ids("mask", .float32, [nil, 5], ["N", nil]),
+        ]
         let got = try Scored(
-            fixture("list.arrow"), ports, ["ids": InputRule(pad: .integer(7), mask: "mask")], batchRows: 16, memory: memory)
+            fixture("list.arrow"), inputs, ["ids": InputRule(pad: .integer(7), mask: "mask")], batchRows: 16, memory: memory)
         #expect(got.rows["ids"] == (0..<12).map { ids($0) + Array(repeating: 7, count: 5 - Self.lengths[$0]) })
         #expect(got.rows["mask"] == Self.lengths.map { length in (0..<5).map { $0 < length ? 1 : 0 } })
         let held = Tensor(elementType: .int64, shape: [12, 5], buffer: memory["ids"]!)
@@ -159,8 +163,8 @@ extension Tensor {
             """
         _ = try Oracle.run(script, [directory.path])
         func values(_ name: String, _ axes: Int...) throws -> [Float] {
-            let port = InputPort(name: "x", elementType: .float32, dimensions: [nil] + axes)
-            let batch = try #require(try openInputs(path: directory(name), ports: [port], batchRows: 9).next())
+            let input = ModelInput(name: "x", elementType: .float32, dimensions: [nil] + axes)
+            let batch = try #require(try openInputs(path: directory(name), inputs: [input], batchRows: 9).next())
             return Array(try #require(batch.tensors["x"]?.values(as: Float.self)))
         }
         for name in ["x.parquet", "x.arrow"] { #expect(try values(name, 2, 3) == (0..<12).map(Float.init), "\(name)") }
@@ -171,8 +175,8 @@ extension Tensor {
     @Test func arraysAreFilledUpAndMasked() throws {
         guard Oracle.isAvailable else { return }
         _ = try Oracle.run("import numpy, sys; numpy.savez(sys.argv[1], ids=numpy.arange(6).reshape(2, 3))", [directory("a.npz")])
-        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
-        let got = try Scored(directory("a.npz"), ports, ["ids": InputRule(pad: .integer(9), mask: "mask", length: 5)])
+        let inputs = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let got = try Scored(directory("a.npz"), inputs, ["ids": InputRule(pad: .integer(9), mask: "mask", length: 5)])
         #expect(got.rows == ["ids": [[0, 1, 2, 9, 9], [3, 4, 5, 9, 9]], "mask": [[1, 1, 1, 0, 0], [1, 1, 1, 0, 0]]])
     }
 
@@ -199,10 +203,10 @@ extension Tensor {
             [[1, 2, 0], [3, 4, 0], [5, 6, 0]], [[7, 8, 9], [0, 0, 0], [0, 0, 0]], [[1, 2, 0], [3, 4, 0], [0, 0, 0]],
             [[0, 0, 0], [0, 0, 0], [0, 0, 0]],
         ]
-        let x = InputPort(name: "x", elementType: .float32, dimensions: [nil, 3, 3])
+        let x = ModelInput(name: "x", elementType: .float32, dimensions: [nil, 3, 3])
         #expect(try Scored(path, [x], ["x": InputRule(pad: .integer(0))]).rows["x"] == blocks.map { $0.flatMap { $0 } })
-        let open = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
-        let mask = InputPort(name: "mask", elementType: .int64, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
+        let open = ModelInput(name: "x", elementType: .float32, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
+        let mask = ModelInput(name: "mask", elementType: .int64, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
         let got = try Scored(path, [open, mask], ["x": InputRule(pad: .integer(0), mask: "mask")])
         #expect(got.runs.map(\.shape) == [[4, 3, 3]])
         #expect(got.rows["x"] == blocks.map { $0.flatMap { $0 } })
@@ -212,16 +216,16 @@ extension Tensor {
     /// Few models run on an axis of no places, so that what is all padding has one.
     @Test func emptyListsAloneAreOnePlaceOfPadding() throws {
         let path = try json("{\"ids\":[]}", "{\"ids\":[]}")
-        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
-        let got = try Scored(path, ports, ["ids": InputRule(pad: .integer(9), mask: "mask")])
+        let inputs = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let got = try Scored(path, inputs, ["ids": InputRule(pad: .integer(9), mask: "mask")])
         #expect(got.rows == ["ids": [[9], [9]], "mask": [[0], [0]]])
     }
 
     @Test func refusals() throws {
         let open = [ColumnarTests.ids("x")]
         let ragged = try json("{\"x\":[1,2,3]}", "{\"x\":[4,5,6]}", "{\"x\":[7]}")
-        func refusal(_ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule> = [:]) -> String {
-            message { _ = try Scored(path, ports, rules) }
+        func refusal(_ path: String, _ inputs: [ModelInput], _ rules: NameMap<InputRule> = [:]) -> String {
+            message { _ = try Scored(path, inputs, rules) }
         }
         #expect(
             refusal(ragged, open).contains(
@@ -241,7 +245,7 @@ extension Tensor {
                 "row 3, column \"x\", model input \"x\": the list has 1 elements, the input takes 3"))
         let mixed = try json("{\"x\":[[1,2],[3]]}")
         #expect(
-            refusal(mixed, [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil])]).contains(
+            refusal(mixed, [ModelInput(name: "x", elementType: .float32, dimensions: [nil, nil, nil])]).contains(
                 "all lists of a row must be of one length"))
         #expect(refusal(mixed, open).contains("lists in 2 levels do not fit the shape [N, ?]"))
         let apart = try json("{\"a\":[1,2],\"b\":[1,2]}", "{\"a\":[1,2],\"b\":[1]}")

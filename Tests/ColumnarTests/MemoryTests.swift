@@ -30,7 +30,7 @@ import Testing
         let words = Self.peak.task!
         let format = try #require(TableFormat(fileName: words[1]))
         let binder = try openInputs(
-            path: words[0], ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 16])], batchRows: 4096)
+            path: words[0], inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 16])], batchRows: 4096)
         let writer = OutputWriter(path: words[1], format: format)
         while let batch = try binder.next() {
             try writer.write(kept: batch.kept, outputs: [("x", .tensor(batch.tensors["x"]!))], rowCount: batch.rowCount)

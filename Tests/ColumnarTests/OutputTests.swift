@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -113,7 +114,7 @@ import Testing
         let source = try directory.write("id,x\n01,1.5\n02,2.5\n03,3.5\n", to: "a.csv")
         for format in [TableFormat.csv, .jsonLines, .parquet, .arrow, .npz] {
             let binder = try openInputs(
-                path: source, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 1])],
+                path: source, inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 1])],
                 schema: TableSchemaRule(keep: ["id"]), batchRows: 2)
             let target = directory("out.\(format)")
             let writer = OutputWriter(
@@ -128,8 +129,8 @@ import Testing
                     kept: batch.kept, outputs: [("y", .tensor(batch.tensors["x"]!)), ("p", .tensor(p))], rowCount: batch.rowCount)
             }
             #expect(try writer.finish().rowCount == 3)
-            let ports = [InputPort(name: format == .npz ? "y" : "score", elementType: .float32, dimensions: [nil, 1])]
-            let back = try openInputs(path: target, ports: ports, schema: TableSchemaRule(keep: ["id", "class"]), batchRows: 10)
+            let inputs = [ModelInput(name: format == .npz ? "y" : "score", elementType: .float32, dimensions: [nil, 1])]
+            let back = try openInputs(path: target, inputs: inputs, schema: TableSchemaRule(keep: ["id", "class"]), batchRows: 10)
             let batch = try #require(try back.next())
             #expect(batch.tensors.values.first?.values(as: Float.self) == [1.5, 2.5, 3.5])
             let cells = try batch.kept.columns.map { try BytesColumn($0, file: target) }
@@ -166,9 +167,9 @@ import Testing
             }
             let names = try TableReader(path: path, format: format).schema.names
             #expect(names == ["x", "p_0", "p_1"])
-            let ports = [InputPort(name: "i", elementType: .float32, dimensions: [nil, 3])]
+            let inputs = [ModelInput(name: "i", elementType: .float32, dimensions: [nil, 3])]
             let rows = try openInputs(
-                path: path, format: format, ports: ports, rules: ["i": InputRule(columns: .list(names))], batchRows: 9
+                path: path, format: format, inputs: inputs, rules: ["i": InputRule(columns: .list(names))], batchRows: 9
             ).next()
             #expect(rows?.tensors["i"]?.values(as: Float.self) == [1.5, 1, 2, 2.5, 3, 4])
         }

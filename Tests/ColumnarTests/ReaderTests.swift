@@ -175,12 +175,12 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
     }
 
     @Test func tablesWithoutRows() throws {
-        let x = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 1])]
+        let x = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 1])]
         for path in [
             try directory.write("x,y\n", to: "a.csv"), try directory.write("x,y", to: "b.csv"), fixture("zero-rows.parquet"),
             try directory.write("", to: "c.jsonl"), try directory.write(" \n\n", to: "d.jsonl"),
         ] {
-            let batch = try openInputs(path: path, ports: x, batchRows: 10).next()
+            let batch = try openInputs(path: path, inputs: x, batchRows: 10).next()
             #expect(batch == nil, "\(path)")
         }
     }

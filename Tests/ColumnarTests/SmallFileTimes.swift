@@ -24,9 +24,9 @@ import Testing
         }
         for name in ["a.csv", "a.jsonl", "a.parquet", "a.arrow"] {
             try time("open " + name) { _ = try TableReader(path: directory(name)) }
-            let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 8])]
+            let inputs = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 8])]
             try time("bind and read " + name) {
-                let binder = try openInputs(path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"]), batchRows: 1024)
+                let binder = try openInputs(path: directory(name), inputs: inputs, schema: TableSchemaRule(keep: ["id"]), batchRows: 1024)
                 while try binder.next() != nil {}
             }
         }
@@ -56,8 +56,8 @@ import Testing
         print("write 1,000,000 x 32 as Parquet: \(begin.duration(to: .now))")
         for _ in 0..<3 {
             let begin = ContinuousClock.now
-            let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 32])]
-            let binder = try openInputs(path: directory("a.parquet"), ports: ports, batchRows: 16_384)
+            let inputs = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 32])]
+            let binder = try openInputs(path: directory("a.parquet"), inputs: inputs, batchRows: 16_384)
             while try binder.next() != nil {}
             print("read 1,000,000 x 32 from Parquet into tensors: \(begin.duration(to: .now))")
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -11,8 +12,8 @@ import Testing
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("values") }
 
-    private func port(_ type: ElementType, _ name: String = "x") -> InputPort {
-        InputPort(name: name, elementType: type, dimensions: [nil, 1])
+    private func input(_ type: ElementType, _ name: String = "x") -> ModelInput {
+        ModelInput(name: name, elementType: type, dimensions: [nil, 1])
     }
 
     /// Returns the values that an input gets from a file, or the error without the file's name.
@@ -25,7 +26,7 @@ import Testing
         configure(&options)
         do {
             let rows = try openInputs(
-                path: path, options: options, ports: [port(type)], rules: ["x": rule], schema: schema, batchRows: 1000)
+                path: path, options: options, inputs: [input(type)], rules: ["x": rule], schema: schema, batchRows: 1000)
             var texts: [String] = []
             while let batch = try rows.next() {
                 let tensor = batch.tensors["x"]!
@@ -39,7 +40,7 @@ import Testing
         var options = ReadOptions()
         options.blockByteCount = blockBytes
         do {
-            let rows = try openInputs(path: path, options: options, ports: [port(.float32)], schema: schema, batchRows: 100_000)
+            let rows = try openInputs(path: path, options: options, inputs: [input(.float32)], schema: schema, batchRows: 100_000)
             var text: [UInt8] = []
             while let batch = try rows.next() {
                 for row in 0..<batch.rowCount {
@@ -126,12 +127,12 @@ import Testing
             for index in 1...3000 { csv += "\(index),\(index == row ? text : "2"),3\n" }
             return try directory.write(csv, to: "a.csv")
         }
-        let open = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])
+        let open = ModelInput(name: "x", elementType: .float32, dimensions: [nil, nil])
         for row in [1, 2500] {
             var options = ReadOptions()
             options.blockByteCount = 512
             func columns(_ text: String) throws -> [String]? {
-                try openInputs(path: file(row, text), options: options, ports: [open], batchRows: 10).boundColumns["x"]
+                try openInputs(path: file(row, text), options: options, inputs: [open], batchRows: 10).boundColumns["x"]
             }
             #expect(try columns("word") == ["a", "c"], "row \(row)")
             #expect(try columns("2.5") == ["a", "b", "c"] && columns("NA") == ["a", "b", "c"])
@@ -139,7 +140,7 @@ import Testing
         // What the first file bound is bound again, whatever the later file's first rows look like.
         let json = try directory.write("{\"a\":\"1\",\"b\":2,\"c\":3}\n", to: "b.jsonl")
         let pinned = ["x": ["a", "b", "c"]]
-        #expect(try openInputs(path: json, ports: [open], batchRows: 10, pinned: pinned).boundColumns["x"] == ["a", "b", "c"])
+        #expect(try openInputs(path: json, inputs: [open], batchRows: 10, pinned: pinned).boundColumns["x"] == ["a", "b", "c"])
     }
 
     @Test func aJSONKeyMayFirstAppearAnywhere() throws {
@@ -149,7 +150,7 @@ import Testing
         var options = ReadOptions()
         options.blockByteCount = 512
         let rows = try openInputs(
-            path: path, options: options, ports: [port(.float64)], rules: ["x": InputRule(columns: .list(["x"]), missing: .value(0))],
+            path: path, options: options, inputs: [input(.float64)], rules: ["x": InputRule(columns: .list(["x"]), missing: .value(0))],
             schema: TableSchemaRule(keep: ["id"]), batchRows: 5000)
         let batch = try #require(try rows.next())
         #expect(batch.rowCount == 3000 && batch.tensors["x"]!.values(as: Double.self)![2899] == 8.5)
@@ -256,7 +257,7 @@ import Testing
         var options = ReadOptions()
         options.blockByteCount = 2048
         let rows = try openInputs(
-            path: path, options: options, ports: [port(.float32, "a"), port(.float32, "b"), port(.int64, "c"), port(.string, "d")],
+            path: path, options: options, inputs: [input(.float32, "a"), input(.float32, "b"), input(.int64, "c"), input(.string, "d")],
             batchRows: 100)
         do {
             while try rows.next() != nil {}
@@ -273,8 +274,8 @@ import Testing
     /// An input of several columns names the first row that lacks a value, whichever column it is in.
     @Test func theFirstGapOfAWideInputIsNamed() throws {
         let path = try directory.write("a,b_0,b_1\n,1,2\n1,1,\n1,,2\n", to: "a.csv")
-        let wide = InputPort(name: "b", elementType: .float32, dimensions: [nil, 2])
-        let rows = try openInputs(path: path, ports: [port(.float32, "a"), wide], batchRows: 100)
+        let wide = ModelInput(name: "b", elementType: .float32, dimensions: [nil, 2])
+        let rows = try openInputs(path: path, inputs: [input(.float32, "a"), wide], batchRows: 100)
         let error = #expect(throws: ColumnarError.self) { while try rows.next() != nil {} }
         #expect(error.map { "\($0)" }?.contains("row 1, column \"a\"") == true)
         #expect(error.map { "\($0)" }?.contains("too: \"b\" (row 2, column \"b_1\")") == true, "\(error.map { "\($0)" } ?? "")")
@@ -292,7 +293,7 @@ import Testing
         try copy(files[2], to: parquet, format: .parquet)
         for file in files + [parquet] {
             let rule = InputRule(columns: .list(["x"]))
-            #expect(values(file, .string, rule) == "column \"x\", model input \"x\": " + BooleanText.question("x"), "\(file)")
+            #expect(values(file, .string, rule) == "column \"x\", model input \"x\": " + BooleanSpelling.question("x"), "\(file)")
             var words = rule
             words.booleans = .words(no: "no", yes: "yes")
             #expect(values(file, .string, words) == "yes no yes", "\(file)")
@@ -316,13 +317,13 @@ import Testing
         ("1970-01-01T00:10:00+01:00", "1969-12-31T23:10:00Z"), ("2024-01-01 00:00:00 UTC", "2024-01-01T00:00:00Z"),
         ("07:08:09.100", "07:08:09.1"),
     ])
-    func timesHaveOneSpelling(given: String, spelled: String) { #expect(TimeText.iso(given) == spelled) }
+    func timesHaveOneSpelling(given: String, spelled: String) { #expect(TimeSpelling.iso(given) == spelled) }
 
     @Test(arguments: [
         "", "2024", "2023-02-29", "2024-13-01", "2024-02-29 25:00:00", "2024-02-29T", "2024-02-29x", "12:60", "20240229", "tomorrow",
         "2024-02-29 12:00:00.", "2024-02-29 12:00:00+1",
     ])
-    func whatIsNoTime(text: String) { #expect(TimeText.iso(text) == nil) }
+    func whatIsNoTime(text: String) { #expect(TimeSpelling.iso(text) == nil) }
 }
 
 extension Tensor {

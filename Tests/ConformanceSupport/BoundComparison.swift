@@ -60,16 +60,16 @@ package struct BoundComparison {
                 if case .noBatchAxis = error { return .refused("\(error)") }
                 return .different("\(picked.count) rows: \(error)")
             }
-            for (port, (value, expected)) in zip(session.outputs, zip(got, plain)) {
+            for (info, (value, expected)) in zip(session.outputs, zip(got, plain)) {
                 let wanted = expected.cut(to: picked.count)
                 if ValueComparison.identical(value, wanted) { continue }
-                if let again = try? session.run(feeds), let index = session.outputs.firstIndex(of: port),
+                if let again = try? session.run(feeds), let index = session.outputs.firstIndex(of: info),
                     !ValueComparison.identical(again[index], expected)
                 {
                     return .random
                 }
                 return .different(
-                    "output '\(port.name)', \(picked.count) rows: \(ValueComparison.difference(value, wanted) ?? "bytes differ")")
+                    "output '\(info.name)', \(picked.count) rows: \(ValueComparison.difference(value, wanted) ?? "bytes differ")")
             }
             for case .tensor(let tensor) in got {
                 if case .buffer(let buffer) = tensor.storage {

@@ -53,11 +53,11 @@ package struct ConformanceCase: Sendable {
         while true {
             let folder = directory.appendingPathComponent("test_data_set_\(sets.count)")
             guard FileManager.default.fileExists(atPath: folder.path) else { return sets }
-            func read(_ kind: String, _ ports: [Onnx_ValueInfoProto]) throws -> [(name: String, value: EngineValue)] {
+            func read(_ kind: String, _ infos: [Onnx_ValueInfoProto]) throws -> [(name: String, value: EngineValue)] {
                 var values: [(name: String, value: EngineValue)] = []
-                for (index, port) in ports.enumerated() {
+                for (index, info) in infos.enumerated() {
                     guard let bytes = try? Data(contentsOf: folder.appendingPathComponent("\(kind)_\(index).pb")) else { continue }
-                    values.append((port.name, try WireValues.value(bytes, type: port.type)))
+                    values.append((info.name, try WireValues.value(bytes, type: info.type)))
                 }
                 return values
             }

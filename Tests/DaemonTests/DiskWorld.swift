@@ -101,7 +101,7 @@ final class DiskWorld {
         for (name, text) in files {
             let (slot, path) =
                 switch spec.work {
-                case .decideModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
+                case .validateModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
                 case .score(let files): ("output", files.output)
                 }
             try FileManager.default.createDirectory(
@@ -123,7 +123,7 @@ final class DiskWorld {
     /// A model as version 1.
     func publishModel(_ name: String = "m.onnx", _ content: String = "graph") throws {
         try drop(.model, name, content)
-        try #require(try round { try wrote(["model.onnx": content], $0) }.map(\.goal) == [.decideModel])
+        try #require(try round { try wrote(["model.onnx": content], $0) }.map(\.goal) == [.validateModel])
     }
 
     /// What is staged and on its way, by file.

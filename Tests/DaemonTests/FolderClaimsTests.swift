@@ -75,7 +75,7 @@ import Testing
         }
         #expect(directory.files().contains("q/out/outputs/a3.csv") && !directory.files().contains("p/out/outputs/a2.csv"))
         // Neither does a version, where its folder is another's.
-        let model = try publisher.stagingPath(run: 4, attempt: 1, pipeline: pipeline, goal: .decideModel)
+        let model = try publisher.stagingPath(run: 4, attempt: 1, pipeline: pipeline, goal: .validateModel)
         try FileManager.default.createDirectory(atPath: model, withIntermediateDirectories: true)
         try Data("graph".utf8).write(to: URL(fileURLWithPath: model + "/model.onnx"))
         let decided = StagedModel(

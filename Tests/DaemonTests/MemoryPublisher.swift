@@ -58,7 +58,7 @@ final class MemoryPublisher: Publisher {
             return AttemptResult(training: report, files: files)
         }
         switch spec.work {
-        case .decideModel(let place, let training):
+        case .validateModel(let place, let training):
             guard input.digest.hasPrefix("plus") else { return failed(.badModel) }
             guard let training else { return model(input.digest, into: place, nil) }
             let (content, report) = tuned(input.digest, training)

@@ -2,6 +2,7 @@ import Attempts
 import Foundation
 import Landing
 import PipelineConfig
+import Recipes
 import TestSupport
 import Testing
 
@@ -27,7 +28,7 @@ import Testing
         let files = AttemptSpec.ModelFiles(model: file, directory: "new")
         let work: AttemptSpec.Work =
             switch goal {
-            case .decideModel: .decideModel(files, training: nil)
+            case .validateModel: .validateModel(files, training: nil)
             case .fineTune: .fineTune(files, training: .init(labelled: [], subject: nil, checkpoints: "checkpoints"))
             case .score: .score(.init(model: file, data: file, output: "out.csv", format: .csv))
             }
@@ -52,7 +53,7 @@ import Testing
     }
 
     @Test func ofSeveralEachIsSuspectedAndNoneIsGuilty() throws {
-        try leave(.score, .fineTune, .decideModel)
+        try leave(.score, .fineTune, .validateModel)
         try crash(SIGABRT)
         #expect(found?.suspects.map(\.run) == [1, 2, 3] && found?.culprit == nil)
     }

@@ -14,7 +14,7 @@ import Testing
         s.dataArrived(1, in: "p")
         #expect(s.starts(now: .zero, room: 9).isEmpty)
         s.modelArrived(2, in: "p")
-        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 2, work: .decideModel)])
+        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 2, work: .validateModel)])
         #expect(s.starts(now: .zero, room: 9).isEmpty)
         s.activated(.init(position: 2, version: 1), in: "p")
         s.finished(2, in: "p")
@@ -29,7 +29,7 @@ import Testing
         s.dataArrived(4, in: "p")
         #expect(
             Set(s.starts(now: .zero, room: 9)) == [
-                .init(pipeline: "p", arrival: 3, work: .decideModel), .init(pipeline: "p", arrival: 2, work: .score(version: 1)),
+                .init(pipeline: "p", arrival: 3, work: .validateModel), .init(pipeline: "p", arrival: 2, work: .score(version: 1)),
             ])
         s.finished(3, in: "p")  // rejected: no activation
         #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 4, work: .score(version: 1))])
@@ -121,7 +121,7 @@ import Testing
         s.modelArrived(1, in: "p")
         s.labelsArrived(2, in: "p")
         s.modelArrived(3, in: "p")
-        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 1, work: .decideModel)])
+        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 1, work: .validateModel)])
         s.finished(1, in: "p")
         #expect(s.starts(now: .zero, room: 9).map(\.arrival).sorted() == [2, 3])
     }
@@ -242,7 +242,7 @@ import Testing
         s.modelArrived(2, in: "p")
         s.dataArrived(3, in: "q")
         s.dataArrived(4, in: "q")
-        let first = s.starts(now: .zero) { $0.work != .decideModel }
+        let first = s.starts(now: .zero) { $0.work != .validateModel }
         #expect(Set(first.map(\.arrival)) == [1, 3, 4])
         #expect(s.starts(now: .zero) { _ in false }.isEmpty)
         #expect(s.starts(now: .zero, room: 9).map(\.arrival) == [2], "what was refused was not taken")

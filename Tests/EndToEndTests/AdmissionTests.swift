@@ -2,6 +2,7 @@ import Arrivals
 import Foundation
 import Ledger
 import ONNX
+import Recipes
 import Reasons
 import Tensors
 import TestSupport
@@ -23,7 +24,7 @@ import Testing
     }
 
     /// `y [T, N, 2]`, the transpose of `x [N, T, 2]`.
-    private func timeMajor(_ input: [ONNX.Dimension], _ output: [ONNX.Dimension]?) -> Model {
+    private func timeMajor(_ input: [Tensors.Dimension], _ output: [Tensors.Dimension]?) -> Model {
         let graph = Graph(
             name: "g", nodes: [Node("Transpose", ["x"], ["y"], [Attribute("perm", .ints([1, 0, 2]))])],
             inputs: [Value("x", .tensor(.float32, input))],
@@ -34,7 +35,7 @@ import Testing
     /// A case of `findings`: as many rows as steps, two of them too. Once declared, once left open, so that only runs of the model can tell.
     @Test(arguments: [true, false], [2, 3]) func timeFirstIsNeverTakenForRows(isDeclared: Bool, steps: Int) throws {
         let directory = try TemporaryDirectory("time")
-        let open: [ONNX.Dimension] = isDeclared ? [.symbolic("N"), .symbolic("T"), .fixed(2)] : [.unknown, .unknown, .fixed(2)]
+        let open: [Tensors.Dimension] = isDeclared ? [.symbolic("N"), .symbolic("T"), .fixed(2)] : [.unknown, .unknown, .fixed(2)]
         try write(timeMajor(open, isDeclared ? [.symbolic("T"), .symbolic("N"), .fixed(2)] : nil), "m.onnx", directory)
         let (rows, lines) = Self.square(steps)
         let (refused, _) = try forward(directory, "m.onnx", rows)
@@ -95,7 +96,7 @@ import Testing
     /// A declaration that says the rows are first, of an output where they are not: a run shows it, whatever the numbers of rows and steps.
     @Test(arguments: [2, 3]) func aDeclarationThatTheModelDoesNotKeepIsSeen(steps: Int) throws {
         let directory = try TemporaryDirectory("time")
-        let declared: [ONNX.Dimension] = [.symbolic("N"), .symbolic("T"), .fixed(2)]
+        let declared: [Tensors.Dimension] = [.symbolic("N"), .symbolic("T"), .fixed(2)]
         try write(timeMajor(declared, declared), "m.onnx", directory)
         let (refused, _) = try forward(directory, "m.onnx", Self.square(steps).rows)
         #expect(refused.status == 1)

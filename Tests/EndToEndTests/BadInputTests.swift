@@ -2,6 +2,7 @@ import Arrivals
 import Foundation
 import Ledger
 import Reasons
+import Recipes
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@ import FileSystem
 import Foundation
 import PipelineConfig
 import Reasons
+import Recipes
 import Runner
 import SystemPackage
 import TestSupport

@@ -40,7 +40,7 @@ import Testing
         #expect(tuned.error.contains("epoch 30/30, loss 0."))
         #expect(directory.files() == ["labelled.csv", "tuned.onnx", "undertrained.onnx"], "nothing else stays")
 
-        // The new model is better on all rows too (0.80 before), and has the old one's ports.
+        // The new model is better on all rows too (0.80 before), and has the old one's inputs and outputs.
         let scored = try DaemonProcess.command(
             ["forward", directory("tuned.onnx"), directory("labelled.csv"), directory("scores.csv"), "--keep", "digit"]
                 + Array(DigitsSample.options.prefix(4)))
@@ -56,7 +56,7 @@ import Testing
         #expect(Double(right) / Double(lines.count - 1) > 0.93)
         let old = try DaemonProcess.command(["inspect", directory("undertrained.onnx"), "--json"])
         let new = try DaemonProcess.command(["inspect", directory("tuned.onnx"), "--json"])
-        #expect(try Self.ports(old.output) == Self.ports(new.output))
+        #expect(try Self.signature(old.output) == Self.signature(new.output))
     }
 
     @Test func aPipelineSaysHowToTrain() throws {
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    private static func ports(_ inspection: String) throws -> String {
+    private static func signature(_ inspection: String) throws -> String {
         var object = try #require(try JSONSerialization.jsonObject(with: Data(inspection.utf8)) as? [String: Any])
         object["bytes"] = nil
         object["byteCount"] = nil

@@ -1,5 +1,6 @@
 import Foundation
 import Ledger
+import Recipes
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import PipelineConfig
+import Recipes
 import TestSupport
 import Testing
 

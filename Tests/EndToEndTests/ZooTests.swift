@@ -6,6 +6,7 @@ import Foundation
 import ONNX
 import PipelineConfig
 import Reasons
+import Recipes
 import Runner
 import SystemPackage
 import Tensors
@@ -83,7 +84,7 @@ import Testing
                 run: 1, attempt: 1, pipeline: "zoo", work: work, schema: pipeline.schema, stages: pipeline.stages)
             return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         }
-        let decided = run(.decideModel(.init(model: try file(model.path), directory: scratch("decided")), training: nil))
+        let decided = run(.validateModel(.init(model: try file(model.path), directory: scratch("decided")), training: nil))
         if let failure = decided.failure { return (nil, failure) }
         let scored = run(
             .score(
@@ -117,16 +118,16 @@ import Testing
         let pipeline = try model.pipeline()
         let session = try Session(model: try Self.withEverywhereLocale(model.path), options: SessionOptions(threads: 1))
         let rows = try ZooTable(path: model.rowsPath)
-        let cells = session.inputs.map { port in
-            rows.cells(port.name, pipeline.schema[input: port.name]?.columns, isAlone: session.inputs.count == 1)
+        let cells = session.inputs.map { input in
+            rows.cells(input.name, pipeline.schema[input: input.name]?.columns, isAlone: session.inputs.count == 1)
         }
         // A model of a fixed batch runs as often as that takes.
-        let batch = session.inputs[0].dimensions?.first?.extent ?? rows.rowCount
+        let batch = session.inputs[0].dimensions?.first?.value ?? rows.rowCount
         for first in stride(from: 0, to: rows.rowCount, by: batch) {
-            let tensors = try zip(session.inputs, cells).map { port, cells in
+            let tensors = try zip(session.inputs, cells).map { input, cells in
                 let width = cells.count / rows.rowCount
                 let taken = Array(cells[first * width..<(first + batch) * width])
-                return try #require(Self.tensor(port.elementType, port.dimensions?.map(\.extent), taken, rows: batch), "\(port)")
+                return try #require(Self.tensor(input.elementType, input.dimensions?.map(\.value), taken, rows: batch), "\(input)")
             }
             let values = try session.run(tensors)
             try expect(landed, rows: first..<first + batch, toBe: zip(session.outputs.map(\.name), values), of: pipeline)

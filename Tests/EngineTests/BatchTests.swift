@@ -16,16 +16,16 @@ import Testing
     }
 
     @Test func whatHasNoBatchAxisIsRefused() throws {
-        #expect(throws: EngineError.noBatchAxis(port: "condition", detail: "its shape is not stated or it is a scalar")) {
+        #expect(throws: EngineError.noBatchAxis(name: "condition", detail: "its shape is not stated or it is a scalar")) {
             try BatchPlan(of: Fixture.session("if"))
         }
-        #expect(throws: EngineError.noBatchAxis(port: "s", detail: "it takes seq(float[]); only tensors can be filled from rows")) {
+        #expect(throws: EngineError.noBatchAxis(name: "s", detail: "it takes seq(float[]); only tensors can be filled from rows")) {
             try BatchPlan(of: Fixture.session("sequence-input"))
         }
-        #expect(throws: EngineError.noBatchAxis(port: "shape", detail: "its first axis is fixed at 2, that of 'x' at 4")) {
+        #expect(throws: EngineError.noBatchAxis(name: "shape", detail: "its first axis is fixed at 2, that of 'x' at 4")) {
             try BatchPlan(of: Fixture.session("two-batches"))
         }
-        #expect(throws: EngineError.noBatchAxis(port: "x", detail: "the extent of its axis 'T' must be given")) {
+        #expect(throws: EngineError.noBatchAxis(name: "x", detail: "the extent of its axis 'T' must be given")) {
             try BatchPlan(of: Fixture.session("open-axis"))
         }
     }
@@ -117,7 +117,7 @@ import Testing
         let session = try Fixture.session("no-batch-output")
         let bound = try BoundSession(session, plan: BatchPlan(of: session), capacity: 4)
         bound.buffer(0).fill([Float](repeating: 1, count: 8))
-        #expect(throws: EngineError.noBatchAxis(port: "y", detail: "its shape is [2] for a batch of 4 rows")) { try bound.run(rows: 4) }
+        #expect(throws: EngineError.noBatchAxis(name: "y", detail: "its shape is [2] for a batch of 4 rows")) { try bound.run(rows: 4) }
     }
 
     @Test func onlyTheOutputsAskedFor() throws {

@@ -15,8 +15,8 @@ import Testing
     func everyOutputIsThePlainRuns(name: String) throws {
         for optimization in [SessionOptions.Optimization.none, .all] {
             let session = try Fixture.session(name, SessionOptions(optimization: optimization))
-            let rows = try #require(session.inputs[0].dimensions?[0].extent ?? 5)
-            let width = session.inputs[0].dimensions?[1].extent ?? 1
+            let rows = try #require(session.inputs[0].dimensions?[0].value ?? 5)
+            let width = session.inputs[0].dimensions?[1].value ?? 1
             let count = rows * width
             let tensor =
                 session.inputs[0].elementType == .string

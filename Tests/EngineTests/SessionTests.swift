@@ -6,13 +6,13 @@ import TestSupport
 import Testing
 
 @Suite struct SessionTests {
-    @Test func versionIsTheLibrarys() { #expect(Engine.version.contains(#/^1\.\d+\.\d+/#)) }
+    @Test func versionIsTheLibrarys() { #expect(ONNXRuntime.version.contains(#/^1\.\d+\.\d+/#)) }
 
-    @Test func portsSayWhatTheModelTakes() throws {
+    @Test func declarationsSayWhatTheModelTakes() throws {
         let session = try Fixture.session("mlp")
         try #require(
             session.inputs == [
-                Port(name: "x", kind: .tensor(elementType: 1, dimensions: [.symbolic("N"), .fixed(4)]))
+                ValueInfo(name: "x", kind: .tensor(elementType: 1, dimensions: [.symbolic("N"), .fixed(4)]))
             ])
         try #require(session.outputs.map(\.name) == ["logits", "p"])
         #expect("\(session.inputs[0].kind)" == "float[N, 4]")

@@ -11,10 +11,10 @@ import Testing
     init() throws {
         f = try Fixture()
         var routes = NotificationRoutes()
-        routes.tell(["ops", "chat"], of: .quarantined, in: "digits")
-        routes.tell(["chat"], of: .published, in: "digits")
-        routes.tell(["ops"], of: .waitingLong, in: "digits")
-        f.ledger.tell(as: routes)
+        routes.add(["ops", "chat"], of: .quarantined, in: "digits")
+        routes.add(["chat"], of: .published, in: "digits")
+        routes.add(["ops"], of: .waitingLong, in: "digits")
+        f.ledger.use(routes)
     }
 
     private func due(_ target: String, at time: UTCTime = OutboxTests.f0.advanced(by: .seconds(3600)), limit: Int = 10) throws -> [Notice] {
@@ -77,7 +77,7 @@ import Testing
         try f.reopen()
         let again = try f.ledger.dueNotifications(for: "ops", at: later, limit: 10).first { $0.id == first.id }
         #expect(again?.attempts == 1 && again?.body == first.body)
-        try f.ledger.write { (tx) throws(LedgerError) in try tx.told(first.id) }
+        try f.ledger.write { (tx) throws(LedgerError) in try tx.delivered(first.id) }
         #expect(try due("ops", at: later).map(\.file) == ["b.csv"])
         #expect(try f.ledger.write { (tx) throws(LedgerError) in try tx.giveUpNotifications(except: ["chat"], at: later) } == 1)
         #expect(try due("ops", at: later).isEmpty && due("chat", at: later).count == 2)
@@ -89,7 +89,7 @@ import Testing
         let arrived = try #require(try f.ledger.arrivals().first).arrivedAt
         func look(_ seconds: Int) throws {
             try f.ledger.write { (tx) throws(LedgerError) in
-                try tx.tellLongWaits(["digits": .seconds(60)], at: arrived.advanced(by: .seconds(seconds)))
+                try tx.announceLongWaits(["digits": .seconds(60)], at: arrived.advanced(by: .seconds(seconds)))
             }
         }
         try look(59)

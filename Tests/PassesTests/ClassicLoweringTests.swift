@@ -73,7 +73,7 @@ import Testing
     /// A form whose output ONNX Runtime itself writes only in part is left as it is.
     @Test(arguments: ClassicCases.all) func everyForm(_ testCase: Case) throws {
         let node = testCase.node
-        let columns: [ONNX.Dimension] = testCase.rank == 1 ? [.fixed(3)] : [.symbolic("N"), .fixed(3)]
+        let columns: [Tensors.Dimension] = testCase.rank == 1 ? [.fixed(3)] : [.symbolic("N"), .fixed(3)]
         var graph = Graph(name: "g", nodes: [node], inputs: [Value("x", .tensor(testCase.type, columns))])
         let isClassifier = node.outputs.count == 2
         let isEnsemble = node.operatorType == "TreeEnsemble"

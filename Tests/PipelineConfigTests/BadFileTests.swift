@@ -1,3 +1,4 @@
+import Recipes
 import Testing
 
 /// Each row: a whole file, and what is said of it, each without the file's name.

@@ -1,3 +1,4 @@
+import Recipes
 import Testing
 
 /// Each row: lines below `base`, and what is said of them, each without the file's name.

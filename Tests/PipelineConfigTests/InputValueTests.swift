@@ -1,9 +1,10 @@
 import PipelineConfig
+import Recipes
 import Testing
 
 /// Inputs that no column fills, and axes that are the rows.
 @Suite struct InputValueTests {
-    private func schema(_ text: String) throws -> Schema { try read(base + "schema: { inputs: { x: { \(text) } } }\n").schema }
+    private func schema(_ text: String) throws -> RowSchema { try read(base + "schema: { inputs: { x: { \(text) } } }\n").schema }
 
     @Test func valuesAreReadAsTheyStand() throws {
         func plain(_ texts: String...) -> [InputValue] { texts.map { InputValue(text: $0, isText: false) } }

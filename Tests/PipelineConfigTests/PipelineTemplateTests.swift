@@ -1,5 +1,6 @@
 import Foundation
 import PipelineConfig
+import Recipes
 import TestSupport
 import Testing
 
@@ -7,8 +8,8 @@ import Testing
     private static func numeric(_ names: [String]) -> [DataColumn] { names.map { DataColumn(name: $0, isNumeric: true) } }
 
     private static let probabilities = [
-        ModelPort(name: "label", elementType: "int64", dimensions: [nil]),
-        ModelPort(name: "probabilities", elementType: "float", dimensions: [nil, 10]),
+        ModelSignature.Value(name: "label", elementType: "int64", dimensions: [nil]),
+        ModelSignature.Value(name: "probabilities", elementType: "float", dimensions: [nil, 10]),
     ]
 
     private static func sample(_ columns: [DataColumn], rows: Int = 0, form: DataSample.Form = .csv) -> DataSample {
@@ -21,7 +22,9 @@ import Testing
         let draft = PipelineTemplate.draft(
             name: "digits",
             model: ModelSignature(
-                inputs: [ModelPort(name: "pixels", elementType: "float", axes: [.named("batch"), .fixed(1), .fixed(8), .fixed(8)])],
+                inputs: [
+                    ModelSignature.Value(name: "pixels", elementType: "float", axes: [.named("batch"), .fixed(1), .fixed(8), .fixed(8)])
+                ],
                 outputs: Self.probabilities),
             data: Self.sample(Self.numeric(["id"] + (0..<64).map { "pixel_\($0)" } + ["digit", "label"])))
         let lines = draft.text.split(separator: "\n").filter { !$0.trimmingCharacters(in: .whitespaces).hasPrefix("#") }
@@ -54,13 +57,13 @@ import Testing
             ([("x", "float", 3)], [], nil, "takes 3 columns"),
             ([("no: \"x\"\n", "float", 2)], ["a b", "c"], .list(["a b", "c"]), "\"no: \\\"x\\\"\\n\""),
         ] as [([(String, String, Int?)], [String], ColumnSelector?, String)])
-    func bindings(ports: [(String, String, Int?)], columns: [String], expected: ColumnSelector?, line: String) throws {
-        let inputs = ports.map { ModelPort(name: $0.0, elementType: $0.1, dimensions: [nil, $0.2]) }
+    func bindings(_ declared: [(String, String, Int?)], columns: [String], expected: ColumnSelector?, line: String) throws {
+        let inputs = declared.map { ModelSignature.Value(name: $0.0, elementType: $0.1, dimensions: [nil, $0.2]) }
         let text = PipelineTemplate.draft(
             name: "m", model: ModelSignature(inputs: inputs, outputs: Self.probabilities), data: Self.sample(Self.numeric(columns))
         ).text
         let pipeline = try read(text)
-        #expect(pipeline.schema[input: ports[0].0]?.columns == expected, "\(text)")
+        #expect(pipeline.schema[input: declared[0].0]?.columns == expected, "\(text)")
         #expect(text.contains(line), "\(text)")
     }
 
@@ -80,10 +83,10 @@ import Testing
         let row: [Int?] = [nil, 1]
         var model = ModelSignature(
             inputs: [
-                ModelPort(name: "age", elementType: "float", dimensions: row),
-                ModelPort(name: "fare", elementType: "float", dimensions: row),
-                ModelPort(name: "colour", elementType: "string", dimensions: row),
-                ModelPort(name: "note", elementType: "string", dimensions: row),
+                ModelSignature.Value(name: "age", elementType: "float", dimensions: row),
+                ModelSignature.Value(name: "fare", elementType: "float", dimensions: row),
+                ModelSignature.Value(name: "colour", elementType: "string", dimensions: row),
+                ModelSignature.Value(name: "note", elementType: "string", dimensions: row),
             ], outputs: Self.probabilities)
         model.nanInputs = ["age"]
         model.words = ["colour": ["red", "unknown"]]
@@ -110,8 +113,8 @@ import Testing
     @Test func numbersListsAndStates() throws {
         let mixed = ModelSignature(
             inputs: [
-                ModelPort(name: "cat", elementType: "int64", dimensions: [nil, 2]),
-                ModelPort(name: "num", elementType: "float", dimensions: [nil, 1]),
+                ModelSignature.Value(name: "cat", elementType: "int64", dimensions: [nil, 2]),
+                ModelSignature.Value(name: "num", elementType: "float", dimensions: [nil, 1]),
             ], outputs: [])
         let schema = try read(
             PipelineTemplate.draft(
@@ -121,12 +124,12 @@ import Testing
             ).text
         ).schema
         #expect(schema[input: "cat"]?.columns == .list(["month", "carrier"]) && schema[input: "num"]?.columns == .list(["late"]))
-        let batch = ModelPort.Axis.named("batch"), seq = ModelPort.Axis.named("seq")
+        let batch = ModelSignature.Value.Axis.named("batch"), seq = ModelSignature.Value.Axis.named("seq")
         let stateful = ModelSignature(
             inputs: [
-                ModelPort(name: "ids", elementType: "int64", axes: [batch, seq]),
-                ModelPort(name: "ids_mask", elementType: "int64", axes: [batch, seq]),
-                ModelPort(name: "h0", elementType: "float", axes: [.fixed(2), batch, .fixed(8)]),
+                ModelSignature.Value(name: "ids", elementType: "int64", axes: [batch, seq]),
+                ModelSignature.Value(name: "ids_mask", elementType: "int64", axes: [batch, seq]),
+                ModelSignature.Value(name: "h0", elementType: "float", axes: [.fixed(2), batch, .fixed(8)]),
             ], outputs: [])
         let lists = try read(
             PipelineTemplate.draft(
@@ -142,12 +145,12 @@ import Testing
     func outputsOfRaggedRowsAreLists(_ lengths: ClosedRange<Int>, _ column: String, _ format: String) throws {
         let model = ModelSignature(
             inputs: [
-                ModelPort(name: "tokens", elementType: "int64", axes: [.named("N"), .named("T")]),
-                ModelPort(name: "words", elementType: "string", axes: [.named("N"), .named("T")]),
+                ModelSignature.Value(name: "tokens", elementType: "int64", axes: [.named("N"), .named("T")]),
+                ModelSignature.Value(name: "words", elementType: "string", axes: [.named("N"), .named("T")]),
             ],
             outputs: [
-                ModelPort(name: "hidden", elementType: "float", axes: [.named("N"), .named("T"), .fixed(6)]),
-                ModelPort(name: "scores", elementType: "float", dimensions: [nil, 3]),
+                ModelSignature.Value(name: "hidden", elementType: "float", axes: [.named("N"), .named("T"), .fixed(6)]),
+                ModelSignature.Value(name: "scores", elementType: "float", dimensions: [nil, 3]),
             ])
         let columns = ["tokens", "words"].map { Self.column($0, .list(lengths: lengths, isNested: false)) }
         let draft = PipelineTemplate.draft(name: "m", model: model, data: Self.sample(columns, rows: 9, form: .json))
@@ -161,12 +164,15 @@ import Testing
 
     /// A pipeline that is drafted for these rows takes them as it is.
     @Test func spellingsDoubledNamesAndRaggedOutputs() throws {
-        let text = ModelPort(name: "s", elementType: "string", dimensions: [nil, 1])
-        func draft(_ ports: [ModelPort], _ columns: [DataColumn], outputs: [ModelPort] = Self.probabilities, form: DataSample.Form = .csv)
+        let text = ModelSignature.Value(name: "s", elementType: "string", dimensions: [nil, 1])
+        func draft(
+            _ inputs: [ModelSignature.Value], _ columns: [DataColumn], outputs: [ModelSignature.Value] = Self.probabilities,
+            form: DataSample.Form = .csv
+        )
             -> String
         {
             PipelineTemplate.draft(
-                name: "m", model: ModelSignature(inputs: ports, outputs: outputs), data: Self.sample(columns, rows: 4, form: form)
+                name: "m", model: ModelSignature(inputs: inputs, outputs: outputs), data: Self.sample(columns, rows: 4, form: form)
             ).text
         }
         for (values, line) in [
@@ -183,10 +189,10 @@ import Testing
         #expect(draft([text], [day]).contains("times: text"))
         #expect(!draft([text], [day], form: .typed).contains("times:"))
         // Two columns of one name: lint takes the draft, which binds neither of them.
-        let doubled = draft([ModelPort(name: "x", elementType: "float", dimensions: [nil, 2])], Self.numeric(["a", "a"]))
+        let doubled = draft([ModelSignature.Value(name: "x", elementType: "float", dimensions: [nil, 2])], Self.numeric(["a", "a"]))
         #expect(try read(doubled).schema[input: "x"]?.columns == nil)
-        let ids = ModelPort(name: "ids", elementType: "int64", axes: [.named("batch"), .named("seq")])
-        let state = ModelPort(name: "state", elementType: "float", axes: [.named("batch"), .named("seq"), .fixed(4)])
+        let ids = ModelSignature.Value(name: "ids", elementType: "int64", axes: [.named("batch"), .named("seq")])
+        let state = ModelSignature.Value(name: "state", elementType: "float", axes: [.named("batch"), .named("seq"), .fixed(4)])
         func lists(_ lengths: ClosedRange<Int>) -> String {
             draft([ids], [Self.column("ids", .list(lengths: lengths, isNested: false))], outputs: [state], form: .json)
         }
@@ -200,19 +206,19 @@ import Testing
             text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))
     }
 
-    /// Whatever a model calls its ports and a file its columns, the template lints clean.
+    /// Whatever a model calls its inputs and a file its columns, the template lints clean.
     @Test func hostileNamesLintClean() throws {
         let names = [
             "a", "true", "~", "", "*", "&x", "a: b", "- c", "# d", "'", "\"", "\\", "\n", "\u{7}", "\u{85}", "\u{E000}", "é ü", "p_*", "{",
             "]", "id", "label", "<<", "1e3",
             "/fc/Gemm_output_0", "!tag", "%", "@", "`", "\t", "null", "x\u{2028}y",
         ]
-        let ports = names.map { ModelPort(name: $0, elementType: "float", dimensions: [nil, 1]) }
+        let declared = names.map { ModelSignature.Value(name: $0, elementType: "float", dimensions: [nil, 1]) }
         let folder = try TemporaryDirectory("template")
         for columns in [[], Self.numeric(names), Self.numeric(["x1", "x2", "user_id", "target"])] {
-            for inputs in [ports, [ports[0]], []] {
+            for inputs in [declared, [declared[0]], []] {
                 let text = PipelineTemplate.draft(
-                    name: "m", model: ModelSignature(inputs: inputs, outputs: ports), data: Self.sample(columns, rows: 5)
+                    name: "m", model: ModelSignature(inputs: inputs, outputs: declared), data: Self.sample(columns, rows: 5)
                 ).text
                 let file = try folder.write(text, to: "m.yaml")
                 let report = LintReport.lint([file], root: folder.path)

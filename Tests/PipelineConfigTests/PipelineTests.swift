@@ -1,4 +1,5 @@
 import PipelineConfig
+import Recipes
 import Testing
 
 @Suite struct PipelineTests {
@@ -14,7 +15,7 @@ import Testing
         #expect(pipeline.spool.labelled == nil)
         #expect(pipeline.spool.data == SpoolEntry(path: "/srv/in/data", include: Self.tables, watch: .auto))
         #expect(pipeline.settle == Settle(quiet: .seconds(2), giveUp: .seconds(600)))
-        #expect(pipeline.schema == Schema())
+        #expect(pipeline.schema == RowSchema())
         #expect(pipeline.schema.key == [] && pipeline.schema.keep == [] && pipeline.schema.inputs == [] && pipeline.schema.types == [:])
         #expect(pipeline.schema.label == nil && pipeline.schema.weight == nil && pipeline.schema.classes == nil)
         let dialect = pipeline.schema.dialect
@@ -83,7 +84,7 @@ import Testing
         #expect(pipeline.settle == Settle(quiet: .zero, giveUp: .seconds(5400)))
         #expect(
             pipeline.schema
-                == Schema(
+                == RowSchema(
                     key: ["id"], label: .list(["digit"]), weight: "sure", classes: ["0", "1", "no"],
                     inputs: [
                         InputSchema(name: "pixels", columns: .pattern("pixel_*"), scale: 0.0625, missing: .nan),
@@ -95,7 +96,7 @@ import Testing
                         InputSchema(name: "note", booleans: .text, times: .text),
                         InputSchema(name: "plain"),
                     ], keep: ["id", "zip"], types: ["zip": .string, "n": .int64],
-                    dialect: Dialect(
+                    dialect: TextDialect(
                         delimiter: UInt8(ascii: "\t"), quote: nil, header: .absent(names: ["id", "zip"]), nullWords: ["-"],
                         decimal: UInt8(ascii: ",")), missing: .nan))
         #expect(pipeline.schema[input: "age"]?.columns == .list(["years"]))
@@ -223,7 +224,7 @@ import Testing
 
     @Test func escapeAndEncoding() throws {
         let pipeline = try read(base + "schema: { dialect: { escape: '\\', encoding: windows-1252, header: true } }\n")
-        #expect(pipeline.schema.dialect == Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252, header: .present))
+        #expect(pipeline.schema.dialect == TextDialect(escape: UInt8(ascii: "\\"), encoding: .windows1252, header: .present))
     }
 
     /// A pipeline without patterns takes the same names as before; `all` and patterns take every name of every format.

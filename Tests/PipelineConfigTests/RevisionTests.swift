@@ -1,4 +1,5 @@
 import PipelineConfig
+import Recipes
 import Testing
 
 @Suite struct RevisionTests {

@@ -34,7 +34,7 @@ extension DataColumn {
     init(name: String, isNumeric: Bool) { self.init(name: name, kind: isNumeric ? .number : .text) }
 }
 
-extension ModelPort {
+extension ModelSignature.Value {
     /// - Parameter dimensions: the extents with the batch axis first; nil is free.
     init(name: String, elementType: String, dimensions: [Int?]) {
         self.init(name: name, elementType: elementType, axes: dimensions.map { $0.map(Axis.fixed) ?? .open })

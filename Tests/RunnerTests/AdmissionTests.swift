@@ -1,5 +1,6 @@
 import Engine
 import PipelineConfig
+import Recipes
 import Tensors
 import Testing
 
@@ -7,12 +8,12 @@ import Testing
 
 /// Which axis is the rows, and which inputs no column fills, from declared shapes: before there is any data.
 @Suite struct AdmissionTests {
-    private static func port(_ name: String, _ type: ElementType = .float32, _ dimensions: [Port.Dimension]) -> Port {
-        Port(name: name, kind: .tensor(elementType: type.rawValue, dimensions: dimensions))
+    private static func declared(_ name: String, _ type: ElementType = .float32, _ dimensions: [Dimension]) -> ValueInfo {
+        ValueInfo(name: name, kind: .tensor(elementType: type.rawValue, dimensions: dimensions))
     }
 
     /// `N` and `?` are open, a number is fixed.
-    private static func shape(_ text: String) -> [Port.Dimension] {
+    private static func shape(_ text: String) -> [Dimension] {
         text.split(separator: " ").map { word in Int(word).map { .fixed($0) } ?? (word == "?" ? .unknown : .symbolic(String(word))) }
     }
 
@@ -21,7 +22,7 @@ import Testing
         let output: String
         /// Words of the refusal; none where it is admitted.
         let words: [String]
-        var schema = Schema()
+        var schema = RowSchema()
         var axis: Int?
         /// Whether the declaration says that the output's axis is the rows.
         var settled: Bool?
@@ -62,20 +63,23 @@ import Testing
         Case(inputs: [("x", "N 4"), ("m", "1 4")], output: "1 2", words: [], settled: true),
         Case(
             inputs: [("x", "? ?"), ("state", "2 ? 8"), ("sr", "")], output: "? 1", words: [],
-            schema: Schema(inputs: [value("sr", "16000"), value("state", "0")]), settled: false),
+            schema: RowSchema(inputs: [value("sr", "16000"), value("state", "0")]), settled: false),
         Case(
             inputs: [("x", "? ?"), ("state", "2 ? 8")], output: "? 1", words: [],
-            schema: Schema(inputs: [InputSchema(name: "state", batchAxis: 1)]),
+            schema: RowSchema(inputs: [InputSchema(name: "state", batchAxis: 1)]),
             settled: false),
-        Case(inputs: [("x", "N 4")], output: "N 2", words: ["nothing that rows could fill"], schema: Schema(inputs: [value("x", "0")])),
-        Case(inputs: [("x", "N 4")], output: "N 2", words: ["input 'z'", "'x'"], schema: Schema(inputs: [InputSchema(name: "z")])),
-        Case(inputs: [("x", "N 4"), ("s", "A B")], output: "N 2", words: ["'s'", "open axes"], schema: Schema(inputs: [value("s", "1")])),
+        Case(inputs: [("x", "N 4")], output: "N 2", words: ["nothing that rows could fill"], schema: RowSchema(inputs: [value("x", "0")])),
+        Case(inputs: [("x", "N 4")], output: "N 2", words: ["input 'z'", "'x'"], schema: RowSchema(inputs: [InputSchema(name: "z")])),
+        Case(
+            inputs: [("x", "N 4"), ("s", "A B")], output: "N 2", words: ["'s'", "open axes"], schema: RowSchema(inputs: [value("s", "1")])),
         Case(
             inputs: [("x", "N 4"), ("s", "3")], output: "N 2", words: ["takes 3 values", "2 are given"],
-            schema: Schema(inputs: [value("s", "1", "2")])),
-        Case(inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "\"a\""], schema: Schema(inputs: [text("s", "a")])),
+            schema: RowSchema(inputs: [value("s", "1", "2")])),
         Case(
-            inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "1e300"], schema: Schema(inputs: [value("s", "1e300")])
+            inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "\"a\""], schema: RowSchema(inputs: [text("s", "a")])),
+        Case(
+            inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "1e300"],
+            schema: RowSchema(inputs: [value("s", "1e300")])
         ),
     ]
 
@@ -87,11 +91,11 @@ import Testing
     }
 
     @Test(arguments: cases) func declarations(_ test: Case) throws {
-        let inputs = test.inputs.map { Self.port($0.0, .float32, Self.shape($0.1)) }
+        let inputs = test.inputs.map { Self.declared($0.0, .float32, Self.shape($0.1)) }
         let mappings = test.axis.map { [OutputMapping(output: "y", batchAxis: $0)] }
         do throws(AdmissionRefusal) {
             let admission = try Admission(
-                inputs: inputs, outputs: [Self.port("y", .float32, Self.shape(test.output))], schema: test.schema, mappings: mappings)
+                inputs: inputs, outputs: [Self.declared("y", .float32, Self.shape(test.output))], schema: test.schema, mappings: mappings)
             #expect(test.words.isEmpty, "admitted")
             #expect(admission.outputs[0].isSettled == test.settled)
         } catch {
@@ -102,20 +106,20 @@ import Testing
     }
 
     @Test func outputsThatGiveNoColumnsAreNamed() throws {
-        let x = Self.port("x", .float32, Self.shape("N 4"))
-        let list = Port(name: "boxes", kind: .sequence(.tensor(elementType: 1, dimensions: [])))
-        let map = Port(name: "p", kind: .sequence(.map(key: 7, value: .tensor(elementType: 1, dimensions: []))))
-        #expect(throws: AdmissionRefusal.self) { try Admission(inputs: [x], outputs: [list, map], schema: Schema(), mappings: nil) }
+        let x = Self.declared("x", .float32, Self.shape("N 4"))
+        let list = ValueInfo(name: "boxes", kind: .sequence(.tensor(elementType: 1, dimensions: [])))
+        let map = ValueInfo(name: "p", kind: .sequence(.map(key: 7, value: .tensor(elementType: 1, dimensions: []))))
+        #expect(throws: AdmissionRefusal.self) { try Admission(inputs: [x], outputs: [list, map], schema: RowSchema(), mappings: nil) }
         let chosen = try Admission(
-            inputs: [x], outputs: [list, map], schema: Schema(), mappings: [OutputMapping(output: "p", columns: "p_*")])
+            inputs: [x], outputs: [list, map], schema: RowSchema(), mappings: [OutputMapping(output: "p", columns: "p_*")])
         #expect(chosen.outputs.map(\.name) == ["p"])
     }
 
     @Test func constantsAreExactInEveryType() throws {
         func tensor(_ type: ElementType, _ shape: String, _ texts: [String], isText: Bool = false) throws -> RowRun.Constant {
-            let schema = Schema(inputs: [InputSchema(name: "c", value: texts.map { InputValue(text: $0, isText: isText) })])
-            let ports = [Self.port("x", .float32, Self.shape("N 4")), Self.port("c", type, Self.shape(shape))]
-            return try #require(try Admission(inputs: ports, outputs: [], schema: schema, mappings: nil).constants[1])
+            let schema = RowSchema(inputs: [InputSchema(name: "c", value: texts.map { InputValue(text: $0, isText: isText) })])
+            let inputs = [Self.declared("x", .float32, Self.shape("N 4")), Self.declared("c", type, Self.shape(shape))]
+            return try #require(try Admission(inputs: inputs, outputs: [], schema: schema, mappings: nil).constants[1])
         }
         #expect(try tensor(.int64, "", ["9007199254740993"]).tensor.values(as: Int64.self) == [9_007_199_254_740_993])
         #expect(try tensor(.uint64, "2", ["18446744073709551615"]).tensor.values(as: UInt64.self) == [.max, .max])

@@ -42,7 +42,7 @@ import Testing
                     labelled: [.init(arrival: 2, name: "labels.csv", file: try file("labels.csv"), kept: directory("kept/labels.csv"))],
                     subject: 2,
                     checkpoints: directory("checkpoints"))),
-            schema: Schema(key: ["id"], label: .list(["class"])), stages: [.optimize(stage)])
+            schema: RowSchema(key: ["id"], label: .list(["class"])), stages: [.optimize(stage)])
         let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         #expect(result.succeeded, "\(String(describing: result.failure))")
         let gate = try #require(result.training?.gate)

@@ -100,7 +100,7 @@ import Testing
     }
 
     private static func spec(
-        _ directory: TemporaryDirectory, model: Model, rows: String, schema: Schema, _ stage: OptimizeStage,
+        _ directory: TemporaryDirectory, model: Model, rows: String, schema: RowSchema, _ stage: OptimizeStage,
         goal: AttemptSpec.Goal = .fineTune
     ) throws -> AttemptSpec {
         try directory.write(try model.serialized(), to: "parent.onnx")
@@ -115,7 +115,7 @@ import Testing
             subject: goal == .fineTune ? 2 : nil, checkpoints: directory("checkpoints"))
         return AttemptSpec(
             run: 1, attempt: 1, pipeline: "p",
-            work: goal == .fineTune ? .fineTune(files, training: training) : .decideModel(files, training: training), schema: schema,
+            work: goal == .fineTune ? .fineTune(files, training: training) : .validateModel(files, training: training), schema: schema,
             stages: goal == .fineTune ? [.optimize(stage)] : [.deserialize(DeserializeStage()), .optimize(stage)])
     }
 
@@ -134,7 +134,7 @@ import Testing
         let start = LinearModel(width: test.width)
         let columns = test.labels(0).count
         let isOwn = test.loss == .output("loss")
-        let schema = Schema(
+        let schema = RowSchema(
             key: ["id"], label: isOwn ? nil : columns == 1 ? .list(["t0"]) : .pattern("t*"), weight: isWeighted ? "w" : nil,
             classes: test.classes,
             inputs: [InputSchema(name: "x", columns: .list(["a", "b"]))] + (isOwn ? [InputSchema(name: "t", columns: .list(["t0"]))] : []))
@@ -166,7 +166,7 @@ import Testing
     // MARK: The gate
 
     private static let numbers = Case(loss: .meanSquaredError, width: 1, labels: { ["\(number($0))"] }, term: { _, _ in 0 })
-    private static let schema = Schema(
+    private static let schema = RowSchema(
         key: ["id"], label: .list(["t0"]), inputs: [InputSchema(name: "x", columns: .list(["a", "b"]))])
 
     /// One step; at a rate of 3 it overshoots, and the model is worse than before.
@@ -214,17 +214,17 @@ import Testing
     }
 
     @Test func aModelThatTrainingMakesWorseLandsAsItCame() throws {
-        let (result, directory) = try result(rate: 3, Gate(rowsAtLeast: 1), goal: .decideModel)
+        let (result, directory) = try result(rate: 3, Gate(rowsAtLeast: 1), goal: .validateModel)
         #expect(result.succeeded, "\(String(describing: result.failure))")
         #expect(result.training?.rejection?.kind == .gate)
         #expect(try LinearModel.weights(of: Self.written(directory)) == LinearModel.weights(of: LinearModel(width: 1).model()))
-        let (tuned, other) = try self.result(rate: 0.1, Gate(rowsAtLeast: 1), goal: .decideModel)
+        let (tuned, other) = try self.result(rate: 0.1, Gate(rowsAtLeast: 1), goal: .validateModel)
         #expect(tuned.succeeded && tuned.training?.rejection == nil)
         #expect(try LinearModel.weights(of: Self.written(other)) != LinearModel.weights(of: LinearModel(width: 1).model()))
     }
 
     /// Rows are kept, and nothing is trained: labels are no failure, and a model that arrives lands as it came.
-    @Test(arguments: [AttemptSpec.Goal.fineTune, .decideModel])
+    @Test(arguments: [AttemptSpec.Goal.fineTune, .validateModel])
     func theGateWaitsForHeldOutRows(goal: AttemptSpec.Goal) throws {
         let (result, directory) = try result(rate: 0.1, Gate(), goal: goal)
         #expect(result.succeeded, "\(String(describing: result.failure))")
@@ -232,7 +232,7 @@ import Testing
         #expect(wait.kind == .tooFewRows && wait.what.hasPrefix("the gate waits until 30 rows are held out, and "), "\(wait)")
         #expect(result.training?.rejection == nil && directory.files().contains("kept/labels.csv"))
         #expect(result.files.isEmpty == (goal == .fineTune))
-        if goal == .decideModel {
+        if goal == .validateModel {
             #expect(try LinearModel.weights(of: Self.written(directory)) == LinearModel.weights(of: LinearModel(width: 1).model()))
         }
     }
@@ -253,7 +253,7 @@ import Testing
         ] as [(String, String, Failure.Kind, String)])
     func labelsThatCannotBeUsedAreTold(old: String, new: String, kind: Failure.Kind, word: String) throws {
         let directory = try TemporaryDirectory("fine-tune")
-        let schema = Schema(key: ["id"], label: .list(["t0"]), weight: "w", inputs: Self.schema.inputs)
+        let schema = RowSchema(key: ["id"], label: .list(["t0"]), weight: "w", inputs: Self.schema.inputs)
         let rows = Self.table(Self.numbers).replacing(old == "t0\n" ? "t0" : old, with: old == "t0\n" ? "u0" : new)
         let result = Self.execute(
             try Self.spec(
@@ -263,7 +263,7 @@ import Testing
     }
 
     /// Labels are refused for it; a model that arrives with such settings lands as it came, with the reason.
-    @Test(arguments: ["freeze", "train"], [AttemptSpec.Goal.fineTune, .decideModel])
+    @Test(arguments: ["freeze", "train"], [AttemptSpec.Goal.fineTune, .validateModel])
     func aPatternThatNamesNothingIsToldByItsKey(key: String, goal: AttemptSpec.Goal) throws {
         let directory = try TemporaryDirectory("fine-tune")
         let stage = OptimizeStage(
@@ -279,7 +279,7 @@ import Testing
                 directory, model: LinearModel(width: 1).model(), rows: Self.table(Self.numbers), schema: Self.schema, stage, goal: goal))
         let failure = try #require(goal == .fineTune ? result.failure : result.training?.rejection)
         #expect(failure.kind == .badModel && "\(failure)".contains("\(key): no initializer has a name like \"conv1.*\""), "\(failure)")
-        #expect(result.succeeded == (goal == .decideModel))
+        #expect(result.succeeded == (goal == .validateModel))
     }
 
     @Test func lossesThatAreNoNumbersAreToldWithTheirStep() throws {

@@ -18,7 +18,7 @@ import Testing
 
     /// `y = (the sum of the row's list, as far as the mask has it) w + b`.
     private static func model(isMasked: Bool) throws -> Data {
-        let rows = ONNX.Dimension.symbolic("N"), seq = ONNX.Dimension.symbolic("seq")
+        let rows = Tensors.Dimension.symbolic("N"), seq = Tensors.Dimension.symbolic("seq")
         let inputs = (isMasked ? ["x", "mask"] : ["x"]).map { Value($0, .tensor(.float32, [rows, seq])) }
         let graph = Graph(
             name: "sum",
@@ -58,7 +58,7 @@ import Testing
                         .init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))
                     ], subject: 2,
                     checkpoints: directory("checkpoints"))),
-            schema: Schema(key: ["id"], label: .list(["t"]), inputs: [input]), stages: [.optimize(stage)])
+            schema: RowSchema(key: ["id"], label: .list(["t"]), inputs: [input]), stages: [.optimize(stage)])
         return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
     }
 

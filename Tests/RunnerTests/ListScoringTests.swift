@@ -6,6 +6,7 @@ import FileSystem
 import Foundation
 import ONNX
 import PipelineConfig
+import Recipes
 import Runner
 import SystemPackage
 import Tensors
@@ -21,7 +22,7 @@ import Testing
     private static func length(_ row: Int) -> Int { 1 + (row * 7) % 13 }
     private static func ids(_ row: Int) -> [Int64] { (0..<length(row)).map { Int64((row * 31 + $0 * 17) % 1000 + 1) } }
 
-    private static let batch = ONNX.Dimension.symbolic("batch"), seq = ONNX.Dimension.symbolic("seq")
+    private static let batch = Tensors.Dimension.symbolic("batch"), seq = Tensors.Dimension.symbolic("seq")
 
     private static func model(_ nodes: [Node], _ inputs: [Value], _ outputs: [Value], _ initializers: [StoredTensor] = []) throws -> Data {
         let graph = Graph(name: "lists", nodes: nodes, inputs: inputs, outputs: outputs, initializers: initializers)
@@ -29,7 +30,7 @@ import Testing
     }
 
     /// Masked places do not count in any output; the tokens are an output of their own, with a further axis of two.
-    private static func masked(_ axis: ONNX.Dimension = seq) throws -> Data {
+    private static func masked(_ axis: Tensors.Dimension = seq) throws -> Data {
         let shape = [batch, axis]
         return try model(
             [
@@ -69,7 +70,7 @@ import Testing
             run: 1, attempt: 1, pipeline: "p",
             work: .score(
                 .init(model: try file("m.onnx"), data: try file("d.jsonl"), output: directory("o.\(format.rawValue)"), format: format)),
-            schema: Schema(key: ["row"], inputs: inputs, keep: ["row"]), stages: [.forward(stage)])
+            schema: RowSchema(key: ["row"], inputs: inputs, keep: ["row"]), stages: [.forward(stage)])
         let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         guard result.succeeded else { throw Refused(what: result.failure?.what ?? "") }
         guard format == .jsonl else { return [] }

@@ -55,7 +55,7 @@ import Testing
                     training: .init(
                         labelled: [.init(arrival: 2, name: "rows.csv", file: rows, kept: folder + "/kept/rows.csv")], subject: 2,
                         checkpoints: folder + "/checkpoints")),
-            schema: Schema(key: ["id"], label: .list(["label"]), inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
+            schema: RowSchema(key: ["id"], label: .list(["label"]), inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
             stages: isForward ? [.forward(ForwardStage(batchSize: .rows(64)))] : [.optimize(Self.stage(how))])
         let result = LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: AttemptCancellation())
         #expect(result.succeeded, "\(String(describing: result.failure))")

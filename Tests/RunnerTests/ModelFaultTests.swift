@@ -6,6 +6,7 @@ import Glibc
 import ONNX
 import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 import Tensors
 import TestSupport
@@ -26,7 +27,7 @@ import Testing
     private func decide(_ model: String, into directory: String) throws -> AttemptResult {
         execute(
             AttemptSpec(
-                run: 1, attempt: 1, pipeline: "p", work: .decideModel(.init(model: try file(model), directory: directory), training: nil),
+                run: 1, attempt: 1, pipeline: "p", work: .validateModel(.init(model: try file(model), directory: directory), training: nil),
                 schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())]))
     }
 

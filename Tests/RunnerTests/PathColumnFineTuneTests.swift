@@ -38,7 +38,7 @@ import Testing
                 training: .init(
                     labelled: [.init(arrival: 2, name: name, file: try file(name), kept: directory("kept/0123.csv"))], subject: 2,
                     checkpoints: directory("checkpoints"))),
-            schema: Schema(key: ["id"], label: .list(["t"]), inputs: [InputSchema(name: "x", columns: .list(["a", "day"]))]),
+            schema: RowSchema(key: ["id"], label: .list(["t"]), inputs: [InputSchema(name: "x", columns: .list(["a", "day"]))]),
             stages: [.optimize(stage)])
         let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         #expect(result.succeeded, "\(String(describing: result.failure))")

@@ -3,6 +3,7 @@ import Dispatch
 import FileSystem
 import Glibc
 import PipelineConfig
+import Recipes
 import Runner
 import SystemPackage
 import TestSupport

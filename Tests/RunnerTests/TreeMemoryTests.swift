@@ -4,6 +4,7 @@ import Engine
 import FileSystem
 import ONNX
 import PipelineConfig
+import Recipes
 import Runner
 import SystemPackage
 import Tensors
@@ -46,13 +47,13 @@ import Testing
             func execute(_ work: AttemptSpec.Work) throws {
                 let spec = AttemptSpec(
                     run: 1, attempt: 1, pipeline: "p", work: work,
-                    schema: Schema(inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
+                    schema: RowSchema(inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
                     stages: [.deserialize(DeserializeStage()), .forward(ForwardStage())], limits: .init(threads: 1))
                 let result = executor.execute(spec, cancellation: AttemptCancellation())
                 #expect(result.succeeded, "\(String(describing: result.failure))")
                 try #require(result.succeeded)
             }
-            try execute(.decideModel(.init(model: try file(model), directory: folder + "/version"), training: nil))
+            try execute(.validateModel(.init(model: try file(model), directory: folder + "/version"), training: nil))
             try execute(
                 .score(
                     .init(

@@ -105,9 +105,9 @@ import TrainingGraph
         }
         let plain = try answers(model)
         let weights = plain.indices.map { _ in Double(Float.random(in: -1...1, using: &generator)) }
-        let port = try #require(backward.cotangents[output])
+        let seed = try #require(backward.cotangents[output])
         let cotangent = Tensor(.float32, [count, weights.count / count], weights.map { Float($0) })
-        let gradients = try Session(model: backward.model.serialized()).run([("X", .tensor(rows)), (port, .tensor(cotangent))])
+        let gradients = try Session(model: backward.model.serialized()).run([("X", .tensor(rows)), (seed, .tensor(cotangent))])
         #expect(!backward.gradients.isEmpty)
         var compared = 0
         for home in ParameterHomes(model).homes {

@@ -56,15 +56,15 @@ struct LossTests {
         let x = try golden[loss.name + "/x"]
         let graph = try BackwardGraph(LossModel.make(x.shape, ending: loss.ending, isPair: loss.isPair), loss: loss.loss, inputs: true)
         let session = try Session(model: graph.model.serialized())
-        let port = try #require(graph.target)
+        let declared = try #require(graph.target)
         var target = try golden[loss.name + "/target"]
-        if port.elementType != target.elementType { target = Tensor(.float32, target.shape, target.numbers.map { Float($0) }) }
+        if declared.elementType != target.elementType { target = Tensor(.float32, target.shape, target.numbers.map { Float($0) }) }
         let weights = try golden[loss.name + "/weight"]
         let outputs = Dictionary(
             uniqueKeysWithValues: zip(
                 session.outputs.map(\.name),
                 try session.run([
-                    (port.name, .tensor(target)), (try #require(graph.sampleWeight), .tensor(weights)), ("x", .tensor(x)),
+                    (declared.name, .tensor(target)), (try #require(graph.sampleWeight), .tensor(weights)), ("x", .tensor(x)),
                 ])))
         let value = try #require(outputs[graph.loss ?? ""]?.tensor?.numbers.first)
         let wanted = try golden.numbers(loss.name + "/loss")[0]

@@ -83,7 +83,7 @@ struct StepGraphTests {
         #expect(try loss(1) == loss(1))
         #expect(try loss(1) != loss(2))
         let run = try StepRun(model, recipe), plain = try StepRun(SmallNet.make(), recipe)
-        #expect(plain.graph.ports.randomKey == nil)
+        #expect(plain.graph.signature.randomKey == nil)
         // Also where the model was exported as it was in training.
         let always = try StepRun(SmallNet.make(dropout: 0.5, isAlwaysActive: true), recipe)
         #expect(
@@ -155,8 +155,8 @@ struct StepGraphTests {
             $0.freeze = ["hidden.*"]
         }
         let held = try StepRun(SmallNet.make(), recipe, largestConstants: 0), constant = try StepRun(SmallNet.make(), recipe)
-        #expect(constant.graph.heldWeights.isEmpty)
-        #expect(held.graph.heldWeights.contains("hidden.weight"))
+        #expect(constant.graph.frozenWeights.isEmpty)
+        #expect(held.graph.frozenWeights.contains("hidden.weight"))
         #expect(held.graph.step.graph.initializer("hidden.weight") == nil)
         for number in 0..<3 { #expect(try held.step(number) == constant.step(number)) }
         #expect(

@@ -24,7 +24,7 @@ struct StepRun {
         }
         session = try StatefulSession(
             Session(model: graph.step.serialized(), options: .training(threads: 1)), slots: slots, constants: graph.heldValues(),
-            outputs: [graph.ports.loss, graph.ports.lossWeight])
+            outputs: [graph.signature.loss, graph.signature.lossWeight])
         for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
         evaluation = try Session(model: graph.evaluation.serialized())
     }
@@ -34,9 +34,9 @@ struct StepRun {
         _ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, rate: Double, number: Int = 0, apply: Bool = true
     ) throws -> Double {
         var given = try inputs(batch, target, weights)
-        given.append((graph.ports.learningRate, Tensor(.float32, [], [Float(rate)])))
-        if let port = graph.ports.apply { given.append((port, Tensor(.bool, [], [apply ? 1 : 0] as [UInt8]))) }
-        if let port = graph.ports.randomKey { given.append((port, graph.randomKey(step: number))) }
+        given.append((graph.signature.learningRate, Tensor(.float32, [], [Float(rate)])))
+        if let name = graph.signature.apply { given.append((name, Tensor(.bool, [], [apply ? 1 : 0] as [UInt8]))) }
+        if let name = graph.signature.randomKey { given.append((name, graph.randomKey(step: number))) }
         return try session.run(given)[0].numbers[0]
     }
 
@@ -57,9 +57,9 @@ struct StepRun {
     private func inputs(_ batch: [String: Tensor], _ target: Tensor?, _ weights: [Float]?) throws -> [(name: String, tensor: Tensor)] {
         var given = batch.map { (name: $0.key, tensor: $0.value) }
         let rows = batch.values.first?.shape.dimensions.first ?? 0
-        if let port = graph.ports.target, let target { given.append((port.name, target)) }
-        if let port = graph.ports.sampleWeight {
-            given.append((port, Tensor(.float32, [rows], weights ?? [Float](repeating: 1, count: rows))))
+        if let wanted = graph.signature.target, let target { given.append((wanted.name, target)) }
+        if let name = graph.signature.sampleWeight {
+            given.append((name, Tensor(.float32, [rows], weights ?? [Float](repeating: 1, count: rows))))
         }
         return given
     }

@@ -62,7 +62,7 @@ struct WholeModelTests {
             loss: model.loss, optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01
         ) { $0.batchNormalization = model.batchNormalization }
         let run = try StepRun(Golden.model(model.name), recipe)
-        let target = try #require(run.graph.ports.target)
+        let target = try #require(run.graph.signature.target)
         let wanted = try golden.numbers(optimizer + "/losses")
         for step in wanted.indices {
             var batch: [String: Tensor] = [:]
@@ -75,9 +75,9 @@ struct WholeModelTests {
 
 extension Golden {
     /// The target of a batch, in the type that the graph wants.
-    func target(_ index: Int, as port: StepGraph.Target, rows: Int? = nil) throws -> Tensor {
+    func target(_ index: Int, as wanted: StepGraph.Target, rows: Int? = nil) throws -> Tensor {
         let tensor = try batch("target", index, rows: rows)
-        return port.elementType == .float32 && tensor.elementType != .float32
+        return wanted.elementType == .float32 && tensor.elementType != .float32
             ? Tensor(.float32, tensor.shape, tensor.numbers.map { Float($0) }) : tensor
     }
 }

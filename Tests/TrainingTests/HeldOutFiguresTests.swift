@@ -30,7 +30,7 @@ import TrainingGraph
             "id,a,b,label\n" + (0..<Self.rowCount).map { "r\($0),\($0),0,\($0)\n" }.joined(), to: "numbered.csv")
         let store = try RowStore.open(
             LabelledData(files: [.init(path)], label: .list(["label"]), key: ["id"]),
-            ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
+            inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
             split: ValidationSplit(share: share, seed: seed), directory: directory.path, fingerprint: "split", check: {}, progress: { _ in }
         )
         let batch = try store.validation.batch(0..<store.validation.rowCount)

@@ -1,6 +1,7 @@
 import Columnar
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -11,16 +12,16 @@ import Testing
 @Suite struct LabelFormatsTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures/labels/"
     private static let files = (try? FileManager.default.contentsOfDirectory(atPath: folder).sorted()) ?? []
-    private static let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])]
+    private static let inputs = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])]
     private static let target = Target(.classIndex(count: 2), rowShape: [])
 
     private func open(
-        _ paths: [String], classes: [String]?, key: [String] = ["id"], share: Double = 0.3, types: NameMap<String> = [:],
+        _ paths: [String], classes: [String]?, key: [String] = ["id"], share: Double = 0.3, types: [String: StatedType] = [:],
         in directory: TemporaryDirectory
     ) throws -> RowStore {
         let data = LabelledData(files: paths.map { .init($0) }, label: .list(["label"]), classes: classes, key: key, types: types)
         return try RowStore.open(
-            data, ports: Self.ports, target: Self.target, split: ValidationSplit(share: share, seed: 1), directory: directory.path,
+            data, inputs: Self.inputs, target: Self.target, split: ValidationSplit(share: share, seed: 1), directory: directory.path,
             fingerprint: UUID().uuidString, check: {}, progress: { _ in })
     }
 
@@ -77,7 +78,7 @@ import Testing
         try directory.write("id,a,b,label\n1.0,1,1,1\n2.00,2,1,0\n01,3,1,0\n", to: "b.csv")
         let paths = [directory("a.csv"), directory("b.csv")]
         #expect(try open(paths, classes: ["0", "1"], share: 0, in: directory).facts.supersededRows == 2)
-        #expect(try open(paths, classes: ["0", "1"], share: 0, types: ["id": "string"], in: directory).facts.supersededRows == 0)
+        #expect(try open(paths, classes: ["0", "1"], share: 0, types: ["id": .string], in: directory).facts.supersededRows == 0)
     }
 
     @Test func rowsWithoutAKeyAllCount() throws {
@@ -114,7 +115,7 @@ import Testing
             let path = try directory.write(text, to: "a.csv")
             let data = LabelledData(files: [.init(path)], label: .list(["label"]), classes: ["0", "1"], weight: "w", key: ["id"])
             return try RowStore.open(
-                data, ports: Self.ports, target: Self.target, split: ValidationSplit(share: 0, seed: 1), directory: directory.path,
+                data, inputs: Self.inputs, target: Self.target, split: ValidationSplit(share: 0, seed: 1), directory: directory.path,
                 fingerprint: UUID().uuidString, check: {}, progress: { _ in })
         }
         let store = try open("id,a,b,w,label\n1,1,1,2,0\n2,2,1,,\n3,3,1,0.5,1\n4,4,1,-1,\n")

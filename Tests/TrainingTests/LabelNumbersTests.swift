@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -16,7 +17,7 @@ import Testing
         let data = LabelledData(
             files: [.init(Self.folder + name)], label: .list(["label"]), refusesMissingLabels: refusesMissing, weight: "w", key: ["id"])
         return try RowStore.open(
-            data, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
+            data, inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
             split: ValidationSplit(share: 0, seed: 1), directory: directory.path, fingerprint: UUID().uuidString, check: {},
             progress: { _ in })
     }

@@ -51,35 +51,35 @@ import Testing
     @Test(arguments: cases, [1, 7, 1000])
     func agreesWithScikitLearnInBatchesOfAnySize(_ example: Case, batchSize: Int) throws {
         let metrics = try example.expected.keys.sorted().map { try #require(Metric(rawValue: $0)) }
-        var judgement = Judgement(metrics, of: example.prediction)
+        var accumulator = MetricsAccumulator(metrics, of: example.prediction)
         let rows = example.shape[0]
         for start in stride(from: 0, to: rows, by: batchSize) {
             let batch = example.batch(start..<min(start + batchSize, rows))
-            judgement.add(answers: batch.answers, labels: batch.labels, weights: batch.weights)
+            accumulator.add(answers: batch.answers, labels: batch.labels, weights: batch.weights)
         }
         for metric in metrics {
             let expected = try #require(example.expected[metric.rawValue])
-            #expect(abs(judgement.value(metric) - expected) < 2e-6, "\(metric): \(judgement.value(metric)), scikit-learn \(expected)")
-            #expect(judgement.undefined(metric) == nil)
+            #expect(abs(accumulator.value(metric) - expected) < 2e-6, "\(metric): \(accumulator.value(metric)), scikit-learn \(expected)")
+            #expect(accumulator.undefined(metric) == nil)
         }
     }
 
     @Test func theLossIsAWeightedMeanOfBatches() {
-        var judgement = Judgement([.loss], of: .values(isLogarithm: false))
-        judgement.add(loss: 1, weight: 3)
-        judgement.add(loss: 5, weight: 1)
-        judgement.add(loss: .nan, weight: 0)
-        #expect(judgement.value(.loss) == 2)
+        var accumulator = MetricsAccumulator([.loss], of: .values(isLogarithm: false))
+        accumulator.add(loss: 1, weight: 3)
+        accumulator.add(loss: 5, weight: 1)
+        accumulator.add(loss: .nan, weight: 0)
+        #expect(accumulator.value(.loss) == 2)
     }
 
     @Test func oneClassOnlyIsSaid() {
-        var judgement = Judgement([.auc, .f1, .accuracy], of: .classes(count: 3, axis: 1, .logits))
-        judgement.add(
+        var accumulator = MetricsAccumulator([.auc, .f1, .accuracy], of: .classes(count: 3, axis: 1, .logits))
+        accumulator.add(
             answers: Tensor(.float32, [2, 3], [Float](repeating: 0, count: 6)), labels: Tensor(.int64, [2], [Int64(1), 1]), weights: [1, 1])
-        #expect(judgement.undefined(.auc)?.contains("one class") == true)
-        #expect(judgement.undefined(.f1)?.contains("one class") == true)
-        #expect(judgement.undefined(.accuracy) == nil)
-        var constant = Judgement([.r2], of: .values(isLogarithm: false))
+        #expect(accumulator.undefined(.auc)?.contains("one class") == true)
+        #expect(accumulator.undefined(.f1)?.contains("one class") == true)
+        #expect(accumulator.undefined(.accuracy) == nil)
+        var constant = MetricsAccumulator([.r2], of: .values(isLogarithm: false))
         constant.add(
             answers: Tensor(.float32, [2, 1], [Float(1), 2]), labels: Tensor(.float32, [2, 1], [Float(3), 3]), weights: [1, 1])
         #expect(constant.undefined(.r2)?.contains("variance") == true)
@@ -90,11 +90,11 @@ import Testing
         // [N = 2, C = 2, positions = 3] and the same as [6, 2].
         let values: [Float] = [1, 2, 3, 3, 2, 1, 0, 5, 0, 1, 1, 1]
         let labels: [Int64] = [1, 0, 0, 1, 0, 0]
-        var inner = Judgement([.accuracy, .logLoss], of: .classes(count: 2, axis: 1, .logits))
+        var inner = MetricsAccumulator([.accuracy, .logLoss], of: .classes(count: 2, axis: 1, .logits))
         inner.add(answers: Tensor(.float32, [2, 2, 3], values), labels: Tensor(.int64, [2, 3], labels), weights: [1, 1])
         var flat: [Float] = []
         for row in 0..<2 { for position in 0..<3 { for index in 0..<2 { flat.append(values[row * 6 + index * 3 + position]) } } }
-        var last = Judgement([.accuracy, .logLoss], of: .classes(count: 2, axis: 1, .logits))
+        var last = MetricsAccumulator([.accuracy, .logLoss], of: .classes(count: 2, axis: 1, .logits))
         last.add(answers: Tensor(.float32, [6, 2], flat), labels: Tensor(.int64, [6], labels), weights: [1, 1, 1, 1, 1, 1])
         #expect(inner.value(.accuracy) == last.value(.accuracy))
         #expect(abs(inner.value(.logLoss) - last.value(.logLoss)) < 1e-12)
@@ -102,10 +102,10 @@ import Testing
     }
 
     @Test func logarithmsAreRaised() {
-        var judgement = Judgement([.mae], of: .values(isLogarithm: true))
-        judgement.add(
+        var accumulator = MetricsAccumulator([.mae], of: .values(isLogarithm: true))
+        accumulator.add(
             answers: Tensor(.float64, [2], [0.0, 1.0]), labels: Tensor(.float64, [2], [1.5, 2.718281828459045]), weights: [1, 1])
-        #expect(abs(judgement.value(.mae) - 0.25) < 1e-6)
+        #expect(abs(accumulator.value(.mae) - 0.25) < 1e-6)
     }
 
     @Test func manyScoresAreKeptInBoundedMemoryWithLittleError() {

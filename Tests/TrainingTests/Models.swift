@@ -11,7 +11,7 @@ enum Models {
 
     /// `x [N, 2]` -> Gemm -> Relu -> Gemm -> `scores [N, outputs]`, seeded.
     static func perceptron(
-        outputs: Int = 3, hidden: Int = 8, batch: ONNX.Dimension = .symbolic("N"), seed: UInt64 = 1, softmax: Bool = false,
+        outputs: Int = 3, hidden: Int = 8, batch: Tensors.Dimension = .symbolic("N"), seed: UInt64 = 1, softmax: Bool = false,
         half: Bool = false
     ) -> Model {
         var generator = SeededGenerator(seed: seed)

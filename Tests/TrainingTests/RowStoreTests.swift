@@ -2,6 +2,7 @@ import Columnar
 import Foundation
 import Names
 import Reasons
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -9,13 +10,13 @@ import Testing
 @testable import Training
 
 @Suite struct RowStoreTests {
-    private static let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])]
+    private static let inputs = [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])]
     private static let classes = Target(.classIndex(count: 3), rowShape: [])
 
     private func open(
-        _ directory: TemporaryDirectory, _ names: [String], label: InputRule.Columns = .list(["label"]), classes: [String]? = nil,
+        _ directory: TemporaryDirectory, _ names: [String], label: ColumnSelector = .list(["label"]), classes: [String]? = nil,
         weight: String? = nil, key: [String] = [], target: Target = RowStoreTests.classes, share: Double = 0.3, seed: UInt64 = 1,
-        ports: [InputPort] = RowStoreTests.ports, needsLabels: Bool = false, types: NameMap<String> = [:],
+        inputs: [ModelInput] = RowStoreTests.inputs, needsLabels: Bool = false, types: [String: StatedType] = [:],
         fingerprint: String = UUID().uuidString
     ) throws -> RowStore {
         let data = LabelledData(
@@ -23,7 +24,7 @@ import Testing
             key: key,
             types: types)
         return try RowStore.open(
-            data, ports: ports, target: target, split: ValidationSplit(share: share, seed: seed), directory: directory.path,
+            data, inputs: inputs, target: target, split: ValidationSplit(share: share, seed: seed), directory: directory.path,
             fingerprint: fingerprint, check: {}, progress: { _ in })
     }
 
@@ -63,11 +64,12 @@ import Testing
         try directory.write(csv((0..<100).reversed()), to: "first.csv")
         let json = (0..<300).map { #"{"label": \#($0 % 3), "b": \#(Double($0) / 4), "id": "r\#($0)", "a": \#($0)}"# + "\n" }.joined()
         try directory.write(json, to: "more.jsonl")
-        let ports = [
-            InputPort(name: "a", elementType: .float32, dimensions: [nil]), InputPort(name: "b", elementType: .float32, dimensions: [nil]),
+        let inputs = [
+            ModelInput(name: "a", elementType: .float32, dimensions: [nil]),
+            ModelInput(name: "b", elementType: .float32, dimensions: [nil]),
         ]
         func held(_ names: [String], seed: UInt64 = 1) throws -> Set<Int> {
-            let store = try open(directory, names, key: key, seed: seed, ports: ports)
+            let store = try open(directory, names, key: key, seed: seed, inputs: inputs)
             let batch = try store.validation.batch(0..<store.validation.rowCount)
             return Set(try #require(batch.inputs[0].values(as: Float.self)).map { Int($0) })
         }
@@ -121,9 +123,9 @@ import Testing
         try directory.write("a,b,label\n4,1,2\n", to: "second.csv")
         let store = try open(
             directory, ["first.csv", "second.csv"],
-            ports: [
-                InputPort(name: "a", elementType: .float32, dimensions: [nil]),
-                InputPort(name: "b", elementType: .float32, dimensions: [nil]),
+            inputs: [
+                ModelInput(name: "a", elementType: .float32, dimensions: [nil]),
+                ModelInput(name: "b", elementType: .float32, dimensions: [nil]),
             ])
         #expect(store.facts.trainingRows + store.facts.validationRows == 21 && store.facts.supersededRows == 0)
     }
@@ -197,7 +199,7 @@ import Testing
     struct Bad: Sendable, CustomStringConvertible {
         let description: String
         let text: String
-        var label: InputRule.Columns = .list(["label"])
+        var label: ColumnSelector = .list(["label"])
         var classes: [String]?
         var weight: String?
         var needsLabels = false
@@ -303,7 +305,7 @@ import Testing
         try directory.write(csv(0..<10), to: "a.csv")
         #expect(throws: TrainingError.cancelled) {
             try RowStore.open(
-                LabelledData(files: [.init(directory("a.csv"))], label: .list(["label"]), key: ["id"]), ports: Self.ports,
+                LabelledData(files: [.init(directory("a.csv"))], label: .list(["label"]), key: ["id"]), inputs: Self.inputs,
                 target: Self.classes,
                 split: ValidationSplit(share: 0, seed: 0), directory: directory.path, fingerprint: "",
                 check: { () throws(TrainingError) in throw .cancelled },

@@ -31,7 +31,7 @@ enum StepTimer {
             throw Misused()
         }
         let isPlain = arguments[3] == "sgd"
-        try Engine.start()
+        try ONNXRuntime.start()
         let before = memory("VmRSS")
         let clock = ContinuousClock()
         let start = clock.now
@@ -49,15 +49,15 @@ enum StepTimer {
         }
         let session = try StatefulSession(
             Session(model: graph.step.serialized(), options: .training(threads: threads)), slots: slots, constants: graph.heldValues(),
-            outputs: [graph.ports.loss])
+            outputs: [graph.signature.loss])
         for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
         let built = clock.now - start
 
-        guard let targetName = graph.ports.target?.name, let weightName = graph.ports.sampleWeight else { throw Misused() }
+        guard let targetName = graph.signature.target?.name, let weightName = graph.signature.sampleWeight else { throw Misused() }
         let rows = x.shape.dimensions[0]
         let batch: [(name: String, tensor: Tensor)] = [
             ("x", x), (targetName, target), (weightName, Tensor(.float32, [rows], [Float](repeating: 1, count: rows))),
-            (graph.ports.learningRate, Tensor(.float32, [], [isPlain ? 0.01 : 0.001] as [Float])),
+            (graph.signature.learningRate, Tensor(.float32, [], [isPlain ? 0.01 : 0.001] as [Float])),
         ]
         var losses: [Double] = [], seconds: [Double] = []
         for step in 0..<steps + 3 {

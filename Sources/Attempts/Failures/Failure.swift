@@ -46,7 +46,7 @@ package struct Failure: Error, Codable, Sendable, Equatable {
     /// The file, with row and column where they are known.
     package var place: String
     package var remedy: String
-    /// Where more is known than the kind says.
+    /// The rule, if more is known than the kind says.
     private var specificRule: Rule?
 
     /// - Parameter rule: by default that of the kind.
@@ -98,7 +98,7 @@ extension Failure: Reasoned, CustomStringConvertible {
     /// All of it: what failed, where, and what to do.
     package var reason: Reason { "\(statement). \(remedy)" }
 
-    /// What failed and where, the place once.
+    /// The fault and its place, which is named once.
     package var statement: Reason { what.hasPrefix(place) ? whole : "\(place): \(whole)" }
 
     /// The failure, with the values of cells where they are known.

@@ -1,4 +1,5 @@
 import ONNX
+import Tensors
 
 /// A way to compute the gradient by the input of a convolution.
 package enum ConvolutionInputForm: String, Sendable, CaseIterable {

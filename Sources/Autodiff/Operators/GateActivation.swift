@@ -85,7 +85,7 @@ struct GateActivation {
             case .softsign: (argument.abs + 1).squared.reciprocal
             case .softplus: argument.sigmoid
             }
-        // Between the bounds the argument is what was given, and behind them nothing counts.
+        // Between the bounds the argument is what was given, and outside them nothing counts.
         return bound.map { own * (argument.abs < $0).mask(type) } ?? own
     }
 }

@@ -53,7 +53,7 @@ extension OperatorTable {
         return [sum.reshaped(like: c.x)]
     }
 
-    /// With batch axes the positions are found by gathering the numbers of all elements.
+    /// The positions are found by gathering the numbers of all elements if there are batch axes.
     private static func gatherND(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let add = [Attribute("reduction", .string("add"))]
         guard c.int("batch_dims") > 0 else { return [c.x.zeros.apply("ScatterND", [c.b, c.dy], add, extents: c.x.extents)] }

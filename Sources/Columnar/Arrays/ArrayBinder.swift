@@ -1,4 +1,5 @@
 package import Names
+import Recipes
 package import Tensors
 
 /// Rows of a `.npy` or `.npz` file as the model's inputs.
@@ -16,11 +17,11 @@ package final class ArrayBinder: InputBatches {
     package let keptFields: [Field]
 
     private struct Bound {
-        let port: InputPort
+        let input: ModelInput
         let rule: InputRule
         /// One array of rows, or several with one value a row.
         let arrays: [ArrayRows]
-        let filler: any PortFiller
+        let filler: any InputFiller
         let rowShape: [Int]
         var names: [String] { arrays.map(\.name) }
     }
@@ -37,7 +38,7 @@ package final class ArrayBinder: InputBatches {
     private var rowsGiven = 0
 
     package init(
-        path: String, format: TableFormat? = nil, ports: [InputPort], rules: NameMap<InputRule> = [:],
+        path: String, format: TableFormat? = nil, inputs: [ModelInput], rules: NameMap<InputRule> = [:],
         schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
         nullWords: [String]? = nil, lists: ListLimits = ListLimits(), pinned: [String: [String]] = [:], descriptor opened: Int32? = nil
     ) throws(ColumnarError) {
@@ -63,21 +64,21 @@ package final class ArrayBinder: InputBatches {
         let features = inFileOrder.filter { name in
             !table.keep.containsName(name) && !table.key.containsName(name) && !table.isToLearn(name)
         }
-        for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
+        for name in rules.keys.sorted() where !inputs.contains(where: { $0.name.isName(name) }) {
             throw .badRule(
                 "the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are "
-                    + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))
+                    + inputs.map { "\"\($0.name)\"" }.joined(separator: ", "))
         }
         let tellsLengths = rules.values.contains(where: \.tellsLengths)
-        let filled = ports.filter { port in
-            let isMask = rules.values.contains { $0.mask?.isName(port.name) == true } && rules[port.name]?.columns == nil
-            return !isMask || names[port.name] != nil
+        let filled = inputs.filter { input in
+            let isMask = rules.values.contains { $0.mask?.isName(input.name) == true } && rules[input.name]?.columns == nil
+            return !isMask || names[input.name] != nil
         }
         var bound: [Bound] = []
         var orders: [String: [String]] = [:]
-        for port in filled {
-            let rule = rules[port.name] ?? InputRule()
-            let location = TableLocation(file: path, input: port.name)
+        for input in filled {
+            let rule = rules[input.name] ?? InputRule()
+            let location = TableLocation(file: path, input: input.name)
             var chosen: [String]
             if kind == .npy {
                 guard filled.count == 1 else {
@@ -86,16 +87,16 @@ package final class ArrayBinder: InputBatches {
                         reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
                 }
                 chosen = [""]
-            } else if let named = Self.arrayNames(port, rule, isOnly: filled.count == 1, names: inFileOrder, features: features, table) {
+            } else if let named = Self.arrayNames(input, rule, isOnly: filled.count == 1, names: inFileOrder, features: features, table) {
                 chosen = named
             } else {
                 chosen = []
                 if filled.count == 1, rule.columns == nil {
                     // An array that cannot be read, as one of Python objects, is no feature.
-                    let numeric = features.compactMap { try? open($0) }.filter { $0.isFeature(of: port) }
+                    let numeric = features.compactMap { try? open($0) }.filter { $0.isFeature(of: input) }
                     if numeric.allSatisfy({ $0.width == 1 }) { chosen = numeric.map(\.name) }
-                    try ColumnBinding.checkOrder(chosen, pinned[port.name], location)
-                    orders[port.name] = chosen
+                    try ColumnBinding.checkOrder(chosen, pinned[input.name], location)
+                    orders[input.name] = chosen
                 }
                 guard !chosen.isEmpty else {
                     throw .mismatch(
@@ -106,7 +107,7 @@ package final class ArrayBinder: InputBatches {
             }
             var arrays: [ArrayRows] = []
             for name in chosen { arrays.append(try open(name)) }
-            bound.append(try Self.bind(port, rule, arrays, tellsLengths ? nil : memory[port.name], location))
+            bound.append(try Self.bind(input, rule, arrays, tellsLengths ? nil : memory[input.name], location))
         }
         columnsInFileOrder = orders
         var kept: [ArrayRows] = []
@@ -136,18 +137,18 @@ package final class ArrayBinder: InputBatches {
         self.kept = kept
         rowCount = first.rowCount
         self.batchRows = max(batchRows, 1)
-        places = ports.map { port in bound.firstIndex { $0.port.name.isName(port.name) } }
+        places = inputs.map { input in bound.firstIndex { $0.input.name.isName(input.name) } }
         if tellsLengths {
-            let inputs = zip(ports, places).map { port, place in
+            let planned = zip(inputs, places).map { input, place in
                 let source = place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask
-                return (port: port, rule: rules[port.name] ?? InputRule(), source: source)
+                return (input: input, rule: rules[input.name] ?? InputRule(), source: source)
             }
             lengths = LengthBatches(
-                try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
+                try LengthPlan(planned, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
         } else {
             lengths = nil
         }
-        boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.port.name, $0.names) })
+        boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.input.name, $0.names) })
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
     }
 
@@ -166,27 +167,27 @@ package final class ArrayBinder: InputBatches {
         lengths?.begin()
         for bound in bound {
             bound.filler.begin(rows: batchRows)
-            let place = PortPlace(file: file, input: bound.port.name, columns: bound.names, firstRow: rowsGiven + 1)
+            let place = InputPlace(file: file, input: bound.input.name, columns: bound.names, firstRow: rowsGiven + 1)
             let gapReason = bound.filler.refusesGaps ? bound.filler.gapReason : nil
             var columns: [Column] = []
             for array in bound.arrays {
                 var column = try array.next(rows)
-                if bound.port.elementType == .string { column = column.withBooleans(array) }
+                if bound.input.elementType == .string { column = column.withBooleans(array) }
                 columns.append(
                     try column.readable(
-                        for: bound.port, bound.rule, nullWords: nullWords, gapReason: gapReason, place: place, column: columns.count,
+                        for: bound.input, bound.rule, nullWords: nullWords, gapReason: gapReason, place: place, column: columns.count,
                         valuesPerRow: array.width))
             }
-            let source: PortSource = columns.count == 1 ? .rows(columns[0], width: bound.arrays[0].width) : .columns(columns)
+            let source: InputSource = columns.count == 1 ? .rows(columns[0], width: bound.arrays[0].width) : .columns(columns)
             try bound.filler.append(source, rows: 0..<rows, place: place)
-            tensors[bound.port.name] = bound.filler.take(rowShape: bound.port.dimensions.count == 1 ? [] : bound.rowShape)
+            tensors[bound.input.name] = bound.filler.take(rowShape: bound.input.dimensions.count == 1 ? [] : bound.rowShape)
         }
         var columns: [Column] = []
         for array in kept { columns.append(try array.next(rows).withBooleans(array)) }
         rowsGiven += rows
         let keptRows = RecordBatch(columns: columns, rowCount: rows)
         if let lengths {
-            let elements = places.map { place in place.flatMap { tensors[bound[$0].port.name] } }
+            let elements = places.map { place in place.flatMap { tensors[bound[$0].input.name] } }
             let groups = try lengths.groups(elements, rowCount: rows, firstRow: rowsGiven - rows + 1)
             return InputBatch(groups, kept: keptRows, rowCount: rows, firstRow: rowsGiven - rows + 1)
         }
@@ -195,7 +196,7 @@ package final class ArrayBinder: InputBatches {
 
     /// Returns the arrays that a rule or the input's own name finds; nil where none of these does.
     private static func arrayNames(
-        _ port: InputPort, _ rule: InputRule, isOnly: Bool, names: [String], features: [String], _ table: TableSchemaRule
+        _ input: ModelInput, _ rule: InputRule, isOnly: Bool, names: [String], features: [String], _ table: TableSchemaRule
     ) -> [String]? {
         func matching(_ pattern: String) -> [String] {
             let pattern = NamePattern(pattern)
@@ -213,64 +214,66 @@ package final class ArrayBinder: InputBatches {
         case nil: break
         }
         if !found.isEmpty { return found }
-        if names.containsName(port.name) { return [port.name] }
+        if names.containsName(input.name) { return [input.name] }
         if isOnly { return features.count == 1 ? features : nil }
-        let numbered = port.width == 1 ? [] : matching(port.name + "_*")
+        let numbered = input.width == 1 ? [] : matching(input.name + "_*")
         return numbered.isEmpty ? nil : numbered
     }
 
     private static func bind(
-        _ port: InputPort, _ rule: InputRule, _ arrays: [ArrayRows], _ memory: TensorBuffer?, _ location: TableLocation
+        _ input: ModelInput, _ rule: InputRule, _ arrays: [ArrayRows], _ memory: TensorBuffer?, _ location: TableLocation
     ) throws(ColumnarError) -> Bound {
-        guard !port.dimensions.isEmpty else {
-            throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it")
+        guard !input.dimensions.isEmpty else {
+            throw .badRule("model input \"\(input.name)\" is a scalar without a row axis: no array can fill it")
         }
         let shape: [Int]
         if arrays.count == 1 {
             let array = arrays[0], inner = Array(array.header.shape.dropFirst())
             // Open axes are as the array has them, where it has as many; others may be filled up.
             let fits =
-                port.isUnranked
-                || inner.count == port.dimensions.count - 1
-                    && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
-            guard let found = fits ? inner : port.rowShape(width: array.width) else {
+                input.isUnranked
+                || inner.count == input.dimensions.count - 1
+                    && zip(inner, input.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
+            guard let found = fits ? inner : input.rowShape(width: array.width) else {
                 throw .mismatch(
                     location,
                     reason:
-                        "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]"
+                        "its shape \(input.description) does not fit the array's "
+                        + "[\(array.header.shape.map(String.init).joined(separator: ", "))]"
                 )
             }
             shape = found
         } else {
             if let wide = arrays.first(where: { $0.width != 1 }) {
                 throw .mismatch(
-                    TableLocation(file: location.file, column: wide.name, input: port.name),
+                    TableLocation(file: location.file, column: wide.name, input: input.name),
                     reason: "several arrays fill an input only where each has one value a row, and this one has \(wide.width)")
             }
-            guard let found = port.rowShape(width: arrays.count) else {
+            guard let found = input.rowShape(width: arrays.count) else {
                 throw .mismatch(
-                    location, reason: "its shape \(port.description) does not fit \(arrays.count) arrays: \(listed(arrays.map(\.name)))")
+                    location, reason: "its shape \(input.description) does not fit \(arrays.count) arrays: \(listed(arrays.map(\.name)))")
             }
             shape = found
         }
         for array in arrays {
-            if case .numbers(.bool) = array.header.elements, port.elementType == .string {
+            if case .numbers(.bool) = array.header.elements, input.elementType == .string {
                 guard case .words? = rule.booleans else {
                     throw .mismatch(
-                        TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
+                        TableLocation(file: location.file, column: array.name, input: input.name),
+                        reason: BooleanSpelling.question(input.name))
                 }
             }
         }
         let width = arrays.count == 1 ? arrays[0].width : arrays.count
-        let filler = try makePortFiller(port, rule: rule, width: width, memory: memory)
-        return Bound(port: port, rule: rule, arrays: arrays, filler: filler, rowShape: shape)
+        let filler = try makeInputFiller(input, rule: rule, width: width, memory: memory)
+        return Bound(input: input, rule: rule, arrays: arrays, filler: filler, rowShape: shape)
     }
 }
 
 extension ArrayRows {
     /// Whether the array is one of those that fill a model's only input where none are named.
-    fileprivate func isFeature(of port: InputPort) -> Bool {
-        if case .numbers = header.elements { port.elementType != .string } else { port.elementType == .string }
+    fileprivate func isFeature(of input: ModelInput) -> Bool {
+        if case .numbers = header.elements { input.elementType != .string } else { input.elementType == .string }
     }
 
     var columnFormat: String {
@@ -295,16 +298,16 @@ extension Column {
 
 /// The rows of a file of any format that is read.
 package func openInputs(
-    path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), ports: [InputPort],
+    path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), inputs: [ModelInput],
     rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
     memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText, lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
-            path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
+            path: path, format: format, inputs: inputs, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
             nullWords: options.dialect.nullWords, lists: lists, pinned: pinned, descriptor: options.descriptor)
     }
     return try openTable(
-        TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,
+        TableReader(path: path, format: format, options: options), inputs: inputs, rules: rules, schema: schema, batchRows: batchRows,
         memory: memory, pinned: pinned, typing: typing, lists: lists)
 }

@@ -50,7 +50,8 @@ final class ArrayRows {
             throw .limit(
                 location, .limitRow,
                 reason:
-                    "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has \(header.elementByteCount) bytes"
+                    "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has "
+                    + "\(header.elementByteCount) bytes"
             )
         }
         guard rowBytes <= TableLimits.rowBytes || allowsScalar else {

@@ -1,8 +1,8 @@
 internal import Names
 package import Tensors
 
-/// Writes tensors, rows behind rows, as a `.npy` file (one array) or a stored `.npz` archive (any number), in bounded memory:
-/// what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
+/// Writes the rows of tensors, one after the other, as a `.npy` file (one array) or a stored `.npz` archive (any number), in bounded
+/// memory: what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
 ///
 /// float16 stays; bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or
 /// uint8; strings become NumPy's fixed-width text, which cannot hold zeros at the end.
@@ -14,9 +14,9 @@ package final class ArrayWriter {
         let name: String
         let type: ElementType
         let rowShape: [Int]
-        let spool: Spool
+        let spilled: SpillBuffer
         var rows = 0
-        /// Of the longest string, in Unicode scalars.
+        /// The length of the longest string, in Unicode scalars.
         var longest = 1
     }
     private var items: [Item] = []
@@ -54,7 +54,8 @@ package final class ArrayWriter {
                     file: file, reason: "an .npy file holds one array, and \"\(items[0].name)\" and \"\(name)\" are to be written: use .npz"
                 )
             }
-            items.append(Item(name: name, type: tensor.elementType, rowShape: rowShape, spool: Spool(directory: temporaryDirectory)))
+            items.append(
+                Item(name: name, type: tensor.elementType, rowShape: rowShape, spilled: SpillBuffer(directory: temporaryDirectory)))
             position = items.count - 1
         }
         guard items[position].type == tensor.elementType, items[position].rowShape == rowShape else {
@@ -64,7 +65,7 @@ package final class ArrayWriter {
         }
         items[position].rows += rows
         rowCount = max(rowCount, items[position].rows)
-        let spool = items[position].spool
+        let spool = items[position].spilled
         if let strings = tensor.strings {
             var bytes: [UInt8] = []
             for string in strings {
@@ -125,10 +126,10 @@ package final class ArrayWriter {
     /// The array's bytes as NumPy lays them out.
     private func forEachPiece(of item: Item, _ body: ([UInt8]) throws(ColumnarError) -> Void) throws(ColumnarError) {
         guard item.type == .string else {
-            return try item.spool.forEachPiece { piece throws(ColumnarError) in try body(Array(piece)) }
+            return try item.spilled.forEachPiece { piece throws(ColumnarError) in try body(Array(piece)) }
         }
         var rest: [UInt8] = []
-        try item.spool.forEachPiece { piece throws(ColumnarError) in
+        try item.spilled.forEachPiece { piece throws(ColumnarError) in
             rest.append(contentsOf: piece)
             var used = 0
             var cells: [UInt8] = []

@@ -1,20 +1,20 @@
 internal import Reasons
 internal import Tensors
 
-/// What stands before the values of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
+/// The header of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
 struct NpyHeader: Hashable {
     enum Elements: Hashable {
         case numbers(ElementType)
-        /// Of four bytes a character, padded with zeros.
+        /// Strings of four bytes a character, padded with zeros.
         case text(characters: Int)
-        /// Of one byte a character, padded with zeros.
+        /// Strings of one byte a character, padded with zeros.
         case bytes(Int)
     }
     let elements: Elements
     let isBigEndian: Bool
     let isFortranOrder: Bool
     let shape: [Int]
-    /// Of magic, length and dictionary: where the values begin.
+    /// The byte count of magic, length and dictionary: the offset of the values.
     let byteCount: Int
 
     static let magic: [UInt8] = [0x93] + "NUMPY".utf8
@@ -45,7 +45,7 @@ struct NpyHeader: Hashable {
         var rule: Rule?
     }
 
-    /// From the first bytes of the array, all of them or at least `longest`.
+    /// Reads the header from the first bytes of the array: all of them, or at least `longest`.
     init(_ bytes: UnsafeRawBufferPointer) throws(Flaw) {
         guard bytes.count >= 10, bytes.starts(with: Self.magic) else { throw Flaw(text: "not an .npy array: its first bytes are wrong") }
         let major = bytes[6]
@@ -94,7 +94,7 @@ struct NpyHeader: Hashable {
         self.elements = elements
     }
 
-    /// What follows a key of the dictionary, up to the end of the text.
+    /// Returns the text after a key of the dictionary.
     private static func value(of key: String, in text: String) -> Substring? {
         for quote in ["'", "\""] {
             let quoted = quote + key + quote

@@ -9,7 +9,7 @@ struct ZipArchive {
         let crc: UInt32
         let compressedSize: Int
         let size: Int
-        /// Of the first compressed byte.
+        /// The offset of the first compressed byte.
         let offset: Int
     }
     let entries: [Entry]

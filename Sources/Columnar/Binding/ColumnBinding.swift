@@ -1,11 +1,12 @@
 internal import Names
+internal import Recipes
 internal import Tensors
 
 /// Which columns an input takes.
-struct PortBinding {
-    let port: InputPort
+struct InputBinding {
+    let input: ModelInput
     let rule: InputRule
-    /// In the file's schema.
+    /// The positions of the columns in the file's schema.
     let positions: [Int]
     /// Whether the one column holds the whole row as a list.
     let isList: Bool
@@ -37,13 +38,13 @@ struct ColumnBinding {
         indexColumns = PandasIndex.columns(schema.metadata)
     }
 
-    func bind(_ ports: [InputPort], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [PortBinding] {
-        for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
-            throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(ports))")
+    func bind(_ inputs: [ModelInput], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [InputBinding] {
+        for name in rules.keys.sorted() where !inputs.contains(where: { $0.name.isName(name) }) {
+            throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(inputs))")
         }
-        let bound = ports.filter { !isMade($0, rules) }
-        var bindings: [PortBinding] = []
-        for port in bound { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: bound.count == 1)) }
+        let bound = inputs.filter { !isMade($0, rules) }
+        var bindings: [InputBinding] = []
+        for input in bound { bindings.append(try bind(input, rules[input.name] ?? InputRule(), isOnly: bound.count == 1)) }
         return bindings
     }
 
@@ -56,9 +57,9 @@ struct ColumnBinding {
     }
 
     /// Whether an input is another's mask that no column fills.
-    private func isMade(_ port: InputPort, _ rules: NameMap<InputRule>) -> Bool {
-        guard rules.values.contains(where: { $0.mask?.isName(port.name) == true }), rules[port.name]?.columns == nil else { return false }
-        return !schema.names.contains { $0.isName(port.name) || NamePattern(port.name + "_*").matches($0) }
+    private func isMade(_ input: ModelInput, _ rules: NameMap<InputRule>) -> Bool {
+        guard rules.values.contains(where: { $0.mask?.isName(input.name) == true }), rules[input.name]?.columns == nil else { return false }
+        return !schema.names.contains { $0.isName(input.name) || NamePattern(input.name + "_*").matches($0) }
     }
 
     func keptPositions() throws(ColumnarError) -> [Int] {
@@ -67,40 +68,40 @@ struct ColumnBinding {
         return positions
     }
 
-    private func inputNames(_ ports: [InputPort]) -> String {
-        "its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", ")
+    private func inputNames(_ inputs: [ModelInput]) -> String {
+        "its inputs are " + inputs.map { "\"\($0.name)\"" }.joined(separator: ", ")
     }
 
-    private func bind(_ port: InputPort, _ rule: InputRule, isOnly: Bool) throws(ColumnarError) -> PortBinding {
-        guard !port.dimensions.isEmpty else {
-            throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no column can fill it")
+    private func bind(_ input: ModelInput, _ rule: InputRule, isOnly: Bool) throws(ColumnarError) -> InputBinding {
+        guard !input.dimensions.isEmpty else {
+            throw .badRule("model input \"\(input.name)\" is a scalar without a row axis: no column can fill it")
         }
-        let (positions, isInFileOrder) = try positions(port, rule, isOnly: isOnly)
-        if positions.count == 1, schema.fields[positions[0]].type == .list { return try bindList(port, rule, positions[0]) }
-        guard let shape = port.rowShape(width: positions.count) else {
+        let (positions, isInFileOrder) = try positions(input, rule, isOnly: isOnly)
+        if positions.count == 1, schema.fields[positions[0]].type == .list { return try bindList(input, rule, positions[0]) }
+        guard let shape = input.rowShape(width: positions.count) else {
             let names = positions.map { schema.fields[$0].name }
-            let wanted = port.width.map { "\($0) column\($0 == 1 ? "" : "s")" } ?? "a number of columns that fits \(port.description)"
+            let wanted = input.width.map { "\($0) column\($0 == 1 ? "" : "s")" } ?? "a number of columns that fits \(input.description)"
             throw .mismatch(
-                TableLocation(file: file, input: port.name),
-                reason: "its shape \(port.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
+                TableLocation(file: file, input: input.name),
+                reason: "its shape \(input.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
         }
-        for position in positions { try checkType(schema.fields[position], port, rule) }
-        let binding = PortBinding(
-            port: port, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
+        for position in positions { try checkType(schema.fields[position], input, rule) }
+        let binding = InputBinding(
+            input: input, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
         try checkPins(binding)
         return binding
     }
 
-    private func bindList(_ port: InputPort, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> PortBinding {
+    private func bindList(_ input: ModelInput, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> InputBinding {
         let field = schema.fields[position]
         func refuse(_ reason: String) -> ColumnarError {
-            .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason)
+            .mismatch(TableLocation(file: file, column: field.name, input: input.name), reason: reason)
         }
-        let axes = Array(port.dimensions.dropFirst())
+        let axes = Array(input.dimensions.dropFirst())
         let (depth, element) = field.nesting
         // Text may hold numbers: its values tell.
         guard element.type.isNumeric || element.type.isString || element.type == .null
-        else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
+        else { throw refuse("a list of \(element.type.name) does not fit \(input.elementType.name)") }
         let given = field.fixedExtents
         let isBlock = depth == axes.count
         let flat = given.reduce(Int?.some(1)) { product, extent in product.flatMap { product in extent.map { $0 * product } } }
@@ -110,75 +111,75 @@ struct ColumnBinding {
             ? zip(axes, given).allSatisfy { axis, extent in
                 axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis!
             }
-            : depth == 1 && !axes.isEmpty && (flat.map { port.rowShape(width: $0) != nil } ?? (axes.count { $0 == nil } <= 1))
+            : depth == 1 && !axes.isEmpty && (flat.map { input.rowShape(width: $0) != nil } ?? (axes.count { $0 == nil } <= 1))
         guard couldFit else {
             let lists = depth == 1 ? "lists" : "lists in \(depth) levels"
-            throw refuse("\(lists)\(flat.map { " of \($0) elements" } ?? "") do not fit the shape \(port.description)")
+            throw refuse("\(lists)\(flat.map { " of \($0) elements" } ?? "") do not fit the shape \(input.description)")
         }
         let isOpen = rule.pad != nil || axes.contains(nil)
-        return PortBinding(
-            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false,
+        return InputBinding(
+            input: input, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false,
             rowShape: isOpen ? [] : axes.compactMap(\.self))
     }
 
     /// Text gets the type that the input asks for, so only columns with types of their own can be wrong here. Text may hold numbers, which
     /// only its values show.
-    private func checkType(_ field: Field, _ port: InputPort, _ rule: InputRule) throws(ColumnarError) {
+    private func checkType(_ field: Field, _ input: ModelInput, _ rule: InputRule) throws(ColumnarError) {
         let type = field.type.ofValues
-        if format.kind != .csv, port.elementType == .string, let question = question(type, field, port, rule) {
-            throw .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: question)
+        if format.kind != .csv, input.elementType == .string, let question = question(type, field, input, rule) {
+            throw .mismatch(TableLocation(file: file, column: field.name, input: input.name), reason: question)
         }
         if format.isText, field.type != .list, field.type != .structure { return }
         // A time among numbers is an error of its row, as it is in text.
         let fits = type.isString || type.isNumeric || type == .null || type == .time && !hasNoText(field)
         guard fits else {
             throw .mismatch(
-                TableLocation(file: file, column: field.name, input: port.name),
-                reason: "the column is of type \(field.typeName), the input takes \(port.elementType.name)")
+                TableLocation(file: file, column: field.name, input: input.name),
+                reason: "the column is of type \(field.typeName), the input takes \(input.elementType.name)")
         }
     }
 
     /// Returns why a column of booleans or times cannot fill an input of text as the rule stands; nil where it can.
-    private func question(_ type: ColumnType, _ field: Field, _ port: InputPort, _ rule: InputRule) -> String? {
+    private func question(_ type: ColumnType, _ field: Field, _ input: ModelInput, _ rule: InputRule) -> String? {
         if type == .boolean {
             if case .words = rule.booleans { return nil }
-            return BooleanText.question(port.name)
+            return BooleanSpelling.question(input.name)
         }
         guard type == .time else { return nil }
         if hasNoText(field) { return "the column is of type \(field.typeName), which has no text" }
-        return rule.times == .iso ? nil : TimeText.question(port.name)
+        return rule.times == .iso ? nil : TimeSpelling.question(input.name)
     }
 
     /// Whether the column holds durations or intervals, which have no text.
     private func hasNoText(_ field: Field) -> Bool { field.valueFormat.hasPrefix("tD") || field.valueFormat.hasPrefix("ti") }
 
     /// Whether the columns, or their types, depend on what the whole file holds.
-    func dependsOnWholeFile(_ ports: [InputPort], _ rules: NameMap<InputRule>) -> Bool {
+    func dependsOnWholeFile(_ inputs: [ModelInput], _ rules: NameMap<InputRule>) -> Bool {
         let isJSON = format.kind == .jsonLines
         func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
         // So far there are only empty lists: later ones show how deep the elements lie.
         if isJSON, schema.fields.contains(where: { $0.type == .list && $0.nesting.element.type == .null }) { return true }
         if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
-        let bound = ports.filter { !isMade($0, rules) }
-        return bound.contains { port in
-            switch rules[port.name]?.columns {
+        let bound = inputs.filter { !isMade($0, rules) }
+        return bound.contains { input in
+            switch rules[input.name]?.columns {
             case .pattern: return isJSON
             case .list(let names): return names.contains { isUnknown($0) || isJSON && NamePattern.isPattern($0) }
             case nil: break
             }
             // A key without a value so far may hold booleans, which an input of text refuses without `booleans`.
-            let named = schema.positions(of: port.name).map { schema.fields[$0].type }
-            let takesOwnName = !named.isEmpty && (port.width == 1 || named.contains(.list))
-            if takesOwnName { return isJSON && port.elementType == .string && named.contains(.null) }
-            if bound.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
+            let named = schema.positions(of: input.name).map { schema.fields[$0].type }
+            let takesOwnName = !named.isEmpty && (input.width == 1 || named.contains(.list))
+            if takesOwnName { return isJSON && input.elementType == .string && named.contains(.null) }
+            if bound.count == 1 { return pinned[input.name].map { $0.contains(where: isUnknown) } ?? true }
             return isJSON
         }
     }
 
-    private func checkPins(_ binding: PortBinding) throws(ColumnarError) {
+    private func checkPins(_ binding: InputBinding) throws(ColumnarError) {
         try Self.checkOrder(
-            binding.positions.map { schema.fields[$0].name }, pinned[binding.port.name],
-            TableLocation(file: file, input: binding.port.name))
+            binding.positions.map { schema.fields[$0].name }, pinned[binding.input.name],
+            TableLocation(file: file, input: binding.input.name))
     }
 
     /// Throws where an input's columns, which only the file's order decides, are not those of an earlier file.
@@ -194,36 +195,36 @@ struct ColumnBinding {
     }
 
     private func positions(
-        _ port: InputPort, _ rule: InputRule, isOnly: Bool
+        _ input: ModelInput, _ rule: InputRule, isOnly: Bool
     ) throws(ColumnarError) -> (columns: [Int], isInFileOrder: Bool) {
         switch rule.columns {
-        case .pattern(let pattern): return (try matching(pattern, port), false)
+        case .pattern(let pattern): return (try matching(pattern, input), false)
         case .list(let names):
             var positions: [Int] = []
             for name in names {
                 positions +=
                     NamePattern.isPattern(name) && schema.positions(of: name).isEmpty
-                    ? try matching(name, port) : [try position(of: name, input: port.name)]
+                    ? try matching(name, input) : [try position(of: name, input: input.name)]
             }
             return (positions, false)
         case nil: break
         }
-        let named = schema.positions(of: port.name)
-        if let first = named.first, port.width == nil || port.width == 1 || schema.fields[first].type == .list {
+        let named = schema.positions(of: input.name)
+        if let first = named.first, input.width == nil || input.width == 1 || schema.fields[first].type == .list {
             // An open width is as wide as the one column only where no other reading is possible.
-            if port.width != nil || !isOnly || schema.fields[first].type == .list {
-                return ([try position(of: port.name, input: port.name)], false)
+            if input.width != nil || !isOnly || schema.fields[first].type == .list {
+                return ([try position(of: input.name, input: input.name)], false)
             }
         }
-        if isOnly { return (try features(port), true) }
-        if port.width != 1 {
-            let pattern = NamePattern(port.name + "_*")
+        if isOnly { return (try features(input), true) }
+        if input.width != 1 {
+            let pattern = NamePattern(input.name + "_*")
             let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
             if !numbered.isEmpty {
                 return (numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }, false)
             }
         }
-        return ([try position(of: port.name, input: port.name)], false)
+        return ([try position(of: input.name, input: input.name)], false)
     }
 
     private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
@@ -235,35 +236,35 @@ struct ColumnBinding {
         return name.isEmpty || PandasIndex.isDefaultName(name) || indexColumns.contains(name)
     }
 
-    private func matching(_ pattern: String, _ port: InputPort) throws(ColumnarError) -> [Int] {
+    private func matching(_ pattern: String, _ input: ModelInput) throws(ColumnarError) -> [Int] {
         let names = NamePattern(pattern)
         let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         guard !found.isEmpty else {
             throw .mismatch(
-                TableLocation(file: file, input: port.name),
+                TableLocation(file: file, input: input.name),
                 reason: "no column matches \"\(pattern)\": \(suggestion(for: pattern, among: schema.names))")
         }
-        try checkNames(found, port)
+        try checkNames(found, input)
         return found.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }
     }
 
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
-    private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
+    private func features(_ input: ModelInput) throws(ColumnarError) -> [Int] {
         let others = NameSet(table.key + table.keep)
         let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
-        if let pins = pinned[port.name] {
+        if let pins = pinned[input.name] {
             // A column of the first file is bound whatever its type is here: it may be without a value, or hold its numbers as text.
             let bound = NameSet(pins)
             let known = left.filter { position in
                 let type = schema.fields[position].type
                 if bound.contains(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
-                return type.isNumeric || port.elementType == .string && type.isString
+                return type.isNumeric || input.elementType == .string && type.isString
             }
             if known.map({ schema.fields[$0].name }).areNames(pins) { return known }
         }
         var candidates: [[Int]]
-        if port.elementType == .string {
+        if input.elementType == .string {
             candidates = [
                 columns(\.isString), columns { $0.isString || $0 == .null }, columns { $0.isString || $0.isNumeric || $0 == .null },
             ]
@@ -273,19 +274,19 @@ struct ColumnBinding {
         candidates.removeAll(where: \.isEmpty)
         guard let fallback = candidates.first else {
             throw .mismatch(
-                TableLocation(file: file, input: port.name),
-                reason: "the table has no \(port.elementType == .string ? "text" : "numeric") column left for it: its columns are "
+                TableLocation(file: file, input: input.name),
+                reason: "the table has no \(input.elementType == .string ? "text" : "numeric") column left for it: its columns are "
                     + listed(schema.fields.map { "\($0.name) (\($0.type.name))" }))
         }
-        let chosen = candidates.first { port.rowShape(width: $0.count) != nil } ?? fallback
-        try checkNames(chosen, port)
+        let chosen = candidates.first { input.rowShape(width: $0.count) != nil } ?? fallback
+        try checkNames(chosen, input)
         return chosen
     }
 
-    private func checkNames(_ positions: [Int], _ port: InputPort) throws(ColumnarError) {
+    private func checkNames(_ positions: [Int], _ input: ModelInput) throws(ColumnarError) {
         for position in positions {
             let name = schema.fields[position].name
-            if schema.positions(of: name).count > 1 { throw doubled(name, port.name) }
+            if schema.positions(of: name).count > 1 { throw doubled(name, input.name) }
         }
     }
 

@@ -1,6 +1,7 @@
 internal import CArrow
 internal import Names
 internal import Reasons
+internal import Recipes
 internal import Tensors
 
 /// The columns to read, each once for every type that it is wanted as.
@@ -36,10 +37,10 @@ struct ColumnSelection {
     }
 
     /// A column for an input: in text, typed so that a cell which does not fit is an error where it stands.
-    mutating func typed(_ position: Int, for port: InputPort, _ rule: InputRule) -> Int {
+    mutating func typed(_ position: Int, for input: ModelInput, _ rule: InputRule) -> Int {
         guard format.isText else { return add(position, nil) }
         let hasWords = if case .words? = rule.booleans { true } else { false }
-        let wanted = port.elementType == .string || hasWords ? "~u" : parsedFormat(of: port.elementType)
+        let wanted = input.elementType == .string || hasWords ? "~u" : parsedFormat(of: input.elementType)
         return add(position, (schema.fields[position].type == .list ? "@" : "") + wanted)
     }
 
@@ -61,10 +62,10 @@ extension Column {
     /// input's type by the rules of CSV cells; dictionaries are decoded. `gapReason` is the message for a missing value where the input
     /// takes none.
     func readable(
-        for port: InputPort, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: PortPlace, column index: Int = 0,
+        for input: ModelInput, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: InputPlace, column index: Int = 0,
         valuesPerRow: Int = 1
     ) throws(ColumnarError) -> Column {
-        let takesText = port.elementType == .string
+        let takesText = input.elementType == .string
         if !takesText, field.type.isString, case .words(let no, let yes)? = rule.booleans {
             return try booleans(no: no, yes: yes, nullWords, place, index, valuesPerRow)
         }
@@ -79,7 +80,7 @@ extension Column {
         case .string where !takesText, .decimal where !takesText, .dictionary(.string), .dictionary(.decimal):
             do throws(ColumnarError) {
                 return try parsed(
-                    as: takesText ? "u" : parsedFormat(of: port.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
+                    as: takesText ? "u" : parsedFormat(of: input.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
             } catch .badValue(let location, let reason) {
                 let missing = Set(nullWords ?? [""])
                 let before = (location.row ?? 1) - 1
@@ -96,9 +97,9 @@ extension Column {
 
     /// Returns texts as booleans, by the words that a pipeline gives and the usual ones.
     private func booleans(
-        no: String, yes: String, _ nullWords: [String]?, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
+        no: String, yes: String, _ nullWords: [String]?, _ place: InputPlace, _ index: Int, _ valuesPerRow: Int
     ) throws(ColumnarError) -> Column {
-        let words = BooleanText.words(no: no, yes: yes), missing = Set(nullWords ?? [""])
+        let words = BooleanSpelling.words(no: no, yes: yes), missing = Set(nullWords ?? [""])
         var values: [Bool?] = []
         values.reserveCapacity(count)
         for (row, text) in try texts(file: place.file).enumerated() {

@@ -1,4 +1,5 @@
 package import Names
+import Recipes
 package import Tensors
 
 /// A table without a row, which is normal: Spark writes one for every partition without data. Its types cannot be checked (a CSV without
@@ -11,16 +12,16 @@ final class EmptyTable: InputBatches {
     let listAxes: (names: NameSet, isEmpty: Bool) = ([], true)
 
     init(
-        reader: TableReader, ports: [InputPort], rules: NameMap<InputRule>, schema table: TableSchemaRule, pinned: [String: [String]],
+        reader: TableReader, inputs: [ModelInput], rules: NameMap<InputRule>, schema table: TableSchemaRule, pinned: [String: [String]],
         typing: KeptTyping
     ) throws(ColumnarError) {
         let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         // Every key of JSON Lines is in a row.
         let hasNames = reader.format.kind != .jsonLines
         if hasNames { try binding.checkNamed(rules) }
-        let bound = hasNames ? try? binding.bind(ports, rules) : nil
+        let bound = hasNames ? try? binding.bind(inputs, rules) : nil
         boundColumns = NameMap(
-            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) }
+            (bound ?? []).map { bound in (bound.input.name, bound.positions.map { reader.schema.fields[$0].name }) }
                 + pinned.map { ($0.key, $0.value) },
             uniquingKeysWith: { _, pinned in pinned })
         let positions = hasNames ? try binding.keptPositions() : []
@@ -42,19 +43,20 @@ final class EmptyTable: InputBatches {
 
 /// The rows of an open table, which may have none.
 package func openTable(
-    _ reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
+    _ reader: TableReader, inputs: [ModelInput], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
+    batchRows: Int,
     memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
     lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
-    var named = schema.keep + schema.key + ports.map(\.name)
+    var named = schema.keep + schema.key + inputs.map(\.name)
     for case .list(let names) in rules.values.compactMap(\.columns) { named += names }
     reader.addPathColumns(named)
     do throws(ColumnarError) {
         if reader.hasNoRows {
-            return try EmptyTable(reader: reader, ports: ports, rules: rules, schema: schema, pinned: pinned, typing: typing)
+            return try EmptyTable(reader: reader, inputs: inputs, rules: rules, schema: schema, pinned: pinned, typing: typing)
         }
         return try TableBinder(
-            reader: reader, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory, pinned: pinned,
+            reader: reader, inputs: inputs, rules: rules, schema: schema, batchRows: batchRows, memory: memory, pinned: pinned,
             typing: typing, lists: lists)
     } catch {
         throw reader.hinted(error)

@@ -6,7 +6,7 @@ struct Gap {
     let column: Int
 }
 
-extension PortSource {
+extension InputSource {
     /// The first of these rows that lacks a value: a null, or a NaN where the input holds numbers.
     func gap(in rows: Range<Int>) -> Gap? {
         switch self {

@@ -1,3 +1,4 @@
+internal import Recipes
 internal import Tensors
 
 /// A type that a kept column of text may get by itself. Dates and times are not among them: pandas and Polars leave those of CSV as text
@@ -32,7 +33,7 @@ package enum KeptType: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// How kept columns of text get their types.
+/// The rule by which kept columns of text get their types.
 package enum KeptTyping: Sendable, Hashable {
     /// They stay text, unless `schema.types` says otherwise.
     case asText

@@ -1,4 +1,5 @@
 internal import Names
+internal import Recipes
 
 /// Finds the cells that make columns of a CSV file text although most look like numbers, such as `1,000`, `50%`, `-` and `None`.
 enum NumberLikeText {
@@ -45,7 +46,7 @@ enum NumberLikeText {
                     guard let text, !nullWords.contains(text) else { continue }
                     seen[index].count += 1
                     if isNumberLike(text) { seen[index].numberLike += 1 }
-                    if seen[index].first == nil, !isNumber(text, reader.dialect.decimalPoint) {
+                    if seen[index].first == nil, !isNumber(text, reader.dialect.decimal) {
                         seen[index].first = (firstRow + row, text)
                     }
                 }
@@ -53,7 +54,7 @@ enum NumberLikeText {
             firstRow += batch.rowCount
         }
         return seen.compactMap { column in
-            guard column.numberLike * 2 >= column.count, let first = column.first, TimeText.iso(first.text) == nil else { return nil }
+            guard column.numberLike * 2 >= column.count, let first = column.first, TimeSpelling.iso(first.text) == nil else { return nil }
             return (column.name, first.row)
         }
     }
@@ -68,6 +69,6 @@ enum NumberLikeText {
         let point = Character(UnicodeScalar(decimalPoint))
         if point != ".", plain.contains(".") { return false }
         let number = String(plain.map { $0 == point ? "." : $0 })
-        return Double(number) != nil && !number.lowercased().contains("x") || BooleanText.value(number) != nil
+        return Double(number) != nil && !number.lowercased().contains("x") || BooleanSpelling.value(number) != nil
     }
 }

@@ -1,3 +1,4 @@
+internal import Recipes
 internal import Tensors
 
 /// Finds columns of a text file that hold only booleans, or only times, and go into an input of text: other formats have types for these,
@@ -13,9 +14,9 @@ struct SpellingCheck {
     }
 
     /// Returns `nil` where the rule leaves nothing open.
-    init?(_ port: InputPort, _ rule: InputRule, columns count: Int, _ format: TableFormat) {
-        guard port.elementType == .string, format.isText else { return nil }
-        input = port.name
+    init?(_ input: ModelInput, _ rule: InputRule, columns count: Int, _ format: TableFormat) {
+        guard input.elementType == .string, format.isText else { return nil }
+        self.input = input.name
         // A JSON value says itself whether it is a boolean.
         asksForBooleans = rule.booleans == nil && format.kind == .csv
         asksForTimes = rule.times == nil
@@ -23,7 +24,7 @@ struct SpellingCheck {
         columns = Array(repeating: Seen(isBoolean: asksForBooleans, isTime: asksForTimes), count: count)
     }
 
-    mutating func look(_ source: PortSource, _ rows: Range<Int>, file: String) throws(ColumnarError) {
+    mutating func look(_ source: InputSource, _ rows: Range<Int>, file: String) throws(ColumnarError) {
         guard case .columns(let given) = source else { return }
         for index in given.indices where columns[index].isBoolean || columns[index].isTime {
             guard given[index].field.type.isString else {
@@ -34,8 +35,8 @@ struct SpellingCheck {
             for row in rows where !given[index].isNull(row) {
                 let text = cells[row]
                 columns[index].hasValue = true
-                if columns[index].isBoolean { columns[index].isBoolean = BooleanText.value(text) != nil }
-                if columns[index].isTime { columns[index].isTime = TimeText.iso(text) != nil }
+                if columns[index].isBoolean { columns[index].isBoolean = BooleanSpelling.value(text) != nil }
+                if columns[index].isTime { columns[index].isTime = TimeSpelling.iso(text) != nil }
                 if !columns[index].isBoolean, !columns[index].isTime { break }
             }
         }
@@ -48,7 +49,7 @@ struct SpellingCheck {
         for (seen, name) in zip(columns, names) where seen.hasValue && (seen.isBoolean || seen.isTime) {
             throw .mismatch(
                 TableLocation(file: file, column: name, input: input),
-                reason: seen.isBoolean ? BooleanText.question(input) : TimeText.question(input))
+                reason: seen.isBoolean ? BooleanSpelling.question(input) : TimeSpelling.question(input))
         }
     }
 }

@@ -1,8 +1,9 @@
 package import Names
 internal import Reasons
+import Recipes
 package import Tensors
 
-/// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
+/// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, together with the kept columns.
 ///
 /// Which columns an input takes, in this order:
 /// 1. those that its rule names: a list, in that order, or a pattern, in numeric-aware name order (`pixel_2` before `pixel_10`),
@@ -32,8 +33,8 @@ package final class TableBinder: InputBatches {
     package private(set) var misfit: KeptMisfit?
 
     private let reader: TableReader
-    private let bindings: [PortBinding]
-    private let fillers: [any PortFiller]
+    private let bindings: [InputBinding]
+    private let fillers: [any InputFiller]
     /// Positions in the reader's selection.
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
@@ -47,7 +48,7 @@ package final class TableBinder: InputBatches {
     /// The check of each binding's column for booleans and times; nil where the rule leaves nothing open.
     private var spellings: [SpellingCheck?]
 
-    private typealias Rows = (batch: RecordBatch, sources: [PortSource], lists: [ListRows?], kept: [Column])
+    private typealias Rows = (batch: RecordBatch, sources: [InputSource], lists: [ListRows?], kept: [Column])
     private var current: Rows?
     private var position = 0
     private var rowsBefore = 0
@@ -57,57 +58,58 @@ package final class TableBinder: InputBatches {
     /// tensors of their own. `pinned` is an earlier file's `columnsInFileOrder`: other columns are an error.
     /// Takes over `reader`, which must be fresh.
     package init(
-        reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
+        reader: TableReader, inputs: [ModelInput], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
         batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
         lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         func columnBinding() -> ColumnBinding {
             ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         }
-        if !reader.isSurveyed, columnBinding().dependsOnWholeFile(ports, rules) { try reader.survey() }
+        if !reader.isSurveyed, columnBinding().dependsOnWholeFile(inputs, rules) { try reader.survey() }
         let binding = columnBinding()
-        let bindings: [PortBinding]
+        let bindings: [InputBinding]
         do throws(ColumnarError) {
-            bindings = try binding.bind(ports, rules)
+            bindings = try binding.bind(inputs, rules)
         } catch {
-            let takesAll = ports.contains { $0.elementType != .string && rules[$0.name]?.columns == nil }
+            let takesAll = inputs.contains { $0.elementType != .string && rules[$0.name]?.columns == nil }
             throw takesAll ? NumberLikeText.added(to: error, reader: reader, table: table) : error
         }
         let keptPositions = try binding.keptPositions()
-        places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
+        places = inputs.map { input in bindings.firstIndex { $0.input.name.isName(input.name) } }
         if bindings.contains(where: \.isOpen) || rules.values.contains(where: \.tellsLengths) {
-            let inputs = zip(ports, places).map { port, place in
+            let planned = zip(inputs, places).map { input, place in
                 let source: LengthPlan.Source = place.map { bindings[$0].isOpen ? .lists : .block(bindings[$0].rowShape) } ?? .mask
-                return (port: port, rule: rules[port.name] ?? InputRule(), source: source)
+                return (input: input, rule: rules[input.name] ?? InputRule(), source: source)
             }
             lengths = LengthBatches(
-                try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: reader.file, rows: batchRows, limits: lists, memory: memory)
+                try LengthPlan(planned, mixesLengths: lists.mixesLengths), file: reader.file, rows: batchRows, limits: lists, memory: memory
+            )
         } else {
             lengths = nil
         }
-        var fillers: [any PortFiller] = []
+        var fillers: [any InputFiller] = []
         for bound in bindings {
-            let memory = lengths == nil ? memory[bound.port.name] : nil
-            fillers.append(try makePortFiller(bound.port, rule: bound.rule, width: bound.width, memory: memory))
+            let memory = lengths == nil ? memory[bound.input.name] : nil
+            fillers.append(try makeInputFiller(bound.input, rule: bound.rule, width: bound.width, memory: memory))
         }
         var selection = ColumnSelection(schema: reader.schema, format: reader.format)
         var kept: [(position: Int, cast: String?)] = []
         for position in keptPositions { kept.append(try selection.keep(position, types: table.types)) }
         sources = bindings.map { bound in
-            bound.positions.map { selection.typed($0, for: bound.port, bound.rule) }
+            bound.positions.map { selection.typed($0, for: bound.input, bound.rule) }
         }
         let boundColumns = NameMap(
             uniqueKeysWithValues: bindings.map { bound in
-                (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
+                (bound.input.name, bound.positions.map { reader.schema.fields[$0].name })
             })
         self.boundColumns = boundColumns
         // Nothing but a model's only input is bound in the file's order.
         columnsInFileOrder = Dictionary(
-            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) },
+            bindings.filter(\.isInFileOrder).map { bound in (bound.input.name, boundColumns[bound.input.name] ?? []) },
             uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
-        spellings = bindings.map { SpellingCheck($0.port, $0.rule, columns: $0.positions.count, reader.format) }
+        spellings = bindings.map { SpellingCheck($0.input, $0.rule, columns: $0.positions.count, reader.format) }
         keptFields = kept.map { kept in
             let field = reader.schema.fields[kept.position]
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
@@ -166,7 +168,7 @@ package final class TableBinder: InputBatches {
         guard filled > 0 else {
             if rowsGiven == 0 { return nil }
             for (check, bound) in zip(spellings, bindings) {
-                try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? [])
+                try check?.finish(file: reader.file, names: boundColumns[bound.input.name] ?? [])
             }
             return nil
         }
@@ -181,17 +183,17 @@ package final class TableBinder: InputBatches {
         }
         var tensors: NameMap<Tensor> = [:]
         for (index, bound) in bindings.enumerated() {
-            let axes = bound.port.dimensions.count == 1 ? [] : bound.rowShape
-            tensors[bound.port.name] = fillers[index].take(rowShape: axes)
+            let axes = bound.input.dimensions.count == 1 ? [] : bound.rowShape
+            tensors[bound.input.name] = fillers[index].take(rowShape: axes)
         }
         return InputBatch(tensors: tensors, kept: keptRows, rowCount: filled, firstRow: firstRow)
     }
 
     private func gapReason(_ index: Int) -> String? { fillers[index].refusesGaps ? fillers[index].gapReason : nil }
 
-    private func place(_ bound: PortBinding) -> PortPlace {
-        PortPlace(
-            file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
+    private func place(_ bound: InputBinding) -> InputPlace {
+        InputPlace(
+            file: reader.file, input: bound.input.name, columns: boundColumns[bound.input.name] ?? [],
             firstRow: 1 + rowsBefore)
     }
 
@@ -210,9 +212,9 @@ package final class TableBinder: InputBatches {
             for index in open {
                 guard let gap = here.sources[index].gap(in: position..<here.batch.rowCount) else { continue }
                 open.remove(index)
-                let names = boundColumns[bindings[index].port.name] ?? []
+                let names = boundColumns[bindings[index].input.name] ?? []
                 let column = names.count == 1 ? names[0] : names[gap.column]
-                found.append((index, "\"\(bindings[index].port.name)\" (row \(1 + rowsBefore + gap.row), column \"\(column)\")"))
+                found.append((index, "\"\(bindings[index].input.name)\" (row \(1 + rowsBefore + gap.row), column \"\(column)\")"))
             }
             if open.isEmpty, check?.isOpen != true { break }
             rowsBefore += here.batch.rowCount
@@ -220,7 +222,7 @@ package final class TableBinder: InputBatches {
         }
         // The spelling of booleans and times is asked for first: typed columns ask before a row is read.
         do {
-            try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? [])
+            try check?.finish(file: reader.file, names: boundColumns[bindings[failed].input.name] ?? [])
         } catch let question {
             return question
         }
@@ -235,7 +237,7 @@ package final class TableBinder: InputBatches {
         var next: RecordBatch?
         repeat { next = try read() } while next?.rowCount == 0
         guard let batch = next else { return nil }
-        var all: [PortSource] = []
+        var all: [InputSource] = []
         var lists: [ListRows?] = []
         for (index, bound) in bindings.enumerated() {
             if bound.isList {
@@ -243,7 +245,7 @@ package final class TableBinder: InputBatches {
                 var place = place(bound)
                 if bound.isOpen { place.starts = rows.starts }
                 let readable = try rows.elements.readable(
-                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place,
+                    for: bound.input, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place,
                     valuesPerRow: bound.width)
                 all.append(.rows(readable, width: bound.width))
                 lists.append(rows)
@@ -254,7 +256,7 @@ package final class TableBinder: InputBatches {
             for source in sources[index] {
                 columns.append(
                     try batch.columns[source].readable(
-                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound),
+                        for: bound.input, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound),
                         column: columns.count))
             }
             all.append(.columns(columns))
@@ -314,10 +316,10 @@ package final class TableBinder: InputBatches {
             return try reader.next()
         } catch .badValue(var location, let reason) {
             guard let column = location.column else { throw .badValue(location, reason: reason) }
-            guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
+            guard let index = bindings.firstIndex(where: { boundColumns[$0.input.name]?.containsName(column) ?? false }) else {
                 throw .badValue(location, reason: reason + Self.keptRemedy)
             }
-            location.input = bindings[index].port.name
+            location.input = bindings[index].input.name
             // A value that is missing in a row before it comes first, as in formats whose values have types.
             if let row = reader.missingRow, let gap = gapReason(index) {
                 location.row = row
@@ -328,7 +330,7 @@ package final class TableBinder: InputBatches {
     }
 
     /// Returns the lists of a column, which must all have the input's shape unless they have shapes of their own.
-    private func listRows(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> ListRows {
+    private func listRows(_ column: Column, _ bound: InputBinding) throws(ColumnarError) -> ListRows {
         let place = place(bound)
         let (lists, failure) = try column.lists(file: reader.file)
         if let failure { throw place.error(row: failure.row, column: 0, Reason(failure.reason)) }

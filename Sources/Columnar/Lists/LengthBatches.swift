@@ -1,5 +1,6 @@
 internal import Names
 internal import Reasons
+internal import Recipes
 internal import Tensors
 
 /// Decides which rows of different lengths share a run, fills the shorter ones up and makes masks; nothing else does so.
@@ -57,7 +58,7 @@ final class LengthBatches {
     }
 
     /// Notes the shape of rows whose elements the caller takes.
-    func append(_ lists: ListRows, rows: Range<Int>, input index: Int, place: PortPlace) throws(ColumnarError) {
+    func append(_ lists: ListRows, rows: Range<Int>, input index: Int, place: InputPlace) throws(ColumnarError) {
         let input = plan.inputs[index]
         for row in rows {
             let own = lists.extents(row)
@@ -65,8 +66,9 @@ final class LengthBatches {
             if own.count == input.axes.count {
                 shape = Array(own)
             } else {
-                guard let made = input.port.rowShape(width: own.first ?? 0) else {
-                    throw place.error(row: row, column: 0, "\(Self.words(own)), which does not fit the shape \(input.port.description)")
+                guard let made = input.modelInput.rowShape(width: own.first ?? 0) else {
+                    throw place.error(
+                        row: row, column: 0, "\(Self.words(own)), which does not fit the shape \(input.modelInput.description)")
                 }
                 shape = made
             }
@@ -80,16 +82,16 @@ final class LengthBatches {
         }
     }
 
-    private func check(_ shape: [Int], row: Int, _ index: Int, _ place: PortPlace) throws(ColumnarError) {
+    private func check(_ shape: [Int], row: Int, _ index: Int, _ place: InputPlace) throws(ColumnarError) {
         let input = plan.inputs[index]
         for (axis, extent) in zip(input.axes, shape) {
             guard let most = axis.extent, extent > most || input.pad == nil && extent != most else { continue }
-            let isLength = input.port.dimensions[1...].contains(nil)
-            let limit = isLength ? "schema.inputs.\(input.port.name).length is \(most)" : "the input takes \(most)"
+            let isLength = input.modelInput.dimensions[1...].contains(nil)
+            let limit = isLength ? "schema.inputs.\(input.modelInput.name).length is \(most)" : "the input takes \(most)"
             let remedy =
                 extent > most
                 ? (isLength ? ": cut the list where the file is made, or raise it" : "")
-                : ": give the input `pad: 0` (schema.inputs.\(input.port.name).pad) if shorter lists are to be filled up"
+                : ": give the input `pad: 0` (schema.inputs.\(input.modelInput.name).pad) if shorter lists are to be filled up"
             throw place.error(row: row, column: 0, "\(Self.words(shape[...])), \(limit)\(remedy)")
         }
         guard input.pad == nil else { return }
@@ -101,7 +103,7 @@ final class LengthBatches {
         throw place.error(
             row: row, column: 0,
             "\(Self.words(shape[...])), those of the rows before it \(Self.extent(before)): give the input `pad: 0` "
-                + "(schema.inputs.\(input.port.name).pad) if rows of different lengths are meant")
+                + "(schema.inputs.\(input.modelInput.name).pad) if rows of different lengths are meant")
     }
 
     private static func extent(_ extents: ArraySlice<Int>) -> String {
@@ -147,9 +149,9 @@ final class LengthBatches {
             guard let row = own.indices.first(where: { own[$0] != known[$0] }) else { continue }
             let other = plan.inputs.first { $0.source != .mask && $0.axes.contains { $0.number == each.number } }
             throw .badValue(
-                TableLocation(file: file, row: firstRow + row, input: input.port.name),
+                TableLocation(file: file, row: firstRow + row, input: input.modelInput.name),
                 reason: "it has \(own[row]) elements along the axis \(each.name.map { "\"\($0)\"" } ?? "\(axis + 1)"), and model input "
-                    + "\"\(other?.port.name ?? "")\" has \(known[row]) in the same row: both must be equally long")
+                    + "\"\(other?.modelInput.name ?? "")\" has \(known[row]) in the same row: both must be equally long")
         }
     }
 
@@ -201,12 +203,12 @@ final class LengthBatches {
                 // Rows that are all padding get one place of it, not none, which few models accept.
                 return plan.masked.contains(each.number) ? max(longest, 1) : longest
             }
-            let target = isWhole ? memory[input.port.name] : nil
-            tensors[input.port.name] =
+            let target = isWhole ? memory[input.modelInput.name] : nil
+            tensors[input.modelInput.name] =
                 blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) }
                 ?? mask(rows, shape, input, lengths, target)
             guard input.source == .lists else { continue }
-            for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
+            for (axis, extent) in zip(input.axes, input.modelInput.dimensions.dropFirst()) where extent == nil {
                 if let name = axis.name, let own = lengths[axis.number] { named[name] = rows.map { own[$0] } }
             }
         }
@@ -230,7 +232,7 @@ final class LengthBatches {
             }
             return Tensor(strings: made, shape: all)
         }
-        let type = input.port.elementType
+        let type = input.modelInput.elementType
         let inOrder = isWhole && zip(rows, rows.dropFirst()).allSatisfy(<)
         if memory == nil, inOrder, !isFilledUp, case .buffer(let buffer) = blocks.elements.storage {
             return Tensor(elementType: type, shape: all, buffer: buffer)
@@ -254,7 +256,7 @@ final class LengthBatches {
     private func mask(
         _ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ lengths: [Int: [Int]], _ memory: TensorBuffer?
     ) -> Tensor {
-        let type = input.port.elementType
+        let type = input.modelInput.elementType
         let width = shape.reduce(1, *)
         let size = (type.bitWidth ?? 8) / 8
         let buffer = memory ?? TensorBuffer(byteCount: rows.count * width * size)

@@ -1,4 +1,5 @@
 internal import Names
+internal import Recipes
 internal import Tensors
 
 /// Says which axes of a model's inputs vary with the rows, which of them are the same axis, what fills them up and which masks mark
@@ -22,7 +23,7 @@ struct LengthPlan {
     }
 
     struct Input {
-        let port: InputPort
+        let modelInput: ModelInput
         let rule: InputRule
         let source: Source
         /// The axes after that of the rows.
@@ -36,12 +37,12 @@ struct LengthPlan {
     /// The axes along which rows of different lengths may share a run, since a mask tells them apart.
     private(set) var masked: Set<Int> = []
 
-    init(_ given: [(port: InputPort, rule: InputRule, source: Source)], mixesLengths: Bool) throws(ColumnarError) {
+    init(_ given: [(input: ModelInput, rule: InputRule, source: Source)], mixesLengths: Bool) throws(ColumnarError) {
         var numbers: NameMap<Int> = [:]
         var next = 0
-        for (port, rule, source) in given {
+        for (input, rule, source) in given {
             var axes: [Axis] = []
-            for (extent, name) in zip(port.dimensions, port.symbols).dropFirst() {
+            for (extent, name) in zip(input.dimensions, input.symbols).dropFirst() {
                 if let name, let known = numbers[name] {
                     axes.append(Axis(number: known, extent: extent, name: name))
                     continue
@@ -52,13 +53,14 @@ struct LengthPlan {
             }
             if case .block(let shape) = source, shape.count != axes.count {
                 throw .badRule(
-                    "the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, "
+                    "the model does not state the shape of its input \"\(input.name)\", beside which nothing can be filled up: "
+                        + "leave `pad`, "
                         + "`mask` and `length` out")
             }
-            let isMask = given.contains { $0.rule.mask?.isName(port.name) == true }
+            let isMask = given.contains { $0.rule.mask?.isName(input.name) == true }
             inputs.append(
                 Input(
-                    port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask),
+                    modelInput: input, rule: rule, source: source, axes: axes, pad: try Self.pad(input, rule, isMask: isMask),
                     follows: axes.map { $0.extent == nil }))
         }
         for index in inputs.indices { try join(maskOf: index) }
@@ -76,7 +78,7 @@ struct LengthPlan {
         var names: NameSet = []
         var isEmpty = true
         for input in inputs where input.source == .lists {
-            for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
+            for (axis, extent) in zip(input.axes, input.modelInput.dimensions.dropFirst()) where extent == nil {
                 isEmpty = false
                 if let name = axis.name { names.insert(name) }
             }
@@ -84,11 +86,11 @@ struct LengthPlan {
         return (names, isEmpty)
     }
 
-    private static func pad(_ port: InputPort, _ rule: InputRule, isMask: Bool) throws(ColumnarError) -> PadElement? {
-        guard let pad = rule.pad else { return isMask ? PadElement(0, port.elementType) : nil }
-        guard let element = PadElement(pad, rule, port.elementType) else {
+    private static func pad(_ input: ModelInput, _ rule: InputRule, isMask: Bool) throws(ColumnarError) -> PadElement? {
+        guard let pad = rule.pad else { return isMask ? PadElement(0, input.elementType) : nil }
+        guard let element = PadElement(pad, rule, input.elementType) else {
             throw .badRule(
-                "schema.inputs.\(port.name).pad: \(pad.text) does not fit the model input, which is of type \(port.elementType.name)")
+                "schema.inputs.\(input.name).pad: \(pad.text) does not fit the model input, which is of type \(input.elementType.name)")
         }
         return element
     }
@@ -97,13 +99,13 @@ struct LengthPlan {
     private mutating func join(maskOf index: Int) throws(ColumnarError) {
         let input = inputs[index]
         guard let name = input.rule.mask else { return }
-        func refuse(_ reason: String) -> ColumnarError { .badRule("schema.inputs.\(input.port.name).mask: \(reason)") }
-        guard let maskIndex = inputs.firstIndex(where: { $0.port.name.isName(name) }) else {
+        func refuse(_ reason: String) -> ColumnarError { .badRule("schema.inputs.\(input.modelInput.name).mask: \(reason)") }
+        guard let maskIndex = inputs.firstIndex(where: { $0.modelInput.name.isName(name) }) else {
             throw refuse(
-                "the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
+                "the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.modelInput.name)\"" }.joined(separator: ", "))
         }
         let mask = inputs[maskIndex]
-        if mask.port.elementType == .string { throw refuse("model input \"\(name)\" takes text, and a mask is numbers") }
+        if mask.modelInput.elementType == .string { throw refuse("model input \"\(name)\" takes text, and a mask is numbers") }
         let wide = mask.axes.filter { $0.extent != 1 }
         for axis in mask.axes.indices {
             let own = mask.axes[axis]
@@ -115,7 +117,7 @@ struct LengthPlan {
             }
             guard let found else {
                 if own.extent == 1 { continue }
-                throw refuse("the shape \(mask.port.description) of \"\(name)\" does not follow from \(input.port.description)")
+                throw refuse("the shape \(mask.modelInput.description) of \"\(name)\" does not follow from \(input.modelInput.description)")
             }
             inputs[maskIndex].axes[axis] = Axis(
                 number: input.axes[found].number, extent: own.extent, name: input.axes[found].name ?? own.name)
@@ -123,7 +125,7 @@ struct LengthPlan {
             masked.insert(input.axes[found].number)
         }
         guard inputs[maskIndex].follows.contains(true) else {
-            throw refuse("the shape \(mask.port.description) of \"\(name)\" has no axis along the lists")
+            throw refuse("the shape \(mask.modelInput.description) of \"\(name)\" has no axis along the lists")
         }
     }
 
@@ -132,16 +134,16 @@ struct LengthPlan {
         var lengths: [Int: (extent: Int, input: String)] = [:]
         for input in inputs {
             guard let length = input.rule.length else { continue }
-            let key = "schema.inputs.\(input.port.name).length"
+            let key = "schema.inputs.\(input.modelInput.name).length"
             let open = input.axes.filter { $0.extent == nil }
             guard open.count == 1 else {
                 let fault = open.isEmpty ? "no open axis" : "more than one open axis"
-                throw .badRule("\(key): its shape \(input.port.description) has \(fault), and a length is that of one")
+                throw .badRule("\(key): its shape \(input.modelInput.description) has \(fault), and a length is that of one")
             }
             if let known = lengths[open[0].number], known.extent != length {
                 throw .badRule("\(key): \(length) for the same axis that is \(known.extent) long by schema.inputs.\(known.input).length")
             }
-            lengths[open[0].number] = (length, input.port.name)
+            lengths[open[0].number] = (length, input.modelInput.name)
         }
         for index in inputs.indices {
             for axis in inputs[index].axes.indices where inputs[index].axes[axis].extent == nil {
@@ -151,7 +153,7 @@ struct LengthPlan {
     }
 }
 
-extension InputRule.Pad {
+extension Pad {
     var text: String {
         switch self {
         case .integer(let value): String(value)

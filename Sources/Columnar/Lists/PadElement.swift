@@ -1,3 +1,4 @@
+internal import Recipes
 internal import Tensors
 
 /// One element of an input, as a batch holds it in a place where a row has none.
@@ -6,7 +7,7 @@ enum PadElement {
     case text(String)
 
     /// Makes the element that stands for `pad`, scaled like the input's values; `nil` where the input cannot hold it.
-    init?(_ pad: InputRule.Pad, _ rule: InputRule, _ type: ElementType) {
+    init?(_ pad: Pad, _ rule: InputRule, _ type: ElementType) {
         switch pad {
         case .text(let text):
             guard type == .string else { return nil }
@@ -37,7 +38,7 @@ enum PadElement {
         case .float32: Float.rounding(value).map { bytes($0) }
         case .float64: Double.rounding(value).map { bytes($0) }
         case .float16: Float16.rounding(value).map { bytes($0) }
-        case .bfloat16: PortBFloat16.rounding(value).map { bytes($0) }
+        case .bfloat16: TensorBFloat16.rounding(value).map { bytes($0) }
         case .int8: Int8.rounding(value).map { bytes($0) }
         case .uint8: UInt8.rounding(value).map { bytes($0) }
         case .int16: Int16.rounding(value).map { bytes($0) }
@@ -46,7 +47,7 @@ enum PadElement {
         case .uint32: UInt32.rounding(value).map { bytes($0) }
         case .int64: Int64.rounding(value).map { bytes($0) }
         case .uint64: UInt64.rounding(value).map { bytes($0) }
-        case .bool: PortBool.rounding(value).map { bytes($0) }
+        case .bool: TensorBool.rounding(value).map { bytes($0) }
         default: nil
         }
     }

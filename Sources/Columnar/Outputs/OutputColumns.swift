@@ -1,17 +1,18 @@
 internal import Names
+import Recipes
 package import Tensors
 
 /// One output of the model over some rows.
 package enum OutputValue: Sendable {
     /// Its first axis is the rows.
     case tensor(Tensor)
-    /// What a classifier's ZipMap gives: `[K]` keys (strings or integers) and `[N, K]` values.
+    /// The values of a classifier's ZipMap: `[K]` keys (strings or integers) and `[N, K]` values.
     case labelled(keys: Tensor, values: Tensor)
     /// The rows have extents of their own.
     case lists(OutputLists)
 }
 
-/// What a pipeline makes of one model output.
+/// The columns that a pipeline makes of one model output.
 package struct OutputRule: Hashable, Sendable {
     /// The model output's name.
     package let output: String
@@ -135,13 +136,13 @@ package struct OutputColumns: Sendable {
 /// One output as rows of elements with names.
 private struct OutputTable {
     let output: String
-    /// Of a type that tables have, or float16 or complex.
+    /// A tensor of a type that tables have, or of float16 or complex.
     let tensor: Tensor
     let rowCount: Int
     let width: Int
-    /// Of the elements of a row; empty where a row is one value without a name.
+    /// The names of the elements of a row; empty if a row is one value without a name.
     let suffixes: [String]
-    /// What `classColumn` gives, by position.
+    /// The values of `classColumn`, by position.
     let classNames: [String]?
     let isLabelled: Bool
 

@@ -1,3 +1,4 @@
+import Recipes
 package import Tensors
 
 /// One output of the model over rows that may have different extents, as rows of lists with different lengths give it.

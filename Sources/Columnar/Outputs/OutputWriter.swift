@@ -85,7 +85,8 @@ package final class OutputWriter {
             throw .unsupported(
                 file: file,
                 reason:
-                    "an .npy file holds one array, and these are to be written: \(listed(names)): use .npz, or one output and no kept columns"
+                    "an .npy file holds one array, and these are to be written: \(listed(names)): use .npz, or one output and "
+                    + "no kept columns"
             )
         }
         for column in kept.columns { try writer.append(column.field.name, column.tensor(file: file)) }

@@ -1,3 +1,5 @@
+import Recipes
+
 /// The first rows of a table, described column by column, from which a first pipeline for such files can be made.
 package struct TableSample {
     package let columns: [ColumnSample]
@@ -79,7 +81,7 @@ package struct ColumnSample: Sendable {
     package var isCanonicalIntegers: Bool { !texts.isEmpty && texts.allSatisfy { text in Int64(text).map { "\($0)" == text } ?? false } }
 
     /// Whether the column is text of which every value is a date or a time.
-    package var holdsTimes: Bool { type.isString && !texts.isEmpty && texts.allSatisfy { TimeText.iso($0) != nil } }
+    package var holdsTimes: Bool { type.isString && !texts.isEmpty && texts.allSatisfy { TimeSpelling.iso($0) != nil } }
 
     private static func lengths(of column: Column) -> ClosedRange<Int>? {
         if column.field.format.hasPrefix("+w:"), let length = Int(column.field.format.dropFirst(3)) { return length...length }

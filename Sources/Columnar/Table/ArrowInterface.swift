@@ -66,7 +66,7 @@ final class MemoryOwner {
 }
 
 extension Field {
-    /// Of a type without parameters or children, by its Arrow format string.
+    /// Makes a field of a type without parameters or children from its Arrow format string.
     init(name: String, format: String, isNullable: Bool = true) {
         let memory = MemoryOwner()
         var schema = ArrowSchema()

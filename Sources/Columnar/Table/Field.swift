@@ -2,12 +2,12 @@ internal import CArrow
 internal import Names
 package import Tensors
 
-/// What a column holds, as far as binding and writing care.
+/// The type of a column, as far as binding and writing need it.
 package enum ColumnType: Hashable, Sendable {
     /// Nothing but nulls.
     case null
     case boolean
-    /// Of an integer or floating-point element type.
+    /// A number of an integer or floating-point element type.
     case number(ElementType)
     case decimal
     case string
@@ -17,7 +17,7 @@ package enum ColumnType: Hashable, Sendable {
     indirect case dictionary(of: ColumnType)
     case list
     case structure
-    /// By its Arrow format string; carried through files of Arrow and Parquet, and refused elsewhere.
+    /// A type known by its Arrow format string; files of Arrow and Parquet carry it through, and it is refused elsewhere.
     case other(String)
 
     /// Values that a numeric model input can take: numbers, decimals and booleans, dictionaries of them too.
@@ -42,7 +42,7 @@ package enum ColumnType: Hashable, Sendable {
         if case .dictionary(let values) = self { values } else { self }
     }
 
-    /// As a message names it.
+    /// The name in messages.
     package var name: String {
         switch self {
         case .null: "empty"
@@ -59,7 +59,7 @@ package enum ColumnType: Hashable, Sendable {
         }
     }
 
-    /// From an Arrow C Data Interface format string, without its dictionary.
+    /// Reads an Arrow C Data Interface format string, without its dictionary.
     init(format: String) {
         switch format {
         case "n": self = .null

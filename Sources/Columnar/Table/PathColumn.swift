@@ -1,3 +1,4 @@
+internal import Recipes
 internal import Tensors
 
 /// A column whose value is in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has the date in

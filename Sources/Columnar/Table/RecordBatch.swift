@@ -57,7 +57,7 @@ extension Column {
     }
 }
 
-/// What a pointer without memory behind it points to: an array of no rows may have no buffers.
+/// The address for columns without memory: an array of no rows may have no buffers.
 nonisolated(unsafe) let emptyMemory = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64))
 
 /// Some rows of a table.

@@ -1,3 +1,5 @@
+package import Recipes
+
 /// A file format for tables and arrays, with the compression around it.
 package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Sendable, CaseIterable {
@@ -10,7 +12,7 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         case npz
     }
 
-    /// Of the text formats, and only when reading.
+    /// The compression of a text format; only for reading.
     package enum Compression: String, Sendable, CaseIterable {
         case none
         case gzip = "gz"
@@ -55,7 +57,7 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What a file of this format is called, without the dot.
+    /// The file name extension of this format, without the dot.
     package var fileExtension: String {
         compression == .none ? kind.rawValue : kind.rawValue + "." + compression.rawValue
     }
@@ -68,41 +70,10 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package var isArrays: Bool { kind == .npy || kind == .npz }
 }
 
-/// How a CSV file is written. Characters are ASCII.
-package struct TextDialect: Hashable, Sendable {
-    /// `nil`: a tab where the file is called `.tsv`, otherwise a comma.
-    package var delimiter: UInt8?
-    /// `nil`: no quoting.
-    package var quote: UInt8? = UInt8(ascii: "\"")
-    /// The byte that is written in a quoted cell before a quote, or before itself, that belongs to the text; cells without quotes have
-    /// none. Without quoting it is written before any character that would mean something else. `nil`: quotes inside a cell are doubled.
-    package var escape: UInt8?
-    /// The encoding of the text where no byte-order mark gives it.
-    package var encoding = Encoding.utf8
-    package var hasHeader = true
-    /// Whether the caller says that there is a header. Otherwise a first row of only numbers is refused, since it is most likely data.
-    package var isHeaderSure = false
-    /// Names of the columns of a file without a header; `nil`: `f0`, `f1` …
-    package var columnNames: [String]?
-    /// Texts that mark a missing value where a number, a boolean or a time is wanted, and in CSV cells without quotes also where an input
-    /// takes text; `nil`: Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text keep them as text, except
-    /// the empty cell without quotes, which is missing everywhere.
-    package var nullWords: [String]?
-    package var decimalPoint = UInt8(ascii: ".")
-
-    package enum Encoding: String, Sendable, CaseIterable {
-        case utf8 = "utf-8"
-        case latin1 = "latin-1"
-        case windows1252 = "windows-1252"
-        case utf16 = "utf-16"
-    }
-
-    package init() {}
-}
-
 package struct ReadOptions: Hashable, Sendable {
-    package var dialect = TextDialect()
-    /// Of text, read at a time.
+    /// The dialect of CSV files; by default with Arrow's list of words for missing values.
+    package var dialect = TextDialect(nullWords: nil)
+    /// The number of bytes of text that are read at a time.
     package var blockByteCount = 1 << 20
     /// A longer row of text is refused, so that a file without line ends cannot fill memory.
     package var rowByteLimit = 16 << 20

@@ -2,10 +2,11 @@ internal import CArrow
 internal import Glibc
 internal import Names
 internal import Reasons
+internal import Recipes
 
 /// One column to read.
 package struct ColumnRequest: Hashable, Sendable {
-    /// In the file's schema.
+    /// The positions in the file's schema.
     package let position: Int
     /// The type of a text file's column as `carrow_reader_select` takes it; `nil`: the type that the schema has.
     let format: String?
@@ -72,12 +73,12 @@ package final class TableReader {
         native.format = code
         native.compression = format.compression.code
         native.descriptor = descriptor.number
-        native.delimiter = CChar(bitPattern: dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ","))
+        native.delimiter = CChar(bitPattern: dialect.delimiter(of: path))
         native.quote = CChar(bitPattern: dialect.quote ?? 0)
         native.escape = CChar(bitPattern: dialect.escape ?? 0)
         native.encoding = dialect.encoding.code
-        native.is_header_sure = dialect.isHeaderSure
-        native.decimal_point = CChar(bitPattern: dialect.decimalPoint)
+        native.is_header_sure = dialect.header == .present
+        native.decimal_point = CChar(bitPattern: dialect.decimal)
         native.has_header = dialect.hasHeader
         native.block_bytes = Int32(clamping: options.blockByteCount)
         native.row_bytes_limit = Int64(min(options.rowByteLimit, 1 << 30))
@@ -93,7 +94,7 @@ package final class TableReader {
         let status = withCStrings(dialect.nullWords) { words in
             native.null_words = words.map { UnsafePointer($0.baseAddress!) }
             native.null_word_count = Int32(words?.count ?? 0)
-            return withCStrings(dialect.hasHeader ? nil : dialect.columnNames) { names in
+            return withCStrings(dialect.columnNames) { names in
                 native.column_names = names.map { UnsafePointer($0.baseAddress!) }
                 native.column_name_count = Int32(names?.count ?? 0)
                 return carrow_reader_open(&native, &opened, &error)
@@ -285,6 +286,23 @@ extension TableFormat {
         case .npy, .npz: nil
         }
     }
+}
+
+extension TextDialect {
+    /// The byte between the cells of a file that has this name.
+    func delimiter(of path: String) -> UInt8 {
+        delimiter == UInt8(ascii: ",") && isTabbed(path) ? UInt8(ascii: "\t") : delimiter
+    }
+
+    fileprivate var hasHeader: Bool {
+        switch header {
+        case .likely, .present: true
+        case .absent: false
+        }
+    }
+
+    /// The names that the caller gives to the columns of a file without a header.
+    fileprivate var columnNames: [String]? { if case .absent(let names) = header { names } else { nil } }
 }
 
 extension TextDialect.Encoding {

@@ -1,7 +1,7 @@
 internal import CArrow
 internal import Names
 
-/// What a finished table came to.
+/// The result of a finished table.
 package struct WrittenTable: Hashable, Sendable {
     package let rowCount: Int
     package let byteCount: Int

@@ -1,5 +1,6 @@
 internal import CArrow
 internal import Reasons
+internal import Recipes
 internal import Tensors
 
 /// The reason that every format gives for a date or a time in an input of numbers.
@@ -8,9 +9,9 @@ let timeIsNoNumber = "a date or a time, and no number"
 /// Says why a text is not a value of a type, which is given by its Arrow format string.
 func textFlaw(_ flaw: Int32, _ text: String, type: String) -> Reason {
     switch Int(flaw) {
-    case CARROW_FLAW_NOT_A_NUMBER: TimeText.iso(text) == nil ? "\(cell: text) is no number" : Reason(timeIsNoNumber).about(cell: text)
+    case CARROW_FLAW_NOT_A_NUMBER: TimeSpelling.iso(text) == nil ? "\(cell: text) is no number" : Reason(timeIsNoNumber).about(cell: text)
     case CARROW_FLAW_NOT_A_BOOLEAN:
-        TimeText.iso(text) == nil ? "\(cell: text) is neither true nor false" : Reason(timeIsNoNumber).about(cell: text)
+        TimeSpelling.iso(text) == nil ? "\(cell: text) is neither true nor false" : Reason(timeIsNoNumber).about(cell: text)
     case CARROW_FLAW_NOT_A_TIME: "\(cell: text) is no \(type == "tdD" ? "date" : "time"), as ISO 8601 writes them"
     case CARROW_FLAW_NOT_UTF8: "invalid UTF8 data"
     // "a list" or "an object", and nothing of what is in it.

@@ -4,7 +4,7 @@ internal import Tensors
 /// Writes the cells of one column as text: a CSV cell or a JSON value.
 struct CellText {
     private let write: (Int, inout [UInt8]) -> Void
-    /// What the closure's pointers point into.
+    /// The memory that the closure's pointers point into.
     private let column: Column
 
     init(_ column: Column, isJSON: Bool, file: String) throws(ColumnarError) {

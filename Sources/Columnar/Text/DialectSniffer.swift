@@ -1,4 +1,5 @@
 internal import Reasons
+package import Recipes
 
 /// Finds from the first lines of a CSV file how it was written.
 package struct DialectSniffer: Sendable {
@@ -21,13 +22,13 @@ package struct DialectSniffer: Sendable {
 
     /// Returns `nil` where the file cannot be read.
     /// - Parameter descriptor: the file, where it is open already.
-    package init?(path: String, descriptor: Int32? = nil, format: TableFormat? = nil, dialect: TextDialect = TextDialect()) {
+    package init?(path: String, descriptor: Int32? = nil, format: TableFormat? = nil, dialect: TextDialect = TextDialect(nullWords: nil)) {
         guard let format = format ?? TableFormat(fileName: path), format.kind == .csv else { return nil }
         var options = ReadOptions()
         // Every line is one cell.
         options.dialect.delimiter = 0x1f
         options.dialect.quote = nil
-        options.dialect.hasHeader = false
+        options.dialect.header = .absent(names: nil)
         options.dialect.encoding = dialect.encoding
         options.dialect.nullWords = []
         options.blockByteCount = 1 << 16
@@ -125,10 +126,10 @@ enum DialectHint {
         guard isMismatch || signs.contains(where: { reason.contains($0) }),
             let seen = DialectSniffer(path: path, descriptor: descriptor, format: format, dialect: dialect)
         else { return nil }
-        let delimiter = dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ",")
+        let delimiter = dialect.delimiter(of: path)
         var keys: [String] = []
         if seen.delimiter != delimiter, seen.header.count > 1 { keys.append("delimiter to \(shown(seen.delimiter))") }
-        if seen.decimalPoint != dialect.decimalPoint, seen.decimalPoint == UInt8(ascii: ",") { keys.append("decimal to \",\"") }
+        if seen.decimalPoint != dialect.decimal, seen.decimalPoint == UInt8(ascii: ",") { keys.append("decimal to \",\"") }
         if seen.startsWithComment, reason.contains("columns, got") {
             return "its first line begins with #, and a table has no comments: remove the lines that do"
         }

@@ -39,8 +39,8 @@ struct AttemptSpecs {
             "millrace.input": arrival.path, "millrace.input.digest": arrival.file.digest,
         ]
         switch goal {
-        case .decideModel:
-            work = .decideModel(.init(model: input, rows: rows, directory: staged), training: training)
+        case .validateModel:
+            work = .validateModel(.init(model: input, rows: rows, directory: staged), training: training)
         case .fineTune:
             let parent = try versions.trainableFile(of: run.version, pipeline)
             guard let training else {

@@ -24,7 +24,7 @@ extension Dispatcher {
             } else {
                 switch assignment.goal {
                 case .fineTune where result.training?.wait != nil: keepLabels(assignment, result, &decisions)
-                case .decideModel, .fineTune: try publishModel(assignment, result, &decisions, at: now)
+                case .validateModel, .fineTune: try publishModel(assignment, result, &decisions, at: now)
                 case .score: outputs.append((assignment, result))
                 }
             }

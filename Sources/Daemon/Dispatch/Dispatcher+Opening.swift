@@ -28,8 +28,8 @@ extension Dispatcher {
             let isAdmitted =
                 switch start.work {
                 case .fineTune: loads.training.admit(start.pipeline, seconds: nil)
-                case .decideModel where learning.contains(start.pipeline): loads.training.admit(start.pipeline, seconds: nil)
-                case .decideModel: loads.scoring.admit(start.pipeline, seconds: loads.scoring.slice)
+                case .validateModel where learning.contains(start.pipeline): loads.training.admit(start.pipeline, seconds: nil)
+                case .validateModel: loads.scoring.admit(start.pipeline, seconds: loads.scoring.slice)
                 case .score: loads.scoring.admit(start.pipeline, seconds: seconds(for: start))
                 }
             if isAdmitted { room -= 1 }
@@ -57,7 +57,7 @@ extension Dispatcher {
         let openings = starts.map { start in
             var version: Int?
             switch start.work {
-            case .decideModel: break
+            case .validateModel: break
             case .score(let bound), .fineTune(let bound): version = bound
             }
             return RunOpening(arrival: start.arrival, version: version, revision: pipelines.revision(of: start.pipeline)!)

@@ -18,7 +18,7 @@ struct OpenAttempt: Sendable {
 extension AttemptSpec.Goal {
     init(_ role: ArrivalRole) {
         switch role {
-        case .model: self = .decideModel
+        case .model: self = .validateModel
         case .labelled: self = .fineTune
         case .data: self = .score
         }

@@ -20,7 +20,7 @@ package final class Scheduler {
     }
 
     package enum Work: Hashable, Sendable {
-        case decideModel
+        case validateModel
         case score(version: Int)
         /// Trains the model of that version on labels.
         case fineTune(parent: Int)
@@ -234,7 +234,7 @@ package final class Scheduler {
         }
         // Models are decided one at a time, in order, so that version numbers follow arrival numbers.
         if let model = lane.undecidedModels.first, isReady(model) {
-            let start = Start(pipeline: pipeline, arrival: model, work: .decideModel)
+            let start = Start(pipeline: pipeline, arrival: model, work: .validateModel)
             if admits(start) { return start }
         }
         let barrier = lane.undecidedModels.first ?? .max

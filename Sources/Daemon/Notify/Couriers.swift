@@ -42,10 +42,10 @@ final class Couriers: Sendable {
             for (kind, names) in [
                 (NotificationKind.published, notify.published), (.rejected, notify.rejected), (.quarantined, notify.quarantined),
                 (.waitingLong, notify.waitingLong),
-            ] where !names.isEmpty { routes.tell(names, of: kind, in: pipeline.name) }
+            ] where !names.isEmpty { routes.add(names, of: kind, in: pipeline.name) }
             if !notify.waitingLong.isEmpty { limits[pipeline.name] = notify.waitingLongAfter }
         }
-        ledger.tell(as: routes)
+        ledger.use(routes)
         do throws(LedgerError) {
             let now = UTCTime.now
             if try ledger.untold().contains(where: { $0.count > 0 && settings.notify[$0.target] == nil }) {
@@ -97,7 +97,7 @@ final class Couriers: Sendable {
                 Thread.sleep(forTimeInterval: Self.interval)
                 continue
             }
-            let outcome = Delivery(target: target, isStopped: { [self] in mustStop }).tell(next.body)
+            let outcome = Delivery(target: target, isStopped: { [self] in mustStop }).deliver(next.body)
             do throws(LedgerError) {
                 try note(outcome, of: next, for: name)
             } catch {
@@ -116,7 +116,7 @@ final class Couriers: Sendable {
         let now = UTCTime.now
         switch outcome {
         case .stopped: break
-        case .told: try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.told(due.id) }
+        case .told: try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.delivered(due.id) }
         case .failed(let why):
             let isHopeless = due.at.advanced(by: Self.patience) <= now
             let delay = Self.pauses.pause(after: due.attempts)
@@ -144,7 +144,7 @@ final class Couriers: Sendable {
             let limits = state.withLock(\.limits)
             if !limits.isEmpty {
                 do throws(LedgerError) {
-                    try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.tellLongWaits(limits, at: .now) }
+                    try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.announceLongWaits(limits, at: .now) }
                 } catch {
                     log.warning("what waits long cannot be told", metadata: ["reason": "\(error)"])
                 }

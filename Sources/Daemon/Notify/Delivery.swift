@@ -14,7 +14,7 @@ struct Delivery {
     let target: NotifyTarget
     let isStopped: @Sendable () -> Bool
 
-    func tell(_ body: String) -> Outcome {
+    func deliver(_ body: String) -> Outcome {
         switch target.way {
         case .command(let words):
             return run(words, input: body + "\n") { $0 == 0 ? nil : "it ended with status \($0)" }

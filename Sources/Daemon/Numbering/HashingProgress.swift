@@ -17,7 +17,7 @@ final class HashingProgress: Sendable {
 
     init(_ conditions: ConditionBoard) { self.conditions = conditions }
 
-    func told(of job: HashJob, isDone: Bool) {
+    func advanced(_ job: HashJob, isDone: Bool) {
         let key = job.hashingKey
         let now = ContinuousClock.now
         if isDone || job.isCancelled {

@@ -121,7 +121,7 @@ package final class Intake {
                 refuse(file.place, route, file.stamp ?? .none, explanation)
             case .gone(let place): forget(place)
             case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .unmatched, .ignored, .rescanned, .caughtUp:
-                tell(event)
+                report(event)
             }
         }
         complete.sort { ($0.order, $0.file.stamp.changed, $0.file.place.path) < ($1.order, $1.file.stamp.changed, $1.file.place.path) }

@@ -48,12 +48,12 @@ final class NumberingLoop: @unchecked Sendable {
         self.log = log
         let inbox = inbox
         let progress = HashingProgress(conditions)
-        pool = HashingPool(ledger: ledger, progress: { progress.told(of: $0, isDone: $1) }, finished: { inbox.put(.hashed($0)) })
+        pool = HashingPool(ledger: ledger, progress: { progress.advanced($0, isDone: $1) }, finished: { inbox.put(.hashed($0)) })
     }
 
     /// From the watcher's thread.
     func hear(_ events: [SpoolEvent]) {
-        room.told()
+        room.heard()
         inbox.put(.heard(events))
     }
 

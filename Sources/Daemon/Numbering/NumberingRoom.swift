@@ -21,7 +21,7 @@ package final class NumberingRoom: Sendable {
         state.withLock { $0.lists < Self.mostLists && $0.files[pipeline] ?? 0 < Self.mostFiles }
     }
 
-    func told() { state.withLock { $0.lists += 1 } }
+    func heard() { state.withLock { $0.lists += 1 } }
     func taken() { state.withLock { $0.lists -= 1 } }
     func begun(in pipeline: String) { state.withLock { $0.files[pipeline, default: 0] += 1 } }
 

@@ -41,7 +41,7 @@ final class TrainingCondition: Sendable {
     }
 
     /// Says it at most once a second.
-    func tell(_ progress: TrainingProgress) {
+    func update(_ progress: TrainingProgress) {
         var progress = progress
         let isDue = state.withLock { state in
             progress.loss = progress.loss ?? state.loss

@@ -21,11 +21,11 @@ final class Workers: Sendable {
         self.underWay = underWay
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignment, turn in
             let run = assignment.spec.run
-            let told = assignment.trains ? TrainingCondition(assignment, conditions) : nil
-            let control = AttemptControl(underWay.begin(run), turn: turn, progress: { told?.tell($0) })
+            let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
+            let control = AttemptControl(underWay.begin(run), turn: turn, progress: { condition?.update($0) })
             let result = executor.execute(assignment.spec, control: control)
             underWay.end(run)
-            told?.end()
+            condition?.end()
             return { deliver(.finished(assignment, result)) }
         }
         scoring = WorkerPool("worker", workers: jobs, slice: Self.slice, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)

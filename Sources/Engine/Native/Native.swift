@@ -1,6 +1,6 @@
 import COnnxRuntime
 
-/// What the C API said: its error code and its text. Never leaves this module; `EngineError` words it for an operator.
+/// An error of the C API: its code and its text. It never leaves this module; `EngineError` words it for an operator.
 struct NativeFailure: Error {
     let code: OrtErrorCode
     let message: String
@@ -19,7 +19,7 @@ enum Native {
         let cpu: OpaquePointer
         let allocator: UnsafeMutablePointer<OrtAllocator>
         let later: LaterFunctions
-        /// For memory that is lent.
+        /// The memory information for memory that the caller owns.
         let lender: UnsafeMutablePointer<OrtAllocator>
     }
 

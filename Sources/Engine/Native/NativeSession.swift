@@ -67,13 +67,14 @@ struct NativeSessionOptions: ~Copyable {
     func readFilesAsONNX() throws(NativeFailure) { try set("session.load_model_format", "ONNX") }
 }
 
-/// Owns an `OrtSession` and the C strings of its port names. `OrtSession::Run` may be called from any number of threads at once.
+/// Owns an `OrtSession` and the C strings of its input and output names. `OrtSession::Run` may be called from any number of threads at
+/// once.
 final class NativeSession: @unchecked Sendable {
     private let pointer: OpaquePointer
     let table: Native.Table
-    let inputs: [Port]
+    let inputs: [ValueInfo]
     /// An output that the model names more than once is one value, and stands here once.
-    let outputs: [Port]
+    let outputs: [ValueInfo]
     let inputNames: [UnsafePointer<CChar>?]
     let outputNames: [UnsafePointer<CChar>?]
 
@@ -99,9 +100,9 @@ final class NativeSession: @unchecked Sendable {
     /// Takes the session.
     private init(_ pointer: OpaquePointer, _ table: Native.Table) throws(NativeFailure) {
         do throws(NativeFailure) {
-            inputs = try table.ports(of: pointer, inputs: true)
+            inputs = try table.declarations(of: pointer, inputs: true)
             var seen: NameSet = []
-            outputs = try table.ports(of: pointer, inputs: false).filter { seen.insert($0.name).inserted }
+            outputs = try table.declarations(of: pointer, inputs: false).filter { seen.insert($0.name).inserted }
         } catch {
             table.api.pointee.ReleaseSession(pointer)
             throw error
@@ -145,7 +146,7 @@ final class NativeSession: @unchecked Sendable {
     }
 }
 
-/// Owns an `OrtIoBinding`. Not for use from two threads at once: whoever holds it serializes.
+/// Owns an `OrtIoBinding`. Its owner must not use it from two threads at once.
 final class NativeBinding {
     private let pointer: OpaquePointer
     private let session: NativeSession
@@ -163,7 +164,7 @@ final class NativeBinding {
         try table.check(table.api.pointee.BindInput(pointer, session.inputNames[index]!, value.pointer))
     }
 
-    /// Binds every output anew: to the value given for it, or, where that is `nil`, to memory that the engine allocates.
+    /// Binds every output: to the value given for it or, if that is `nil`, to memory that the engine allocates.
     func bind(outputs: [(index: Int, value: NativeValue?)]) throws(NativeFailure) {
         let table = session.table
         table.api.pointee.ClearBoundOutputs(pointer)

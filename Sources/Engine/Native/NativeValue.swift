@@ -179,7 +179,7 @@ extension Native.Table {
     }
 }
 
-/// What a value holds; elements of sequences and maps are read in their turn.
+/// The kind of a value's content. Elements of sequences and maps are read one by one.
 enum NativeContents {
     case tensor(Tensor)
     case strings([String?], Shape)

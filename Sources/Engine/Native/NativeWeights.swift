@@ -90,7 +90,7 @@ final class NativeWeights {
             table.api.pointee.ReleaseSession(session)
             throw error
         }
-        // By now the session alone holds the weights: what it lays out anew for its kernels it gives back at once.
+        // Only the session holds the weights by now: memory that it lays out differently for its kernels is freed at once.
         do throws(NativeFailure) {
             try table.check(editor.FinalizeModelEditorSession(session, options, nil))
         } catch {
@@ -103,7 +103,7 @@ final class NativeWeights {
     /// The session's inputs without the weights.
     private func setInputs(as session: OpaquePointer) throws(NativeFailure) {
         var infos: [UnsafeMutableRawPointer?] = []
-        // Ownership passes to the graph, which leaves nil behind.
+        // Ownership passes to the graph, which sets it to nil.
         defer { for case let info? in infos { table.later.ReleaseValueInfo(info) } }
         var count = 0
         try table.check(table.api.pointee.SessionGetInputCount(session, &count))

@@ -33,7 +33,7 @@ extension LedgerTransaction {
     }
 
     /// Tells of each pipeline in `limits` in which something has waited for longer than that: once, until nothing does any more.
-    package func tellLongWaits(_ limits: [String: Duration], at now: UTCTime) throws(LedgerError) {
+    package func announceLongWaits(_ limits: [String: Duration], at now: UTCTime) throws(LedgerError) {
         for (pipeline, limit) in limits.sorted(by: { $0.key < $1.key }) {
             guard let key = try connection.pipelineKey(pipeline) else { continue }
             let oldest = try connection.oldestWaiting(key)
@@ -48,7 +48,7 @@ extension LedgerTransaction {
         }
     }
 
-    package func told(_ notification: Int64) throws(LedgerError) {
+    package func delivered(_ notification: Int64) throws(LedgerError) {
         try connection.run("DELETE FROM notifications WHERE id = ?", notification)
     }
 

@@ -28,7 +28,7 @@ package struct NotificationRoutes: Hashable, Sendable {
 
     package init() {}
 
-    package mutating func tell(_ names: [String], of kind: NotificationKind, in pipeline: String) {
+    package mutating func add(_ names: [String], of kind: NotificationKind, in pipeline: String) {
         targets[pipeline, default: [:]][kind] = names
     }
 

@@ -2,7 +2,7 @@ import Foundation
 import ONNXProto
 import Tensors
 
-/// What `external_data` says, checked as text: the file is not looked at yet.
+/// The content of `external_data`, checked as text: the file is not looked at yet.
 package struct ExternalReference: Sendable, Equatable {
     package let location: String
     package let offset: Int

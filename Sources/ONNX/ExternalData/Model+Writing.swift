@@ -10,7 +10,7 @@ import Musl
 #endif
 
 extension Model {
-    /// How a model is divided between the graph's file and a weights file.
+    /// The division of a model between the graph's file and a weights file.
     package struct WritingOptions: Sendable {
         /// A model whose tensors take more bytes than this gets a weights file; protobuf ends at 2 GiB.
         package var embeddedBytesAtMost = 2_000_000_000

@@ -7,7 +7,7 @@ package struct Attribute: Sendable, Equatable {
     @Field package var name: String
     package var value: AttributeValue
     @Field package var docString: String
-    /// What the file said about the type beside the value; absent in the oldest models.
+    /// The type that the file states for the value; absent in the oldest models.
     var writesType = true
     /// Whether a scalar's own field stood there; some writers leave a zero out.
     var writesValue = true

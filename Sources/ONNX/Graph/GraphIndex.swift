@@ -17,7 +17,7 @@ package struct GraphIndex: Sendable {
         }
     }
 
-    /// A name not yet in use: `stem` itself, or with the first free number behind it; taken from then on.
+    /// Returns a name that is not yet in use, `stem` or `stem` with the first free number, and marks it as used.
     package mutating func freshName(_ stem: String) -> String {
         var name = stem
         var number = 1

@@ -15,7 +15,8 @@ package struct Model: Sendable {
     package var metadata = Metadata()
     package var functions: [Function] = []
     package var trainingInfo: [TrainingInfo] = []
-    /// Where external data is looked for: the directory of the file that the model was loaded from. Not part of the model's value.
+    /// The directory in which external data is looked for: that of the file that the model was loaded from. It is not part of the model's
+    /// value.
     package var directory: String?
 
     package private(set) var hasGraph: Bool

@@ -13,7 +13,7 @@ package struct Node: Sendable, Equatable {
     package var attributes: [Attribute]
     @Field package var docString: String
     package var metadata = Metadata()
-    /// How the node is spread over devices: carried, not read.
+    /// The distribution of the node over devices: it is carried, not read.
     var deviceConfigurations: [Onnx_NodeDeviceConfigurationProto] = []
     var unknownFields = UnknownStorage()
 
@@ -54,7 +54,7 @@ package struct Node: Sendable, Equatable {
 
     package var subgraphs: [Graph] { attributes.flatMap(\.graphs) }
 
-    /// Where an error happened: type, name if it has one, and its first output.
+    /// The place of an error: the node's type, its name if it has one, and its first output.
     package var place: String {
         let output = outputs.first { !$0.isEmpty }.map { " -> '\($0)'" } ?? ""
         return "node \(qualifiedType)" + (name.isEmpty ? "" : " '\(name)'") + output

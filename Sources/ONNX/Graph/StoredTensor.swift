@@ -50,7 +50,7 @@ package struct StoredTensor: Sendable {
     package var elementType: ElementType? { ElementType(rawValue: proto.dataType) }
     package var elementTypeCode: Int32 { proto.dataType }
 
-    /// As the file has it: possibly negative or too large, which `Model.safetyCheck` refuses.
+    /// The dimensions in the file, which may be negative or too large; `Model.safetyCheck` refuses those.
     package var shape: Shape { Shape(proto.dims.map(Int.init)) }
     package var elementCount: Int? { shape.elementCount }
     package var isExternal: Bool { proto.dataLocation == 1 }

@@ -1,7 +1,7 @@
 import ONNXProto
 import SwiftProtobuf
 
-// Wire form to value and back. Nothing is lost either way: what the values do not show is carried beside them.
+// Wire form to value and back. Nothing is lost either way: fields that the values do not show are carried along.
 
 extension OperatorSet {
     init(_ proto: Onnx_OperatorSetIdProto) {

@@ -15,7 +15,7 @@ package struct ReadingLimits: Sendable {
     package var depth = 100
     /// Nodes, attributes, tensors, types and so on, together.
     package var messages = 5_000_000
-    /// What one protobuf message can hold at all.
+    /// The largest size of one protobuf message.
     package var byteCount = Int(Int32.max)
 
     package init() {}

@@ -3,7 +3,7 @@ import ONNXProto
 import SwiftProtobuf
 
 extension Model {
-    /// What one protobuf message can hold.
+    /// The largest size of one protobuf message.
     package static let largestMessage = Int(Int32.max) - 1
 
     /// The model as one message: fields in number order, so that equal models give equal bytes. External data stays external.

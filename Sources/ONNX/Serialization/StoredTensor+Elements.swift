@@ -34,8 +34,8 @@ extension StoredTensor {
         return Tensor(elementType: elementType, shape: shape, buffer: buffer)
     }
 
-    /// Where a type's elements stand when they are not raw, how many entries that takes and how many there are.
-    /// (ONNX `TensorProto`: sub-byte types share an `int32_data` entry as they share a byte; complex numbers take two.)
+    /// Describes where a type's elements are stored if they are not raw, how many entries they take and how many there are. (ONNX
+    /// `TensorProto`: sub-byte types share an `int32_data` entry as they share a byte; complex numbers take two.)
     func typedLayout(_ type: ElementType, count: Int) throws(ONNXError) -> (field: String, needed: Int, found: Int) {
         switch type {
         case .float32: return ("float_data", count, proto.floatData.count)

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What integers an output holds, for the operators with which exporters compute shapes: vectors and scalars, symbolic extents kept.
+/// Computes the integers of an output, for the operators with which exporters compute shapes: vectors and scalars, symbolic extents kept.
 enum ContentRules {
     static let rules: [String: @Sendable (InferenceNode) -> [Dimension]?] = [
         "Shape": { node in

@@ -1,5 +1,7 @@
+import Tensors
+
 extension Dimension {
-    /// The more that is known of two statements about one extent; `nil` where they contradict.
+    /// Combines two statements about one extent; returns `nil` if they contradict each other.
     static func merge(_ left: Dimension, _ right: Dimension) -> Dimension? {
         switch (left, right) {
         case (.fixed(let a), .fixed(let b)): a == b ? left : nil
@@ -74,7 +76,7 @@ extension [Dimension] {
 }
 
 extension ValueType {
-    /// Both statements about one value together; `nil` where they contradict.
+    /// Combines two statements about one value; returns `nil` if they contradict each other.
     static func merge(_ left: ValueType?, _ right: ValueType?) -> ValueType?? {
         guard let left else { return .some(right) }
         guard let right else { return .some(left) }
@@ -107,7 +109,7 @@ extension ValueType {
         }
     }
 
-    /// What holds of a value that is one or the other: branches of an `If`, iterations of a `Loop`.
+    /// Returns what is true of both statements, for a value that is one or the other: branches of an `If`, iterations of a `Loop`.
     static func union(_ left: ValueType?, _ right: ValueType?) -> ValueType? {
         switch (left, right) {
         case (.tensor(let a, let x), .tensor(let b, let y)):

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a rule sees of one node: its attributes, and what is known of its inputs.
+/// The view that a rule has of one node: its attributes, and what is known of its inputs.
 struct InferenceNode {
     let node: Node
     let version: Int64

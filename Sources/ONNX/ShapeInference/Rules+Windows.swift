@@ -84,7 +84,8 @@ extension InferenceRules {
         return Array(input[..<2]) + (try slide(node, Array(input[2...]), kernel: kernel.map(Dimension.fixed)))
     }
 
-    /// How often a window fits on each axis: strides, pads, dilations, `auto_pad`, `ceil_mode` (ONNX operators Conv-11, MaxPool-12).
+    /// Returns how often a window fits on each axis: strides, pads, dilations, `auto_pad`, `ceil_mode` (ONNX operators Conv-11,
+    /// MaxPool-12).
     private static func slide(_ node: InferenceNode, _ input: [Dimension], kernel: [Dimension]) throws(ONNXError) -> [Dimension] {
         let rank = input.count
         let strides = node.ints("strides") ?? [Int](repeating: 1, count: rank)
@@ -119,7 +120,7 @@ extension InferenceRules {
             }
             var count = (total - reach) / stride + 1
             if roundsUp && (total - reach) % stride != 0 {
-                // A window that would start in the padding behind the input is left out.
+                // A window that would start in the padding after the input is left out.
                 if count * stride < extent + (padding == "VALID" ? 0 : pads[axis]) { count += 1 }
             }
             result.append(.fixed(count))

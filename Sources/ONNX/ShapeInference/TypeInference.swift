@@ -3,11 +3,11 @@ import Tensors
 
 /// Types of values as far as they follow from a graph's inputs, constants and operators.
 package struct InferredTypes: Sendable {
-    /// Of the graph itself, by name: inputs, initializers, everything in between, outputs.
+    /// The types of the graph's own values by name: inputs, initializers, everything in between, outputs.
     fileprivate(set) var byName: NameMap<ValueType> = [:]
     /// Operators that no rule knows; what follows from them is taken from the file's own statements.
     package fileprivate(set) var operatorsWithoutRule: Set<String> = []
-    /// Where what follows contradicts what the file states. What follows counts.
+    /// The values whose inferred type contradicts the one that the file states. The inferred type counts.
     package fileprivate(set) var contradictions: [String] = []
 
     package subscript(name: String) -> ValueType? { byName[name] }

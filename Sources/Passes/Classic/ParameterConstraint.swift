@@ -10,8 +10,8 @@ package enum ParameterConstraint: Sendable, Hashable {
     case share(of: Double)
     /// Each run of `classes` elements is at least 0 and has this sum: they are the probabilities of the classes in one leaf.
     case simplex(classes: Int, sum: Double)
-    /// At least one element is negative: ONNX Runtime reads leaves of a two-class ensemble without one as probabilities, and others as
-    /// scores.
+    /// At least one element is negative: for a two-class ensemble without a negative leaf, ONNX Runtime reads leaves as probabilities, and
+    /// for others as scores.
     case someNegative
 
     /// The key of the constraint in the metadata of the initializer in the training form.

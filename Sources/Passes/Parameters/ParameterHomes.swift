@@ -16,7 +16,7 @@ package struct ParameterHomes: Sendable {
     package private(set) var homes: [ParameterHome] = []
     package private(set) var refused: [Refused] = []
 
-    /// How often each name is given to a value, in all graphs together.
+    /// The number of times that each name is given to a value, in all graphs together.
     private var definitions: [String: Int] = [:]
     private var taken: Set<String>
     private let arithmetic: Set<String>

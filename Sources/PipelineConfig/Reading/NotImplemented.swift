@@ -4,7 +4,7 @@ enum ConfigurationFile {
     /// `ROOT/millrace.yaml`.
     case root
 
-    /// Where a key belongs that is of the other kind.
+    /// Returns the place of a key that belongs into the other kind of file.
     func place(of key: String) -> String? {
         switch self {
         case .pipeline where PipelineReader.keys.contains(key): nil
@@ -15,7 +15,7 @@ enum ConfigurationFile {
     }
 }
 
-/// The keys that the product plans and this version lacks: each is refused by name wherever it stands, never ignored. The version that
+/// The keys that the product plans and this version lacks: each is refused by name in every place, never ignored. The version that
 /// implements one deletes its line here and reads the key in `PipelineReader` or `RootReader`.
 package enum NotImplemented {
     /// Dotted paths, `[]` for any place in a list.
@@ -26,7 +26,7 @@ package enum NotImplemented {
         "limits.memory",
     ]
 
-    /// Those of `ROOT/millrace.yaml`.
+    /// The keys of `ROOT/millrace.yaml`.
     package static let rootKeys = ["workers", "executor", "listen", "trust", "limits.memory", "land.outputs.compression"]
 
     static func contains(_ path: String, in file: ConfigurationFile) -> Bool { all(file).contains(withoutIndexes(path)) }

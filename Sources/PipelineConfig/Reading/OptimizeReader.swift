@@ -3,10 +3,10 @@ internal import Recipes
 
 /// Reads the body of an `optimize` stage.
 struct OptimizeReader {
-    private let reading: Reading
+    private let reading: ReadingContext
     private let classes: [String]?
 
-    init(_ reading: Reading, classes: [String]?) {
+    init(_ reading: ReadingContext, classes: [String]?) {
         self.reading = reading
         self.classes = classes
     }
@@ -93,7 +93,7 @@ struct OptimizeReader {
     }
 }
 
-/// What a label is, as far as metrics and losses must agree about it.
+/// The kind of a label, as far as metrics and losses must agree about it.
 private enum LabelKind: String { case classes, numbers }
 
 extension Metric {

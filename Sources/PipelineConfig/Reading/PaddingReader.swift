@@ -1,31 +1,31 @@
 internal import Reasons
+import Recipes
 
 /// Reads `pad`, `mask` and `length` of a model input.
-struct PaddingReader {
-    static let keys = ["pad", "mask", "length"]
-
-    let pad: Pad?
-    let mask: String?
-    let length: Int?
-
-    init(_ section: Section, input: String) {
-        pad = Self.pad(section)
-        var mask = section.text("mask")
-        length = section.integer("length", in: 1...1_000_000_000)
-        if mask == input || mask == "" {
-            section.refuse(
-                .badValue, "mask", mask == "" ? "an empty name" : "an input is not its own mask",
-                "name the model's mask input, like attention_mask")
-            mask = nil
-        }
-        self.mask = mask
-        if section.has("pad") || section.mistyped.contains("pad") { return }
-        for key in ["mask", "length"] where section.has(key) {
-            section.refuse(.badValue, key, "nothing is filled up, since there is no `pad`", "say what fills up shorter rows, like pad: 0")
-        }
+enum PaddingReader {
+    static func mask(_ section: Section, of input: String) -> String? {
+        defer { checkPad(section, "mask") }
+        let mask = section.text("mask")
+        guard mask == input || mask == "" else { return mask }
+        section.refuse(
+            .badValue, "mask", mask == "" ? "an empty name" : "an input is not its own mask",
+            "name the model's mask input, like attention_mask")
+        return nil
     }
 
-    private static func pad(_ section: Section) -> Pad? {
+    static func length(_ section: Section) -> Int? {
+        let length = section.integer("length", in: 1...1_000_000_000)
+        checkPad(section, "length")
+        return length
+    }
+
+    /// Refuses a key that says how rows are filled up where nothing says with what.
+    private static func checkPad(_ section: Section, _ key: String) {
+        if section.has("pad") || section.mistyped.contains("pad") || !section.has(key) { return }
+        section.refuse(.badValue, key, "nothing is filled up, since there is no `pad`", "say what fills up shorter rows, like pad: 0")
+    }
+
+    static func pad(_ section: Section) -> Pad? {
         guard let node = section.node("pad") else { return nil }
         if case .scalar(let text, isPlain: let isPlain) = node.content {
             if !isPlain {

@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Recipes
 
 /// Reads the document's sections into a ``Pipeline``. One function per section; each falls back to the default where a value was
 /// refused, so that the rest of the file is still read, and the pipeline is given out only if no problem was found.
@@ -13,7 +14,7 @@ struct PipelineReader {
     static let modelExtensions = ["onnx"]
     private static let longTime = Duration.seconds(365 * 86_400)
 
-    private let reading: Reading
+    private let reading: ReadingContext
     private let top: Section
 
     static let keys = [
@@ -21,7 +22,7 @@ struct PipelineReader {
         "on_input_deleted", "notify", "retain", "was",
     ]
 
-    static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
+    static func read(_ root: Node, source: String, in reading: ReadingContext) -> Pipeline? {
         guard let top = Section(root, "", keys: keys, in: reading) else { return nil }
         return PipelineReader(reading: reading, top: top).pipeline(source: source)
     }
@@ -40,7 +41,7 @@ struct PipelineReader {
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
             revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
-        Fit(pipeline: pipeline, top: top, stages: stages).check()
+        CrossSectionCheck(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil
     }
 
@@ -78,14 +79,14 @@ struct PipelineReader {
         return name
     }
 
-    // MARK: Spool and settling
+    // MARK: SpoolEntries and settling
 
-    private func spool() -> Spool {
+    private func spool() -> SpoolEntries {
         top.require("spool", "say where models and data arrive: spool: { models: FOLDER, data: FOLDER }")
         guard let section = top.section("spool", keys: ["models", "labelled", "data"]) else {
-            return Spool(models: nil, labelled: nil, data: nil)
+            return SpoolEntries(models: nil, labelled: nil, data: nil)
         }
-        return Spool(
+        return SpoolEntries(
             models: entry(section, "models", standard: Self.modelExtensions, extensions: Self.modelExtensions),
             labelled: entry(section, "labelled", standard: Self.dataExtensions, extensions: Self.allDataExtensions),
             data: entry(section, "data", standard: Self.dataExtensions, extensions: Self.allDataExtensions))
@@ -126,7 +127,7 @@ struct PipelineReader {
             nearest.map { "did you mean \"*.\($0)\"?" } ?? "the formats are \(extensions.joined(separator: ", "))")
     }
 
-    private func order(_ spool: Spool) -> ArrivalOrder {
+    private func order(_ spool: SpoolEntries) -> ArrivalOrder {
         let order = top.choice("order", of: ArrivalOrder.self) ?? .models
         if order == .strict, spool.labelled == nil {
             top.refuse(.badValue, "order", "there are no labels that data could wait for", "remove it, or add spool.labelled")
@@ -191,7 +192,7 @@ struct PipelineReader {
         }
     }
 
-    private func onInputDeleted(_ spool: Spool, _ after: After) -> OnInputDeleted {
+    private func onInputDeleted(_ spool: SpoolEntries, _ after: After) -> OnInputDeleted {
         let word = top.choice("on_input_deleted", of: OnInputDeleted.self) ?? .keep
         guard word == .remove else { return word }
         if after != .keep {

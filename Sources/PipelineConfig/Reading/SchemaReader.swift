@@ -1,5 +1,6 @@
 import Names
 internal import Reasons
+internal import Recipes
 
 /// Reads `schema`.
 struct SchemaReader {
@@ -7,49 +8,64 @@ struct SchemaReader {
 
     init(_ top: Section) { self.top = top }
 
-    func schema() -> Schema {
-        let keys = ["key", "label", "missing_label", "weight", "classes", "inputs", "missing", "keep", "types", "dialect"]
-        guard let section = top.section("schema", keys: keys) else { return Schema() }
-        let key = section.names("key") ?? []
-        let label = section.node("label").flatMap { columns($0, section.path(of: "label"), section.reading) }
-        let missingLabel = section.choice("missing_label", of: MissingLabel.self)
-        if missingLabel != nil, !section.has("label") {
-            section.refuse(.badValue, "missing_label", "no label is named", "name it, like label: outcome, or remove `missing_label`")
+    func schema() -> RowSchema {
+        var schema = RowSchema()
+        guard let section = top.section("schema", keys: RowSchema.Key.allCases.map(\.rawValue)) else { return schema }
+        for key in RowSchema.Key.allCases { read(key, of: section, into: &schema) }
+        if !section.has(RowSchema.Key.keep.rawValue) { schema.keep = schema.key }
+        PaddingReader.check(schema.inputs, section)
+        checkNoFeatures(schema.label?.names ?? [], .label, schema.inputs, section)
+        checkNoFeatures(schema.weight.map { [$0] } ?? [], .weight, schema.inputs, section)
+        if let weight = schema.weight, schema.label?.names.containsName(weight) == true {
+            section.refuse(.badValue, RowSchema.Key.weight.rawValue, "\"\(weight.clipped)\" is the label", "name another column")
         }
-        let weight = section.text("weight")
-        if weight?.isEmpty == true { section.refuse(.badValue, "weight", "an empty name", "name the column") }
-        let classes = section.names("classes")
-        if classes?.isEmpty == true {
-            section.refuse(.badValue, "classes", "an empty list names no class", "name them, or leave `classes` out")
-        }
-        let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
-            .compactMap { input($0, section) }
-        PaddingReader.check(inputs, section)
-        checkNoFeatures(label.map(\.names) ?? [], "label", inputs, section)
-        checkNoFeatures(weight.map { [$0] } ?? [], "weight", inputs, section)
-        if let weight, label?.names.containsName(weight) == true {
-            section.refuse(.badValue, "weight", "\"\(weight.clipped)\" is the label", "name another column")
-        }
-        return Schema(
-            key: key, label: label, missingLabel: missingLabel ?? .skip, weight: weight, classes: classes, inputs: inputs,
-            keep: section.names("keep") ?? key, types: types(section), dialect: dialect(section), missing: missing(section))
+        return schema
     }
 
-    private func checkNoFeatures(_ names: [String], _ key: String, _ inputs: [InputSchema], _ section: Section) {
+    private func read(_ key: RowSchema.Key, of section: Section, into schema: inout RowSchema) {
+        let name = key.rawValue
+        switch key {
+        case .key: schema.key = section.names(name) ?? []
+        case .label: schema.label = section.node(name).flatMap { columns($0, section.path(of: name), section.reading) }
+        case .missingLabel:
+            schema.missingLabel = section.choice(name, of: MissingLabel.self) ?? .skip
+            if section.has(name), !section.has(RowSchema.Key.label.rawValue) {
+                section.refuse(.badValue, name, "no label is named", "name it, like label: outcome, or remove `\(name)`")
+            }
+        case .weight:
+            schema.weight = section.text(name)
+            if schema.weight?.isEmpty == true { section.refuse(.badValue, name, "an empty name", "name the column") }
+        case .classes:
+            schema.classes = section.names(name)
+            if schema.classes?.isEmpty == true {
+                section.refuse(.badValue, name, "an empty list names no class", "name them, or leave `\(name)` out")
+            }
+        case .inputs:
+            schema.inputs = (section.namedValues(name, what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
+                .compactMap { input($0, section) }
+        case .missing: schema.missing = missing(section)
+        case .keep: schema.keep = section.names(name) ?? schema.key
+        case .types: schema.types = types(section)
+        case .dialect: schema.dialect = DialectReader(section).dialect()
+        }
+    }
+
+    private func checkNoFeatures(_ names: [String], _ key: RowSchema.Key, _ inputs: [InputSchema], _ section: Section) {
         for input in inputs {
             guard case .list(let columns) = input.columns ?? .list([]) else { continue }
             for name in names where columns.containsName(name) {
                 section.refuse(
-                    .badValue, key, "the \(key) \"\(name.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
+                    .badValue, key.rawValue,
+                    "the \(key.rawValue) \"\(name.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
                     "take it from the input's columns")
             }
         }
     }
 
-    private func types(_ schema: Section) -> [String: ColumnType] {
-        var types: [String: ColumnType] = [:]
+    private func types(_ schema: Section) -> [String: StatedType] {
+        var types: [String: StatedType] = [:]
         for entry in schema.namedValues("types", what: "columns with their types, like zip: string") ?? [] {
-            types[entry.key] = schema.reading.choice(entry.value, schema.path(of: "types." + entry.key), of: ColumnType.self)
+            types[entry.key] = schema.reading.choice(entry.value, schema.path(of: "types." + entry.key), of: StatedType.self)
         }
         return types
     }
@@ -63,18 +79,31 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        let keys = ["columns", "scale", "missing", "booleans", "times"] + PaddingReader.keys
-        guard let section = Section(entry.value, path, keys: keys + ["value", "batch_axis"], in: schema.reading) else { return nil }
-        let padding = PaddingReader(section, input: entry.key)
-        return InputSchema(
-            name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length,
-            booleans: booleans(section),
-            times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
-            value: section.inputValue("value", without: keys), batchAxis: section.batchAxis)
+        guard let section = Section(entry.value, path, keys: InputSchema.Key.allCases.map(\.rawValue), in: schema.reading) else {
+            return nil
+        }
+        var input = InputSchema(name: entry.key)
+        for key in InputSchema.Key.allCases { read(key, of: section, into: &input) }
+        return input
     }
 
-    private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
+    private func read(_ key: InputSchema.Key, of section: Section, into input: inout InputSchema) {
+        let name = key.rawValue
+        switch key {
+        case .columns: input.columns = section.node(name).flatMap { columns($0, section.path(of: name), section.reading) }
+        case .scale: input.scale = scale(section)
+        case .missing: input.missing = missing(section)
+        case .booleans: input.booleans = booleans(section)
+        case .times: input.times = section.choice(name, of: TimeSpelling.self)
+        case .pad: input.pad = PaddingReader.pad(section)
+        case .mask: input.mask = PaddingReader.mask(section, of: input.name)
+        case .length: input.length = PaddingReader.length(section)
+        case .value: input.value = section.inputValue(name, without: InputSchema.Key.allCases.filter(\.isOfColumns).map(\.rawValue))
+        case .batchAxis: input.batchAxis = section.batchAxis
+        }
+    }
+
+    private func columns(_ node: Node, _ path: String, _ reading: ReadingContext) -> ColumnSelector? {
         guard let texts = reading.texts(node, path) else { return nil }
         if texts.isEmpty || texts.contains("") {
             reading.problems.add(
@@ -134,63 +163,14 @@ struct SchemaReader {
         }
         return .words(no: words[0], yes: words[1])
     }
+}
 
-    // MARK: CSV
-
-    private func dialect(_ schema: Section) -> Dialect {
-        let keys = ["delimiter", "quote", "escape", "encoding", "header", "null_words", "decimal"]
-        guard let section = schema.section("dialect", keys: keys) else {
-            return Dialect()
+extension InputSchema.Key {
+    /// Whether the key says how columns fill an input, so that it cannot be given together with a value.
+    fileprivate var isOfColumns: Bool {
+        switch self {
+        case .columns, .scale, .missing, .booleans, .times, .pad, .mask, .length: true
+        case .value, .batchAxis: false
         }
-        // `{ decimal: , }` is a null to YAML.
-        for key in ["delimiter", "quote", "escape", "decimal"] where section.isNull(key) {
-            section.refuse(.badValue, key, "no character is given", "put it in quotes, like \",\"")
-        }
-        let delimiter = byte(section, "delimiter", words: ["tab": UInt8(ascii: "\t")]) ?? UInt8(ascii: ",")
-        var quote: UInt8? = UInt8(ascii: "\"")
-        if let node = section.node("quote") {
-            quote = if case .scalar("none", isPlain: true) = node.content { nil } else { byte(section, "quote", words: [:]) ?? quote }
-        }
-        let decimal = byte(section, "decimal", words: [:]) ?? UInt8(ascii: ".")
-        if decimal != UInt8(ascii: "."), decimal != UInt8(ascii: ",") {
-            section.refuse(.badValue, "decimal", "a decimal sign is `.` or `,`", "write one of them in quotes")
-        }
-        if delimiter == decimal {
-            section.refuse(
-                .badValue, "decimal", "the decimal sign is also the delimiter", "set `delimiter` to another character, like \";\"")
-        }
-        if delimiter == quote {
-            section.refuse(.badValue, "quote", "the quote is also the delimiter", "set one of them to another character")
-        }
-        let escape = byte(section, "escape", words: [:])
-        if let escape, escape == delimiter {
-            section.refuse(.badValue, "escape", "the escape is also the delimiter", "set one of them to another character")
-        }
-        return Dialect(
-            delimiter: delimiter, quote: quote, escape: escape == quote ? nil : escape,
-            encoding: section.choice("encoding", of: Dialect.Encoding.self) ?? .utf8,
-            header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
-            decimal: decimal)
-    }
-
-    private func byte(_ section: Section, _ key: String, words: [String: UInt8]) -> UInt8? {
-        guard let text = section.text(key) else { return nil }
-        if let byte = words[text] { return byte }
-        let bytes = Array(text.utf8)
-        guard bytes.count == 1, bytes[0] == UInt8(ascii: "\t") || (0x20..<0x7F).contains(bytes[0]) else {
-            let words = ["one ASCII character in quotes"] + words.keys + (key == "quote" ? ["none"] : [])
-            section.refuse(.badValue, key, "\"\(text.clipped)\" is not one ASCII character", "write \(words.joined(separator: ", or "))")
-            return nil
-        }
-        return bytes[0]
-    }
-
-    private func header(_ section: Section) -> Dialect.Header {
-        guard let node = section.node("header") else { return .likely }
-        if case .sequence(let items) = node.content {
-            if items.isEmpty { section.refuse(.badValue, "header", "an empty list names no column", "write true, false, or the names") }
-            return .absent(names: section.names("header"))
-        }
-        return section.boolean("header") ?? true ? .present : .absent(names: nil)
     }
 }

@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Recipes
 
 /// Reads the keys of a model input or output that are not about its columns.
 extension Section {

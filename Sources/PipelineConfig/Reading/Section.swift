@@ -6,7 +6,7 @@ internal import Reasons
 struct Section {
     let path: String
     let position: Position
-    let reading: Reading
+    let reading: ReadingContext
     private let entries: [String: Node.Entry]
     /// Keys that an unknown one was taken for; they count as given.
     let mistyped: Set<String>
@@ -14,7 +14,7 @@ struct Section {
     let hasRefusals: Bool
 
     /// `keys`: what may stand here. nil, with a problem, where `node` is no mapping.
-    init?(_ node: Node, _ path: String, keys: [String], in reading: Reading) {
+    init?(_ node: Node, _ path: String, keys: [String], in reading: ReadingContext) {
         guard case .mapping(let entries) = node.content else {
             let remedy = keys.isEmpty ? "leave it empty, or write {}" : "give it keys: \(keys.joined(separator: ", "))"
             reading.problems.add(.wrongType, node.position, path, "\(node.kind) stands where a mapping belongs", remedy)

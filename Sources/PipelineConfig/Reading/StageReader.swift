@@ -1,8 +1,9 @@
 internal import Reasons
+internal import Recipes
 
 /// Reads `stages` and checks that each takes what the one before it gives.
 struct StageReader {
-    /// What passes between stages.
+    /// The value that one stage hands to the next.
     private enum Artifact: String {
         case serialized = "a serialized model"
         case model = "a model"
@@ -17,7 +18,7 @@ struct StageReader {
     }
 
     private let top: Section
-    private var reading: Reading { top.reading }
+    private var reading: ReadingContext { top.reading }
 
     init(_ top: Section) { self.top = top }
 

@@ -14,11 +14,11 @@ enum RootReader {
             problems.add(error.rule, Position(line: 1, column: 1), "", error.fault, error.remedy)
             return nil
         }
-        switch Document.read(bytes, mayBeEmpty: true, problems: problems) {
+        switch YAMLDocument.read(bytes, mayBeEmpty: true, problems: problems) {
         case .empty: return RootSettings(root: root)
         case .unreadable: return nil
         case .node(let node):
-            let reading = Reading(problems: problems, root: root, file: .root)
+            let reading = ReadingContext(problems: problems, root: root, file: .root)
             return Section(node, "", keys: keys, in: reading).map { settings($0, root: root) }
         }
     }

@@ -1,16 +1,15 @@
 internal import Foundation
 internal import Reasons
 
-/// What `ROOT/millrace.yaml` says: the settings of the daemon, and the defaults of its pipelines. Without the file every default holds.
-/// Paths are absolute.
-/// `pipelines/README.md` has all keys with their defaults.
+/// The settings of `ROOT/millrace.yaml`: those of the daemon, and the defaults of its pipelines. Without the file every default holds.
+/// Paths are absolute. `pipelines/README.md` has all keys with their defaults.
 package struct RootSettings: Sendable, Equatable {
     package internal(set) var jobs: Int?
     package internal(set) var threads: Int?
     package internal(set) var state: String
     package internal(set) var work: String
     package internal(set) var limits = Limits()
-    /// How many versions a pipeline keeps that does not say so itself.
+    /// The number of versions that a pipeline keeps if it does not say so itself.
     package internal(set) var keep = 5
     package internal(set) var format = OutputFormat.parquet
     package internal(set) var access = LandAccess()
@@ -26,7 +25,7 @@ package struct RootSettings: Sendable, Equatable {
 
 /// `ROOT/millrace.yaml` as it was found. What is wrong in it does not keep the rest from being read.
 package struct RootFile: Sendable, Equatable {
-    /// Where the file is, or would be.
+    /// The path where the file is, or would be.
     package let path: String
     package let exists: Bool
     package let settings: RootSettings
@@ -34,7 +33,7 @@ package struct RootFile: Sendable, Equatable {
     /// Whether the file leaves no doubt about where the state is.
     package let hasKnownState: Bool
 
-    /// Where the file may be.
+    /// The paths that are looked at for the file.
     package static func paths(root: String) -> [String] {
         ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) }
     }
@@ -60,7 +59,7 @@ package struct RootFile: Sendable, Equatable {
     /// Whether `file` is the settings of this root and no pipeline.
     func isItself(_ file: String) -> Bool { CanonicalPaths.real(CanonicalPaths.absolute(file, root: ".")) == CanonicalPaths.real(path) }
 
-    /// As seen from the current directory, where it lies below it.
+    /// Returns the path relative to the current directory if it is in it.
     private static func shown(_ path: String) -> String {
         let here = FileManager.default.currentDirectoryPath
         return path.hasPrefix(here + "/") ? String(path.dropFirst(here.count + 1)) : path

@@ -36,7 +36,7 @@ struct Node {
 }
 
 extension String {
-    /// At most 60 characters of it, on one line.
+    /// At most 60 characters of the text, on one line.
     var clipped: String {
         let line = String(map { $0.isNewline ? " " : $0 }).printable
         return line.count > 60 ? String(line.prefix(57)) + "..." : line

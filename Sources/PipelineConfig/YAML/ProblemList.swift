@@ -11,7 +11,7 @@ final class ProblemList {
         all.append(Problem(rule: rule, file: file, position: position, key: key, fault: fault, remedy: remedy))
     }
 
-    /// In file order, for those of one place in the order they were found.
+    /// The problems in file order; those at one position in the order in which they were found.
     var sorted: [Problem] {
         all.enumerated().sorted { a, b in
             let (p, q) = (a.element.position, b.element.position)

@@ -9,7 +9,7 @@ struct SourceText {
     static let hidingMarks: ClosedRange<Unicode.Scalar> = "\u{E000}"..."\u{E0FF}"
 
     private(set) var lines: [[Unicode.Scalar]]
-    /// Where keys stand that are hidden from the parser and reported already.
+    /// The positions of the keys that are hidden from the parser and reported already.
     private(set) var hidden: Set<Position> = []
 
     var text: String {
@@ -85,7 +85,7 @@ struct SourceText {
         return Position(line: line, column: column)
     }
 
-    /// What looks like an alias outside quotes and comments; block text may be over-counted.
+    /// The position of the first text past the limit that looks like an alias outside quotes and comments; block text may be over-counted.
     private var firstAliasPastTheLimit: Position? {
         var count = 0
         for (row, line) in lines.enumerated() {
@@ -111,7 +111,7 @@ struct SourceText {
 
     // MARK: Duplicate keys
 
-    /// Where `key`, seen first at `first`, stands for the second time in the same mapping; that one is then hidden from the parser.
+    /// Hides the second `key` of a mapping from the parser and returns its position. `first` is the position of the first one.
     mutating func hideSecond(_ key: String, after first: Position) -> Position? {
         let row = first.line - 1, column = first.column - 1
         guard lines.indices.contains(row), !key.isEmpty else { return nil }

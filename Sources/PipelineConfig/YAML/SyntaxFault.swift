@@ -1,6 +1,6 @@
 import Yams
 
-/// What the YAML parser complains of, in words that say what to type.
+/// A complaint of the YAML parser, in words that say what to type.
 struct SyntaxFault {
     let position: Position
     let fault: String

@@ -4,6 +4,7 @@ package import Engine
 package import Names
 package import PipelineConfig
 import Reasons
+package import Recipes
 import Tensors
 
 /// Decides whether rows can fill a model's inputs and come out of its outputs: which axis of each is the rows, which inputs are the same in
@@ -17,8 +18,8 @@ package struct Admission: Sendable {
     /// An input that columns fill.
     package struct Input: Sendable {
         package let index: Int
-        /// The port, with the rows moved to the first axis.
-        package let port: InputPort
+        /// The input, with the rows moved to the first axis.
+        package let modelInput: ModelInput
         package let axis: Int
     }
 
@@ -42,7 +43,7 @@ package struct Admission: Sendable {
 
     /// Whether the rows are the first axis everywhere and the other axes of all inputs are fixed, so that memory can be bound once.
     package var isPlain: Bool {
-        inputs.allSatisfy { $0.axis == 0 && !$0.port.isUnranked && !$0.port.dimensions.dropFirst().contains(nil) }
+        inputs.allSatisfy { $0.axis == 0 && !$0.modelInput.isUnranked && !$0.modelInput.dimensions.dropFirst().contains(nil) }
             && constants.values.allSatisfy { $0.rowAxis == nil } && outputs.allSatisfy { $0.axis == 0 && !$0.mayLackRows }
     }
 
@@ -50,38 +51,38 @@ package struct Admission: Sendable {
     ///   - unranked: inputs whose shape the model does not state; the engine shows them like scalars.
     ///   - mappings: the outputs that land; nil: all.
     package init(
-        inputs: [Port], outputs: [Port], unranked: NameSet = [], schema: Schema, mappings: [OutputMapping]?
+        inputs: [ValueInfo], outputs: [ValueInfo], unranked: NameSet = [], schema: RowSchema, mappings: [OutputMapping]?
     ) throws(AdmissionRefusal) {
         var problems = Self.unknownNames(inputs, outputs, schema, mappings)
         let filled = RowInputs(inputs, unranked: unranked, schema: schema)
         problems += filled.problems
         var constants: [Int: RowRun.Constant] = [:]
-        for (index, port) in inputs.enumerated() {
-            guard let said = schema[input: port.name], let values = said.value, case .tensor(let number, let dimensions) = port.kind,
+        for (index, input) in inputs.enumerated() {
+            guard let said = schema[input: input.name], let values = said.value, case .tensor(let number, let dimensions) = input.kind,
                 let type = ElementType(rawValue: number)
             else { continue }
             do throws(AdmissionProblem) {
-                let shape = unranked.contains(port.name) ? nil : dimensions
-                let input = try ConstantInput(port.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols)
-                constants[index] = try input.constant(values)
+                let shape = unranked.contains(input.name) ? nil : dimensions
+                let constant = try ConstantInput(input.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols)
+                constants[index] = try constant.constant(values)
             } catch { problems.append(error) }
         }
         var landing: [Output] = []
         for (index, axis) in Self.landing(outputs, mappings) {
             do throws(AdmissionProblem) {
-                let port = outputs[index]
+                let output = outputs[index]
                 landing.append(
                     Output(
-                        index: index, name: port.name, axis: axis, isSettled: try filled.settles(port, axis: axis),
-                        mayLackRows: filled.fixedRows == 1 && port.dimensions?.isEmpty == true
-                            || axis == 0 && RowRun.isOfOneRow(port, fixedRows: filled.fixedRows)))
+                        index: index, name: output.name, axis: axis, isSettled: try filled.settles(output, axis: axis),
+                        mayLackRows: filled.fixedRows == 1 && output.dimensions?.isEmpty == true
+                            || axis == 0 && RowRun.isOfOneRow(output, fixedRows: filled.fixedRows)))
             } catch { problems.append(error) }
         }
         guard problems.isEmpty else { throw AdmissionRefusal(problems: problems) }
         self.inputs = filled.rows.map { row in
             // Of an input without a stated shape it is only known that it has rows.
-            let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
-            let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
+            let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.value)
+            let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].value
             let symbols =
                 row.dimensions.isEmpty
                 ? []
@@ -89,7 +90,7 @@ package struct Admission: Sendable {
                     + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
             return Input(
                 index: row.index,
-                port: InputPort(
+                modelInput: ModelInput(
                     name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols,
                     isUnranked: row.dimensions.isEmpty),
                 axis: row.axis)
@@ -99,7 +100,7 @@ package struct Admission: Sendable {
         fixedRows = filled.fixedRows
     }
 
-    private static func landing(_ outputs: [Port], _ mappings: [OutputMapping]?) -> [(index: Int, axis: Int)] {
+    private static func landing(_ outputs: [ValueInfo], _ mappings: [OutputMapping]?) -> [(index: Int, axis: Int)] {
         guard let mappings else { return outputs.indices.map { ($0, 0) } }
         var landing: [(index: Int, axis: Int)] = []
         for mapping in mappings {
@@ -111,9 +112,9 @@ package struct Admission: Sendable {
     }
 
     private static func unknownNames(
-        _ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?
+        _ inputs: [ValueInfo], _ outputs: [ValueInfo], _ schema: RowSchema, _ mappings: [OutputMapping]?
     ) -> [AdmissionProblem] {
-        func problem(_ kind: String, _ name: String, _ known: [Port]) -> AdmissionProblem? {
+        func problem(_ kind: String, _ name: String, _ known: [ValueInfo]) -> AdmissionProblem? {
             if known.contains(where: { $0.name.isName(name) }) { return nil }
             let names = known.map { "'\($0.name)'" }.joined(separator: ", ")
             return AdmissionProblem(
@@ -127,7 +128,7 @@ package struct Admission: Sendable {
     }
 
     /// Throws where the schema names an input that the model lacks.
-    package static func checkNames(_ inputs: [Port], _ outputs: [Port], _ schema: Schema) throws(AdmissionRefusal) {
+    package static func checkNames(_ inputs: [ValueInfo], _ outputs: [ValueInfo], _ schema: RowSchema) throws(AdmissionRefusal) {
         let problems = unknownNames(inputs, outputs, schema, nil)
         if !problems.isEmpty { throw AdmissionRefusal(problems: problems) }
     }

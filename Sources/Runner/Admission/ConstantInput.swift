@@ -1,6 +1,7 @@
 import Engine
 import Names
 import PipelineConfig
+import Recipes
 import Tensors
 
 /// A model input with a value from the pipeline that is the same in every row.
@@ -14,7 +15,7 @@ struct ConstantInput {
     /// - Parameter rowSymbols: the names that the model gives to the axis of the rows: an axis with one of them is as long as the run has
     /// rows.
     init(
-        _ name: String, _ type: ElementType, _ dimensions: [Port.Dimension]?, batchAxis: Int?, rowSymbols: NameMap<String>
+        _ name: String, _ type: ElementType, _ dimensions: [Dimension]?, batchAxis: Int?, rowSymbols: NameMap<String>
     ) throws(AdmissionProblem) {
         self.name = name
         self.type = type
@@ -27,13 +28,13 @@ struct ConstantInput {
             throw Self.problem(
                 name, "has \(dimensions.count) axes, and its batch_axis is \(batchAxis)", "Write a batch_axis that it has, or none.")
         }
-        let open = dimensions.indices.filter { dimensions[$0].extent == nil }
+        let open = dimensions.indices.filter { dimensions[$0].value == nil }
         let called = open.first { if case .symbolic(let name) = dimensions[$0] { rowSymbols[name] != nil } else { false } }
         let axis = batchAxis ?? called ?? (open.count == 1 ? open[0] : nil)
         rowAxis = axis.flatMap { open.contains($0) ? $0 : nil }
         var extents: [Int] = []
         for (index, dimension) in dimensions.enumerated() where index != rowAxis {
-            guard let extent = dimension.extent else {
+            guard let extent = dimension.value else {
                 let shape = "[" + dimensions.map(\.description).joined(separator: ", ") + "]"
                 throw Self.problem(
                     name, "is \(shape): a value does not say how long its open axes are",

@@ -4,11 +4,12 @@ import Foundation
 import ONNX
 package import PipelineConfig
 import Reasons
+package import Recipes
 
 /// Says what the daemon would find wrong with a model that arrives in a pipeline, for commands that ask before it does.
 package enum ModelCheck {
     /// Returns the reasons why the model could not be scored as `schema` and `forward` say. Throws where it cannot be loaded at all.
-    package static func problems(model path: String, schema: Schema, forward: ForwardStage) throws(Failure) -> [AdmissionProblem] {
+    package static func problems(model path: String, schema: RowSchema, forward: ForwardStage) throws(Failure) -> [AdmissionProblem] {
         let file = try ModelFile(tuned: path, expected: nil)
         let model = try file.parsed()
         do throws(ONNXError) { try model.safetyCheck() } catch {

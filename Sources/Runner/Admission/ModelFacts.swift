@@ -1,5 +1,6 @@
 package import Names
 package import ONNX
+import Recipes
 import Tensors
 
 /// The facts about a model that binding needs and that its session does not give.

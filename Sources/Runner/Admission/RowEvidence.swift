@@ -99,14 +99,14 @@ struct MadeUpRows {
     private func row(extent: Int) -> NameMap<Tensor>? {
         var row: NameMap<Tensor> = [:]
         for input in admission.inputs {
-            let shape = Shape([1] + input.port.dimensions.dropFirst().map { $0 ?? extent })
-            guard let tensor = Tensor(ones: input.port.elementType, shape: shape) else { return nil }
-            row[input.port.name] = tensor
+            let shape = Shape([1] + input.modelInput.dimensions.dropFirst().map { $0 ?? extent })
+            guard let tensor = Tensor(ones: input.modelInput.elementType, shape: shape) else { return nil }
+            row[input.modelInput.name] = tensor
         }
         return row
     }
 
-    private var hasOpenAxes: Bool { admission.inputs.contains { $0.port.dimensions.dropFirst().contains(nil) } }
+    private var hasOpenAxes: Bool { admission.inputs.contains { $0.modelInput.dimensions.dropFirst().contains(nil) } }
 }
 
 extension Tensor {

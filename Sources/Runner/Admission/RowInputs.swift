@@ -2,6 +2,7 @@ import Columnar
 import Engine
 import Names
 import PipelineConfig
+import Recipes
 import Tensors
 
 /// The inputs of a model that rows fill, and what their declarations say about the axis of the rows.
@@ -11,14 +12,14 @@ struct RowInputs {
         let name: String
         let type: ElementType
         /// The dimensions of the input; empty where the model does not state them.
-        let dimensions: [Port.Dimension]
+        let dimensions: [Dimension]
         let axis: Int
         /// Whether the pipeline states the axis.
         let isStated: Bool
 
         /// The dimension of the rows, where the input's shape is stated.
-        var rowDimension: Port.Dimension? { dimensions.isEmpty ? nil : dimensions[axis] }
-        var others: [(axis: Int, dimension: Port.Dimension)] {
+        var rowDimension: Dimension? { dimensions.isEmpty ? nil : dimensions[axis] }
+        var others: [(axis: Int, dimension: Dimension)] {
             dimensions.enumerated().filter { $0.offset != axis }.map { (axis: $0.offset, dimension: $0.element) }
         }
         var shape: String { "[" + dimensions.map(\.description).joined(separator: ", ") + "]" }
@@ -32,10 +33,10 @@ struct RowInputs {
     private var telling: NameSet = []
     private(set) var fixedRows: Int?
 
-    init(_ ports: [Port], unranked: NameSet, schema: Schema) {
-        for (index, port) in ports.enumerated() {
+    init(_ inputs: [ValueInfo], unranked: NameSet, schema: RowSchema) {
+        for (index, input) in inputs.enumerated() {
             do throws(AdmissionProblem) {
-                if let row = try Self.row(index, port, isUnranked: unranked.contains(port.name), schema[input: port.name]) {
+                if let row = try Self.row(index, input, isUnranked: unranked.contains(input.name), schema[input: input.name]) {
                     rows.append(row)
                 }
             } catch { problems.append(error) }
@@ -46,32 +47,32 @@ struct RowInputs {
         checkSymbols()
         checkFixed()
         if rows.isEmpty, problems.isEmpty {
-            let why = ports.isEmpty ? "the model has no input" : "every input of the model is given a value"
+            let why = inputs.isEmpty ? "the model has no input" : "every input of the model is given a value"
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs", what: "\(why): there is nothing that rows could fill",
-                    remedy: ports.isEmpty
+                    remedy: inputs.isEmpty
                         ? "Export the model with an input for the data."
                         : "Leave the value of one input out, so that columns fill it."))
         }
     }
 
     /// Returns nil where the pipeline gives the input a value.
-    private static func row(_ index: Int, _ port: Port, isUnranked: Bool, _ said: InputSchema?) throws(AdmissionProblem) -> Row? {
+    private static func row(_ index: Int, _ input: ValueInfo, isUnranked: Bool, _ said: InputSchema?) throws(AdmissionProblem) -> Row? {
         func problem(_ what: String, _ remedy: String) -> AdmissionProblem {
-            AdmissionProblem(key: "schema.inputs.\(port.name)", what: "model input '\(port.name)' \(what)", remedy: remedy)
+            AdmissionProblem(key: "schema.inputs.\(input.name)", what: "model input '\(input.name)' \(what)", remedy: remedy)
         }
-        guard case .tensor(let number, let dimensions) = port.kind else {
-            throw problem("is \(port.kind), which neither columns nor a value can fill", "Export the model with tensor inputs.")
+        guard case .tensor(let number, let dimensions) = input.kind else {
+            throw problem("is \(input.kind), which neither columns nor a value can fill", "Export the model with tensor inputs.")
         }
         guard let type = ElementType(rawValue: number), said?.value != nil || type.isFilledFromColumns else {
-            throw problem("is of type \(port.kind), which no column can fill", "Export the model with an input type that tables have.")
+            throw problem("is of type \(input.kind), which no column can fill", "Export the model with an input type that tables have.")
         }
         if said?.value != nil { return nil }
         let axis = said?.batchAxis ?? 0
         if !isUnranked {
             guard !dimensions.isEmpty else {
-                throw problem("is a single value without a row axis, which no column can fill", remedy(port.name, type, axis: nil))
+                throw problem("is a single value without a row axis, which no column can fill", remedy(input.name, type, axis: nil))
             }
             guard axis < dimensions.count else {
                 throw problem(
@@ -82,7 +83,7 @@ struct RowInputs {
             }
         }
         return Row(
-            index: index, name: port.name, type: type, dimensions: isUnranked ? [] : dimensions, axis: axis,
+            index: index, name: input.name, type: type, dimensions: isUnranked ? [] : dimensions, axis: axis,
             isStated: said?.batchAxis != nil)
     }
 
@@ -115,13 +116,13 @@ struct RowInputs {
     }
 
     private mutating func checkFixed() {
-        let fixed = rows.compactMap { row in row.rowDimension?.extent.map { (row: row, extent: $0) } }
+        let fixed = rows.compactMap { row in row.rowDimension?.value.map { (row: row, extent: $0) } }
         guard let first = fixed.first else { return }
         fixedRows = first.extent
         if let other = fixed.first(where: { $0.extent != first.extent }) {
             // A batch of one is common; an input with more is more likely to be the wrong one.
             let odd = first.extent == 1 ? other : first, usual = first.extent == 1 ? first : other
-            let axis = odd.row.others.first { $0.dimension.extent == usual.extent || $0.dimension.extent == nil }?.axis
+            let axis = odd.row.others.first { $0.dimension.value == usual.extent || $0.dimension.value == nil }?.axis
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs.\(odd.row.name)",
@@ -133,7 +134,7 @@ struct RowInputs {
         guard first.extent != 1, fixed.count < rows.count else { return }
         for (row, extent) in fixed where !row.isStated && !problems.contains(where: { $0.key == "schema.inputs.\(row.name)" }) {
             guard let open = row.others.first(where: { $0.dimension == .unknown })?.axis,
-                let other = rows.first(where: { $0.rowDimension?.extent == nil })
+                let other = rows.first(where: { $0.rowDimension?.value == nil })
             else { continue }
             problems.append(
                 AdmissionProblem(
@@ -147,17 +148,17 @@ struct RowInputs {
     // MARK: Outputs
 
     /// Returns whether the output's declaration says that `axis` is the rows. Throws where it says that another axis is.
-    func settles(_ port: Port, axis: Int) throws(AdmissionProblem) -> Bool {
+    func settles(_ output: ValueInfo, axis: Int) throws(AdmissionProblem) -> Bool {
         func problem(_ what: String, _ remedy: String) -> AdmissionProblem {
-            AdmissionProblem(key: "forward.outputs.\(port.name)", what: "model output '\(port.name)' \(what)", remedy: remedy)
+            AdmissionProblem(key: "forward.outputs.\(output.name)", what: "model output '\(output.name)' \(what)", remedy: remedy)
         }
-        switch port.kind {
+        switch output.kind {
         case .tensor: break
         case .sequence(.map) where axis == 0: return false
         default:
-            throw problem("is \(port.kind), which gives no columns", "Leave it out: name the outputs that are wanted in forward.outputs.")
+            throw problem("is \(output.kind), which gives no columns", "Leave it out: name the outputs that are wanted in forward.outputs.")
         }
-        let dimensions = port.dimensions ?? []
+        let dimensions = output.dimensions ?? []
         if dimensions.isEmpty { return false }
         guard axis < dimensions.count else {
             throw problem(
@@ -176,14 +177,15 @@ struct RowInputs {
             switch dimension {
             case .symbolic(let name): isRows = fixedRows == nil && telling.contains(name)
             // Exporters write an extent of 1 where they know nothing, so it does not mark the rows.
-            case .fixed(let extent): isRows = extent == fixedRows && extent != 1 && dimensions[axis].extent != 1
+            case .fixed(let extent): isRows = extent == fixedRows && extent != 1 && dimensions[axis].value != 1
             case .unknown: isRows = false
             }
             guard isRows else { continue }
             throw problem(
-                "is \(shape): its axis \(other) is the rows, \(dimension.extent.map { "\($0) in every run" } ?? "'\(dimension)'"), "
+                "is \(shape): its axis \(other) is the rows, \(dimension.value.map { "\($0) in every run" } ?? "'\(dimension)'"), "
                     + "and its axis \(axis) is not",
-                "Say so: forward.outputs.\(port.name): { batch_axis: \(other) }; or leave it out by naming the outputs that are wanted in "
+                "Say so: forward.outputs.\(output.name): { batch_axis: \(other) }; or leave it out by naming the outputs that "
+                    + "are wanted in "
                     + "forward.outputs.")
         }
         return false

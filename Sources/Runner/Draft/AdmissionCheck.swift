@@ -36,7 +36,7 @@ package enum AdmissionCheck {
             at: modelPath, companions: companions.map { (name: $0, path: modelPath.removingLastComponent().appending($0)) }
         ).digest
         let decided = run(
-            .decideModel(
+            .validateModel(
                 .init(model: .init(path: modelPath.string, digest: digest, companions: companions), directory: folder + "/model"),
                 training: nil))
         if let failure = decided.failure { return .modelRefused(failure) }

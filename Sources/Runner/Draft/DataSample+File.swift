@@ -1,6 +1,7 @@
 package import Columnar
 package import PipelineConfig
 import Reasons
+import Recipes
 import Tensors
 
 extension DataSample {
@@ -32,17 +33,17 @@ extension DataSample {
 
     private static let delimiters: [UInt8] = Array(",;\t|".utf8)
 
-    private static func read(_ path: String, _ dialect: Dialect) throws(ColumnarError) -> TableSample {
+    private static func read(_ path: String, _ dialect: TextDialect) throws(ColumnarError) -> TableSample {
         var options = ReadOptions()
-        options.dialect = Schema(dialect: dialect).textDialect
+        options.dialect = dialect
         return try TableSample(path: path, options: options)
     }
 
     /// Tries the ways of quoting and encoding in turn, each with every delimiter, and then the decimal points.
-    private static func dialect(of path: String) throws(ColumnarError) -> (Dialect, TableSample) {
-        let usual = Dialect()
+    private static func dialect(of path: String) throws(ColumnarError) -> (TextDialect, TableSample) {
+        let usual = TextDialect()
         var failure: ColumnarError?
-        var best: (dialect: Dialect, sample: TableSample)?
+        var best: (dialect: TextDialect, sample: TableSample)?
         for base in Self.bases {
             for delimiter in delimiters {
                 let dialect = base.with(delimiter: delimiter)
@@ -78,15 +79,15 @@ extension DataSample {
     }
 
     /// The dialects that are tried in turn, each with every delimiter, until the file can be read.
-    private static var bases: [Dialect] {
+    private static var bases: [TextDialect] {
         [
-            Dialect(), Dialect(escape: UInt8(ascii: "\\")), Dialect(encoding: .windows1252),
-            Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252), Dialect(header: .absent(names: nil)),
+            TextDialect(), TextDialect(escape: UInt8(ascii: "\\")), TextDialect(encoding: .windows1252),
+            TextDialect(escape: UInt8(ascii: "\\"), encoding: .windows1252), TextDialect(header: .absent(names: nil)),
         ]
     }
 
-    private static func remarks(_ dialect: Dialect) -> [String] {
-        let usual = Dialect()
+    private static func remarks(_ dialect: TextDialect) -> [String] {
+        let usual = TextDialect()
         var remarks: [String] = []
         if dialect.delimiter != usual.delimiter {
             remarks.append("cells are divided by " + (dialect.delimiter == 9 ? "tabs" : "\"\(UnicodeScalar(dialect.delimiter))\""))
@@ -101,11 +102,12 @@ extension DataSample {
     }
 }
 
-extension Dialect {
-    fileprivate func with(delimiter: UInt8? = nil, decimal: UInt8? = nil) -> Dialect {
-        Dialect(
-            delimiter: delimiter ?? self.delimiter, quote: quote, escape: escape, encoding: encoding, header: header, nullWords: nullWords,
-            decimal: decimal ?? self.decimal)
+extension TextDialect {
+    fileprivate func with(delimiter: UInt8? = nil, decimal: UInt8? = nil) -> TextDialect {
+        var dialect = self
+        if let delimiter { dialect.delimiter = delimiter }
+        if let decimal { dialect.decimal = decimal }
+        return dialect
     }
 }
 

@@ -4,13 +4,13 @@ package import ONNX
 package import PipelineConfig
 
 extension ModelSignature {
-    /// Reads the signature from a model: its ports, the words and classes in its attributes, and the inputs in which it looks for missing
-    /// values.
+    /// Reads the signature from a model: its inputs and outputs, the words and classes in its attributes, and the inputs in which it looks
+    /// for missing values.
     package init(_ model: Model) {
         let inspection = model.inspection()
         var seen: NameSet = []
         let outputs = inspection.outputs.filter { seen.insert($0.name).inserted }
-        self.init(inputs: inspection.inputs.map(ModelPort.init), outputs: outputs.map(ModelPort.init))
+        self.init(inputs: inspection.inputs.map(Value.init), outputs: outputs.map(Value.init))
         nanInputs = Set(ModelFacts(model).nanInputs)
         var readers: [String: [Node]] = [:]
         model.graph.forEachNode { node in
@@ -19,7 +19,7 @@ extension ModelSignature {
                 classes = names.compactMap { String(data: $0, encoding: .utf8) }
             }
         }
-        for port in inputs where port.elementType == "string" { words[port.name] = Self.words(of: port.name, readers) }
+        for input in inputs where input.elementType == "string" { words[input.name] = Self.words(of: input.name, readers) }
     }
 
     /// Returns the texts that the first operators after an input compare it with.
@@ -42,13 +42,13 @@ extension ModelSignature {
     }
 }
 
-extension ModelPort {
-    package init(_ port: Inspection.Port) {
+extension ModelSignature.Value {
+    package init(_ description: Inspection.ValueDescription) {
         // Where the shape is not stated, a table of rows is assumed.
-        let unstated = port.elementType == nil ? [] : ["?", "?"]
-        let axes = (port.dimensions ?? unstated).map { text in
+        let unstated = description.elementType == nil ? [] : ["?", "?"]
+        let axes = (description.dimensions ?? unstated).map { text in
             Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text))
         }
-        self.init(name: port.name, elementType: port.elementType ?? port.type, axes: axes)
+        self.init(name: description.name, elementType: description.elementType ?? description.type, axes: axes)
     }
 }

@@ -3,16 +3,17 @@ import Engine
 import Names
 import PipelineConfig
 import Reasons
+import Recipes
 import Tensors
 
 // What the pipeline says, in the words of the modules that do it.
 
-extension Schema {
+extension RowSchema {
     /// Returns the rules of the inputs that columns fill.
     func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
         var rules: NameMap<InputRule> = [:]
         for input in admission.inputs {
-            let name = input.port.name, type = input.port.elementType
+            let name = input.modelInput.name, type = input.modelInput.elementType
             rules[name] = inputRule(
                 name, isFloat: type.isFloatingPoint, isText: type == .string, isNaNByDefault: facts.nanInputs.contains(name))
         }
@@ -22,24 +23,11 @@ extension Schema {
     /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline does not say what it is.
     func inputRule(_ name: String, isFloat: Bool, isText: Bool, isNaNByDefault: Bool) -> InputRule {
         let input = self[input: name]
-        var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
         let forAll = missing.flatMap { $0.fits(isFloat: isFloat, isText: isText) ? $0 : nil }
-        rule.missing = (input?.missing ?? forAll).map(InputRule.Missing.init) ?? (isNaNByDefault ? .nan : .error)
-        switch input?.booleans {
-        case .words(let no, let yes): rule.booleans = .words(no: no, yes: yes)
-        case .text: rule.booleans = .text
-        case nil: break
-        }
-        switch input?.pad {
-        case .integer(let value): rule.pad = .integer(value)
-        case .number(let value): rule.pad = .number(value)
-        case .text(let text): rule.pad = .text(text)
-        case nil: break
-        }
-        rule.mask = input?.mask
-        rule.length = input?.length
-        rule.times = (input?.times).flatMap { TimeText(rawValue: $0.rawValue) }
-        return rule
+        return InputRule(
+            columns: input?.columns, scale: input?.scale,
+            missing: (input?.missing ?? forAll).map(InputRule.Missing.init) ?? (isNaNByDefault ? .nan : .error), pad: input?.pad,
+            mask: input?.mask, length: input?.length, booleans: input?.booleans, times: input?.times)
     }
 
     var tableRule: TableSchemaRule {
@@ -47,25 +35,7 @@ extension Schema {
         let learnt = label?.names ?? []
         return TableSchemaRule(
             key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep,
-            types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }))
-    }
-
-    var textDialect: TextDialect {
-        var text = TextDialect()
-        if dialect.delimiter != Dialect().delimiter { text.delimiter = dialect.delimiter }
-        text.quote = dialect.quote
-        text.escape = dialect.escape
-        text.encoding = TextDialect.Encoding(rawValue: dialect.encoding.rawValue) ?? .utf8
-        switch dialect.header {
-        case .likely: break
-        case .present: text.isHeaderSure = true
-        case .absent(let names):
-            text.hasHeader = false
-            text.columnNames = names
-        }
-        text.nullWords = dialect.nullWords
-        text.decimalPoint = dialect.decimal
-        return text
+            types: typeNames)
     }
 }
 
@@ -89,15 +59,6 @@ extension InputRule.Missing {
         case .integer(let value): self = .value(Double(value))
         case .number(let value): self = .value(value)
         case .text(let text): self = .text(text)
-        }
-    }
-}
-
-extension InputRule.Columns {
-    init(_ columns: ColumnSelector) {
-        switch columns {
-        case .pattern(let pattern): self = .pattern(pattern)
-        case .list(let names): self = .list(names)
         }
     }
 }

@@ -12,7 +12,7 @@ import Training
 import TrainingGraph
 
 /// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was
-/// just decided it replaces what the deserialize stage wrote, or leaves that as it is.
+/// just validated, it replaces what the deserialize stage wrote or leaves it as it is.
 struct FineTune {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
@@ -58,10 +58,10 @@ struct FineTune {
             report.wait = error
         } catch {
             // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
-            guard spec.goal == .decideModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
+            guard spec.goal == .validateModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
             report.rejection = error
         }
-        if let outcome { tell(outcome, &report, &result) }
+        if let outcome { add(outcome, to: &report, &result) }
         result.training = report
         if let rejection = report.rejection {
             if spec.goal == .fineTune { throw rejection }
@@ -72,7 +72,7 @@ struct FineTune {
         try phases.time("write") { () throws(Failure) in
             if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
-        try ModelDecision(spec, files, models, interruption).accept(written: written, &phases, &result)
+        try ModelValidation(spec, files, models, interruption).accept(written: written, &phases, &result)
     }
 
     // MARK: Training
@@ -124,7 +124,7 @@ struct FineTune {
     /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
-        options.dialect = spec.schema.textDialect
+        options.dialect = spec.schema.dialect
         return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
     }
 
@@ -166,7 +166,7 @@ struct FineTune {
         }
     }
 
-    private func tell(_ outcome: FineTuning.Outcome, _ report: inout TrainingReport, _ result: inout AttemptResult) {
+    private func add(_ outcome: FineTuning.Outcome, to report: inout TrainingReport, _ result: inout AttemptResult) {
         let metric = stage.gate.metric
         if outcome.validationRows > 0 {
             report.gate = GateOutcome(
@@ -191,7 +191,7 @@ struct FineTune {
 
     // MARK: Writing
 
-    /// The outcome as the new version's files: a model, or the model that was trained on, untouched, and an adapter beside it.
+    /// Writes the files of the new version: a model, or an adapter together with the untouched model that it was trained for.
     private func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport) throws(Failure) {
         let directory = files.directory
         let facts = facts(report)
@@ -210,7 +210,7 @@ struct FineTune {
                 try FileManager.default.moveItem(atPath: fresh, toPath: directory)
             } else if spec.goal == .fineTune {
                 try empty(directory)
-                // Its external data have their names from us: they lie beside it.
+                // Its external data are in its folder, under names that we chose.
                 for name in [VersionFile.model] + outcome.model.externalDataLocations {
                     let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
                     try Disk.clone(FilePath(source), to: FilePath(directory + "/" + name))
@@ -231,7 +231,7 @@ struct FineTune {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     }
 
-    /// What the model's, or the adapter's, own metadata tell, in a fixed order.
+    /// The metadata that the model or the adapter carries, in a fixed order.
     private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
         var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
         facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))

@@ -6,6 +6,7 @@ import FileSystem
 import Foundation
 import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 
 /// The forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
@@ -110,7 +111,7 @@ extension OutputFormat {
     }
 }
 
-/// What an attempt has written, with digests.
+/// The files that an attempt has written, with digests.
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {

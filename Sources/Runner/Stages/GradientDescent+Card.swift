@@ -2,7 +2,8 @@ import FileSystem
 import Recipes
 
 extension GradientDescent {
-    /// What the card says of a training, under the pipeline's own keys: what every training has, and of the rest what is not the default.
+    /// The fields of a card that describe a training, under the pipeline's own keys: those that every training has, and of the others those
+    /// that are not the default.
     /// - Parameter threads: those that it had.
     func cardSettings(threads: Int) -> [String: JSONValue] {
         let alwaysThere: Set = [

@@ -10,17 +10,17 @@ struct GroupedRows {
         let axes: OutputAxes
 
         /// - Parameter axis: the axis of the rows; nil where the output has none.
-        init(_ port: Port, axis: Int? = 0) {
-            name = port.name
-            // A port without dimensions is a scalar, or its shape is not stated.
+        init(_ output: ValueInfo, axis: Int? = 0) {
+            name = output.name
+            // An output without dimensions is a scalar, or its shape is not stated.
             axes = OutputAxes(
-                port.dimensions.flatMap { dimensions in
+                output.dimensions.flatMap { dimensions in
                     dimensions.isEmpty
                         ? nil
                         : dimensions.enumerated().filter { $0.offset != axis }
-                            .map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
+                            .map { OutputAxes.Axis(extent: $0.element.value, name: $0.element.symbol) }
                 })
-            isTensor = port.dimensions != nil
+            isTensor = output.dimensions != nil
         }
 
         fileprivate let isTensor: Bool
@@ -29,8 +29,8 @@ struct GroupedRows {
     let outputs: [Output]
 
     /// Returns whether it is known for every output which part of it is a row's own, whatever rows are in the same run.
-    func mayMixLengths(of ports: [InputPort]) -> Bool {
-        let names = NameSet(ports.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
+    func mayMixLengths(of inputs: [ModelInput]) -> Bool {
+        let names = NameSet(inputs.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
         return outputs.allSatisfy { !$0.isTensor || $0.axes.areAllAmong(names) }
     }
 
@@ -51,14 +51,6 @@ struct GroupedRows {
             merged.append(try OutputValue(output.name, .sequence(rows)))
         }
         return merged
-    }
-}
-
-extension Port.Dimension {
-    /// The name of the axis, if it is open.
-    var symbol: String? {
-        guard case .symbolic(let name) = self else { return nil }
-        return name
     }
 }
 

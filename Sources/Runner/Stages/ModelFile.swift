@@ -36,7 +36,7 @@ struct ModelFile {
 
     /// A model in a version directory, or one that a user names, with its adapter.
     /// - Parameters:
-    ///   - adapter: its path; nil takes what stands beside the model under the name that a version's adapter has.
+    ///   - adapter: its path; nil takes the file in the model's folder that has the name of a version's adapter.
     ///   - expected: `TunedModel.digest` of both.
     init(tuned path: String, adapter given: String? = nil, expected: String?) throws(Failure) {
         let found = try Self.digested(path)
@@ -146,9 +146,9 @@ struct ModelFile {
     /// Weights of fewer bytes are part of the graph that the engine is given.
     private static let smallestApart = 64 << 10
 
-    /// The initializers that are given to the engine beside the graph, each in memory once: large ones that lie in other files or are made
-    /// of the model's and the adapter's. Where an input is no tensor (ONNX Runtime then cannot take them so), none: all goes into the
-    /// graph.
+    /// The initializers that the engine gets separately from the graph, each in memory once: large ones that are in other files or are made
+    /// of the model's and the adapter's. If an input is not a tensor, there are none, since ONNX Runtime cannot take them then: all of them
+    /// go into the graph.
     private func weightsApart(of model: Model) -> [String] {
         guard model.graph.inputs.allSatisfy({ if case .tensor = $0.type { true } else { false } }) else { return [] }
         let adapted = Set(adapter?.adapter.factors.map(\.weight) ?? [])
@@ -165,7 +165,7 @@ struct ModelFile {
         } catch { throw unavailable(error) }
     }
 
-    /// What the engine is given as bytes.
+    /// The model as bytes for the engine.
     private func runnable(_ model: Model, without apart: [String]) throws(Failure) -> Data {
         var model = model
         model.lift(apart)
@@ -194,14 +194,14 @@ struct ModelFile {
 
 /// A model and the adapter that makes another one of it, as one.
 package enum TunedModel {
-    /// The adapter that belongs to a model that nobody said more of: the one beside it, if there is one.
+    /// The adapter of a model if none is given: the one in the same folder, if there is one.
     package static func adapter(of model: String, given: String? = nil) -> String? {
         if let given { return given }
         let beside = (model as NSString).deletingLastPathComponent + "/" + VersionFile.adapter
         return FileManager.default.fileExists(atPath: beside) ? beside : nil
     }
 
-    /// What tells both together from others.
+    /// The digest of both together.
     package static func digest(of model: String, adapter: String? = nil) throws(FileSystemError) -> String {
         let companions = Self.adapter(of: model, given: adapter).map { [(name: VersionFile.adapter, path: FilePath($0))] } ?? []
         return try FileDigest.ofModel(at: FilePath(model), companions: companions).digest

@@ -47,7 +47,7 @@ final class ModelLoader: Sendable {
 
     /// - Parameters:
     ///   - model: its digest covers its adapter.
-    ///   - adapter: where that stands, if it is not beside the model.
+    ///   - adapter: its path, if it is not in the model's folder.
     func load(_ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int) throws(Failure) -> LoadedModel {
         do throws(Failure) {
             return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
@@ -86,7 +86,7 @@ final class ModelLoader: Sendable {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
-            // A version's weights, where they are in a file of their own, are beside the model (`Model.write`).
+            // A version's weights, where they are in a file of their own, are in the model's folder (`Model.write`).
             let byteCount = Rows.byteCount(path) + Rows.byteCount(path + ".data")
             let key = SessionCache.Key(digest: digest, options: options)
             let session = try sessions.session(key, byteCount: byteCount) { () throws(EngineError) in

@@ -5,7 +5,8 @@ extension ONNXError {
 }
 
 extension Model {
-    /// What lies in other files and is in memory once the model runs; the largest number there is where the sizes add up to more.
+    /// The number of bytes that are in other files and in memory once the model runs; the largest number there is if the sizes add up to
+    /// more.
     var externalByteCount: Int {
         graph.initializers.filter(\.isExternal).reduce(0) { sum, tensor in
             let (total, overflow) = sum.addingReportingOverflow(tensor.byteCount ?? 0)

@@ -6,6 +6,7 @@ import Glibc
 import Names
 import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 import Tensors
 
@@ -38,7 +39,7 @@ struct Rows {
     ///   - pinned: an earlier file's `columnsInFileOrder`.
     ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
-        _ input: OpenedInput, _ model: LoadedModel, _ schema: Schema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
+        _ input: OpenedInput, _ model: LoadedModel, _ schema: RowSchema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
         typing: KeptTyping = .asText, demandsEvidence: Bool = false
     ) throws(Failure) {
         let session = model.session
@@ -79,15 +80,15 @@ struct Rows {
         }
         do throws(ColumnarError) {
             var options = ReadOptions()
-            options.dialect = schema.textDialect
+            options.dialect = schema.dialect
             options.descriptor = input.file.rawValue
             batches = try openInputs(
-                path: input.path, options: options, ports: admission.inputs.map(\.port),
+                path: input.path, options: options, inputs: admission.inputs.map(\.modelInput),
                 rules: schema.inputRules(for: admission, model.facts), schema: schema.tableRule, batchRows: batchRows, memory: memory,
                 pinned: pinned, typing: typing,
                 lists: ListLimits(
                     places: bound == nil && wanted == nil ? Self.batchPlaces : nil,
-                    mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
+                    mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.modelInput))))
         } catch {
             throw Failure(reading: error, file: input.path)
         }
@@ -137,19 +138,19 @@ struct Rows {
     /// Returns the model's outputs for one row of zeros and empty texts, as `next` gives them; nil where it takes no such row.
     func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [OutputValue]? {
         var tensors: NameMap<Tensor> = [:]
-        for port in admission.inputs.map(\.port) {
+        for input in admission.inputs.map(\.modelInput) {
             // An open axis is as wide as the columns that it takes, as far as they are known.
-            var open = max(boundColumns[port.name]?.count ?? 1, 1)
-            let inner = port.dimensions.dropFirst().map { extent -> Int in
+            var open = max(boundColumns[input.name]?.count ?? 1, 1)
+            let inner = input.dimensions.dropFirst().map { extent -> Int in
                 if let extent { return extent }
                 defer { open = 1 }
                 return open
             }
-            let shape = Shape((port.dimensions.isEmpty ? [] : [1]) + inner)
+            let shape = Shape((input.dimensions.isEmpty ? [] : [1]) + inner)
             let count = inner.reduce(1, *)
-            tensors[port.name] =
-                port.elementType == .string
-                ? Tensor(strings: Array(repeating: "", count: count), shape: shape) : Tensor(zeros: port.elementType, shape: shape)
+            tensors[input.name] =
+                input.elementType == .string
+                ? Tensor(strings: Array(repeating: "", count: count), shape: shape) : Tensor(zeros: input.elementType, shape: shape)
         }
         if let bound {
             for (position, input) in bound.plan.inputs.enumerated() where input.elementType != .string {

@@ -3,7 +3,7 @@ import Reasons
 import Tensors
 package import TrainingGraph
 
-/// An adapter as a file of its own, beside the model that it was trained for: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up
+/// An adapter in a file of its own, in the folder of its model: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up
 /// [rank, M]` for each adapted weight. Its metadata say which model, and for each weight the scale and whether the model stores it
 /// transposed.
 package struct AdapterFile: Sendable {

@@ -31,8 +31,8 @@ struct ArrayFeeds {
         switch seed {
         case .cotangents(let given):
             for (name, tensor) in given {
-                guard let port = graph.cotangents[name] else { continue }
-                feeds.append((port, tensor))
+                guard let input = graph.cotangents[name] else { continue }
+                feeds.append((input, tensor))
             }
         case .loss:
             var rows = feeds.first?.tensor.shape.dimensions.first ?? 1
@@ -50,13 +50,13 @@ struct ArrayFeeds {
                 try check(labels, label, classCount: target.elementType == .int64 ? graph.scores.first?.classCount : nil)
                 feeds.append((target.name, labels))
             }
-            if let port = graph.sampleWeight {
+            if let input = graph.sampleWeight {
                 guard let weight else {
-                    feeds.append((port, Tensor(.float32, [rows], [Float](repeating: 1, count: rows))))
+                    feeds.append((input, Tensor(.float32, [rows], [Float](repeating: 1, count: rows))))
                     break
                 }
                 guard let tensor = array(weight) else { throw missing(weight, "weight") }
-                feeds.append((port, try converted(tensor, to: .float32, weight)))
+                feeds.append((input, try converted(tensor, to: .float32, weight)))
             }
         }
         return feeds

@@ -44,7 +44,7 @@ package struct GradientQuery: Sendable {
     }
 
     package struct Answer: Sendable {
-        /// By initializer in the model's order, then by input.
+        /// The gradients of the initializers in the model's order, then those of the inputs.
         package var gradients: [(name: String, tensor: Tensor)]
         /// The mean over the rows.
         package var loss: Double?
@@ -90,19 +90,19 @@ package struct GradientQuery: Sendable {
     private func overTable(
         _ data: LabelledData, _ graph: BackwardGraph, _ sums: GradientSums, _ scratch: String
     ) throws(TrainingError) -> Answer {
-        let ports = try model.rowPorts()
+        let modelInputs = try model.rowInputs()
         try model.check(data.inputs)
         var data = data
-        if data.classes == nil { data.classes = graph.classes?.map(\.text) }
+        if data.schema.classes == nil { data.schema.classes = graph.classes?.map(\.text) }
         var target: Target?
         if case .loss(let loss, _) = seed {
-            target = try Target(graph.target, classCount: graph.scores.first?.classCount ?? data.classes?.count, loss: loss)
+            target = try Target(graph.target, classCount: graph.scores.first?.classCount ?? data.schema.classes?.count, loss: loss)
         }
         let store = try RowStore.open(
-            data, ports: ports.map(\.withOpenBatch), target: target, split: ValidationSplit(share: 0, seed: 0), directory: scratch,
+            data, inputs: modelInputs.map(\.withOpenBatch), target: target, split: ValidationSplit(share: 0, seed: 0), directory: scratch,
             fingerprint: "", isForTraining: false, check: {}, progress: { _ in })
         let rows = store.training.rowCount
-        let fixed = Set(ports.compactMap { $0.dimensions[0] })
+        let fixed = Set(modelInputs.compactMap { $0.dimensions[0] })
         let size = fixed.first ?? batchSize
         guard fixed.isEmpty || fixed.count == 1 && rows % size == 0 else {
             throw .badModel(
@@ -119,8 +119,8 @@ package struct GradientQuery: Sendable {
         for start in stride(from: 0, to: rows, by: size) {
             let range = start..<min(start + size, rows)
             let batch = try store.training.batch(range)
-            var feeds: [(name: String, tensor: Tensor)] = zip(ports, batch.inputs).map { ($0.name, $1) }
-            if let port = graph.target, let target = batch.target { feeds.append((port.name, target)) }
+            var feeds: [(name: String, tensor: Tensor)] = zip(modelInputs, batch.inputs).map { ($0.name, $1) }
+            if let wanted = graph.target, let target = batch.target { feeds.append((wanted.name, target)) }
             if let name = graph.sampleWeight { feeds.append((name, batch.weights)) }
             if case .cotangents(let given) = seed {
                 for (name, tensor) in given { if let input = graph.cotangents[name] { feeds.append((input, tensor.rows(range))) } }

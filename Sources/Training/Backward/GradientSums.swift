@@ -18,7 +18,7 @@ final class GradientSums {
 
     private var sums: [[Double]] = []
     private var shapes: [(type: ElementType, shape: Shape)] = []
-    /// Of inputs: the batches' rows behind each other, and what each batch counts.
+    /// The rows of all batches, one batch after the other, and the weight of each batch: for the gradients of inputs.
     private var parts: [[(tensor: Tensor, weight: Double)]]
     private var lossSum = 0.0
     private var weight = 0.0

@@ -5,9 +5,9 @@ import Recipes
 import SystemPackage
 import Tensors
 
-/// Where a run stood at a boundary between two batches.
+/// The state of a run between two batches.
 struct Checkpoint: Codable, Equatable {
-    /// What everything follows from: a checkpoint of another run is none.
+    /// The digest of the run's inputs. A checkpoint with another digest is not used.
     var fingerprint: String
     /// Batches run since the beginning.
     var batches = 0
@@ -16,7 +16,7 @@ struct Checkpoint: Codable, Equatable {
     /// The epoch under way, from 1, and the batches of it that are done.
     var epoch = 1
     var batchesOfEpoch = 0
-    /// Of the epoch under way: the losses' sum, each times its weight, and the weights' sum.
+    /// The sums of the current epoch: of the losses, each times its weight, and of the weights.
     var lossSum = 0.0
     var lossWeight = 0.0
     var history: [EpochRecord] = []

@@ -30,7 +30,7 @@ struct Evaluator {
     func measure(
         _ rows: RowFile, check: () throws(TrainingError) -> Void, forward: (RowBatch) throws(TrainingError) -> StepMachine.Evaluation
     ) throws(TrainingError) -> [Metric: Double] {
-        var judgement = Judgement(metrics, of: prediction)
+        var accumulator = MetricsAccumulator(metrics, of: prediction)
         for start in stride(from: 0, to: rows.rowCount, by: batchSize) {
             try check()
             let counting = min(batchSize, rows.rowCount - start)
@@ -38,19 +38,19 @@ struct Evaluator {
             var batch = try rows.batch((0..<total).map { (start + $0) % rows.rowCount })
             batch.count(only: counting)
             let answer = try forward(batch)
-            judgement.add(loss: answer.loss, weight: answer.lossWeight)
+            accumulator.add(loss: answer.loss, weight: answer.lossWeight)
             if let scores = answer.scores, let labels = batch.target {
-                judgement.add(answers: scores, labels: labels, weights: batch.weights.floats)
+                accumulator.add(answers: scores, labels: labels, weights: batch.weights.floats)
             }
         }
         var values: [Metric: Double] = [:]
         for metric in Set(metrics) {
-            if let reason = judgement.undefined(metric) {
+            if let reason = accumulator.undefined(metric) {
                 throw .tooFewRows(
                     reason: "\(rows.rowCount) rows are held out: \(reason)",
                     remedy: "bring labelled rows of more kinds, raise validation, or choose another metric")
             }
-            values[metric] = judgement.value(metric)
+            values[metric] = accumulator.value(metric)
         }
         return values
     }
@@ -85,7 +85,7 @@ extension Prediction {
         }
     }
 
-    /// What is measured unasked.
+    /// The metrics that are measured without being asked for.
     fileprivate var usual: [Metric] {
         switch self {
         case .classes, .yesOrNo: [.accuracy]
@@ -96,7 +96,7 @@ extension Prediction {
 }
 
 extension RowBatch {
-    /// Rows behind the first `count` of them keep no weight.
+    /// Only the first `count` rows keep their weight.
     mutating func count(only count: Int) {
         guard count < rowCount else { return }
         weights = Tensor(.float32, [rowCount], weights.floats.enumerated().map { $0.offset < count ? $0.element : 0 })

@@ -1,4 +1,4 @@
-/// How fast a run goes, from the rows of the last few seconds, so that what is shown follows changes without jumping.
+/// The speed of a run, from the rows of the last few seconds, so that the figure follows changes without jumping.
 struct Pace {
     private var marks: [(time: ContinuousClock.Instant, rows: Int)] = []
     private static let window = Duration.seconds(10)

@@ -8,13 +8,14 @@ import SystemPackage
 import Tensors
 import TrainingGraph
 
-/// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
+/// A digest of everything that decides the bytes of a run. A run resumes from a checkpoint, or uses packed rows again, only if they have
+/// the same digest.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
     private static let format = "4"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
-        var lines = ["format \(format)", "engine \(Engine.version)"]
+        var lines = ["format \(format)", "engine \(ONNXRuntime.version)"]
         do throws(ONNXError) { lines.append("model \(FileDigest.of(bytes: try run.model.serialized()))") } catch {
             throw .badModel(reason: "\(error)", remedy: "export the model again")
         }
@@ -33,11 +34,11 @@ enum RunIdentity {
         lines.append(try text(run.recipe))
         lines.append("gate \(try text(run.gate)) measured \(run.alsoMeasured.map(\.rawValue)) threads \(run.threads)")
         lines += run.data.inputs.sorted { $0.key < $1.key }.map { "input \($0.key) \($0.value)" }
-        let data = run.data
+        let schema = run.data.schema
         lines.append(
-            "label \(data.label?.words ?? "") classes \(data.classes ?? []) refuses missing \(data.refusesMissingLabels) "
-                + "weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
-        lines.append("types \(data.types.sorted { $0.key < $1.key }) dialect \(data.dialect)")
+            "label \(schema.label?.words ?? "") classes \(schema.classes ?? []) missing label \(schema.missingLabel) "
+                + "weight \(schema.weight ?? "") key \(schema.key) keep \(schema.keep)")
+        lines.append("types \(schema.typeNames.sorted { $0.key < $1.key }) dialect \(schema.dialect)")
         return FileDigest.of(bytes: lines.joined(separator: "\n").utf8)
     }
 

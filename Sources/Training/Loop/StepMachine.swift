@@ -28,7 +28,7 @@ final class StepMachine {
                     .init(
                         name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
                         overwrites: $0.isOverwritable)
-                }, constants: held.filter { known.contains($0.key) }, outputs: [graph.ports.loss, graph.ports.lossWeight])
+                }, constants: held.filter { known.contains($0.key) }, outputs: [graph.signature.loss, graph.signature.lossWeight])
         } catch { throw Self.refused(error) }
         // One by one, so that the model's values are not all in memory once more.
         for slot in graph.slots {
@@ -65,8 +65,8 @@ final class StepMachine {
         zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } }
     }
 
-    /// What the model is evaluated and written with, by parameter, in their names' order: the moving averages where there are any. In the
-    /// engine's own memory: to be written down before the next step.
+    /// The values with which the model is evaluated and written, in the order of the parameters' names: the moving averages if there are
+    /// any. They are in the engine's own memory and must be copied before the next step.
     var namedParameters: CheckpointStore.NamedTensors {
         var parameters: [String: Tensor] = [:]
         for (slot, value) in zip(graph.slots, step.inputs) {
@@ -95,9 +95,9 @@ final class StepMachine {
         _ batch: RowBatch, learningRate: Double, number: Int, apply: Bool, cancellation: Cancellation?
     ) throws(TrainingError) -> Answer {
         var feeds = feeds(batch)
-        feeds.append((graph.ports.learningRate, Tensor(.float32, [], [Float(learningRate)])))
-        if let name = graph.ports.apply { feeds.append((name, Tensor(.bool, [], [apply]))) }
-        if let name = graph.ports.randomKey { feeds.append((name, graph.randomKey(step: number))) }
+        feeds.append((graph.signature.learningRate, Tensor(.float32, [], [Float(learningRate)])))
+        if let name = graph.signature.apply { feeds.append((name, Tensor(.bool, [], [apply]))) }
+        if let name = graph.signature.randomKey { feeds.append((name, graph.randomKey(step: number))) }
         let known = Set(step.session.inputs.map(\.name))
         do throws(EngineError) {
             // An input that the loss does not depend on is none of the graph's.
@@ -113,22 +113,24 @@ final class StepMachine {
     struct Evaluation {
         let loss: Double
         let lossWeight: Double
-        /// What the loss reads, where that is one value.
+        /// The name of the value that the loss reads, if it is a single value.
         let scores: Tensor?
     }
 
     func evaluate(_ batch: RowBatch, cancellation: Cancellation?) throws(TrainingError) -> Evaluation {
-        let scores = graph.ports.scores.count == 1 ? graph.ports.scores.map(\.name) : []
+        let scores = graph.signature.scores.count == 1 ? graph.signature.scores.map(\.name) : []
         let known = Set(evaluation.inputs.map(\.name))
         let fed = evaluationFeeds(batch).filter { known.contains($0.name) }.map { (name: $0.name, value: EngineValue.tensor($0.tensor)) }
         do throws(EngineError) {
-            let results = try evaluation.run(fed, outputs: [graph.ports.loss, graph.ports.lossWeight] + scores, cancellation: cancellation)
-                .compactMap(\.tensor)
+            let results = try evaluation.run(
+                fed, outputs: [graph.signature.loss, graph.signature.lossWeight] + scores, cancellation: cancellation
+            )
+            .compactMap(\.tensor)
             return Evaluation(loss: results[0].number(0), lossWeight: results[1].number(0), scores: results.count > 2 ? results[2] : nil)
         } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
     }
 
-    /// The inputs of the evaluation graph, parameters in the engine's own memory: not for use behind the next step.
+    /// The inputs of the evaluation graph. The parameters are in the engine's own memory, so that the inputs are valid until the next step.
     func evaluationFeeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
         var feeds = feeds(batch) + held.map { ($0.key, $0.value) }
         let values = Dictionary(
@@ -141,8 +143,8 @@ final class StepMachine {
 
     private func feeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
         var feeds: [(name: String, tensor: Tensor)] = zip(inputNames, batch.inputs).map { ($0, $1) }
-        if let port = graph.ports.target, let target = batch.target { feeds.append((port.name, target)) }
-        if let name = graph.ports.sampleWeight { feeds.append((name, batch.weights)) }
+        if let wanted = graph.signature.target, let target = batch.target { feeds.append((wanted.name, target)) }
+        if let name = graph.signature.sampleWeight { feeds.append((name, batch.weights)) }
         return feeds
     }
 }

@@ -1,7 +1,7 @@
 package import Engine
 package import Recipes
 
-/// How a run is watched and taken back.
+/// Reports the progress of a run and cancels it.
 package struct TrainingControl: Sendable {
     /// Ends a step that is running.
     package var engine: Cancellation?

@@ -177,7 +177,7 @@ struct TrainingLoop {
             learningRate: learningRate, seconds: checkpoint.seconds)
     }
 
-    /// What the best epoch made is on disk from then on, and not in memory.
+    /// The result of the best epoch is written to disk, so that memory does not hold it.
     private mutating func save(isBest: Bool = false) throws(TrainingError) {
         try store.save(&checkpoint, state: machine.named, best: isBest ? machine.namedParameters : nil)
         savedSteps = checkpoint.steps

@@ -13,7 +13,7 @@ import TrainingGraph
 struct TrainingRun {
     private var run: FineTuning
     private let control: TrainingControl
-    /// Whether a part of what stood beside the model was merged into it.
+    /// Whether a part of the model's adapter was merged into it.
     private var isMerged = false
 
     init(_ run: FineTuning, _ control: TrainingControl) {
@@ -31,15 +31,15 @@ struct TrainingRun {
             try takeUpAdapter()
             graph = try StepGraph(run.model, run.recipe, adapter: run.adapter)
         } catch { throw TrainingError(error) }
-        let ports = try run.model.rowPorts()
+        let inputs = try run.model.rowInputs()
         try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
-        let rows = try packedRows(graph, ports, identity)
+        let rows = try packedRows(graph, inputs, identity)
         try checkHeldOut(rows)
-        return try told(try trained(graph, ports, rows, identity), graph, rows)
+        return try outcome(try trained(graph, inputs, rows, identity), graph, rows)
     }
 
-    /// What training leaves behind when the engine's sessions are gone.
+    /// The result of training, after the engine's sessions are released.
     private struct Trained {
         let checkpoint: Checkpoint
         let store: CheckpointStore
@@ -48,20 +48,20 @@ struct TrainingRun {
     }
 
     private func trained(
-        _ graph: StepGraph, _ ports: [InputPort], _ rows: RowStore, _ identity: String
+        _ graph: StepGraph, _ inputs: [ModelInput], _ rows: RowStore, _ identity: String
     ) throws(TrainingError) -> Trained {
-        let size = try batchSize(ports)
+        let size = try batchSize(inputs)
         var loop = TrainingLoop(
             run: run, control: control, rows: rows,
-            machine: try StepMachine(graph, inputNames: ports.map(\.name), threads: run.threads),
-            evaluator: try Evaluator(run, scores: graph.ports.scores, batchSize: size.rows, isFixed: size.isFixed),
+            machine: try StepMachine(graph, inputNames: inputs.map(\.name), threads: run.threads),
+            evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
         let resumedAt = try loop.begin()
         try loop.train()
         return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)
     }
 
-    /// What is not trained on as it stands beside the model becomes part of it.
+    /// Merges into the model the part of its adapter that is not trained further.
     private mutating func takeUpAdapter() throws(AutodiffError) {
         guard let adapter = run.adapter else { return }
         let parts = try adapter.divided(by: run.mergesAdapters ? nil : run.recipe.adapters, in: run.model)
@@ -71,7 +71,7 @@ struct TrainingRun {
         isMerged = true
     }
 
-    private func told(_ trained: Trained, _ graph: StepGraph, _ rows: RowStore) throws(TrainingError) -> FineTuning.Outcome {
+    private func outcome(_ trained: Trained, _ graph: StepGraph, _ rows: RowStore) throws(TrainingError) -> FineTuning.Outcome {
         let best = try trained.store.best(of: trained.checkpoint).map {
             Dictionary($0.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         }
@@ -102,12 +102,12 @@ struct TrainingRun {
             gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
     }
 
-    private func packedRows(_ graph: StepGraph, _ ports: [InputPort], _ identity: String) throws(TrainingError) -> RowStore {
+    private func packedRows(_ graph: StepGraph, _ inputs: [ModelInput], _ identity: String) throws(TrainingError) -> RowStore {
         var data = run.data
-        if data.classes == nil { data.classes = graph.classes?.map(\.text) }
+        if data.schema.classes == nil { data.schema.classes = graph.classes?.map(\.text) }
         return try RowStore.open(
-            data, ports: ports.map(\.withOpenBatch),
-            target: try Target(graph.ports.target, classCount: graph.ports.scores.first?.classCount, loss: run.recipe.loss),
+            data, inputs: inputs.map(\.withOpenBatch),
+            target: try Target(graph.signature.target, classCount: graph.signature.scores.first?.classCount, loss: run.recipe.loss),
             split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), directory: run.directory,
             fingerprint: identity,
             check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } },
@@ -127,8 +127,8 @@ struct TrainingRun {
             remedy: "bring more labelled rows, raise validation, or lower rows_at_least of the gate")
     }
 
-    private func batchSize(_ ports: [InputPort]) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
-        let fixed = Set(ports.compactMap { $0.dimensions[0] })
+    private func batchSize(_ inputs: [ModelInput]) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
+        let fixed = Set(inputs.compactMap { $0.dimensions[0] })
         guard fixed.count <= 1 else {
             throw .badModel(
                 reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",

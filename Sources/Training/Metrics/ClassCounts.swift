@@ -3,7 +3,7 @@ import Foundation
 func logarithm(_ value: Double) -> Double { Foundation.log(value) }
 func exponential(_ value: Double) -> Double { Foundation.exp(value) }
 
-/// What is counted of answers that are classes. For answers of yes and no each column has two classes of its own.
+/// The counts for metrics of answers that are classes. For yes-or-no answers, each column has two classes of its own.
 struct ClassCounts {
     private struct Cell {
         var truePositive = 0.0, falsePositive = 0.0, falseNegative = 0.0
@@ -16,7 +16,7 @@ struct ClassCounts {
     private var ranks: [RankSketch] = []
     private var seen: [Bool] = []
 
-    /// How small a probability counts in `logLoss`.
+    /// The smallest probability that `logLoss` counts with.
     private static let leastLogarithm = Foundation.log(1e-15)
 
     /// - Parameters:

@@ -1,4 +1,4 @@
-/// What is summed of answers that are numbers; variance by Welford's method, with weights.
+/// The sums for metrics of numeric answers; variance by Welford's method, with weights.
 struct ErrorSums {
     private struct Column {
         var weight = 0.0
@@ -31,7 +31,7 @@ struct ErrorSums {
     var meanAbsolute: Double { absolutes / weight }
     var isConstant: Bool { columns.allSatisfy { $0.spread == 0 } }
 
-    /// Over the targets that vary.
+    /// The mean over the targets that vary.
     var determination: Double {
         let values = columns.filter { $0.spread > 0 }.map { 1 - $0.squares / $0.spread }
         return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)

@@ -41,7 +41,7 @@ struct RankSketch {
         }
     }
 
-    /// By score, equal ones as one.
+    /// The rows by their score; rows with equal scores are one entry.
     private static func merged(_ cells: [Cell]) -> [Cell] {
         var merged: [Cell] = []
         for cell in cells.sorted(by: { $0.score < $1.score }) {

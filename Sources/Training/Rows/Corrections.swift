@@ -1,17 +1,19 @@
+import Recipes
+
 /// Decides which rows of labelled files count: where key columns name the rows, a file's rows replace those with the same key in the files
 /// before it, so that a corrected label counts once, as the later file has it. Rows of one file that share a key all count: such a key
 /// names a group. Without key columns, and where a row has no value in one of them, rows are known by their features, and two with the same
 /// features are two observations. A row without a label corrects nothing.
 struct Corrections {
-    /// By file, the numbers of the rows that a later one has again, ascending.
+    /// For each file, the ascending numbers of the rows that a later file has again.
     private var superseded: [[Int]]
 
     /// Reads the key columns once where there are several files; memory is needed for the keys of all rows but those of the first file.
     init(_ data: LabelledData, target: Target?, seed: UInt64, check: () throws(TrainingError) -> Void) throws(TrainingError) {
         superseded = data.files.map { _ in [] }
-        guard !data.key.isEmpty, data.files.count > 1 else { return }
+        guard !data.schema.key.isEmpty, data.files.count > 1 else { return }
         var unweighted = data
-        unweighted.weight = nil
+        unweighted.schema.weight = nil
         var later: Set<UInt64> = []
         for index in data.files.indices.reversed() {
             var own: [UInt64] = []
@@ -42,10 +44,10 @@ struct Corrections {
         }
     }
 
-    /// How many rows do not count.
+    /// The number of rows that do not count.
     var count: Int { superseded.reduce(0) { $0 + $1.count } }
 
-    /// Those among the rows `range` of a file.
+    /// Returns the rows of `range` of a file that do not count.
     func rows(_ range: Range<Int>, ofFile file: Int) -> ArraySlice<Int> {
         let rows = superseded[file]
         let first = rows.partitioningIndex { $0 >= range.lowerBound }
@@ -54,8 +56,9 @@ struct Corrections {
 }
 
 extension [Int] {
-    /// Returns the first index of an ascending array whose element, and so all behind it, satisfies `predicate`. swift-algorithms has the
-    /// same; two packages (it needs swift-numerics) are too many for one function.
+    /// Returns the index of the first element that satisfies `predicate`, in an array in which all elements after such a one satisfy it
+    /// too.
+    /// swift-algorithms has the same; two packages (it needs swift-numerics) are too many for one function.
     fileprivate func partitioningIndex(_ predicate: (Int) -> Bool) -> Int {
         var low = startIndex, high = endIndex
         while low < high {

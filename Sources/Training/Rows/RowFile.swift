@@ -3,7 +3,7 @@ import Reasons
 import SystemPackage
 import Tensors
 
-/// Appends packed rows to a file of ours, anew.
+/// Writes packed rows to a file that is created or emptied.
 final class RowWriter {
     private let layout: RowLayout
     private let file: OpenFile

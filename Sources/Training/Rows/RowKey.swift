@@ -3,8 +3,8 @@ import Crypto
 import Foundation
 import Tensors
 
-/// What a row is known by, as a number: the same row has the same one in every file, format and order, so that it stays on its side of
-/// the validation split for good.
+/// The identity of a row as a number. The same row has the same number in every file, format and order, so that it stays on its side of the
+/// validation split.
 struct RowKey {
     private var hash = SHA256()
 
@@ -47,7 +47,7 @@ struct RowKey {
 
 /// Which rows are held out. Rows are dealt one by one, so that the held share of few rows differs a little from the share asked for.
 package struct ValidationSplit: Sendable, Hashable {
-    /// At least 0 and less than 1.
+    /// The key as a number that is at least 0 and less than 1.
     package let share: Double
     package let seed: UInt64
 

@@ -1,12 +1,12 @@
 package import Tensors
 
-/// How a row lies in our row files: each field behind the other, packed, in this machine's byte order.
+/// The layout of a row in a row file: packed fields, one after the other, in this machine's byte order.
 package struct RowLayout: Sendable, Hashable, Codable {
     package struct Field: Sendable, Hashable, Codable {
         package let name: String
         /// `TensorProto.DataType`.
         let type: Int32
-        /// Without the batch axis.
+        /// The shape without the batch axis.
         package let rowShape: [Int]
         let offset: Int
         let byteCount: Int
@@ -16,7 +16,7 @@ package struct RowLayout: Sendable, Hashable, Codable {
 
     /// The model's inputs, in its order.
     package let inputs: [Field]
-    /// What the loss compares with, where it does.
+    /// The field of the target, if the loss has one.
     package let target: Field?
     /// float32, one a row.
     package let weight: Field
@@ -49,14 +49,14 @@ package struct RowLayout: Sendable, Hashable, Codable {
         byteCount = offset
     }
 
-    /// In the order of their bytes.
+    /// The fields in the order of their bytes.
     var fields: [Field] { inputs + [target, weight].compactMap(\.self) }
 }
 
 /// Rows of one side of the split, gathered as the engine takes them.
 package struct RowBatch {
     package let rowCount: Int
-    /// In the order of `RowLayout.inputs`; the first axis is `rowCount`.
+    /// The tensors in the order of `RowLayout.inputs`; the first axis is `rowCount`.
     package let inputs: [Tensor]
     package let target: Tensor?
     /// `[rowCount]`.

@@ -2,19 +2,21 @@ import Columnar
 import Foundation
 import Names
 import Reasons
+import Recipes
 import Tensors
 
-/// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
+/// Reads labelled files batch by batch and packs their rows by side of the split. It needs memory for one batch, however large the files
+/// are.
 ///
 /// A file has two readers in step, one for features and one for labels, weights and keys, so that text is parsed twice in a run, and a
 /// third time for its keys alone where later files may correct it (`Corrections`, which must know the last file before the first is
 /// packed). One reader for both would be as bounded in memory; there are two because they are bound by rules that exclude one another:
-/// which columns the label has must be known before a model's only input takes all numeric columns that are left, and with label and weight
-/// beside it that input would be no only one. What is wrong with a cell, and what to do, is also told by the reader that wanted it. The
+/// the columns of the label must be known before a model's only input takes all numeric columns that are left, and with label and weight
+/// it would not be the only input. An error about a cell, with its remedy, comes from the reader that needs the cell. The
 /// second parse converts only its few columns: of CSV about 2 s for a GiB, a third of the reading, once before the first epoch.
 struct RowPacking {
     private let data: LabelledData
-    private let ports: [InputPort]
+    private let modelInputs: [ModelInput]
     private let target: Target?
     private let split: ValidationSplit
     private let directory: String
@@ -29,10 +31,10 @@ struct RowPacking {
     static func trainingPath(_ directory: String) -> String { directory + "/training.rows" }
     static func validationPath(_ directory: String) -> String { directory + "/validation.rows" }
 
-    init(_ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, isForTraining: Bool) {
+    init(_ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, directory: String, isForTraining: Bool) {
         self.data = data
         self.isForTraining = isForTraining
-        self.ports = ports
+        modelInputs = inputs
         self.target = target
         self.split = split
         self.directory = directory
@@ -51,9 +53,9 @@ struct RowPacking {
         guard let first = data.files.first else {
             throw .badLabels(file: "no file", reason: "there are no labelled rows", remedy: "drop a labelled file")
         }
-        for port in ports where port.elementType == .string {
+        for input in modelInputs where input.elementType == .string {
             throw .badModel(
-                reason: "model input '\(port.name)' takes text, which no gradient passes",
+                reason: "model input '\(input.name)' takes text, which no gradient passes",
                 remedy: "export the model without its text processing, or give the processed features as columns")
         }
         let corrections = try Corrections(data, target: target, seed: split.seed, check: check)
@@ -80,7 +82,7 @@ struct RowPacking {
         while true {
             try check()
             let batch: InputBatch?
-            do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
+            do { batch = try features.next() } catch { throw Self.trainingError(error, file: file.path) }
             guard let batch else { break }
             // A file without rows pins nothing for those after it.
             if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
@@ -94,7 +96,7 @@ struct RowPacking {
         facts.unlabelledRows += unlabelled
         guard done == unlabelled, done > 0, isForTraining else { return }
         throw .badLabels(
-            file: file.path, reason: "none of its \(done) rows has a label (\(data.label?.words ?? ""))",
+            file: file.path, reason: "none of its \(done) rows has a label (\(data.schema.label?.words ?? ""))",
             remedy: "give some rows a label, or name another column (schema.label, or --label)")
     }
 
@@ -102,7 +104,7 @@ struct RowPacking {
         _ file: LabelledData.File, labels: [String], batchRows: Int
     ) throws(TrainingError) -> any InputBatches {
         var options = ReadOptions()
-        options.dialect = data.dialect
+        options.dialect = data.schema.dialect
         options.originalPath = file.originalPath
         var rules = data.inputs
         for (name, rule) in rules.sorted(by: { $0.key < $1.key }) {
@@ -112,23 +114,24 @@ struct RowPacking {
                 reason: "column \"\(both)\" is the label and a feature of model input '\(name)' too, which leaves nothing to learn",
                 remedy: "take it out of the input's columns, or learn another")
         }
-        for port in ports where port.elementType.isFloatingPoint { rules[port.name, default: InputRule()].refusesNonFinite = true }
-        let others = labels.dropFirst() + [data.weight].compactMap(\.self)
+        for input in modelInputs where input.elementType.isFloatingPoint { rules[input.name, default: InputRule()].refusesNonFinite = true }
+        let others = labels.dropFirst() + [data.schema.weight].compactMap(\.self)
         do throws(ColumnarError) {
             if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
                 return try ArrayBinder(
-                    path: file.path, format: file.format, ports: ports, rules: rules,
-                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
+                    path: file.path, format: file.format, inputs: modelInputs, rules: rules,
+                    schema: TableSchemaRule(key: data.schema.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
                     lists: Self.lists, pinned: pinned)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.
-            let kept = data.keep.filter { !reader.schema.positions(of: $0).isEmpty }
+            let kept = data.schema.keep.filter { !reader.schema.positions(of: $0).isEmpty }
             return try openTable(
-                reader, ports: ports, rules: rules,
-                schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others) + kept, types: data.types),
+                reader, inputs: modelInputs, rules: rules,
+                schema: TableSchemaRule(
+                    key: data.schema.key, label: labels.first, keep: Array(others) + kept, types: data.schema.typeNames),
                 batchRows: batchRows, pinned: pinned, lists: Self.lists)
-        } catch { throw Self.worded(error, file: file.path) }
+        } catch { throw Self.trainingError(error, file: file.path) }
     }
 
     /// A batch of features must have as many rows as the batch of labels.
@@ -139,9 +142,9 @@ struct RowPacking {
     ) throws(TrainingError) {
         var inputs: [Tensor] = []
         if batch.groups.count > 1 { throw Self.unequal(file.path) }
-        for port in ports {
-            guard let tensor = batch.tensors[port.name] else {
-                throw .badModel(reason: "model input '\(port.name)' gets no rows", remedy: "say in schema.inputs which columns it takes")
+        for input in modelInputs {
+            guard let tensor = batch.tensors[input.name] else {
+                throw .badModel(reason: "model input '\(input.name)' gets no rows", remedy: "say in schema.inputs which columns it takes")
             }
             inputs.append(tensor)
         }
@@ -180,13 +183,14 @@ struct RowPacking {
                 throw .badLabels(
                     file: file.path,
                     reason:
-                        "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
+                        "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and "
+                        + "\(Shape(field.rowShape)) before",
                     remedy: "give all labelled files the same columns")
             }
             return writers
         }
-        let fields = zip(ports, inputs).map { port, tensor in
-            (name: port.name, elementType: tensor.elementType, rowShape: Array(tensor.shape.dimensions.dropFirst()))
+        let fields = zip(modelInputs, inputs).map { input, tensor in
+            (name: input.name, elementType: tensor.elementType, rowShape: Array(tensor.shape.dimensions.dropFirst()))
         }
         guard let layout = RowLayout(inputs: fields, target: label.map { ($0.elementType, Array($0.shape.dimensions.dropFirst())) }) else {
             throw .badLabels(file: file.path, reason: "its rows are too large to keep", remedy: "train on fewer columns")
@@ -218,13 +222,14 @@ struct RowPacking {
         var constant: String?
         if case .classIndex? = target?.kind {
             let seen = zip(facts.trainingClasses, facts.validationClasses).enumerated().filter { $1.0 + $1.1 > 0 }.map(\.offset)
-            if seen.count < 2 { constant = seen.first.map { data.classes?[$0].quoted ?? "\($0)" } ?? "left out (-100)" }
+            if seen.count < 2 { constant = seen.first.map { data.schema.classes?[$0].quoted ?? "\($0)" } ?? "left out (-100)" }
         } else if target != nil, let value = range.constant {
-            constant = data.classes.flatMap { $0.indices.contains(Int(value)) ? $0[Int(value)].quoted : nil } ?? "\(value)"
+            constant = data.schema.classes.flatMap { $0.indices.contains(Int(value)) ? $0[Int(value)].quoted : nil } ?? "\(value)"
         }
         if let constant {
             throw .tooFewRows(
-                reason: "the label (\(data.label?.words ?? "")) is \(cell: constant, shown: constant, hidden: "the same") in every row, "
+                reason:
+                    "the label (\(data.schema.label?.words ?? "")) is \(cell: constant, shown: constant, hidden: "the same") in every row, "
                     + "which teaches nothing",
                 remedy: "bring rows with other labels too")
         }
@@ -251,7 +256,7 @@ struct RowPacking {
             remedy: "give the inputs with `pad` a `length` too (schema.inputs.NAME.length), to which shorter rows are filled up")
     }
 
-    private static func worded(_ error: ColumnarError, file: String) -> TrainingError {
+    private static func trainingError(_ error: ColumnarError, file: String) -> TrainingError {
         switch error {
         case .mismatch(let location, let reason):
             .badLabels(file: "\(location)", reason: Reason(reason), remedy: "mend the file, or say in the schema what is meant")

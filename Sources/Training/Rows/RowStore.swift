@@ -1,5 +1,6 @@
 package import Columnar
 import FileSystem
+import Recipes
 import SystemPackage
 
 /// The labelled rows of a training run, packed in two files of ours in its directory: those to learn from and those held out.
@@ -9,7 +10,7 @@ package struct RowStore {
     package let validation: RowFile
     package let facts: Facts
 
-    /// What was seen of the labels.
+    /// The facts about the labels.
     package struct Facts: Sendable, Codable, Equatable {
         package var trainingRows = 0
         package var validationRows = 0
@@ -17,7 +18,7 @@ package struct RowStore {
         package var supersededRows = 0
         /// The number of rows without a label, which are in neither.
         package var unlabelledRows = 0
-        /// Of each class, for class labels.
+        /// The number of rows of each class, if labels are classes.
         package var trainingClasses: [Int] = []
         package var validationClasses: [Int] = []
         /// Sum of the weights.
@@ -36,12 +37,12 @@ package struct RowStore {
     /// Opens the rows that an earlier attempt with the same `fingerprint` packed whole, or packs them.
     ///
     /// - Parameters:
-    ///   - ports: the model's inputs, in its order.
+    ///   - inputs: the model's inputs, in its order.
     ///   - target: `nil` where the model computes its own loss.
     ///   - isForTraining: whether rows that teach nothing are refused.
     ///   - fingerprint: stands for everything that the rows follow from.
     package static func open(
-        _ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
+        _ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
         isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
     ) throws(TrainingError) -> RowStore {
         let description = FilePath(directory + "/rows.json")
@@ -50,7 +51,7 @@ package struct RowStore {
         {
             return store
         }
-        var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory, isForTraining: isForTraining)
+        var packing = RowPacking(data, inputs: inputs, target: target, split: split, directory: directory, isForTraining: isForTraining)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
         try onDisk { () throws(FileSystemError) in try DurableFile.write(try JSONFile.encode(index, for: description), to: description) }

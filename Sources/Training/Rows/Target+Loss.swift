@@ -3,6 +3,7 @@ import Names
 import ONNX
 import Reasons
 import Recipes
+import Tensors
 import TrainingGraph
 
 extension Target {
@@ -46,24 +47,25 @@ extension Model {
     }
 
     /// The inputs that rows fill, as binding sees them; the first axis is the batch.
-    func rowPorts() throws(TrainingError) -> [InputPort] {
+    func rowInputs() throws(TrainingError) -> [ModelInput] {
         try graph.requiredInputs.map { value throws(TrainingError) in
             guard case .tensor(let type?, let dimensions?)? = value.type, !dimensions.isEmpty else {
                 throw .badModel(
                     reason:
-                        "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
+                        "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a "
+                        + "table cannot fill",
                     remedy: "export the model with the batch as its inputs' first axis")
             }
-            return InputPort(
+            return ModelInput(
                 name: value.name, elementType: type, dimensions: dimensions.map(\.value),
-                symbols: dimensions.map { if case .symbolic(let name) = $0 { name } else { nil } })
+                symbols: dimensions.map(\.symbol))
         }
     }
 }
 
-extension InputPort {
+extension ModelInput {
     /// Rows are packed one by one, whatever batch the model takes.
-    var withOpenBatch: InputPort {
-        InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols)
+    var withOpenBatch: ModelInput {
+        ModelInput(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols)
     }
 }

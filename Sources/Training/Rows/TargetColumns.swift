@@ -1,9 +1,10 @@
 import Columnar
 import Names
 import Reasons
+import Recipes
 package import Tensors
 
-/// What the loss compares the model's answer with, and thereby what label columns must hold.
+/// The kind of value that the loss compares the model's answer with. It decides what label columns must hold.
 package struct Target: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// A class, as an index from 0 to `count`, or -100 for one that is left out.
@@ -19,7 +20,7 @@ package struct Target: Sendable, Hashable {
     package var kind: Kind
     /// int64 for classes; otherwise what the model computes in, float32 or float64.
     package var elementType: ElementType
-    /// Without the rows' axis; of one that is nil the label columns tell the extent.
+    /// The shape without the axis of the rows. The label columns decide an extent that is nil.
     package var rowShape: [Int?]
 
     package init(_ kind: Kind, elementType: ElementType? = nil, rowShape: [Int?]) {
@@ -31,7 +32,7 @@ package struct Target: Sendable, Hashable {
 
 /// Label, weight and key columns of one file, batch by batch, checked against what the loss wants.
 final class TargetColumns {
-    /// Those of the label; none where only keys and weights are read.
+    /// The columns of the label; empty if only keys and weights are read.
     private(set) var columns: [String] = []
 
     private let file: String
@@ -46,30 +47,30 @@ final class TargetColumns {
     /// The texts that mark a missing value where columns have no types.
     private let nullWords: Set<String>
 
-    static let labelPort = "label"
-    static let weightPort = "weight"
+    static let labelInput = "label"
+    static let weightInput = "weight"
 
     init(_ data: LabelledData, file: LabelledData.File, target: Target?, batchRows: Int) throws(TrainingError) {
         self.file = file.path
         self.data = data
         self.target = target
-        weight = data.weight
+        weight = data.schema.weight
         classes = try target.flatMap { target throws(TrainingError) in try Self.classes(data, target, file.path) }
         let isCSV = (file.format ?? TableFormat(fileName: file.path))?.kind == .csv
-        nullWords = isCSV ? Set(data.dialect.nullWords ?? ["", "NA", "N/A", "NULL", "null", "NaN", "nan"]) : []
-        var ports: [InputPort] = []
+        nullWords = isCSV ? Set(data.schema.dialect.nullWords ?? ["", "NA", "N/A", "NULL", "null", "NaN", "nan"]) : []
+        var inputs: [ModelInput] = []
         var rules: NameMap<InputRule> = [:]
-        var kept = data.key
+        var kept = data.schema.key
         if let target {
-            guard let label = data.label else {
+            guard let label = data.schema.label else {
                 throw .badLabels(file: file.path, reason: "no column is said to be the label", remedy: "name it: schema.label, or --label")
             }
             isLabelKept = classes != nil && label.single != nil && target.rowShape.allSatisfy { $0 == 1 }
             if isLabelKept {
                 kept.append(label.single!)
             } else {
-                ports.append(InputPort(name: Self.labelPort, elementType: labelType(target), dimensions: [nil] + target.rowShape))
-                rules[Self.labelPort] =
+                inputs.append(ModelInput(name: Self.labelInput, elementType: labelType(target), dimensions: [nil] + target.rowShape))
+                rules[Self.labelInput] =
                     classes.map { classes in
                         InputRule(columns: label, missing: .refused, booleans: Self.booleans(among: classes.names), times: .text)
                     } ?? InputRule(columns: label, missing: .nan)
@@ -77,20 +78,20 @@ final class TargetColumns {
         } else {
             isLabelKept = false
         }
-        if let weight = data.weight {
-            ports.append(InputPort(name: Self.weightPort, elementType: .float32, dimensions: [nil]))
-            rules[Self.weightPort] = InputRule(columns: .list([weight]), missing: .nan)
+        if let weight = data.schema.weight {
+            inputs.append(ModelInput(name: Self.weightInput, elementType: .float32, dimensions: [nil]))
+            rules[Self.weightInput] = InputRule(columns: .list([weight]), missing: .nan)
         }
-        guard !ports.isEmpty || !kept.isEmpty else { return }
+        guard !inputs.isEmpty || !kept.isEmpty else { return }
         var options = ReadOptions()
-        options.dialect = data.dialect
+        options.dialect = data.schema.dialect
         options.originalPath = file.originalPath
         do {
             batches = try openInputs(
-                path: file.path, format: file.format, options: options, ports: ports, rules: rules,
-                schema: TableSchemaRule(keep: kept, types: data.types), batchRows: batchRows)
-        } catch { throw worded(error) }
-        columns = isLabelKept ? Array(kept.suffix(1)) : batches?.boundColumns[Self.labelPort] ?? []
+                path: file.path, format: file.format, options: options, inputs: inputs, rules: rules,
+                schema: TableSchemaRule(keep: kept, types: data.schema.typeNames), batchRows: batchRows)
+        } catch { throw trainingError(error) }
+        columns = isLabelKept ? Array(kept.suffix(1)) : batches?.boundColumns[Self.labelInput] ?? []
     }
 
     /// Class numbers are read as float64, which holds them and missing values.
@@ -105,7 +106,7 @@ final class TargetColumns {
         case .yesOrNo where target.rowShape.allSatisfy({ $0 == 1 }): count = 2
         default: break
         }
-        guard let count, let names = data.classes else { return nil }
+        guard let count, let names = data.schema.classes else { return nil }
         guard names.count == count else {
             throw .badLabels(
                 file: file, reason: "\(names.count) classes are named (schema.classes, or --classes) and the model tells \(count) apart",
@@ -115,7 +116,7 @@ final class TargetColumns {
     }
 
     /// Returns how booleans are spelled in the classes' names.
-    private static func booleans(among classes: [String]) -> BooleanText {
+    private static func booleans(among classes: [String]) -> BooleanSpelling {
         for (no, yes) in [("False", "True"), ("FALSE", "TRUE")] where classes.contains(yes) { return .words(no: no, yes: yes) }
         return .words(no: "false", yes: "true")
     }
@@ -144,15 +145,15 @@ final class TargetColumns {
     /// Returns the labels of the next rows, from columns that hold nothing else; nil after the last row.
     func next() throws(TrainingError) -> Batch? {
         let batch: InputBatch?
-        do { batch = try batches?.next() } catch { throw worded(error) }
+        do { batch = try batches?.next() } catch { throw trainingError(error) }
         guard let batch else { return nil }
         let (target, unlabelled) = try labels(of: batch)
-        if data.refusesMissingLabels, let first = unlabelled.first {
+        if data.schema.missingLabel == .error, let first = unlabelled.first {
             throw .badLabels(
-                file: file, reason: "row \(batch.firstRow + first): there is no label (\(data.label?.words ?? ""))",
+                file: file, reason: "row \(batch.firstRow + first): there is no label (\(data.schema.label?.words ?? ""))",
                 remedy: "give every row a label, or take schema.missing_label: error out, so that such rows are left out")
         }
-        let keys = try batch.kept.columns.prefix(data.key.count).map { (column) throws(TrainingError) in try self.keys(column) }
+        let keys = try batch.kept.columns.prefix(data.schema.key.count).map { (column) throws(TrainingError) in try self.keys(column) }
         return Batch(target: target, unlabelled: unlabelled, weights: try weights(batch, except: unlabelled), keys: keys)
     }
 
@@ -160,7 +161,7 @@ final class TargetColumns {
     /// column is text.
     private func keys(_ column: Column) throws(TrainingError) -> [String?] {
         let texts = try self.texts(column)
-        if data.types[column.field.name] == "string" { return texts }
+        if data.schema.typeNames[column.field.name] == "string" { return texts }
         guard case .number(let type) = column.field.type, type.isFloatingPoint else {
             return texts.map { text in text.map { DecimalText.canonical($0) ?? $0 } }
         }
@@ -176,7 +177,9 @@ final class TargetColumns {
     }
 
     private func weights(_ batch: InputBatch, except unlabelled: [Int]) throws(TrainingError) -> [Float] {
-        guard var values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
+        guard var values = batch.tensors[Self.weightInput]?.values(as: Float.self) else {
+            return Array(repeating: 1, count: batch.rowCount)
+        }
         for row in unlabelled { values[row] = 0 }
         if let bad = values.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
             let what: Reason =
@@ -200,7 +203,7 @@ final class TargetColumns {
         if isLabelKept {
             var indices: [Int] = [], unlabelled: [Int] = []
             let texts: [String?]
-            let column = batch.kept.columns[data.key.count]
+            let column = batch.kept.columns[data.schema.key.count]
             do { texts = try column.texts(file: file) } catch { throw .cannotRead(path: file, reason: "\(error)") }
             for (row, text) in texts.enumerated() {
                 if let text, let index = classes?.index(of: text) {
@@ -214,7 +217,7 @@ final class TargetColumns {
             }
             return (tensor(indices, Shape([batch.rowCount] + target.rowShape.map { $0 ?? 1 })), unlabelled)
         }
-        guard let labels = batch.tensors[Self.labelPort] else { return (nil, []) }
+        guard let labels = batch.tensors[Self.labelInput] else { return (nil, []) }
         return try checked(labels, target, firstRow: batch.firstRow)
     }
 
@@ -252,7 +255,8 @@ final class TargetColumns {
             return .badLabels(
                 file: file,
                 reason:
-                    "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the loss wants it",
+                    "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the "
+                    + "loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -270,7 +274,8 @@ final class TargetColumns {
                     throw .badLabels(
                         file: file,
                         reason:
-                            "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the model's \(count), "
+                            "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the "
+                            + "model's \(count), "
                             + "which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
@@ -284,9 +289,9 @@ final class TargetColumns {
         return (Tensor(.int64, labels.shape, classes.map { $0.isNaN ? 0 : Int64($0) }), unlabelled)
     }
 
-    /// The ports above are ours, not the model's: errors speak of labels, weights and keys.
-    private func worded(_ error: ColumnarError) -> TrainingError {
-        let label = "the label (\(data.label?.words ?? "none"))"
+    /// These two inputs are ours, not the model's: errors speak of labels, weights and keys.
+    private func trainingError(_ error: ColumnarError) -> TrainingError {
+        let label = "the label (\(data.schema.label?.words ?? "none"))"
         guard let (location, reason) = error.located else {
             if case .badRule(let reason) = error { return .badLabels(file: file, reason: Reason(reason), remedy: "mend the schema") }
             return .cannotRead(path: file, reason: "\(error)")
@@ -296,10 +301,10 @@ final class TargetColumns {
         func bad(_ what: String, _ remedy: String) -> TrainingError {
             .badLabels(file: "\(place)", reason: "\(what): \(reason)", remedy: remedy)
         }
-        if input == Self.weightPort {
+        if input == Self.weightInput {
             return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)")
         }
-        if input == nil, let column = location.column, data.key.contains(column) {
+        if input == nil, let column = location.column, data.schema.key.contains(column) {
             return bad("the row key", "name columns that every labelled file has (schema.key, or --key)")
         }
         guard case .mismatch = error else { return bad(label, valueRemedy) }
@@ -310,7 +315,7 @@ final class TargetColumns {
         return bad(label, remedy)
     }
 
-    /// What to do about a label that cannot be taken.
+    /// The remedy for a label that cannot be used.
     private var valueRemedy: String {
         switch target?.kind {
         case .classIndex(let count)?:
@@ -322,13 +327,13 @@ final class TargetColumns {
     }
 }
 
-extension InputRule.Columns {
+extension ColumnSelector {
     /// The column, if only one is named.
     fileprivate var single: String? {
         if case .list(let names) = self, names.count == 1, !NamePattern.isPattern(names[0]) { names[0] } else { nil }
     }
 
-    /// As a message names them.
+    /// The columns in the words of an error message.
     var words: String {
         switch self {
         case .pattern(let pattern): pattern

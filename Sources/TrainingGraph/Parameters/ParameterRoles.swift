@@ -58,7 +58,7 @@ package struct ParameterRoles {
             if !moved.isEmpty { for output in node.outputs { sources[output, default: []] += moved } }
         }
         weights = found
-        // Failing to read is for whoever needs the values.
+        // An error while reading is reported by the code that needs the values.
         let directory = model.graph.initializers.contains(where: \.isExternal) ? (try? model.externalData()) ?? nil : nil
         var tables: [(name: String, rowLength: Int, values: [Double])] = []
         for tensor in model.graph.initializers where !multiplied.contains(tensor.name) {

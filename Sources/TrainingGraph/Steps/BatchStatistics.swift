@@ -77,8 +77,8 @@ enum BatchStatistics {
     private static func append(_ node: Node, mean: StoredTensor, variance: StoredTensor, to builder: inout GraphBuilder) -> [Running] {
         var own = node
         let batchMean = builder.name("mean"), batchVariance = builder.name("variance")
-        // With a momentum of 0 the node gives what the batch has. The engine writes that over what stands for the running ones, whoever
-        // else reads them, so that it gets values of its own.
+        // With a momentum of 0 the node gives the batch's statistics. The engine writes them over the running ones, even if other nodes
+        // read those, so it gets copies.
         own.inputs[3] = builder.add("Neg", [mean.name])
         own.inputs[4] = builder.add("Neg", [variance.name])
         own.outputs = [node.outputs[0], batchMean, batchVariance]

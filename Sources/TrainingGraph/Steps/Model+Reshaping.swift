@@ -32,7 +32,7 @@ extension Model {
         do { return try embeddingExternalData() } catch { throw .invalid(place: "the model", reason: "\(error)") }
     }
 
-    /// Returns the value of a parameter or another initializer, wherever the model stores it.
+    /// Returns the value of a parameter or of another initializer. The model may store it in any of its graphs.
     func initialValue(_ name: String) throws(AutodiffError) -> Tensor {
         do throws(ONNXError) {
             if let stored = graph.initializer(name) {

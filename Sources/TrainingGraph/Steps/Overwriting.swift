@@ -31,7 +31,7 @@ struct Overwriting {
         while let position = waiting.popLast() {
             if position == last { return true }
             for name in nodes[position].outputs {
-                // Nodes stand behind those that they need.
+                // Nodes come after those that they need.
                 for reader in index.consumers[name] ?? [] where reader <= last && seen.insert(reader).inserted { waiting.append(reader) }
             }
         }

@@ -56,7 +56,7 @@ extension StepGraph {
             }
         try trainables.keep { gradients[$0] != nil }
         let statistics = running.map(\.name)
-        let held = Self.heldWeights(
+        let held = Self.frozenWeights(
             among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
 
         let update = try UpdateGraph.append(
@@ -88,12 +88,12 @@ extension StepGraph {
 
         self.step = try step.withoutExternalData()
         self.evaluation = try evaluation.withoutExternalData()
-        ports = Ports(
+        signature = Signature(
             target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate,
             apply: update.apply,
             randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
         self.slots = slots
-        heldWeights = held
+        frozenWeights = held
         classes = loss.classes
         untrained = trainables.untrained.filter { !statistics.contains($0.name) }
         gradientForms = gradients.formsByNode.merging(StepForm.forms(in: step.graph)) { $1 + ", " + $0 }
@@ -103,7 +103,7 @@ extension StepGraph {
         self.shared = shared
     }
 
-    private static func heldWeights(
+    private static func frozenWeights(
         among own: [StoredTensor], in model: Model, except trained: [String], _ largest: Int
     ) -> [String] {
         let needed = Set(model.graph.initializers.map(\.name)).subtracting(trained)

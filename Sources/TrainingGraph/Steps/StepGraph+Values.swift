@@ -23,10 +23,10 @@ extension StepGraph {
         return values
     }
 
-    /// Reads the values of `heldWeights`.
+    /// Reads the values of `frozenWeights`.
     package func heldValues() throws(AutodiffError) -> [String: Tensor] {
         var values: [String: Tensor] = [:]
-        for name in heldWeights { values[name] = try source.initialValue(name) }
+        for name in frozenWeights { values[name] = try source.initialValue(name) }
         return values
     }
 
@@ -65,7 +65,7 @@ extension StepGraph {
         return LowRankAdapter(factors)
     }
 
-    /// Returns the value of `ports.randomKey` for step number `step`, a uint32 scalar.
+    /// Returns the value of `signature.randomKey` for step number `step`, a uint32 scalar.
     package func randomKey(step: Int) -> Tensor {
         var random = SplitMix(seed: UInt64(recipe.seed) ^ UInt64(bitPattern: Int64(step)) &* 0x9E37_79B9_7F4A_7C15)
         return Tensor(.uint32, [], [UInt32(truncatingIfNeeded: random.next())])

@@ -5,19 +5,19 @@ package import Tensors
 
 /// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
 ///
-/// `step` has these inputs: those of the model, target, sample weight and learning rate, the inputs of `slots`, `heldWeights`, and
-/// `ports.apply` and `ports.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`. `evaluation`
-/// has these inputs: those of the model, target, sample weight, the inputs of all parameters, and `heldWeights`. Its outputs are loss, loss
-/// weight and `ports.scores`. The first axis of all values of a batch is that of its rows.
+/// `step` has these inputs: those of the model, target, sample weight and learning rate, the inputs of `slots`, `frozenWeights`, and
+/// `signature.apply` and `signature.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`.
+/// `evaluation` has these inputs: those of the model, target, sample weight, the inputs of all parameters, and `frozenWeights`. Its outputs
+/// are loss, loss weight and `signature.scores`. The first axis of all values of a batch is that of its rows.
 package struct StepGraph: Sendable {
     package let step: Model
     package let evaluation: Model
-    package let ports: Ports
+    package let signature: Signature
     /// The values that pass from one step to the next, read from `input` and written to `output`, in a fixed order: parameters first,
     /// statistics last.
     package let slots: [Slot]
     /// The untrained weights that are inputs of both graphs, under their own names, so that many bytes are in memory once.
-    package let heldWeights: [String]
+    package let frozenWeights: [String]
     /// The classes, in the order of the class axis, if the model names them: in a ZipMap, or as the values from which its label output
     /// picks.
     package let classes: [ClassLabel]?
@@ -32,7 +32,7 @@ package struct StepGraph: Sendable {
     let adapted: [AdaptedWeight]
     let shared: SharedWeights
 
-    package struct Ports: Sendable, Hashable {
+    package struct Signature: Sendable, Hashable {
         /// The input that the scores are compared with; nil if the model computes its own loss.
         package let target: Target?
         /// The values that the target is compared with: one, or two for a pair of embeddings; empty if the model computes its own loss.

@@ -62,6 +62,6 @@ import Testing
 
     @Test func aModelIsNotTunedWhereNoLabelsAreKnown() throws {
         let spec = try self.spec(parts.open(parts.arrive("n.onnx", .model, "other")))
-        #expect(spec.goal == .decideModel && spec.training == nil && spec.model.path == "/nowhere/spool/models/n.onnx")
+        #expect(spec.goal == .validateModel && spec.training == nil && spec.model.path == "/nowhere/spool/models/n.onnx")
     }
 }

@@ -43,7 +43,7 @@ import Testing
         let version = try parts.ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: attempt.run.run, parent: nil) }
         let spec = AttemptSpec(
             run: attempt.run.run, attempt: 1, pipeline: "p",
-            work: .decideModel(.init(model: .init(path: "m", digest: "m"), rows: nil, directory: "d"), training: nil),
+            work: .validateModel(.init(model: .init(path: "m", digest: "m"), rows: nil, directory: "d"), training: nil),
             schema: parts.pipeline.schema, stages: [])
         var decisions = RunDecisions()
         decisions.close(attempt, .done(verdict: nil))

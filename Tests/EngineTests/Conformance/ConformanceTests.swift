@@ -11,8 +11,8 @@ import Testing
         #expect(cases.count == 1884)
         let lists = try ExpectedFailures.read()
         let expected = try #require(
-            lists[Engine.version],
-            "expected-failures.txt has no list for ONNX Runtime \(Engine.version)")
+            lists[ONNXRuntime.version],
+            "expected-failures.txt has no list for ONNX Runtime \(ONNXRuntime.version)")
         var failed: [String: ConformanceFailure] = [:]
         for testCase in cases { failed[testCase.name] = testCase.run(SessionOptions(optimization: .none)) }
 

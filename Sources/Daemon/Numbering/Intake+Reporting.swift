@@ -12,7 +12,7 @@ extension Intake {
         let names: [String]
     }
 
-    func tell(_ event: SpoolEvent) {
+    func report(_ event: SpoolEvent) {
         switch event {
         case .foreign(let file):
             log.warning(
@@ -34,7 +34,7 @@ extension Intake {
         case .unblocked(let place):
             log.notice("the folder can be looked into again", metadata: ["spool": "\(place.spool)", "file.path": "\(place.path)"])
             if let key = key(.unwatched, place.spool, place.path) { conditions.clear(key) }
-        case .unmatched(let spool, let count, let first): tellUnmatched(spool, count, first)
+        case .unmatched(let spool, let count, let first): logUnmatched(spool, count, first)
         case .complete, .truncated, .refused, .gone, .ignored, .rescanned, .caughtUp: break
         }
     }
@@ -46,7 +46,7 @@ extension Intake {
         }
     }
 
-    private func tellUnmatched(_ spool: SpoolID, _ count: Int, _ first: [String]) {
+    private func logUnmatched(_ spool: SpoolID, _ count: Int, _ first: [String]) {
         guard let route = routes[spool], let key = key(.ignored, spool) else { return }
         guard count > 0 else { return conditions.clear(key) }
         let shown = first.prefix(5).joined(separator: ", ") + (count > 5 ? ", …" : "")

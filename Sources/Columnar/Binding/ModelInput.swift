@@ -1,8 +1,9 @@
 package import Names
+package import Recipes
 package import Tensors
 
 /// A model input as binding sees it.
-package struct InputPort: Hashable, Sendable {
+package struct ModelInput: Hashable, Sendable {
     package let name: String
     package let elementType: ElementType
     /// `nil` is dynamic; the first axis is the batch.
@@ -20,7 +21,7 @@ package struct InputPort: Hashable, Sendable {
         self.isUnranked = isUnranked
     }
 
-    /// Elements of one row where every axis behind the batch is fixed.
+    /// The number of elements of one row, if every axis after the batch is fixed.
     var width: Int? {
         var product = 1
         for dimension in dimensions.dropFirst() {
@@ -32,7 +33,7 @@ package struct InputPort: Hashable, Sendable {
         return product
     }
 
-    /// The axes behind the batch for rows of `width` elements; `nil` where they do not come out.
+    /// Returns the axes after the batch for rows of `width` elements; `nil` if the width does not fit them.
     func rowShape(width: Int) -> [Int]? {
         let axes = dimensions.dropFirst()
         let fixed = axes.reduce(1) { $0 * ($1 ?? 1) }
@@ -45,29 +46,23 @@ package struct InputPort: Hashable, Sendable {
     var description: String { "[N" + dimensions.dropFirst().map { ", " + ($0.map(String.init) ?? "?") }.joined() + "]" }
 }
 
-/// What a pipeline says about one model input.
+/// The rule by which one model input is filled: what `InputSchema` says of it, completed by the model's type and defaults, or what training
+/// asks for.
 package struct InputRule: Hashable, Sendable {
-    package enum Columns: Hashable, Sendable {
-        /// `*` and `?` match any characters and one; the columns come in numeric-aware name order.
-        case pattern(String)
-        /// In the order given.
-        case list([String])
-    }
-
-    /// What stands for a value that is not there: a null or, in an input of floats, a NaN.
+    /// The replacement of a missing value: of a null or, in an input of floats, of a NaN.
     package enum Missing: Hashable, Sendable {
         case error
         /// An error too, and one that no rule can help: of labels and weights.
         case refused
         case nan
-        /// In the column's own units, before `scale` and `offset`.
+        /// A number in the column's own units, before `scale` and `offset`.
         case value(Double)
         /// A text, for inputs of strings.
         case text(String)
     }
 
     /// `nil`: the column of the input's name, or as `TableBinder` says.
-    package var columns: Columns?
+    package var columns: ColumnSelector?
     /// The input is `value * scale + offset`, in the input's precision; integer inputs take it rounded to the nearest.
     package var scale: Double?
     package var offset: Double?
@@ -81,22 +76,15 @@ package struct InputRule: Hashable, Sendable {
     /// The length that all rows are filled up to; `nil`: as long as the longest row of a batch.
     package var length: Int?
 
-    package enum Pad: Hashable, Sendable {
-        /// The number is in the column's own units, before `scale` and `offset`.
-        case integer(Int64)
-        case number(Double)
-        /// A text, for inputs of strings.
-        case text(String)
-    }
-
-    /// How booleans are spelled in an input of text; `nil`: they are refused with a message that asks for it.
-    package var booleans: BooleanText?
-    /// How dates and times are spelled in an input of text; `nil`: they are refused with a message that asks for it.
-    package var times: TimeText?
+    /// The spelling of booleans in an input of text; `nil`: they are refused with a message that asks for it.
+    package var booleans: BooleanSpelling?
+    /// The spelling of dates and times in an input of text; `nil`: they are refused with a message that asks for it.
+    package var times: TimeSpelling?
 
     package init(
-        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false,
-        pad: Pad? = nil, mask: String? = nil, length: Int? = nil, booleans: BooleanText? = nil, times: TimeText? = nil
+        columns: ColumnSelector? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error,
+        refusesNonFinite: Bool = false,
+        pad: Pad? = nil, mask: String? = nil, length: Int? = nil, booleans: BooleanSpelling? = nil, times: TimeSpelling? = nil
     ) {
         self.columns = columns
         self.scale = scale
@@ -111,7 +99,7 @@ package struct InputRule: Hashable, Sendable {
     }
 }
 
-/// What a pipeline says about the table as a whole.
+/// The rules for the table as a whole.
 package struct TableSchemaRule: Hashable, Sendable {
     /// Columns that identify a row: no features.
     package var key: [String]
@@ -187,7 +175,7 @@ package struct InputBatch: Sendable {
 package protocol InputBatches: AnyObject {
     /// The columns (or the array) that each input takes, by input name, in order.
     var boundColumns: NameMap<[String]> { get }
-    /// Of those, the inputs whose columns only this file's order says: what the files after it are to be pinned to.
+    /// The inputs whose columns only the order of this file decides. The files after it are pinned to these columns.
     var columnsInFileOrder: [String: [String]] { get }
     /// The kept columns, for the output's schema.
     var keptFields: [Field] { get }

@@ -5,7 +5,7 @@ import Reports
 import SystemPackage
 
 /// Puts what a command made in its place: whole or not at all.
-enum Placing {
+enum AtomicOutput {
     /// Weights files first, so that the graph never names what is not there.
     static func model(_ model: Model, at target: URL) throws {
         let name = target.lastPathComponent, folder = FilePath(target.deletingLastPathComponent().path)

@@ -1,11 +1,6 @@
-/// How booleans are spelled where they meet text.
-package enum BooleanText: Hashable, Sendable {
-    /// These words stand for false and true: an input of text gets them, and an input of numbers or booleans takes a column of them, or of
-    /// the usual words.
-    case words(no: String, yes: String)
-    /// Text is taken as the file has it; a column of booleans has no text and is refused.
-    case text
+internal import Recipes
 
+extension BooleanSpelling {
     /// Returns the boolean that a word means in the files of any tool.
     static func value(_ text: String) -> Bool? {
         switch text {

@@ -1,7 +1,7 @@
 package import Recipes
 package import Tensors
 
-/// How a model's answers are to be read.
+/// The kind of a model's answers.
 package enum Prediction: Sendable, Hashable {
     package enum Scores: Sendable, Hashable { case logits, probabilities }
     /// One of `count` classes along `axis` (the first axis is the rows'). Labels are indices, or probabilities of the output's shape.
@@ -24,7 +24,7 @@ package enum Prediction: Sendable, Hashable {
 }
 
 /// Metrics of answers that come batch by batch; each row counts its weight.
-package struct Judgement {
+package struct MetricsAccumulator {
     private let prediction: Prediction
     private let wanted: Set<Metric>
     private var classes = ClassCounts()

@@ -1,6 +1,6 @@
 /// The runtime that executes graphs: ONNX Runtime, through its C API.
-package enum Engine {
-    /// As the library says it, for instance `1.32.0`; expected failures and cards are keyed by it.
+package enum ONNXRuntime {
+    /// The version that the library reports, for instance `1.32.0`. Expected failures and cards are keyed by it.
     package static var version: String { Native.version }
 
     /// Loads what all sessions share, which the first of them does otherwise.

@@ -10,7 +10,7 @@ import Reports
 import SystemPackage
 
 /// Brings a request to the daemon and waits for its answer; where none runs, does what is asked under the daemon's lock.
-struct Asking {
+struct DaemonRequest {
     let root: RootOption
     let pipelines: [Pipeline]
     var patience: Duration = .seconds(5)
@@ -18,7 +18,7 @@ struct Asking {
     /// Prints the answer; throws where it is a refusal or does not come.
     @discardableResult
     func ask(_ request: Request, json: Bool) throws -> RequestOutcome {
-        let outcome = try worded { try send(request) }
+        let outcome = try reportingErrors { try send(request) }
         if json {
             try printJSON(outcome)
         } else if outcome.isRefused {
@@ -127,7 +127,8 @@ struct Asking {
         try body(ModelVersionDirectory(path: FilePath(folder), area: area, access: access))
     }
 
-    /// By the pipeline file, or else where its newest card stands: `FOLDER/VERSION/card.json`.
+    /// Returns the folder of a pipeline's models: the one in the pipeline file, or else the one in which its newest card is
+    /// (`FOLDER/VERSION/card.json`).
     private func models(of name: String, _ ledger: RunLedger) throws(LedgerError) -> String? {
         if let landing = pipelines.first(where: { $0.name == name })?.land.models { return landing.path }
         let card = try ledger.versions(pipeline: name).last { $0.verdict == .published && $0.card != nil }?.card

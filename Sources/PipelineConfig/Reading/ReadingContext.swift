@@ -1,11 +1,11 @@
 internal import Reasons
 
-/// What the sections of one file share: the problems, the places, the root, and how single values are read.
-final class Reading {
+/// The state that the sections of one file share: the problems, the positions, the root, and how single values are read.
+final class ReadingContext {
     let problems: ProblemList
     let root: String
     let file: ConfigurationFile
-    /// What holds where a pipeline says nothing.
+    /// The values for keys that a pipeline leaves out.
     let defaults: RootSettings
     /// The names that `notify` of millrace.yaml explains; nil where that was not read.
     let knownTargets: [String]?
@@ -19,7 +19,7 @@ final class Reading {
         knownTargets = defaults?.notify.keys.sorted()
     }
 
-    /// A scalar is pointed at itself, anything longer at its key.
+    /// Records the position of an entry: of a scalar itself, of anything longer that of its key.
     func note(_ entry: Node.Entry, at path: String) {
         if case .scalar = entry.value.content {
             positions.record(entry.value.position, for: path)
@@ -40,7 +40,7 @@ final class Reading {
         return text
     }
 
-    /// A list of texts; a single text is a list of one.
+    /// Returns a list of texts; a single text is a list of one.
     func texts(_ node: Node, _ path: String) -> [String]? {
         guard case .sequence(let items) = node.content else {
             if case .mapping = node.content {

@@ -2,10 +2,11 @@ import COnnxRuntime
 import Tensors
 
 extension Native.Table {
-    func ports(of session: OpaquePointer, inputs: Bool) throws(NativeFailure) -> [Port] {
+    /// Returns the declarations of the inputs or of the outputs, in their order.
+    func declarations(of session: OpaquePointer, inputs: Bool) throws(NativeFailure) -> [ValueInfo] {
         var count = 0
         try check(inputs ? api.pointee.SessionGetInputCount(session, &count) : api.pointee.SessionGetOutputCount(session, &count))
-        var ports: [Port] = []
+        var values: [ValueInfo] = []
         for index in 0..<count {
             var name: UnsafeMutablePointer<CChar>?
             try check(
@@ -19,12 +20,12 @@ extension Native.Table {
                     : api.pointee.SessionGetOutputTypeInfo(session, index, &$0)
             }
             defer { api.pointee.ReleaseTypeInfo(info) }
-            ports.append(Port(name: name.map { String(cString: $0) } ?? "", kind: try kind(of: info)))
+            values.append(ValueInfo(name: name.map { String(cString: $0) } ?? "", kind: try kind(of: info)))
         }
-        return ports
+        return values
     }
 
-    private func kind(of info: OpaquePointer) throws(NativeFailure) -> Port.Kind {
+    private func kind(of info: OpaquePointer) throws(NativeFailure) -> ValueInfo.Kind {
         var type = ONNX_TYPE_UNKNOWN
         try check(api.pointee.GetOnnxTypeFromTypeInfo(info, &type))
         var inner: OpaquePointer?
@@ -57,11 +58,11 @@ extension Native.Table {
         }
     }
 
-    private func elementAndDimensions(of info: OpaquePointer) throws(NativeFailure) -> (Int32, [Port.Dimension]) {
+    private func elementAndDimensions(of info: OpaquePointer) throws(NativeFailure) -> (Int32, [Dimension]) {
         let (element, extents) = try elementAndExtents(of: info)
         var names = [UnsafePointer<CChar>?](repeating: nil, count: extents.count)
         try check(api.pointee.GetSymbolicDimensions(info, &names, names.count))
-        let dimensions = zip(extents, names).map { extent, name -> Port.Dimension in
+        let dimensions = zip(extents, names).map { extent, name -> Dimension in
             if extent >= 0 { return .fixed(extent) }
             let name = name.map { String(cString: $0) } ?? ""
             return name.isEmpty ? .unknown : .symbolic(name)

@@ -5,7 +5,7 @@ internal import Tensors
 ///
 /// Whatever runs over all values is a requirement, although one body serves every type: each conformance then has its own
 /// compiled copy, where a generic class would run code that looks up every operation.
-protocol PortScalar: BitwiseCopyable {
+protocol TensorScalar: BitwiseCopyable {
     associatedtype Bits: SIMDScalar & FixedWidthInteger & BitwiseCopyable
     /// Converts `count` values; returns the first index whose value this type cannot hold, or `nil`.
     static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int?
@@ -25,11 +25,11 @@ protocol PortScalar: BitwiseCopyable {
     static var isFloat: Bool { get }
     var isNaN: Bool { get }
     var isFinite: Bool { get }
-    /// For messages.
+    /// The name of the type in messages.
     var text: String { get }
 }
 
-extension PortScalar {
+extension TensorScalar {
     static func load(_ column: Column, _ rows: Range<Int>, native: String?, to target: UnsafeMutablePointer<Self>) -> Int? {
         let count = rows.count, first = rows.lowerBound
         if column.field.format == native {
@@ -84,7 +84,7 @@ extension PortScalar {
     }
 }
 
-extension PortScalar where Self: BinaryFloatingPoint & LosslessStringConvertible {
+extension TensorScalar where Self: BinaryFloatingPoint & LosslessStringConvertible {
     static var isFloat: Bool { true }
     var text: String { description }
 
@@ -128,7 +128,7 @@ extension PortScalar where Self: BinaryFloatingPoint & LosslessStringConvertible
     }
 }
 
-extension PortScalar where Self: FixedWidthInteger {
+extension TensorScalar where Self: FixedWidthInteger {
     static var isFloat: Bool { false }
     var isNaN: Bool { false }
     var isFinite: Bool { true }
@@ -143,7 +143,7 @@ extension PortScalar where Self: FixedWidthInteger {
         return nil
     }
 
-    /// NaN becomes 0: whoever calls this has looked for it.
+    /// Converts the value; NaN becomes 0, and the caller has looked for it.
     static func convert<Source: BinaryFloatingPoint>(
         _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
     ) -> Int? {
@@ -167,20 +167,20 @@ extension PortScalar where Self: FixedWidthInteger {
     }
 }
 
-extension Float: PortScalar { typealias Bits = UInt32 }
-extension Double: PortScalar { typealias Bits = UInt64 }
-extension Float16: PortScalar { typealias Bits = UInt16 }
-extension Int8: PortScalar { typealias Bits = UInt8 }
-extension UInt8: PortScalar { typealias Bits = UInt8 }
-extension Int16: PortScalar { typealias Bits = UInt16 }
-extension UInt16: PortScalar { typealias Bits = UInt16 }
-extension Int32: PortScalar { typealias Bits = UInt32 }
-extension UInt32: PortScalar { typealias Bits = UInt32 }
-extension Int64: PortScalar { typealias Bits = UInt64 }
-extension UInt64: PortScalar { typealias Bits = UInt64 }
+extension Float: TensorScalar { typealias Bits = UInt32 }
+extension Double: TensorScalar { typealias Bits = UInt64 }
+extension Float16: TensorScalar { typealias Bits = UInt16 }
+extension Int8: TensorScalar { typealias Bits = UInt8 }
+extension UInt8: TensorScalar { typealias Bits = UInt8 }
+extension Int16: TensorScalar { typealias Bits = UInt16 }
+extension UInt16: TensorScalar { typealias Bits = UInt16 }
+extension Int32: TensorScalar { typealias Bits = UInt32 }
+extension UInt32: TensorScalar { typealias Bits = UInt32 }
+extension Int64: TensorScalar { typealias Bits = UInt64 }
+extension UInt64: TensorScalar { typealias Bits = UInt64 }
 
 /// An element of a boolean input: 0 or 1, as ONNX stores it.
-struct PortBool: PortScalar {
+struct TensorBool: TensorScalar {
     typealias Bits = UInt8
     let byte: UInt8
     static var isFloat: Bool { false }
@@ -189,31 +189,31 @@ struct PortBool: PortScalar {
     var text: String { byte == 0 ? "false" : "true" }
 
     static func convert<Source: BinaryInteger>(
-        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBool>
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<TensorBool>
     ) -> Int? {
         for index in 0..<count {
             guard source[index] == 0 || source[index] == 1 else { return index }
-            target[index] = PortBool(byte: UInt8(source[index]))
+            target[index] = TensorBool(byte: UInt8(source[index]))
         }
         return nil
     }
 
     static func convert<Source: BinaryFloatingPoint>(
-        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBool>
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<TensorBool>
     ) -> Int? {
         for index in 0..<count {
             guard source[index] == 0 || source[index] == 1 || source[index].isNaN else { return index }
-            target[index] = PortBool(byte: source[index] == 1 ? 1 : 0)
+            target[index] = TensorBool(byte: source[index] == 1 ? 1 : 0)
         }
         return nil
     }
 
-    static func rounding(_ value: Double) -> PortBool? { value == 0 || value == 1 ? PortBool(byte: UInt8(value)) : nil }
-    static func scale(_ values: UnsafeMutablePointer<PortBool>, _ count: Int, by scale: Double, plus offset: Double) -> Int? { 0 }
+    static func rounding(_ value: Double) -> TensorBool? { value == 0 || value == 1 ? TensorBool(byte: UInt8(value)) : nil }
+    static func scale(_ values: UnsafeMutablePointer<TensorBool>, _ count: Int, by scale: Double, plus offset: Double) -> Int? { 0 }
 }
 
 /// An element of a bfloat16 input: the upper half of a float32, rounded to the nearest, ties to even.
-struct PortBFloat16: PortScalar {
+struct TensorBFloat16: TensorScalar {
     typealias Bits = UInt16
     let bits: UInt16
 
@@ -233,31 +233,31 @@ struct PortBFloat16: PortScalar {
     var text: String { float.description }
 
     static func convert<Source: BinaryInteger>(
-        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBFloat16>
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<TensorBFloat16>
     ) -> Int? {
-        for index in 0..<count { target[index] = PortBFloat16(Float(source[index])) }
+        for index in 0..<count { target[index] = TensorBFloat16(Float(source[index])) }
         return nil
     }
 
     static func convert<Source: BinaryFloatingPoint>(
-        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBFloat16>
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<TensorBFloat16>
     ) -> Int? {
         for index in 0..<count {
-            let value = PortBFloat16(Float(source[index]))
+            let value = TensorBFloat16(Float(source[index]))
             if source[index].isFinite && !value.isFinite { return index }
             target[index] = value
         }
         return nil
     }
 
-    static func rounding(_ value: Double) -> PortBFloat16? {
-        let result = PortBFloat16(Float(value))
+    static func rounding(_ value: Double) -> TensorBFloat16? {
+        let result = TensorBFloat16(Float(value))
         return result.isFinite || !value.isFinite ? result : nil
     }
 
-    static func scale(_ values: UnsafeMutablePointer<PortBFloat16>, _ count: Int, by scale: Double, plus offset: Double) -> Int? {
+    static func scale(_ values: UnsafeMutablePointer<TensorBFloat16>, _ count: Int, by scale: Double, plus offset: Double) -> Int? {
         for index in 0..<count {
-            let result = PortBFloat16(values[index].float * Float(scale) + Float(offset))
+            let result = TensorBFloat16(values[index].float * Float(scale) + Float(offset))
             if values[index].isFinite && !result.isFinite { return index }
             values[index] = result
         }

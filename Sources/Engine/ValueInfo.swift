@@ -1,13 +1,7 @@
 package import Tensors
 
 /// An input or an output of a model, as the runtime sees it.
-package struct Port: Sendable, Hashable {
-    package enum Dimension: Sendable, Hashable {
-        case fixed(Int)
-        case symbolic(String)
-        case unknown
-    }
-
+package struct ValueInfo: Sendable, Hashable {
     package indirect enum Kind: Sendable, Hashable {
         /// `elementType` is a `TensorProto.DataType` number, which `ElementType(rawValue:)` may or may not know.
         case tensor(elementType: Int32, dimensions: [Dimension])
@@ -39,26 +33,10 @@ package struct Port: Sendable, Hashable {
     }
 }
 
-extension Port.Dimension: CustomStringConvertible {
-    /// The extent where it is known.
-    package var extent: Int? {
-        guard case .fixed(let extent) = self else { return nil }
-        return extent
-    }
-
+extension ValueInfo.Kind: CustomStringConvertible {
+    /// The type as ONNX's text form writes it: `float[N, 4]`, `seq(map(int64, float))`.
     package var description: String {
-        switch self {
-        case .fixed(let extent): "\(extent)"
-        case .symbolic(let name): name
-        case .unknown: "?"
-        }
-    }
-}
-
-extension Port.Kind: CustomStringConvertible {
-    /// As ONNX's text form writes types: `float[N, 4]`, `seq(map(int64, float))`.
-    package var description: String {
-        func tensor(_ type: Int32, _ dimensions: [Port.Dimension]) -> String {
+        func tensor(_ type: Int32, _ dimensions: [Dimension]) -> String {
             typeName(type) + "[" + dimensions.map(\.description).joined(separator: ", ") + "]"
         }
         func typeName(_ type: Int32) -> String { ElementType(rawValue: type)?.name ?? "type \(type)" }

@@ -2,7 +2,7 @@ internal import Reasons
 internal import Recipes
 
 /// Whether the sections of one file fit each other.
-struct Fit {
+struct CrossSectionCheck {
     let pipeline: Pipeline
     let top: Section
     let stages: StageReader.Stages
@@ -17,7 +17,7 @@ struct Fit {
         top.reading.problems.add(rule, top.reading.positions[key], key, fault, remedy)
     }
 
-    /// What arrives is used, and what comes out lands. Reported only where the sections themselves could be read.
+    /// Checks that arriving files are used and that results are published. It reports only on sections that could be read.
     private func checkChainEnds() {
         let isStated = { (section: String, key: String) in statedKeys(section).contains(key) }
         let runsForward = pipeline.forward != nil
@@ -43,7 +43,7 @@ struct Fit {
         }
     }
 
-    /// What trains has something to learn, and what is labelled is learnt from.
+    /// Checks that training has something to learn, and that labels are learnt from.
     private func checkLabels() {
         let hasLabelled = statedKeys("spool").contains("labelled")
         let hasLabel = statedKeys("schema").contains("label")

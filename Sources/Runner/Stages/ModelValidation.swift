@@ -10,9 +10,9 @@ import PipelineConfig
 import Reasons
 import SystemPackage
 
-/// The deserialize stage for a model that arrived: parse, check, fit it to the schema, write our own copy, load that into the engine, and
+/// The deserialize stage for a model that arrived: parse, check, check it against the schema, write a copy, load that into the engine, and
 /// try it on the newest known rows. What fails here rejects the model; no data has met it yet.
-struct ModelDecision {
+struct ModelValidation {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
     private let models: ModelLoader
@@ -25,7 +25,7 @@ struct ModelDecision {
         self.interruption = interruption
     }
 
-    func decide(_ result: inout AttemptResult) throws(Failure) {
+    func validate(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let copy = files.directory + "/model.onnx"

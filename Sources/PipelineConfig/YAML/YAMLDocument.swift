@@ -2,7 +2,7 @@ internal import Reasons
 import Yams
 
 /// Reads one YAML document into a ``Node``, or adds to `problems` why it cannot.
-struct Document {
+struct YAMLDocument {
     static let nodeLimit = 10_000
     static let depthLimit = 64
     private static let duplicateLimit = 32
@@ -20,7 +20,7 @@ struct Document {
         case node(Node)
         /// The file says nothing.
         case empty
-        /// What keeps it from being read was added to the problems.
+        /// The document cannot be read; the reasons were added to the problems.
         case unreadable
     }
 
@@ -37,7 +37,7 @@ struct Document {
         for _ in 0..<duplicateLimit {
             do {
                 // Without the resolver's rules a key is its text, quoted or not.
-                var document = Document(problems: problems, hidden: source.hidden)
+                var document = YAMLDocument(problems: problems, hidden: source.hidden)
                 let composed = try compose(yaml: source.text, .basic, .default, .utf8)
                 let root = composed.map { document.convert($0, depth: 0) }
                 guard let root, root?.isNull != true else {

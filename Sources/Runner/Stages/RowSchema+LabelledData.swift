@@ -1,9 +1,9 @@
 import Columnar
 package import Names
-package import PipelineConfig
+package import Recipes
 package import Training
 
-extension Schema {
+extension RowSchema {
     /// Labelled files as this schema reads them.
     /// - Parameters:
     ///   - inputs: the model's, by name.
@@ -18,9 +18,6 @@ extension Schema {
             if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
             rules[name] = rule
         }
-        return LabelledData(
-            files: files, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes,
-            refusesMissingLabels: missingLabel == .error, weight: weight, key: key, keep: keep,
-            types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }), dialect: textDialect)
+        return LabelledData(files: files, schema: self, inputs: rules)
     }
 }

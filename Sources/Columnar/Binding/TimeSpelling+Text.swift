@@ -1,13 +1,8 @@
 internal import Glibc
+internal import Recipes
 
-/// How dates and times are spelled in an input of text.
-package enum TimeText: String, Hashable, Sendable, CaseIterable {
-    /// Every format gives one spelling: `2024-02-29T12:30:15.5`, in UTC with a `Z` where there is a zone, without zeros at the end of the
-    /// fraction, and without a time where that is midnight and there is no zone.
-    case iso
-    /// Text is taken as the file has it; a column of a time type has no text and is refused.
-    case text
-
+extension TimeSpelling {
+    /// Returns the message that asks how dates and times are spelled, for an input of text.
     static func question(_ input: String) -> String {
         "dates and times are spelled in several ways as text: schema.inputs.\(input): { times: iso } gives them all as ISO 8601 writes "
             + "them, and `times: text` takes the text that a file has"

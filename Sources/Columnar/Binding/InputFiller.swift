@@ -1,21 +1,22 @@
 internal import CArrow
 internal import Reasons
+internal import Recipes
 internal import Tensors
 
-/// Where the elements of one input come from in one batch of the file.
-enum PortSource {
+/// The source of one input's elements in one batch of the file.
+enum InputSource {
     /// One column for each element of a row, in order.
     case columns([Column])
-    /// A column of `width` values for each row, one row behind the other: lists, or an array file.
+    /// A column of `width` values for each row, row after row: lists, or an array file.
     case rows(Column, width: Int)
 }
 
-/// What errors about an input's values name.
-struct PortPlace {
+/// The place that errors about an input's values name.
+struct InputPlace {
     let file: String
     let input: String
     let columns: [String]
-    /// Of the source's first row.
+    /// The number of the source's first row.
     var firstRow: Int
     /// The positions at which the rows' elements begin, for a source that gives elements as rows of one value; nil where a source's rows
     /// are the file's.
@@ -39,46 +40,46 @@ struct PortPlace {
 }
 
 /// Turns rows of a source into rows of one input.
-protocol PortFiller: AnyObject {
+protocol InputFiller: AnyObject {
     /// Starts the batch with room for `rows` rows.
     func begin(rows: Int)
     /// Whether a missing value is an error.
     var refusesGaps: Bool { get }
     /// The reason that an error gives for a missing value.
     var gapReason: String { get }
-    /// Appends rows of the source behind those already filled.
-    func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError)
-    /// What was filled, as a tensor of `rowShape` rows.
+    /// Appends rows of the source to those already filled.
+    func append(_ source: InputSource, rows: Range<Int>, place: InputPlace) throws(ColumnarError)
+    /// Returns the filled rows, as a tensor of `rowShape` rows.
     func take(rowShape: [Int]) -> Tensor
 }
 
 /// `memory`, where given, is filled in every batch; otherwise memory is used again as soon as nobody else holds it.
-func makePortFiller(_ port: InputPort, rule: InputRule, width: Int, memory: TensorBuffer?) throws(ColumnarError) -> any PortFiller {
-    switch port.elementType {
-    case .float32: try NumericFiller<Float>(port, rule, width, memory)
-    case .float64: try NumericFiller<Double>(port, rule, width, memory)
-    case .float16: try NumericFiller<Float16>(port, rule, width, memory)
-    case .bfloat16: try NumericFiller<PortBFloat16>(port, rule, width, memory)
-    case .int8: try NumericFiller<Int8>(port, rule, width, memory)
-    case .uint8: try NumericFiller<UInt8>(port, rule, width, memory)
-    case .int16: try NumericFiller<Int16>(port, rule, width, memory)
-    case .uint16: try NumericFiller<UInt16>(port, rule, width, memory)
-    case .int32: try NumericFiller<Int32>(port, rule, width, memory)
-    case .uint32: try NumericFiller<UInt32>(port, rule, width, memory)
-    case .int64: try NumericFiller<Int64>(port, rule, width, memory)
-    case .uint64: try NumericFiller<UInt64>(port, rule, width, memory)
-    case .bool: try NumericFiller<PortBool>(port, rule, width, memory)
-    case .string: try StringFiller(port, rule, width)
+func makeInputFiller(_ input: ModelInput, rule: InputRule, width: Int, memory: TensorBuffer?) throws(ColumnarError) -> any InputFiller {
+    switch input.elementType {
+    case .float32: try NumericFiller<Float>(input, rule, width, memory)
+    case .float64: try NumericFiller<Double>(input, rule, width, memory)
+    case .float16: try NumericFiller<Float16>(input, rule, width, memory)
+    case .bfloat16: try NumericFiller<TensorBFloat16>(input, rule, width, memory)
+    case .int8: try NumericFiller<Int8>(input, rule, width, memory)
+    case .uint8: try NumericFiller<UInt8>(input, rule, width, memory)
+    case .int16: try NumericFiller<Int16>(input, rule, width, memory)
+    case .uint16: try NumericFiller<UInt16>(input, rule, width, memory)
+    case .int32: try NumericFiller<Int32>(input, rule, width, memory)
+    case .uint32: try NumericFiller<UInt32>(input, rule, width, memory)
+    case .int64: try NumericFiller<Int64>(input, rule, width, memory)
+    case .uint64: try NumericFiller<UInt64>(input, rule, width, memory)
+    case .bool: try NumericFiller<TensorBool>(input, rule, width, memory)
+    case .string: try StringFiller(input, rule, width)
     default:
-        throw .badRule("model input \"\(port.name)\" is of type \(port.elementType.name), which no table column can fill")
+        throw .badRule("model input \"\(input.name)\" is of type \(input.elementType.name), which no table column can fill")
     }
 }
 
 /// The input's type as Arrow stores it, so that a column of that type needs no conversion.
 func nativeFormat(of type: ElementType) -> String? { type == .bool ? nil : ColumnType.format(of: type) }
 
-final class NumericFiller<Scalar: PortScalar>: PortFiller {
-    private let port: InputPort
+final class NumericFiller<Scalar: TensorScalar>: InputFiller {
+    private let input: ModelInput
     private let native: String?
     private let width: Int
     private let memory: TensorBuffer?
@@ -93,17 +94,17 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     /// Rows converted at a time, so that what was converted is still in the cache when it is gathered.
     private let blockRows = 2048
 
-    init(_ port: InputPort, _ rule: InputRule, _ width: Int, _ memory: TensorBuffer?) throws(ColumnarError) {
-        self.port = port
+    init(_ input: ModelInput, _ rule: InputRule, _ width: Int, _ memory: TensorBuffer?) throws(ColumnarError) {
+        self.input = input
         self.width = width
         self.memory = memory
-        native = nativeFormat(of: port.elementType)
+        native = nativeFormat(of: input.elementType)
         missing = rule.missing
         refusesNonFinite = rule.refusesNonFinite
         scale = rule.scale == nil && rule.offset == nil ? nil : (rule.scale ?? 1, rule.offset ?? 0)
         buffer = memory ?? TensorBuffer(byteCount: 0)
-        let name = "model input \"\(port.name)\" of type \(port.elementType.name)"
-        if scale != nil, Scalar.self == PortBool.self { throw .badRule("\(name) cannot be scaled") }
+        let name = "model input \"\(input.name)\" of type \(input.elementType.name)"
+        if scale != nil, Scalar.self == TensorBool.self { throw .badRule("\(name) cannot be scaled") }
         switch rule.missing {
         case .error, .refused: fill = nil
         case .nan:
@@ -128,7 +129,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         filled = 0
         capacity = rows
         if let memory {
-            precondition(memory.byteCount >= rows * rowByteCount, "memory for \(port.name) is too small for \(rows) rows")
+            precondition(memory.byteCount >= rows * rowByteCount, "memory for \(input.name) is too small for \(rows) rows")
         } else if !isKnownUniquelyReferenced(&buffer) {
             buffer = TensorBuffer(byteCount: 0)
         }
@@ -151,10 +152,10 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     func take(rowShape: [Int]) -> Tensor {
-        Tensor(elementType: port.elementType, shape: Shape([filled] + rowShape), buffer: buffer)
+        Tensor(elementType: input.elementType, shape: Shape([filled] + rowShape), buffer: buffer)
     }
 
-    func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError) {
+    func append(_ source: InputSource, rows: Range<Int>, place: InputPlace) throws(ColumnarError) {
         try reserve(rows.count, file: place.file)
         let target = buffer.address.assumingMemoryBound(to: Scalar.self)
         switch source {
@@ -172,7 +173,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     private func gatherBlock(
-        _ columns: [Column], _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: PortPlace
+        _ columns: [Column], _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: InputPlace
     ) throws(ColumnarError) {
         if columns.count == 1 { return try convert(columns[0], rows, into: target, place, valuesPerRow: 1) }
         var pointers: [UnsafePointer<Scalar>] = []
@@ -203,7 +204,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
 
     /// Refuses NaN where it counts as missing and nothing fills it, and infinities where they are unwanted.
     private func check(
-        _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: PortPlace, column: Int, valuesPerRow: Int
+        _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: InputPlace, column: Int, valuesPerRow: Int
     ) throws(ColumnarError) {
         guard Scalar.isFloat, fill == nil || refusesNonFinite else { return }
         let bad =
@@ -226,7 +227,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
 
     /// Values of a column as the input has them: converted, missing ones filled, scaled, checked.
     private func convert(
-        _ column: Column, _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: PortPlace, valuesPerRow: Int,
+        _ column: Column, _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: InputPlace, valuesPerRow: Int,
         column index: Int = 0
     ) throws(ColumnarError) {
         let count = rows.count
@@ -238,7 +239,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         let hasNulls = column.mayHaveNulls
         let firstNull = hasNulls && fill == nil ? rows.first(where: column.isNull) : nil
         let failed = withExtendedLifetime(column.owner) { Scalar.load(column, rows, native: native, to: target) }
-        // What lies under a null is anything at all, so a failure there is none: go on behind it.
+        // The bytes under a null can be anything, so a failure there does not count: continue after it.
         if var bad = failed {
             guard hasNulls || Scalar.isFloat == false else { throw refusal(column, rows, bad, place, index, valuesPerRow) }
             while true {
@@ -281,7 +282,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         }
     }
 
-    private func nullError(_ row: Int, _ place: PortPlace, _ column: Int) -> ColumnarError {
+    private func nullError(_ row: Int, _ place: InputPlace, _ column: Int) -> ColumnarError {
         place.error(row: row, column: column, Reason(gapReason))
     }
 
@@ -289,7 +290,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
 
     /// Returns the error for the value at `bad`, or for a missing value in a row before it.
     private func refusal(
-        _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
+        _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: InputPlace, _ index: Int, _ valuesPerRow: Int
     ) -> ColumnarError {
         let before = rows.lowerBound..<rows.lowerBound + bad
         guard fill == nil, let gap = before.first(where: { column.isNull($0) || column.isNaN($0) }) else {
@@ -300,7 +301,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     private func rangeError(
-        _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
+        _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: InputPlace, _ index: Int, _ valuesPerRow: Int
     ) -> ColumnarError {
         var text: [UInt8] = []
         if let cell = try? CellText(column, isJSON: false, file: place.file) { cell.append(rows.lowerBound + bad, to: &text) }
@@ -308,7 +309,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         let scaled = scale == nil ? "" : ", scaled,"
         return place.error(
             row: (rows.lowerBound + bad) / valuesPerRow, column: index,
-            "\(cell: value, shown: "the value " + numberText(value))\(scaled) does not fit \(port.elementType.name)")
+            "\(cell: value, shown: "the value " + numberText(value))\(scaled) does not fit \(input.elementType.name)")
     }
 
     /// NaN in floats that go into integers; floats are looked at after they are converted.
@@ -318,25 +319,25 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 }
 
-final class StringFiller: PortFiller {
+final class StringFiller: InputFiller {
     private let width: Int
     private let fill: String?
-    private let booleans: BooleanText?
-    private let times: TimeText?
+    private let booleans: BooleanSpelling?
+    private let times: TimeSpelling?
     private var values: [String] = []
 
     var refusesGaps: Bool { fill == nil }
 
-    init(_ port: InputPort, _ rule: InputRule, _ width: Int) throws(ColumnarError) {
+    init(_ input: ModelInput, _ rule: InputRule, _ width: Int) throws(ColumnarError) {
         self.width = width
         (booleans, times) = (rule.booleans, rule.times)
-        if rule.scale != nil || rule.offset != nil { throw .badRule("model input \"\(port.name)\" holds strings, which cannot be scaled") }
+        if rule.scale != nil || rule.offset != nil { throw .badRule("model input \"\(input.name)\" holds strings, which cannot be scaled") }
         gapReason = "there is no value" + (rule.missing == .refused ? "" : ": give the input `missing:` a text if that is meant")
         switch rule.missing {
         case .error, .refused: fill = nil
         case .text(let text): fill = text
         case .value(let value): fill = value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : value.description
-        case .nan: throw .badRule("missing: nan does not fit model input \"\(port.name)\", which holds strings: give a text, or error")
+        case .nan: throw .badRule("missing: nan does not fit model input \"\(input.name)\", which holds strings: give a text, or error")
         }
     }
 
@@ -346,7 +347,7 @@ final class StringFiller: PortFiller {
         Tensor(strings: values, shape: Shape([width == 0 ? 0 : values.count / width] + rowShape))
     }
 
-    func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError) {
+    func append(_ source: InputSource, rows: Range<Int>, place: InputPlace) throws(ColumnarError) {
         switch source {
         case .rows(let column, let width):
             let cell = try cells(of: column, place)
@@ -364,20 +365,20 @@ final class StringFiller: PortFiller {
 
     let gapReason: String
 
-    private func text(_ cell: String?, _ place: PortPlace, row: Int, column: Int) throws(ColumnarError) -> String {
+    private func text(_ cell: String?, _ place: InputPlace, row: Int, column: Int) throws(ColumnarError) -> String {
         guard let cell else {
             guard let fill else { throw place.error(row: row, column: column, Reason(gapReason)) }
             return fill
         }
         guard times == .iso else { return booleans?.respelled(cell) ?? cell }
-        guard let time = TimeText.iso(cell) else {
+        guard let time = TimeSpelling.iso(cell) else {
             throw place.error(row: row, column: column, "\(cell: cell) is no date or time, as ISO 8601 writes them")
         }
         return time
     }
 
     /// `nil` for what counts as missing. Numbers are written as CSV output has them.
-    private func cells(of column: Column, _ place: PortPlace) throws(ColumnarError) -> (Int) -> String? {
+    private func cells(of column: Column, _ place: InputPlace) throws(ColumnarError) -> (Int) -> String? {
         if column.field.type.isString {
             let strings = try BytesColumn(column, file: place.file)
             return { row in column.isNull(row) ? nil : strings[row] }

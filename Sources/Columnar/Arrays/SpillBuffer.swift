@@ -1,7 +1,7 @@
 internal import Reasons
 
 /// Bytes gathered in order: in memory while they are few, then in a file without a name.
-final class Spool {
+final class SpillBuffer {
     private let directory: String
     private var memory: [UInt8] = []
     private var spilled: OwnedDescriptor?
