@@ -13,11 +13,11 @@ package final class LocalExecutor: AttemptExecutor {
     /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
 
-    /// What runs the models here, as the cards of versions name it.
-    package static var engine: (name: String, version: String) { ("ONNX Runtime", Engine.version) }
+    package static let machine = AttemptMachine(processor: Processor.name, engine: "ONNX Runtime", engineVersion: Engine.version)
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
+        result.machine = Self.machine
         let start = ContinuousClock.now
         let pauses = Pauses()
         do throws(Failure) {
@@ -56,14 +56,12 @@ final class Pauses: Sendable {
     func add(_ time: Duration) { total.withLock { $0 += time } }
 }
 
-/// The ways in which a running attempt is told to end (the daemon takes it back, an operator stops it, or its time is over) or to let
-/// others go first.
+/// The ways in which a running attempt is told to end or to let others go first.
 struct Interruption {
     let engine: Cancellation
     let control: AttemptControl
     private let spec: AttemptSpec
     private let pauses: Pauses
-    private let watchdog: Watchdog
 
     init(_ spec: AttemptSpec, _ control: AttemptControl, _ pauses: Pauses = Pauses()) throws(Failure) {
         do throws(EngineError) {
@@ -74,36 +72,32 @@ struct Interruption {
         self.spec = spec
         self.control = control
         self.pauses = pauses
-        watchdog = Watchdog(seconds: spec.limits.seconds) { [engine] in engine.cancel() }
     }
 
     func watch(_ body: () throws(Failure) -> Void) throws(Failure) {
-        defer { watchdog.stop() }
         try control.cancellation.withHandler({ [engine] in engine.cancel() }, body)
     }
 
-    var isEnded: Bool { control.cancellation.isCancelled || watchdog.hasFired }
+    var isEnded: Bool { control.cancellation.isCancelled }
 
     /// Between batches: lets others go first where it is their turn, and throws where the attempt is to end.
     func check() throws(Failure) {
+        control.step()
         letOthersGoFirst()
         if let cause = control.cancellation.cause { throw .cancelled(spec, by: cause) }
-        if watchdog.hasFired { throw .timeLimit(spec) }
     }
 
     /// Between steps of a training.
     func isEndedAfterOthers() -> Bool {
+        control.step()
         letOthersGoFirst()
         return isEnded
     }
 
-    /// The time in which others run does not count as the attempt's own.
     private func letOthersGoFirst() {
         guard let turn = control.turn, !isEnded, turn.isOver else { return }
         let start = ContinuousClock.now
-        watchdog.pause()
         control.cancellation.withHandler({ turn.goOn() }) { turn.pause() }
-        watchdog.resume()
         pauses.add(ContinuousClock.now - start)
     }
 }
