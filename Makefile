@@ -11,6 +11,7 @@ setup:
 
 build: setup
 	swift build -c release --static-swift-stdlib --product millrace
+	swift build -c release --static-swift-stdlib --product millrace-worker
 	@Scripts/keep-licences
 
 test: setup lint
@@ -46,14 +47,14 @@ demo: build
 	@Scripts/demo
 
 # Installs what `make build` made, and builds only where that is missing: root's PATH need not have swift.
-install: $(if $(wildcard .build/release/millrace),,build)
+install: $(if $(wildcard .build/release/millrace-worker),,build)
 	@Scripts/install "$(PREFIX)"
 
 uninstall:
 	@Scripts/install --uninstall "$(PREFIX)"
 
 # The package .build/millrace_VERSION_ARCHITECTURE.deb of what `make build` made, and what dpkg and lintian say to it.
-deb: $(if $(wildcard .build/release/millrace),,build)
+deb: $(if $(wildcard .build/release/millrace-worker),,build)
 	@Scripts/deb
 
 check-deb: deb

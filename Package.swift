@@ -31,7 +31,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 
 let package = Package(
     name: "millrace",
-    products: [.executable(name: "millrace", targets: ["millrace"])],
+    products: [
+        .executable(name: "millrace", targets: ["millrace"]),
+        .executable(name: "millrace-worker", targets: ["millrace-worker"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
@@ -87,6 +90,10 @@ let package = Package(
         // What an attempt is told and what it answers, between the daemon and what computes.
         .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", "PipelineConfig", system]),
 
+        // The connection between the daemon and a worker, and the daemon's side of it.
+        .target(name: "WorkerProtocol", dependencies: ["Attempts", "Recipes"]),
+        .target(name: "WorkerProcesses", dependencies: ["Arrivals", "Attempts", "FileSystem", "Reasons", "Recipes", "WorkerProtocol"]),
+
         // Where the halves meet.
         .target(
             name: "Training",
@@ -98,7 +105,7 @@ let package = Package(
             name: "Runner",
             dependencies: [
                 "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
-                "FileSystem", "PipelineConfig", "Attempts", system,
+                "FileSystem", "PipelineConfig", "Attempts", "WorkerProtocol", system,
             ]),
         .target(
             name: "Daemon",
@@ -108,13 +115,21 @@ let package = Package(
             ]),
         .target(
             name: "Reports", dependencies: ["Arrivals", "FileSystem", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
+        // What both programs show and take on the command line.
+        .target(name: "Terminal", dependencies: ["Ledger", "PipelineConfig", "Reasons", "Recipes", "Reports", argumentParser]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Arrivals", "Attempts", "FileSystem", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig",
-                "Watcher", "Columnar", "TrainingGraph", "Autodiff", "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
-                argumentParser, logging, serviceLifecycle, system, unixSignals,
+                "Arrivals", "Attempts", "Daemon", "FileSystem", "Landing", "Ledger", "PipelineConfig", "Reasons", "Reports", "Terminal",
+                "Watcher", "WorkerProcesses", argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
+        .executableTarget(
+            name: "millrace-worker",
+            dependencies: [
+                "Arrivals", "Attempts", "Autodiff", "Columnar", "FileSystem", "Landing", "Names", "ONNX", "Passes", "PipelineConfig",
+                "Reasons", "Recipes", "Reports", "Runner", "Tensors", "Terminal", "Training", "TrainingGraph", "Watcher", "WorkerProtocol",
+                argumentParser, system,
+            ], linkerSettings: nativeLibraries),
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
@@ -148,6 +163,10 @@ let package = Package(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Attempts", ["Reasons"]),
+        tests("WorkerProtocol", ["Attempts", "FileSystem", "Recipes"]),
+        tests(
+            "WorkerProcesses",
+            ["Attempts", "FileSystem", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol", "millrace-worker", system]),
         tests("FileSystem", [system]),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
         tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
@@ -169,9 +188,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX",
-                "Engine", "Columnar",
-                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
+                "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
+                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
+                "millrace-worker", system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],

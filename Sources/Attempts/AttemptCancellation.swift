@@ -2,11 +2,13 @@ import Synchronization
 
 /// Tells a running attempt to end. What is registered is called once, from the thread that cancels, or at once if that already happened.
 package final class AttemptCancellation: Sendable {
-    package enum Cause: Sendable {
+    package enum Cause: String, Codable, Sendable {
         /// The daemon is stopping and takes the work back; it runs again.
         case takenBack
         /// An operator has stopped this run.
         case stopped
+        /// The attempt has had all the time that `limits.time` gives it.
+        case timeLimit
     }
 
     private struct State {

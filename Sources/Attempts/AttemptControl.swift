@@ -7,6 +7,10 @@ package struct AttemptControl: Sendable {
     package var turn: (any AttemptTurn)?
     /// Called from the attempt's thread at every step of a training, so it should be quick.
     package var progress: @Sendable (TrainingProgress) -> Void
+    /// Called from the attempt's thread as a phase begins. An attempt begins in `working`.
+    package var phase: @Sendable (AttemptPhase) -> Void = { _ in }
+    /// Called from the attempt's thread before each batch and each training step, so it must be quick.
+    package var step: @Sendable () -> Void = {}
 
     package init(
         _ cancellation: AttemptCancellation = AttemptCancellation(), turn: (any AttemptTurn)? = nil,

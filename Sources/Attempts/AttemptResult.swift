@@ -44,6 +44,8 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
+    /// On what it was executed; nil where the executor died.
+    package var machine: AttemptMachine?
 
     package init(
         failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil,

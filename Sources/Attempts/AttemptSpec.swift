@@ -29,13 +29,28 @@ package struct AttemptSpec: Codable, Sendable {
     }
 
     package struct Limits: Codable, Sendable {
-        /// Wall-clock seconds for the attempt.
+        /// Wall-clock seconds for the attempt, without those that it is paused; nil: as long as it takes.
         package var seconds: Double?
+        /// The same for each time that it reads, checks or loads a model.
+        package var loadSeconds: Double?
+        /// The same for the time from one batch or training step to the next.
+        package var standstillSeconds: Double?
+        /// How far the memory of the process that executes it may grow above what the process has at rest, in bytes.
+        package var memoryBytes: Int?
+        /// How many files its process may have open.
+        package var openFiles: Int?
         /// Threads that the engine may use within one operator.
         package var threads: Int
 
-        package init(seconds: Double? = nil, threads: Int = 1) {
+        package init(
+            seconds: Double? = nil, loadSeconds: Double? = nil, standstillSeconds: Double? = nil, memoryBytes: Int? = nil,
+            openFiles: Int? = nil, threads: Int = 1
+        ) {
             self.seconds = seconds
+            self.loadSeconds = loadSeconds
+            self.standstillSeconds = standstillSeconds
+            self.memoryBytes = memoryBytes
+            self.openFiles = openFiles
             self.threads = threads
         }
     }

@@ -35,18 +35,14 @@ package final class DiskPublisher: Publisher, Sendable {
     let work: FilePath
     /// The folders that nobody else may work on; nil where nobody else can.
     private let claims: FolderClaims?
-    /// The name and version of the engine that runs the models, for their cards.
-    private let engine: Card.Named?
     private let state = Mutex(State())
 
     /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
     /// out: `ROOT/.millrace`.
-    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, engine: Card.Named? = nil) throws(FileSystemError)
-    {
+    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(FileSystemError) {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
-        self.engine = engine
         try use(pipelines)
     }
 
@@ -191,7 +187,8 @@ package final class DiskPublisher: Publisher, Sendable {
             arrival: model.arrival,
             arrivalPath: model.file.path, arrivalDigest: model.file.digest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
-        card.engine = engine
+        card.engine = model.machine.map { .init(name: $0.engine, version: $0.engineVersion) }
+        card.processor = model.machine?.processor
         card.opset = model.operatorSets
         card.decisions = model.trial.map { ["trial": .text("\($0)")] }
         if let training = model.training { card.add(training) }

@@ -1,7 +1,7 @@
 import Arrivals
 package import Attempts
 import Foundation
-package import Landing
+import Landing
 package import Ledger
 package import Logging
 import PipelineConfig
@@ -76,9 +76,8 @@ package final class PipelineDaemon: Service {
     private let edits = Mutex<ConfigWatch?>(nil)
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
-    /// - Parameter engine: what runs the models, as the cards of versions name it.
     package init(
-        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, engine: Card.Named? = nil, log: Logger
+        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, log: Logger
     ) throws {
         self.options = options
         self.log = log
@@ -114,7 +113,7 @@ package final class PipelineDaemon: Service {
         try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
-        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims, engine: engine)
+        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
         try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,

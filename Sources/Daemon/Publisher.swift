@@ -135,6 +135,8 @@ package struct StagedModel: Sendable {
     package var files: [AttemptResult.WrittenFile]
     package var trial: AttemptResult.Trial?
     package var operatorSets: [String: Int] = [:]
+    /// On what it was made and tried.
+    package var machine: AttemptMachine?
     package var training: TrainingReport?
     /// What labels were trained from.
     package var parent: Card.Parent?

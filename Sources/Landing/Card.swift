@@ -50,6 +50,8 @@ package struct Card: Hashable, Sendable, Codable {
     package let tool: Named
     package var run: Int64?
     package var engine: Named?
+    /// On which the version was made and tried.
+    package var processor: String?
     package var parent: Parent?
     /// The model before anything was quantized, from which training starts.
     package var floatParent: Parent?
@@ -81,7 +83,7 @@ package struct Card: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case pipeline, version, revision, verdict, arrival, tool, run, engine, parent, gate, opset, decisions, reason, files
+        case pipeline, version, revision, verdict, arrival, tool, run, engine, processor, parent, gate, opset, decisions, reason, files
         case arrivalPath = "arrival_path"
         case arrivalDigest = "arrival_digest"
         case floatParent = "float_parent"

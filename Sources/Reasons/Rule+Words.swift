@@ -161,12 +161,21 @@ extension Rule {
         case .attemptResources:
             ("An attempt has the memory and the files that it needs.", "Nothing: it is tried again, as `on_error` says.")
         case .attemptTime: ("An attempt takes at most `limits.time`.", "Raise `limits.time`, or divide the file.")
+        case .attemptLoadTime:
+            ("A model is read and loaded within `limits.load_time`.", "Raise `limits.load_time`, or make the model smaller.")
+        case .attemptStandstill:
+            ("An attempt begins a batch or a step at least every ten minutes.", "Make the batches smaller, or the model faster.")
+        case .attemptMemory:
+            (
+                "An attempt takes at most `limits.memory`.",
+                "Raise `limits.memory`, make `batch_size` smaller, or divide the file; then `millrace retry`."
+            )
         case .attemptCancelled: ("What a stopping daemon takes back is done by the next one.", "Nothing.")
         case .attemptStopped: ("What an operator stopped is not done until someone says so.", "`millrace retry` does it again.")
         case .attemptLost: ("Each attempt answers.", "Look in the log for what was printed last.")
         case .attemptDeath:
             (
-                "An attempt at which the process dies, while nothing else is worked on, counts.",
+                "An attempt at which its process dies counts.",
                 "Look at the file, and in the log for how the process ended; after mending what it was, `millrace retry`."
             )
         case .machineFault: ("A fault of the machine is no file's fault.", "Mend what is said there: it goes on by itself.")

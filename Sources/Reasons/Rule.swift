@@ -80,6 +80,9 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     // MARK: Attempts
     case attemptResources = "attempt.resources"
     case attemptTime = "attempt.time"
+    case attemptLoadTime = "attempt.load-time"
+    case attemptStandstill = "attempt.standstill"
+    case attemptMemory = "attempt.memory"
     case attemptCancelled = "attempt.cancelled"
     case attemptStopped = "attempt.stopped"
     case attemptLost = "attempt.lost"

@@ -1,6 +1,6 @@
 /// The progress of a run.
-package struct TrainingProgress: Sendable, Hashable {
-    package enum Phase: String, Sendable, Hashable { case packing, building, training, evaluating }
+package struct TrainingProgress: Codable, Sendable, Hashable {
+    package enum Phase: String, Codable, Sendable, Hashable { case packing, building, training, evaluating }
     package var phase: Phase
     /// The number of the epoch, from 1; 0 before the first.
     package var epoch = 0

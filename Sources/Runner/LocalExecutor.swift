@@ -13,11 +13,12 @@ package final class LocalExecutor: AttemptExecutor {
     /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
 
-    /// The engine that runs the models here, in the words of a version's card.
-    package static var engine: (name: String, version: String) { ("ONNX Runtime", ONNXRuntime.version) }
+    /// The machine and the engine that run the models here.
+    package static let machine = AttemptMachine(processor: Processor.name, engine: "ONNX Runtime", engineVersion: ONNXRuntime.version)
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
+        result.machine = Self.machine
         let start = ContinuousClock.now
         let pauses = Pauses()
         do throws(Failure) {
@@ -56,14 +57,12 @@ final class Pauses: Sendable {
     func add(_ time: Duration) { total.withLock { $0 += time } }
 }
 
-/// The ways in which a running attempt is told to end (the daemon takes it back, an operator stops it, or its time is over) or to let
-/// others go first.
+/// The ways in which a running attempt is told to end or to let others go first.
 struct Interruption {
     let engine: Cancellation
     let control: AttemptControl
     private let spec: AttemptSpec
     private let pauses: Pauses
-    private let watchdog: Watchdog
 
     init(_ spec: AttemptSpec, _ control: AttemptControl, _ pauses: Pauses = Pauses()) throws(Failure) {
         do throws(EngineError) {
@@ -74,36 +73,32 @@ struct Interruption {
         self.spec = spec
         self.control = control
         self.pauses = pauses
-        watchdog = Watchdog(seconds: spec.limits.seconds) { [engine] in engine.cancel() }
     }
 
     func watch(_ body: () throws(Failure) -> Void) throws(Failure) {
-        defer { watchdog.stop() }
         try control.cancellation.withHandler({ [engine] in engine.cancel() }, body)
     }
 
-    var isEnded: Bool { control.cancellation.isCancelled || watchdog.hasFired }
+    var isEnded: Bool { control.cancellation.isCancelled }
 
     /// Lets others go first if it is their turn, and throws if the attempt must end. It is called between batches.
     func check() throws(Failure) {
+        control.step()
         letOthersGoFirst()
         if let cause = control.cancellation.cause { throw .cancelled(spec, by: cause) }
-        if watchdog.hasFired { throw .timeLimit(spec) }
     }
 
     /// Lets others go first if it is their turn, and returns whether the attempt must end. It is called between the steps of a training.
     func isEndedAfterOthers() -> Bool {
+        control.step()
         letOthersGoFirst()
         return isEnded
     }
 
-    /// The time in which others run does not count as the attempt's own.
     private func letOthersGoFirst() {
         guard let turn = control.turn, !isEnded, turn.isOver else { return }
         let start = ContinuousClock.now
-        watchdog.pause()
         control.cancellation.withHandler({ turn.goOn() }) { turn.pause() }
-        watchdog.resume()
         pauses.add(ContinuousClock.now - start)
     }
 }

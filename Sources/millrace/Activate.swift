@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Terminal
 
 struct Activate: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Reports
+import Terminal
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -8,6 +8,7 @@ import Ledger
 import PipelineConfig
 import Reports
 import SystemPackage
+import Terminal
 
 /// Brings a request to the daemon and waits for its answer; where none runs, does what is asked under the daemon's lock.
 struct DaemonRequest {

@@ -3,6 +3,7 @@ import Arrivals
 import Foundation
 import Ledger
 import Reports
+import Terminal
 
 struct Events: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,10 +2,9 @@ import ArgumentParser
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 extension RootOption {
-    var folder: RootFolder { RootFolder(path: path) }
-
     /// The settings of `ROOT/millrace.yaml`. Where that leaves in doubt where the state is, the command ends with its problems.
     var settings: RootSettings {
         get throws {
@@ -32,9 +31,6 @@ extension RootOption {
 
     /// The daemon that works on this root now.
     var daemon: DaemonLock.Holder? { folder.daemon }
-
-    /// ` --root DIR` for commands that are shown, where it is not the default.
-    var asOption: String { root == "." ? "" : " --root \(root)" }
 }
 
 struct PipelinesOption: ParsableArguments {
@@ -46,20 +42,4 @@ struct PipelinesOption: ParsableArguments {
 
     /// Reads those that are named; else those that the daemon has in force, or where none runs those in ROOT/pipelines.
     func read(_ root: RootOption) -> LintReport { root.folder.lint(pipelines) }
-}
-
-/// Does `body`; what goes wrong ends the command in the words of the module that met it.
-func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
-    do {
-        return try body()
-    } catch let code as ExitCode {
-        throw code
-    } catch let error as LedgerError {
-        if case .locked = error { throw fail(error, ExitStatus.locked) }
-        throw fail(error)
-    } catch let error as PipelineError {
-        throw fail(error, ExitStatus.badConfiguration)
-    } catch {
-        throw fail("\(error)")
-    }
 }

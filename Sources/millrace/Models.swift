@@ -1,6 +1,7 @@
 import ArgumentParser
 import PipelineConfig
 import Reports
+import Terminal
 
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List a pipeline's model versions: verdicts, parents, which one is active.")

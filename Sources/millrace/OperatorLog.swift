@@ -4,6 +4,7 @@ import Foundation
 import Ledger
 import Logging
 import Reasons
+import Terminal
 
 /// One line an entry on standard error: text for people, JSON for machines.
 struct OperatorLog: LogHandler {

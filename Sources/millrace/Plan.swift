@@ -1,6 +1,7 @@
 import ArgumentParser
 import PipelineConfig
 import Reports
+import Terminal
 
 struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(

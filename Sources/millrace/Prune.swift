@@ -4,6 +4,7 @@ import Daemon
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(

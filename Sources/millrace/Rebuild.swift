@@ -5,6 +5,7 @@ import Foundation
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 struct Rebuild: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ import Arrivals
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 enum Replayable: String, SelectableState { case done, rejected, quarantined }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Terminal
 
 struct Resume: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Undo `pause`, of one pipeline or of all.")

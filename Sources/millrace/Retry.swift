@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Terminal
 
 enum Retriable: String, SelectableState { case quarantined, rejected, waiting }
 

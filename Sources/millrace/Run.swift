@@ -7,10 +7,11 @@ import Ledger
 import Logging
 import PipelineConfig
 import Reports
-import Runner
 import ServiceLifecycle
+import Terminal
 import UnixSignals
 import Watcher
+import WorkerProcesses
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -80,12 +81,13 @@ struct Run: AsyncParsableCommand {
             root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
             once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
-        let engine = LocalExecutor.engine
+        guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
+        let executor = ProcessExecutor(
+            program: program, workers: jobs + 1, sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30)
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
-                options, pipelines: files, executor: LocalExecutor(sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30),
-                engine: .init(name: engine.name, version: engine.version), log: log)
+                options, pipelines: files, executor: executor, log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {

@@ -3,6 +3,7 @@ import Arrivals
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 struct Runs: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ import Arrivals
 import Ledger
 import PipelineConfig
 import Reports
+import Terminal
 
 /// The states of arrivals that a command can be asked to select.
 protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseIterable, Sendable {}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Reports
+import Terminal
 
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print what waits and why, what runs, and what is in quarantine.")

@@ -23,7 +23,7 @@ extension Scheduler {
 extension DiskPublisher {
     /// A publisher without claims.
     convenience init(root: String, pipelines: [Pipeline]) throws(FileSystemError) {
-        try self.init(root: root, pipelines: pipelines, claims: nil, engine: .init(name: "ONNX Runtime", version: "1.2.3"))
+        try self.init(root: root, pipelines: pipelines, claims: nil)
     }
 }
 

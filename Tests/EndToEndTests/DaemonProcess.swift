@@ -17,17 +17,7 @@ final class DaemonProcess {
 
     deinit { kill() }
 
-    /// The `millrace` that was built beside the test bundle.
-    static var binary: URL {
-        let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? Bundle.main
-        for folder in [
-            bundle.bundleURL.deletingLastPathComponent(), URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
-        ] {
-            let candidate = folder.appendingPathComponent("millrace")
-            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
-        }
-        return bundle.bundleURL.deletingLastPathComponent().appendingPathComponent("millrace")
-    }
+    static var binary: URL { BuiltProgram.url("millrace") }
 
     /// Starts the daemon over the pipelines in `pipelines/` of its directory.
     func start(_ arguments: [String] = []) throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import millrace
+@testable import Terminal
 
 /// What cannot be logged costs lines, never the daemon; what cannot be printed makes a command fail.
 @Suite(.serialized) struct StandardStreamsTests {

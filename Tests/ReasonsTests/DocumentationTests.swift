@@ -61,15 +61,15 @@ import Testing
     @Test func theMapIsThatOfThePackage() throws {
         let declared = try Self.declaredModules()
         var told: [String: Set<String>] = [:]
-        let row = #/\n\| `([A-Za-z]+)` \| [^|]+ \|([A-Za-z, ]*)\|/#
+        let row = #/\n\| `([A-Za-z-]+)` \| [^|]+ \|([A-Za-z, ]*)\|/#
         for match in try Self.text("Sources/README.md").matches(of: row) where declared[String(match.1)] != nil {
             told[String(match.1)] = Set(match.2.matches(of: #/[A-Za-z]+/#).map { String($0.0) })
         }
         #expect(declared.count > 15 && told == declared)
     }
 
-    /// The daemon's side knows nothing of models: what computes is handed to it as an `AttemptExecutor`.
-    @Test(arguments: ["Attempts", "Daemon", "Reports"])
+    /// The daemon's side knows nothing of models: it links neither the engine nor Arrow, and what computes runs in a process of its own.
+    @Test(arguments: ["Attempts", "Daemon", "Reports", "WorkerProcesses", "Terminal", "millrace"])
     func theDaemonsSideUsesNothingOfTheModelHalf(_ module: String) throws {
         let declared = try Self.declaredModules()
         var used: Set<String> = []
@@ -89,7 +89,7 @@ import Testing
     private static func declaredModules() throws -> [String: Set<String>] {
         let modules = Set(allFiles.filter { $0.hasPrefix("Sources/") }.map { String($0.split(separator: "/")[1]) })
         var declared: [String: Set<String>] = [:]
-        let target = #/(?:executableTarget|\.target)\(\s*name: "([A-Za-z]+)"(?:,\s*dependencies: \[([^\]]*)\])?/#
+        let target = #/(?:executableTarget|\.target)\(\s*name: "([A-Za-z-]+)"(?:,\s*dependencies: \[([^\]]*)\])?/#
         for match in try text("Package.swift").matches(of: target) where modules.contains(String(match.1)) {
             declared[String(match.1)] = Set((match.2 ?? "").matches(of: #/"([A-Za-z]+)"/#).map { String($0.1) })
         }
@@ -170,7 +170,7 @@ import Testing
 
     /// The changelog begins with the version that the program says.
     @Test func theNewestReleaseIsTheVersion() throws {
-        let version = try #require(try Self.text("Sources/Daemon/Version.swift").firstMatch(of: #/toolVersion = "([0-9.]+)"/#)).1
+        let version = try #require(try Self.text("Sources/Attempts/ToolVersion.swift").firstMatch(of: #/toolVersion = "([0-9.]+)"/#)).1
         let heading = #/(?m)^## (\S+) \((\d{4}-\d{2}-\d{2})\)$/#
         let releases = try Self.text("CHANGELOG.md").matches(of: heading).map { (version: $0.1, day: $0.2) }
         #expect(releases.first?.version == version && releases.map(\.day) == releases.map(\.day).sorted().reversed())

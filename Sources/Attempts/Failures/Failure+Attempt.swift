@@ -8,6 +8,7 @@ extension Failure {
             Failure(
                 .stopped, what: "an operator stopped it", place: spec.place,
                 remedy: "`millrace retry` does it again.")
+        case .timeLimit: timeLimit(spec)
         }
     }
 
@@ -15,5 +16,38 @@ extension Failure {
         Failure(
             .timeLimit, what: "the attempt took longer than limits.time (\(spec.limits.seconds ?? 0) s)", place: spec.place,
             remedy: "Raise limits.time, or split the file.")
+    }
+
+    /// - Parameter limit: the time that a model may take to load.
+    package static func loadTime(_ spec: AttemptSpec, _ limit: Duration) -> Failure {
+        Failure(
+            .loadTime, what: "the model \(spec.model.path) was not loaded within limits.load_time (\(limit))", place: spec.place,
+            remedy: "Raise limits.load_time, or make the model smaller.")
+    }
+
+    /// - Parameter limit: the time in which an attempt has to begin a batch or a step.
+    package static func standstill(_ spec: AttemptSpec, _ limit: Duration) -> Failure {
+        Failure(
+            .standstill, what: "the attempt began no batch for \(limit)", place: spec.place,
+            remedy: "Make the batches smaller, or the model faster.")
+    }
+
+    package static func memoryLimit(_ spec: AttemptSpec, _ limit: Int, whole: Bool) -> Failure {
+        Failure(
+            .memoryLimit,
+            what: whole
+                ? "the attempt outgrew limits.memory (\(limit >> 20) MiB) although nothing else ran"
+                : "the attempt outgrew the memory (\(limit >> 20) MiB) while others ran",
+            place: spec.place, remedy: "Raise limits.memory, make batch_size smaller, or split the file.")
+    }
+
+    /// - Parameters:
+    ///   - why: how the process has ended.
+    ///   - lastWords: the end of what it has printed.
+    package static func workerDied(_ spec: AttemptSpec, why: String, lastWords: String) -> Failure {
+        let said = lastWords.isEmpty ? "" : "; it printed last: \(lastWords)"
+        return Failure(
+            .workerDied, what: "its process died: \(why)\(said)", place: spec.place,
+            remedy: "Look at the file; if it is right, report this with the file.")
     }
 }

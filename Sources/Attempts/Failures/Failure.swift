@@ -21,6 +21,14 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case resource
         /// `limits.time` ran out.
         case timeLimit = "limits.time"
+        /// `limits.load_time` ran out.
+        case loadTime = "limits.load_time"
+        /// The attempt went on for long without beginning a batch or a step.
+        case standstill
+        /// The attempt outgrew `limits.memory`, or the memory that all attempts together have.
+        case memoryLimit = "limits.memory"
+        /// The process that executed the attempt has crashed at it.
+        case workerDied = "worker-died"
         /// The daemon is stopping and took the work back.
         case cancelled
         /// An operator stopped the run.
@@ -81,6 +89,10 @@ extension Failure.Kind {
         case .unreadable: .inputUnreadable
         case .resource: .attemptResources
         case .timeLimit: .attemptTime
+        case .loadTime: .attemptLoadTime
+        case .standstill: .attemptStandstill
+        case .memoryLimit: .attemptMemory
+        case .workerDied: .attemptDeath
         case .cancelled: .attemptCancelled
         case .stopped: .attemptStopped
         case .modelUnavailable: .modelUnavailable

@@ -36,12 +36,23 @@ package enum FailurePolicy {
         case .cancelled: .handBack
         case .machine: .awaitMachine
         case .unreadable: .awaitFile(after: GrowingPauses().pause(after: number - 1))
-        case .resource, .timeLimit, .modelUnavailable, .executorLost:
+        case .resource, .timeLimit, .loadTime, .standstill, .memoryLimit, .workerDied, .modelUnavailable, .executorLost:
             attempt >= limit ? .quarantine : .retry(after: delay(attempt: attempt, backoff: backoff))
         }
     }
 
     static func delay(attempt: Int, backoff: Duration) -> Duration {
         GrowingPauses(first: backoff, longest: .seconds(3600)).pause(after: attempt - 1)
+    }
+}
+
+extension Failure.Kind {
+    /// Whether a failure of this kind ends an attempt whichever of its files was in hand: it comes from the machine, the limits or a stop.
+    package var endsAttempt: Bool {
+        switch self {
+        case .machine, .resource, .timeLimit, .loadTime, .standstill, .memoryLimit, .workerDied, .cancelled, .stopped: true
+        case .badInput, .badModel, .inputChanged, .inputGone, .unreadable, .modelUnavailable, .tooFewRows, .gate, .diverged, .executorLost:
+            false
+        }
     }
 }

@@ -34,7 +34,7 @@ extension Dispatcher {
             pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, file: assignment.arrival.file,
             revision: assignment.run.revision, files: result.files, trial: result.trial, operatorSets: result.operatorSets,
-            training: training,
+            machine: result.machine, training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let position = versions.position(
             of: assignment.arrival.number, role: assignment.arrival.role, parent: assignment.run.version, in: pipeline.name)

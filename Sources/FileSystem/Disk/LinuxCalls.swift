@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 package import SystemPackage
 
 /// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C
@@ -43,6 +43,22 @@ package enum LinuxCalls {
         return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
     }
 
+    /// Makes a file in memory that has no name, for appending. It is gone with its last descriptor, which exec closes.
+    /// - Returns: its descriptor; -1 where that fails.
+    package static func namelessFile(_ label: String) -> Int32 {
+        let closeOnExec: UInt32 = 1  // MFD_CLOEXEC
+        let descriptor = memfdCreateCall?(label, closeOnExec) ?? -1
+        if descriptor >= 0 { _ = fcntl(descriptor, F_SETFL, O_APPEND) }
+        return descriptor
+    }
+
+    /// Has a process that is spawned inherit no descriptor from `first` on.
+    package static func closeDescriptors(from first: Int32, in actions: inout posix_spawn_file_actions_t) {
+        _ = addClosefromCall?(&actions, first)
+    }
+
+    private typealias AddClosefrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+    private typealias MemfdCreate = @convention(c) (UnsafePointer<CChar>, UInt32) -> Int32
     private typealias Setxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeRawPointer?, Int, Int32) -> Int32
     private typealias Getxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
     private typealias Renameat2 = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
@@ -53,6 +69,9 @@ package enum LinuxCalls {
     private static let syncfsCall = dlsym(nil, "syncfs").map { unsafeBitCast($0, to: Syncfs.self) }
     private static let syncFileRangeCall = dlsym(nil, "sync_file_range").map { unsafeBitCast($0, to: SyncFileRange.self) }
 
+    private static let addClosefromCall = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np")
+        .map { unsafeBitCast($0, to: AddClosefrom.self) }
+    private static let memfdCreateCall = dlsym(nil, "memfd_create").map { unsafeBitCast($0, to: MemfdCreate.self) }
     private static let setxattrCall = dlsym(nil, "setxattr").map { unsafeBitCast($0, to: Setxattr.self) }
     private static let getxattrCall = dlsym(nil, "getxattr").map { unsafeBitCast($0, to: Getxattr.self) }
 

@@ -132,7 +132,7 @@ struct FineTune {
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
-        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled, .stopped].contains(failure.kind) else {
+        guard labelled.arrival != training.subject, !failure.kind.endsAttempt, failure.kind != .unreadable else {
             throw failure
         }
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))

@@ -31,7 +31,7 @@ struct ForwardPass {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads)
+            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
         }
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
         do throws(Failure) {

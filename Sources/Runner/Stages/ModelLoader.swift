@@ -48,9 +48,12 @@ final class ModelLoader: Sendable {
     /// - Parameters:
     ///   - model: its digest covers its adapter.
     ///   - adapter: its path, if it is not in the model's folder.
-    func load(_ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int) throws(Failure) -> LoadedModel {
+    ///   - interruption: told where the model is not loaded yet.
+    func load(
+        _ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int, _ interruption: Interruption
+    ) throws(Failure) -> LoadedModel {
         do throws(Failure) {
-            return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
+            return try load(digest: model.digest, path: model.path, threads: threads, interruption) { () throws(Failure) in
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
         } catch  where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
@@ -69,19 +72,21 @@ final class ModelLoader: Sendable {
 
     /// Loads a model that was just written and that will score the next data. Its session is kept under the digest that it is published
     /// with, so that it is loaded once.
-    func load(written path: String, threads: Int) throws(Failure) -> LoadedModel {
+    func load(written path: String, threads: Int, _ interruption: Interruption) throws(Failure) -> LoadedModel {
         let digest: String
         do { digest = try TunedModel.digest(of: path) } catch {
             throw Failure(landing: error, place: path)
         }
-        return try load(digest: digest, path: path, threads: threads) { () throws(Failure) in try ModelFile(tuned: path, expected: digest) }
+        return try load(digest: digest, path: path, threads: threads, interruption) { () throws(Failure) in
+            try ModelFile(tuned: path, expected: digest)
+        }
     }
 
     /// Drops a model that was not taken and will score no data.
     func forget(_ model: LoadedModel) { sessions.remove(model.key) }
 
     private func load(
-        digest: String, path: String, threads: Int, _ file: () throws(Failure) -> ModelFile
+        digest: String, path: String, threads: Int, _ interruption: Interruption, _ file: () throws(Failure) -> ModelFile
     ) throws(Failure) -> LoadedModel {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
@@ -91,6 +96,8 @@ final class ModelLoader: Sendable {
             let key = SessionCache.Key(digest: digest, options: options)
             let session = try sessions.session(key, byteCount: byteCount) { () throws(EngineError) in
                 do throws(Failure) {
+                    interruption.control.phase(.loading)
+                    defer { interruption.control.phase(.working) }
                     let (session, facts) = try file().session(options: options)
                     known.withLock { if $0[digest] == nil { $0[digest] = Known(facts: facts) } }
                     return session

@@ -29,6 +29,8 @@ struct ModelValidation {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let copy = files.directory + "/model.onnx"
+        interruption.control.phase(.loading)
+        defer { interruption.control.phase(.working) }
         let opened = try phases.time("check") { () throws(Failure) in try OpenedInput(files.model) }
         do throws(Failure) {
             try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, to: copy, &phases)
@@ -61,7 +63,7 @@ struct ModelValidation {
     /// Runs what was written once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
     func accept(written copy: String, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
-            do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads) } catch {
+            do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads, interruption) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy is gone when somebody reads this.
                 var failure = error
@@ -127,10 +129,10 @@ struct ModelValidation {
             guard let (batch, _) = try opened.next(interruption, &phases) else { return .noRowsKnown }
             return .ran(rows: batch.rowCount, of: rows.digest)
         } catch {
+            if error.kind.endsAttempt { throw error }
             switch error.kind {
-            case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
             case .inputGone, .inputChanged, .unreadable: return .noRowsKnown
-            case .badInput, .badModel, .modelUnavailable, .tooFewRows, .gate, .diverged, .executorLost:
+            default:
                 throw Failure(
                     .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)",
                     place: files.model.path,

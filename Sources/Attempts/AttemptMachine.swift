@@ -1,0 +1,14 @@
+/// On what an attempt was executed, as far as its results depend on it.
+package struct AttemptMachine: Codable, Sendable, Hashable {
+    /// The model of the processor and the instruction sets by which the engine chooses its code.
+    package var processor: String
+    /// What runs the models.
+    package var engine: String
+    package var engineVersion: String
+
+    package init(processor: String, engine: String, engineVersion: String) {
+        self.processor = processor
+        self.engine = engine
+        self.engineVersion = engineVersion
+    }
+}

@@ -1,0 +1,7 @@
+/// What an attempt is doing, as far as limits tell it apart.
+package enum AttemptPhase: String, Codable, Sendable, Hashable {
+    /// A model is read, checked or loaded into the engine, which `limits.load_time` bounds.
+    case loading
+    /// Everything else.
+    case working
+}

@@ -1,0 +1,121 @@
+import Arrivals
+import Attempts
+import Synchronization
+import WorkerProtocol
+
+/// Follows one attempt in a worker process from its order to its answer: passes on what either side tells the other, and ends the process
+/// where a limit is reached. Used by one thread, except for cancellation.
+final class AttemptWatch {
+    private let worker: WorkerProcess
+    private let spec: AttemptSpec
+    private let control: AttemptControl
+    private let reference: AttemptReference
+    private var clock: AttemptClock
+    /// Whether the worker has been told to pause.
+    private var isPauseAsked = false
+    /// When it is ended if it has not answered.
+    private var endBy: ContinuousClock.Instant?
+    private(set) var isWorkerUsable = true
+    /// Whether the process was killed by a signal that nothing but another process sends.
+    private(set) var wasKilledFromOutside = false
+
+    /// How often turns and limits are looked at while an attempt runs.
+    private static let tick: Duration = .milliseconds(50)
+    /// How long a worker may take to answer after it was told to end an attempt.
+    private static let grace: Duration = .seconds(2)
+
+    init(_ worker: WorkerProcess, _ spec: AttemptSpec, _ control: AttemptControl) {
+        self.worker = worker
+        self.spec = spec
+        self.control = control
+        reference = AttemptReference(run: spec.run, attempt: spec.attempt, nonce: .random(in: .min ... .max))
+        clock = AttemptClock(spec.limits)
+    }
+
+    func run() -> AttemptResult {
+        do throws(FrameError) {
+            try worker.connection.send(DaemonFrame.attempt(reference: reference, spec: spec))
+            let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
+            return try cancellation.withHandler {
+                try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))
+            } _: { () throws(FrameError) in
+                while true {
+                    if let frame = try connection.receive(WorkerFrame.self, within: Self.tick) {
+                        if let result = take(frame) { return result }
+                    } else if let failure = lookAtLimits() {
+                        return end(failure)
+                    }
+                }
+            }
+        } catch {
+            return died(error)
+        }
+    }
+
+    /// Returns the answer, if the frame is that.
+    private func take(_ frame: WorkerFrame) -> AttemptResult? {
+        switch frame {
+        case .answer(reference, let result): return result
+        case .phase(reference, let phase): clock.begin(phase)
+        case .heartbeat(reference, let steps): clock.note(steps: steps)
+        case .progress(reference, let progress):
+            clock.note(progress)
+            control.progress(progress)
+        case .paused(reference): pause()
+        // What is about another attempt was said too late.
+        case .answer, .phase, .heartbeat, .progress, .paused, .hello: break
+        }
+        return nil
+    }
+
+    private func pause() {
+        isPauseAsked = false
+        clock.pause()
+        if let turn = control.turn { control.cancellation.withHandler({ turn.goOn() }) { turn.pause() } }
+        clock.goOn()
+        // A worker that is gone is found out by the next read.
+        try? worker.connection.send(DaemonFrame.goOn(reference: reference))
+    }
+
+    /// Returns why the process is to be ended now; nil where the attempt goes on.
+    private func lookAtLimits() -> Failure? {
+        if !isPauseAsked, endBy == nil, let turn = control.turn, turn.isOver {
+            isPauseAsked = true
+            try? worker.connection.send(DaemonFrame.pause(reference: reference))
+        }
+        if let endBy {
+            guard ContinuousClock.now >= endBy else { return nil }
+            return control.cancellation.cause.map { .cancelled(spec, by: $0) } ?? .timeLimit(spec)
+        }
+        if control.cancellation.isCancelled {
+            endBy = .now + Self.grace
+            return nil
+        }
+        switch clock.over {
+        case nil: return nil
+        case .time:
+            // An attempt that hears this ends by itself and keeps its process.
+            endBy = .now + Self.grace
+            try? worker.connection.send(DaemonFrame.cancel(reference: reference, cause: .timeLimit))
+            return nil
+        case .loading(let limit): return .loadTime(spec, limit)
+        case .standstill(let limit): return .standstill(spec, limit)
+        }
+    }
+
+    private func end(_ failure: Failure) -> AttemptResult {
+        isWorkerUsable = false
+        worker.kill()
+        return AttemptResult(failure: failure)
+    }
+
+    private func died(_ error: FrameError) -> AttemptResult {
+        isWorkerUsable = false
+        if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
+        // One that has closed its connection is about to end; one that says what nobody understands is ended.
+        let ending = error == .closed ? worker.ending() : worker.kill()
+        wasKilledFromOutside = error == .closed && ending.isFromOutside
+        let why = error == .closed ? "\(ending)" : "\(error)"
+        return AttemptResult(failure: .workerDied(spec, why: why, lastWords: worker.lastWords))
+    }
+}

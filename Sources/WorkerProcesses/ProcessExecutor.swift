@@ -1,0 +1,61 @@
+package import Attempts
+import Foundation
+import Reasons
+
+/// Runs attempts in worker processes, which stay and keep their sessions. Each attempt has a process to itself, so that one that crashes,
+/// hangs or outgrows its limits costs that attempt alone.
+package final class ProcessExecutor: AttemptExecutor {
+    let fleet: WorkerFleet
+
+    /// - Parameters:
+    ///   - program: the path of the worker program.
+    ///   - workers: how many processes are kept while nothing is done.
+    ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
+    package init(program: String, workers: Int, sessionBytes: Int) {
+        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes)
+    }
+
+    deinit { fleet.close() }
+
+    /// Starts the processes that are kept, and what has died of them anew.
+    package func fill() { fleet.fill() }
+
+    /// How often an attempt is begun anew since its process was killed from outside.
+    private static let mostKills = 3
+
+    package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
+        for _ in 1..<Self.mostKills {
+            if let result = executeOnce(spec, control, isLast: false) { return result }
+            removeOutput(of: spec)
+        }
+        return executeOnce(spec, control, isLast: true) ?? AttemptResult()
+    }
+
+    /// Returns nil where the process was killed from outside, by an operator say, which is not the attempt's fault.
+    private func executeOnce(_ spec: AttemptSpec, _ control: AttemptControl, isLast: Bool) -> AttemptResult? {
+        let worker: WorkerProcess
+        do throws(WorkerError) { worker = try fleet.take(for: spec.model.digest) } catch {
+            return AttemptResult(
+                failure: Failure(
+                    .machine, what: "\(error)", place: spec.place,
+                    remedy: "Free memory or processes, or install millrace again: it is tried again."))
+        }
+        let watch = AttemptWatch(worker, spec, control)
+        let result = watch.run()
+        if watch.isWorkerUsable {
+            worker.noteModel(spec.model.digest)
+            fleet.giveBack(worker)
+        } else {
+            fleet.remove(worker)
+            if watch.wasKilledFromOutside, !isLast { return nil }
+        }
+        return result
+    }
+
+    private func removeOutput(of spec: AttemptSpec) {
+        switch spec.work {
+        case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
+        case .decideModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Glibc
+import Synchronization
+import WorkerProtocol
+
+/// The worker processes of a daemon: started before they are needed, used one attempt at a time, replaced when they die.
+///
+/// More processes than `kept` run only while more attempts are under way at once, as while some are paused.
+final class WorkerFleet: Sendable {
+    private struct State {
+        /// Those that execute nothing, the one that was used last at the end.
+        var idle: [WorkerProcess] = []
+        /// Those that execute an attempt.
+        var busy: [WorkerProcess] = []
+        var isClosed = false
+    }
+
+    private let program: String
+    private let sessionBytes: Int
+    private let kept: Int
+    private let state = Mutex(State())
+    /// How long a process may take to start, on a machine that is busy.
+    private static let patience: Duration = .seconds(60)
+
+    /// - Parameters:
+    ///   - program: the path of the worker program.
+    ///   - kept: how many processes are kept while nothing is done.
+    ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
+    init(program: String, kept: Int, sessionBytes: Int) {
+        self.program = program
+        self.kept = kept
+        self.sessionBytes = sessionBytes
+    }
+
+    /// The ids of the processes that execute an attempt, and of those that do not.
+    var busyProcesses: [pid_t] { state.withLock { $0.busy.map(\.process) } }
+    var idleProcesses: [pid_t] { state.withLock { $0.idle.map(\.process) } }
+
+    /// Returns a process that executes nothing, for one attempt: one that knows the model, if there is one.
+    func take(for model: String) throws(WorkerError) -> WorkerProcess {
+        while let worker = takeIdle(model) {
+            // One that died while it executed nothing is nobody's fault.
+            if worker.isAlive, (try? worker.greet(within: Self.patience)) != nil { return worker }
+            remove(worker)
+        }
+        let worker = try WorkerProcess(program: program, sessionBytes: sessionBytes)
+        // One that cannot greet ends as the value goes.
+        _ = try worker.greet(within: Self.patience)
+        state.withLock { $0.busy.append(worker) }
+        return worker
+    }
+
+    private func takeIdle(_ model: String) -> WorkerProcess? {
+        state.withLock { state in
+            guard let index = state.idle.lastIndex(where: { $0.hasExecuted(model) }) ?? state.idle.indices.last else { return nil }
+            let worker = state.idle.remove(at: index)
+            state.busy.append(worker)
+            return worker
+        }
+    }
+
+    /// Gives back a process whose attempt has ended.
+    func giveBack(_ worker: WorkerProcess) {
+        worker.trimOutput()
+        let isKept = state.withLock { state in
+            guard !state.isClosed, state.idle.count + state.busy.count <= kept else { return false }
+            state.busy.removeAll { $0 === worker }
+            state.idle.append(worker)
+            return true
+        }
+        if !isKept { remove(worker) }
+    }
+
+    /// Ends a process that was taken.
+    func remove(_ worker: WorkerProcess) {
+        state.withLock { state in state.busy.removeAll { $0 === worker } }
+        worker.kill()
+    }
+
+    /// Starts processes until there are as many as are kept, and removes those that died.
+    func fill() {
+        let dead = state.withLock { state in
+            let dead = state.idle.filter { !$0.isAlive }
+            state.idle.removeAll { idle in dead.contains { $0 === idle } }
+            return dead
+        }
+        for worker in dead { worker.kill() }
+        while state.withLock({ !$0.isClosed && $0.idle.count + $0.busy.count < kept }) {
+            guard let worker = try? WorkerProcess(program: program, sessionBytes: sessionBytes) else { return }
+            state.withLock { $0.idle.append(worker) }
+        }
+    }
+
+    /// Ends the processes that execute nothing; those that do end as they are given back.
+    func close() {
+        let idle = state.withLock { state in
+            state.isClosed = true
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for worker in idle { worker.kill() }
+    }
+}

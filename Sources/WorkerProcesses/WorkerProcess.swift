@@ -1,0 +1,199 @@
+import Attempts
+import FileSystem
+import Foundation
+import Glibc
+import Synchronization
+import WorkerProtocol
+
+/// A worker program that runs, and the connection to it. One attempt at a time is executed in it.
+///
+/// What the process prints goes into a file without a name, whose end is shown when the process ends unexpectedly.
+final class WorkerProcess: Sendable {
+    let process: pid_t
+    let connection: FrameConnection
+    private let token: String
+    private let output: Int32
+    private struct State {
+        var hello: WorkerHello?
+        var ending: Ending?
+        /// The digests of the models that it has executed, the latest last.
+        var models: [String] = []
+    }
+    private let state = Mutex(State())
+
+    /// How a process has ended.
+    enum Ending: Sendable, Hashable {
+        case status(Int32)
+        case signal(Int32)
+
+        /// Whether it was ended by a signal that a process does not get for what it does itself.
+        var isFromOutside: Bool { [.signal(SIGKILL), .signal(SIGTERM), .signal(SIGHUP), .signal(SIGINT)].contains(self) }
+    }
+
+    /// The longest part of what a process printed that is shown.
+    private static let shownOutput = 600
+    /// What a process may print before it is thrown away.
+    private static let largestOutput = 1 << 20
+
+    /// Starts `program`. What it is told comes over the connection; it inherits no other descriptor.
+    init(program: String, sessionBytes: Int) throws(WorkerError) {
+        let ends: (own: Int32, other: Int32)
+        do throws(FrameError) { ends = try FrameConnection.pair() } catch { throw .cannotStart(program, "\(error)") }
+        let output = LinuxCalls.namelessFile("output")
+        let token = String(UInt64.random(in: .min ... .max), radix: 36)
+        var process: pid_t = 0
+        let failure = Self.spawn(
+            program, ["serve", "--connection", "3", "--token", token, "--session-bytes", "\(sessionBytes)"], connection: ends.other,
+            output: output, &process)
+        Glibc.close(ends.other)
+        guard failure == 0 else {
+            Glibc.close(ends.own)
+            if output >= 0 { Glibc.close(output) }
+            throw .cannotStart(program, String(cString: strerror(failure)))
+        }
+        self.process = process
+        self.output = output
+        self.token = token
+        connection = FrameConnection(ends.own)
+    }
+
+    deinit {
+        kill()
+        if output >= 0 { Glibc.close(output) }
+    }
+
+    private static func spawn(
+        _ program: String, _ arguments: [String], connection: Int32, output: Int32, _ process: inout pid_t
+    ) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        if output >= 0 {
+            posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+            posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
+        }
+        // A descriptor that is dup2ed onto itself would stay closed on exec.
+        posix_spawn_file_actions_adddup2(&actions, connection, 3)
+        LinuxCalls.closeDescriptors(from: 4, in: &actions)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // The daemon handles and ignores signals in its own way; a worker begins with the defaults.
+        var none = sigset_t(), all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        // A crash is told by its signal: the report that Swift would write takes seconds.
+        let variables = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for text in words + environment { free(text) } }
+        return posix_spawn(&process, program, &actions, &attributes, &words, &environment)
+    }
+
+    /// Waits for the first frame of the process, which shows that it is the one that was started, and works.
+    func greet(within patience: Duration) throws(WorkerError) -> WorkerHello {
+        if let hello = state.withLock({ $0.hello }) { return hello }
+        let frame: WorkerFrame?
+        do throws(FrameError) { frame = try connection.receive(WorkerFrame.self, within: patience) } catch {
+            throw .noHello("\(error); \(kill()); it printed last: \(lastWords)")
+        }
+        guard case .hello(let hello) = frame else { throw .noHello("it said nothing for \(patience)") }
+        guard hello.token == token, hello.frames == WorkerHello.currentFrames, hello.build == toolVersion else {
+            throw .noHello("it is version \(hello.build) and this is \(toolVersion); start the daemon again")
+        }
+        state.withLock { $0.hello = hello }
+        return hello
+    }
+
+    /// Ends the process, if it has not ended.
+    @discardableResult
+    func kill() -> Ending {
+        Glibc.kill(process, SIGKILL)
+        return ending()
+    }
+
+    /// Waits for the end of a process that ends.
+    func ending() -> Ending {
+        state.withLock { state in
+            if let known = state.ending { return known }
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0, errno == EINTR {}
+            let ending: Ending = status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f)
+            state.ending = ending
+            return ending
+        }
+    }
+
+    /// Whether the process still runs.
+    var isAlive: Bool {
+        state.withLock { state in
+            guard state.ending == nil else { return false }
+            var status: Int32 = 0
+            guard waitpid(process, &status, WNOHANG) == process else { return true }
+            state.ending = status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f)
+            return false
+        }
+    }
+
+    /// The end of what the process has printed.
+    var lastWords: String {
+        guard output >= 0 else { return "" }
+        let size = outputBytes
+        var bytes = [UInt8](repeating: 0, count: min(size, Self.shownOutput))
+        let count = pread(output, &bytes, bytes.count, off_t(size - bytes.count))
+        return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Throws away what the process has printed, where that is much.
+    func trimOutput() {
+        if output >= 0, outputBytes > Self.largestOutput { ftruncate(output, 0) }
+    }
+
+    private var outputBytes: Int {
+        var status = stat()
+        return fstat(output, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    // MARK: Models
+
+    func noteModel(_ digest: String) {
+        state.withLock { state in
+            if state.models.last == digest { return }
+            state.models.removeAll { $0 == digest }
+            state.models.append(digest)
+            if state.models.count > 64 { state.models.removeFirst() }
+        }
+    }
+
+    func hasExecuted(_ digest: String) -> Bool { state.withLock { $0.models.contains(digest) } }
+}
+
+extension WorkerProcess.Ending: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .status(let status): "it ended with status \(status)"
+        case .signal(let number): "it ended by signal \(number), \(String(cString: strsignal(number)))"
+        }
+    }
+}
+
+/// Why there is no worker.
+package enum WorkerError: Error, Sendable, Hashable {
+    /// The program and why it could not be started.
+    case cannotStart(String, String)
+    /// A process that was started and did not become a worker.
+    case noHello(String)
+}
+
+extension WorkerError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .cannotStart(let program, let why): "the worker \(program) cannot be started: \(why)"
+        case .noHello(let why): "a worker was started and did not answer: \(why)"
+        }
+    }
+}

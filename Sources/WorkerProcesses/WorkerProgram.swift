@@ -1,0 +1,18 @@
+import Foundation
+
+/// Where the program that computes is.
+package enum WorkerProgram {
+    /// The environment variable that names another program.
+    package static let variable = "MILLRACE_WORKER"
+    private static let name = "millrace-worker"
+    package static let missing = "the program \(name) is neither beside millrace nor in ../libexec: install millrace again."
+
+    /// Returns its path: `libexec/millrace-worker` beside the folder of this program, as it is installed, or in the folder of this program, as
+    /// it is built. Nil where it is in neither.
+    package static func path(environment: [String: String] = ProcessInfo.processInfo.environment) -> String? {
+        if let named = environment[variable], !named.isEmpty { return named }
+        guard let own = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
+        let folder = (own as NSString).deletingLastPathComponent
+        return ["\(folder)/../libexec/\(name)", "\(folder)/\(name)"].first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}

@@ -1,0 +1,64 @@
+package import Attempts
+package import Recipes
+
+/// Which attempt a frame is about. The nonce is drawn for each time that an attempt is handed out, so that an answer to an earlier time is
+/// never taken for the answer to this one.
+package struct AttemptReference: Codable, Sendable, Hashable {
+    package var run: Int64
+    package var attempt: Int
+    package var nonce: UInt64
+
+    package init(run: Int64, attempt: Int, nonce: UInt64) {
+        self.run = run
+        self.attempt = attempt
+        self.nonce = nonce
+    }
+}
+
+/// What a worker says of itself, in its first frame.
+package struct WorkerHello: Codable, Sendable, Hashable {
+    /// The version of the protocol.
+    package var frames: Int
+    /// The version of the program.
+    package var build: String
+    /// What the worker was started with, which shows that it is the one that was started.
+    package var token: String
+    package var machine: AttemptMachine
+    package var process: Int32
+
+    /// The version of the protocol that this code speaks.
+    package static let currentFrames = 1
+
+    package init(build: String, token: String, machine: AttemptMachine, process: Int32) {
+        frames = Self.currentFrames
+        self.build = build
+        self.token = token
+        self.machine = machine
+        self.process = process
+    }
+}
+
+/// What the daemon tells a worker.
+package enum DaemonFrame: Codable, Sendable {
+    /// An attempt to execute after those that were sent before.
+    case attempt(reference: AttemptReference, spec: AttemptSpec)
+    /// The attempt is to end as soon as it can. It answers with the failure that the cause stands for.
+    case cancel(reference: AttemptReference, cause: AttemptCancellation.Cause)
+    /// The attempt is to wait at its next batch or step, and to say that it does.
+    case pause(reference: AttemptReference)
+    /// The attempt that waits may go on.
+    case goOn(reference: AttemptReference)
+}
+
+/// What a worker tells the daemon.
+package enum WorkerFrame: Codable, Sendable {
+    case hello(hello: WorkerHello)
+    /// The attempt has begun to load a model, or has ended that.
+    case phase(reference: AttemptReference, phase: AttemptPhase)
+    /// The number of batches and steps that the attempt has begun so far. Told once a second while it grows.
+    case heartbeat(reference: AttemptReference, steps: Int)
+    case progress(reference: AttemptReference, progress: TrainingProgress)
+    /// The attempt waits, as it was told.
+    case paused(reference: AttemptReference)
+    case answer(reference: AttemptReference, result: AttemptResult)
+}

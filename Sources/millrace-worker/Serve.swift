@@ -1,0 +1,29 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Runner
+import WorkerProtocol
+
+/// Executes attempts for a daemon over the connection that it was started with.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Execute attempts over an open connection.", shouldDisplay: false)
+
+    @Option(help: "The descriptor of the connection.") var connection: Int32
+    @Option(help: "What the first frame shows, so that the daemon knows this process.") var token: String
+    @Option(help: "What kept sessions may cost, in bytes of their models.") var sessionBytes: Int
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
+        signal(SIGINT, SIG_IGN)
+        let service = WorkerService(FrameConnection(connection), executor: LocalExecutor(sessionBytes: sessionBytes))
+        try service.run(token: token) { body in
+            let thread = Thread(block: body)
+            thread.name = "attempts"
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+        // Whatever still computes is of no use to anybody.
+        _exit(0)
+    }
+}

@@ -1,0 +1,125 @@
+import Attempts
+import Foundation
+import Glibc
+import Reasons
+import Runner
+import TestSupport
+import Testing
+
+@testable import WorkerProcesses
+
+/// An attempt's spec is all that an executor needs: the same spec gives the same bytes in this process and in a worker.
+@Suite struct ProcessExecutorTests {
+    private func executor(workers: Int = 1) -> ProcessExecutor {
+        ProcessExecutor(program: BuiltProgram.worker, workers: workers, sessionBytes: 1 << 20)
+    }
+
+    @Test func aSpecRunsTheSameInAWorker() throws {
+        let directory = try TemporaryDirectory("executor")
+        let rows = "id,x\na,1\nb,2.5\n"
+        let there = executor().execute(
+            try Scoring.spec(rows: rows, output: "there.csv", in: directory), cancellation: AttemptCancellation())
+        let here = LocalExecutor(sessionBytes: 1 << 20).execute(
+            try Scoring.spec(rows: rows, output: "here.csv", in: directory), cancellation: AttemptCancellation())
+        #expect(there.failure == nil, "\(String(describing: there.failure))")
+        #expect(there.files.first?.digest == here.files.first?.digest)
+        #expect(there.machine == here.machine && there.machine?.engineVersion.contains(".") == true)
+        #expect(String(decoding: try directory.read("there.csv"), as: UTF8.self) == "id,y\na,3.0\nb,4.5\n")
+        #expect(directory.files() == ["data.csv", "here.csv", "model.onnx", "there.csv"])
+    }
+
+    /// An executor does not answer with values that the spec hides, so that no reader of the answer can write them down.
+    @Test func anExecutorHidesValuesWhereTheSpecSays() throws {
+        let directory = try TemporaryDirectory("executor")
+        var spec = try Scoring.spec(rows: "id,x\na,Zoe1987\n", in: directory)
+        let executors: [any AttemptExecutor] = [executor(), LocalExecutor(sessionBytes: 1 << 20)]
+        for hidesValues in [false, true] {
+            spec.hidesValues = hidesValues
+            for executor in executors {
+                let failure = try #require(executor.execute(spec, cancellation: AttemptCancellation()).failure)
+                #expect(failure.what.contains("the value is no number") && (failure.cells == nil) == hidesValues, "\(failure)")
+                #expect(
+                    failure.cells?.values ?? ["Zoe1987"] == ["Zoe1987"] && failure.description.contains("Zoe1987") != hidesValues,
+                    "\(failure)")
+            }
+        }
+    }
+
+    /// A program that is no worker, or is not there, is a fault of the machine: no file is to blame, and all of them wait.
+    @Test(arguments: ["/bin/false", "/nowhere/worker"]) func aProgramThatIsNoWorkerIsAFaultOfTheMachine(_ program: String) throws {
+        let directory = try TemporaryDirectory("executor")
+        let answer = ProcessExecutor(program: program, workers: 1, sessionBytes: 1).execute(
+            try Scoring.spec(rows: "id,x\na,1\n", in: directory), cancellation: AttemptCancellation())
+        #expect(
+            answer.failure?.kind == .machine && answer.failure?.what.contains("worker") == true, "\(String(describing: answer.failure))")
+    }
+
+    /// A worker that is killed costs the attempt that it executes; the next attempt gets another worker.
+    @Test func aWorkerThatDiesCostsOneAttempt() throws {
+        let directory = try TemporaryDirectory("executor")
+        let executor = executor()
+        let endless = try Scoring.spec(model: TinyModel.counting(), rows: "id,x\na,2e12\n", in: directory)
+        let killed = Killed()
+        let killer = Thread {
+            while !killed.isEnded, killed.count == 0 {
+                for worker in executor.fleet.busyProcesses where kill(worker, SIGSEGV) == 0 { killed.count += 1 }
+                usleep(100_000)
+            }
+        }
+        killer.start()
+        let answer = executor.execute(endless, cancellation: AttemptCancellation())
+        killed.isEnded = true
+        #expect(answer.failure?.kind == .workerDied, "\(String(describing: answer.failure))")
+        #expect(answer.failure?.what.contains("signal 11") == true, "\(String(describing: answer.failure))")
+        let next = executor.execute(try Scoring.spec(rows: "id,x\na,1\n", in: directory), cancellation: AttemptCancellation())
+        #expect(next.failure == nil, "\(String(describing: next.failure))")
+    }
+
+    /// Whoever cancels gets an answer, with the cause that he gave, and the worker is there for the next attempt.
+    @Test(arguments: [AttemptCancellation.Cause.takenBack, .stopped]) func aCancelledAttemptEnds(_ cause: AttemptCancellation.Cause) throws
+    {
+        let directory = try TemporaryDirectory("executor")
+        let executor = executor()
+        let cancellation = AttemptCancellation()
+        let endless = try Scoring.spec(model: TinyModel.counting(), rows: "id,x\na,2e12\n", in: directory)
+        let canceller = Thread {
+            while executor.fleet.busyProcesses.isEmpty { usleep(10_000) }
+            usleep(300_000)
+            cancellation.cancel(cause)
+        }
+        canceller.start()
+        let answer = executor.execute(endless, cancellation: cancellation)
+        #expect(answer.failure?.kind == (cause == .stopped ? .stopped : .cancelled), "\(String(describing: answer.failure))")
+        #expect(executor.fleet.idleProcesses.count == 1)
+    }
+
+    /// A process stays after an attempt, with its sessions, and a process that died while it had nothing to do is replaced.
+    @Test func processesStayAndAreReplaced() throws {
+        let directory = try TemporaryDirectory("executor")
+        let executor = executor()
+        let spec = try Scoring.spec(rows: "id,x\na,1\n", in: directory)
+        func run() -> AttemptResult { executor.execute(spec, cancellation: AttemptCancellation()) }
+        #expect(run().failure == nil)
+        let first = executor.fleet.idleProcesses
+        #expect(run().failure == nil)
+        #expect(executor.fleet.idleProcesses == first && first.count == 1)
+        kill(first[0], SIGKILL)
+        #expect(run().failure == nil)
+        #expect(executor.fleet.idleProcesses.count == 1 && executor.fleet.idleProcesses != first)
+    }
+
+    /// Workers end with those who started them.
+    @Test func closingEndsTheProcesses() throws {
+        var executor: ProcessExecutor? = executor(workers: 2)
+        executor?.fill()
+        let processes = try #require(executor?.fleet.idleProcesses)
+        #expect(processes.count == 2)
+        executor = nil
+        for process in processes { #expect(kill(process, 0) != 0 && errno == ESRCH) }
+    }
+}
+
+private final class Killed: @unchecked Sendable {
+    var count = 0
+    var isEnded = false
+}
