@@ -18,8 +18,11 @@ struct Serve: ParsableCommand {
         signal(SIGINT, SIG_IGN)
         let service = WorkerService(FrameConnection(connection), executor: LocalExecutor(sessionBytes: sessionBytes))
         try service.run(token: token) { body in
-            let thread = Thread(block: body)
-            thread.name = "attempts"
+            let thread = Thread {
+                // Foundation's own name stays inside the process; this one shows in `top -H` and `perf`.
+                try? Data("attempts".utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))
+                body()
+            }
             thread.stackSize = 8 << 20
             thread.start()
         }
