@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
+                "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX",
+                "Engine", "Columnar",
                 "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
                 "millrace-worker", system,
             ],

@@ -55,7 +55,7 @@ package final class ProcessExecutor: AttemptExecutor {
     private func removeOutput(of spec: AttemptSpec) {
         switch spec.work {
         case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
-        case .decideModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
+        case .validateModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Names
+import Recipes
 import Tensors
 import TestSupport
 import Testing

@@ -2,8 +2,8 @@ import Arrivals
 import Foundation
 import Ledger
 import ONNX
-import Recipes
 import Reasons
+import Recipes
 import Tensors
 import TestSupport
 import Testing

@@ -121,7 +121,9 @@ import Testing
         let reasons = try reasons(root)
         let states = try arrivals(root)
         #expect(Set(states.filter { $0.value == .quarantined }.keys) == Set(killers), "\(states)")
-        for killer in killers { #expect(reasons[killer]?.contains("its process died: it ended by signal") == true, "\(killer): \(reasons)") }
+        for killer in killers {
+            #expect(reasons[killer]?.contains("its process died: it ended by signal") == true, "\(killer): \(reasons)")
+        }
         for innocent in innocents { #expect(states[innocent] == .done, "\(innocent)") }
         #expect(
             root.files().contains("quarantine/r/killer.onnx.reason.json") && root.files().contains("quarantine/q/killer.csv.reason.json"))

@@ -16,7 +16,7 @@ extension GradientDescent {
 func tuning(
     _ directory: TemporaryDirectory, model: Model = Models.perceptron(), rows: String = Models.rows(120),
     recipe: GradientDescent = .crossEntropy,
-    label: InputRule.Columns? = .list(["label"]), weight: String? = nil, folder: String = "run",
+    label: ColumnSelector? = .list(["label"]), weight: String? = nil, folder: String = "run",
     _ change: (inout FineTuning) -> Void = { _ in }
 ) throws -> FineTuning {
     try directory.write(rows, to: "rows.csv")

@@ -1,6 +1,7 @@
 import Attempts
 import FileSystem
 import PipelineConfig
+import Recipes
 import SystemPackage
 import TestSupport
 

@@ -1,6 +1,7 @@
 import Attempts
 import Dispatch
 import Glibc
+import PipelineConfig
 import TestSupport
 import Testing
 
