@@ -63,6 +63,9 @@ let package = Package(
         // What a pipeline says of rows and of training: schema, losses, optimizers, schedules, metrics and their keys.
         .target(name: "Recipes", dependencies: ["Names"]),
 
+        // What the kernel tells of the machine: its memory, its processor.
+        .target(name: "Machine"),
+
         // Files, folders, digests, mounts: the system calls.
         .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
 
@@ -70,16 +73,16 @@ let package = Package(
         .target(name: "ONNXWire"),
 
         // The model half.
-        .target(name: "Tensors"),
+        .target(name: "Tensors", dependencies: ["Machine"]),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
-        .target(name: "ONNX", dependencies: ["Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf]),
+        .target(name: "ONNX", dependencies: ["Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "TrainingGraph", dependencies: ["Autodiff", "Names", "ONNX", "Passes", "Recipes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
-        .target(name: "Columnar", dependencies: ["Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
+        .target(name: "Columnar", dependencies: ["Machine", "Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
         .target(
             name: "Watcher",
             dependencies: ["Arrivals", "FileSystem", "Names", "ONNXWire", "Reasons", "CInotifyTools", heap, system, logging]),
@@ -88,11 +91,11 @@ let package = Package(
         .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
 
         // What an attempt is told and what it answers, between the daemon and what computes.
-        .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", "PipelineConfig", system]),
+        .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Machine", "Reasons", "Recipes", "PipelineConfig", system]),
 
         // The connection between the daemon and a worker, and the daemon's side of it.
         .target(name: "WorkerProtocol", dependencies: ["Attempts", "Recipes"]),
-        .target(name: "WorkerProcesses", dependencies: ["Arrivals", "Attempts", "FileSystem", "Reasons", "Recipes", "WorkerProtocol"]),
+        .target(name: "WorkerProcesses", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "Reasons", "Recipes", "WorkerProtocol"]),
 
         // Where the halves meet.
         .target(
@@ -104,7 +107,7 @@ let package = Package(
         .target(
             name: "Runner",
             dependencies: [
-                "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
+                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
                 "FileSystem", "PipelineConfig", "Attempts", "WorkerProtocol", system,
             ]),
         .target(
@@ -145,6 +148,7 @@ let package = Package(
         tests("Arrivals", []),
         tests("Names", []),
         tests("Reasons", []),
+        tests("Machine", ["Tensors"]),
         tests("Recipes", []),
         tests("ONNXWire", []),
         tests("Tensors", []),

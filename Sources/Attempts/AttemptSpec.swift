@@ -1,5 +1,6 @@
 package import Arrivals
 import FileSystem
+import Machine
 package import PipelineConfig
 package import Recipes
 
@@ -28,7 +29,7 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
-    package struct Limits: Codable, Sendable {
+    package struct Limits: Codable, Sendable, Hashable {
         /// Wall-clock seconds for the attempt, without those that it is paused; nil: as long as it takes.
         package var seconds: Double?
         /// The same for each time that it reads, checks or loads a model.
@@ -53,6 +54,16 @@ package struct AttemptSpec: Codable, Sendable {
             self.openFiles = openFiles
             self.threads = threads
         }
+
+        /// What a pipeline says, and what holds where it says nothing.
+        package init(_ limits: PipelineConfig.Limits, threads: Int) {
+            self.init(
+                seconds: limits.time?.seconds, loadSeconds: (limits.loadTime ?? .seconds(300)).seconds, standstillSeconds: 600,
+                memoryBytes: limits.memory ?? Self.standardMemory, openFiles: limits.openFiles, threads: threads)
+        }
+
+        /// Half of the machine, or of what its control group leaves.
+        private static let standardMemory = MachineMemory.total / 2
     }
 
     /// The kind of an attempt's work. `.millrace/running` of this and of earlier releases holds the raw values.

@@ -1,3 +1,5 @@
+import Machine
+
 internal import CArrow
 internal import Reasons
 internal import Tensors

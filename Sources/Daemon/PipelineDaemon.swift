@@ -314,7 +314,7 @@ package final class PipelineDaemon: Service {
 
     private func reload(isAsked: Bool = false) {
         if pipelineFiles.needsRestart {
-            log.warning("jobs, threads, state and work of millrace.yaml take effect with the next start")
+            log.warning("workers, threads, sessions, state and work of millrace.yaml take effect with the next start")
         }
         switch pipelineFiles.reload() {
         case .unchanged:

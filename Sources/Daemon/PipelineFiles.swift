@@ -39,7 +39,8 @@ package final class PipelineFiles: Sendable {
     /// Whether `millrace.yaml` now says something that only the next start can take up.
     package var needsRestart: Bool {
         let now = RootFile.load(root: root).settings
-        return (now.jobs, now.threads, now.state, now.work) != (first.jobs, first.threads, first.state, first.work)
+        return (now.workers, now.threads, now.sessions, now.state, now.work)
+            != (first.workers, first.threads, first.sessions, first.state, first.work)
     }
 
     package func putInForce(_ read: PipelineSet) { current.withLock { $0 = read } }

@@ -165,12 +165,3 @@ package struct OnError: Sendable, Equatable {
         self.quarantine = quarantine
     }
 }
-
-package struct Limits: Sendable, Equatable {
-    /// The time limit of one attempt; nil: none.
-    package let time: Duration?
-
-    package init(time: Duration? = nil) {
-        self.time = time
-    }
-}

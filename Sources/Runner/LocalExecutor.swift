@@ -1,3 +1,4 @@
+import Machine
 import Arrivals
 package import Attempts
 import Engine

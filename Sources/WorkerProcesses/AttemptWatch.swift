@@ -10,9 +10,16 @@ final class AttemptWatch {
     private let spec: AttemptSpec
     private let control: AttemptControl
     private let reference: AttemptReference
+    /// Nil for an attempt that runs alone.
+    private let gate: AloneGate?
+    private let shares: MemoryShares
+    /// What the process had before the attempt.
+    private let memoryBefore: Int
     private var clock: AttemptClock
     /// Whether the worker has been told to pause.
     private var isPauseAsked = false
+    /// Whether the attempt took long enough that its memory was looked at.
+    private var hasTicked = false
     /// When it is ended if it has not answered.
     private var endBy: ContinuousClock.Instant?
     private(set) var isWorkerUsable = true
@@ -24,15 +31,22 @@ final class AttemptWatch {
     /// How long a worker may take to answer after it was told to end an attempt.
     private static let grace: Duration = .seconds(2)
 
-    init(_ worker: WorkerProcess, _ spec: AttemptSpec, _ control: AttemptControl) {
+    init(_ worker: WorkerProcess, _ spec: AttemptSpec, _ control: AttemptControl, gate: AloneGate?, _ shares: MemoryShares) {
         self.worker = worker
         self.spec = spec
         self.control = control
+        self.gate = gate
+        self.shares = shares
+        memoryBefore = worker.restingMemory
         reference = AttemptReference(run: spec.run, attempt: spec.attempt, nonce: .random(in: .min ... .max))
         clock = AttemptClock(spec.limits)
     }
 
     func run() -> AttemptResult {
+        defer {
+            shares.forget(reference.nonce)
+            if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
+        }
         do throws(FrameError) {
             try worker.connection.send(DaemonFrame.attempt(reference: reference, spec: spec))
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
@@ -71,7 +85,11 @@ final class AttemptWatch {
     private func pause() {
         isPauseAsked = false
         clock.pause()
-        if let turn = control.turn { control.cancellation.withHandler({ turn.goOn() }) { turn.pause() } }
+        if let gate, gate.isWanted {
+            gate.leave()
+            gate.enter()
+        }
+        if let turn = control.turn, turn.isOver { control.cancellation.withHandler({ turn.goOn() }) { turn.pause() } }
         clock.goOn()
         // A worker that is gone is found out by the next read.
         try? worker.connection.send(DaemonFrame.goOn(reference: reference))
@@ -79,7 +97,8 @@ final class AttemptWatch {
 
     /// Returns why the process is to be ended now; nil where the attempt goes on.
     private func lookAtLimits() -> Failure? {
-        if !isPauseAsked, endBy == nil, let turn = control.turn, turn.isOver {
+        hasTicked = true
+        if !isPauseAsked, endBy == nil, control.turn?.isOver == true || gate?.isWanted == true {
             isPauseAsked = true
             try? worker.connection.send(DaemonFrame.pause(reference: reference))
         }
@@ -91,6 +110,7 @@ final class AttemptWatch {
             endBy = .now + Self.grace
             return nil
         }
+        if let failure = lookAtMemory() { return failure }
         switch clock.over {
         case nil: return nil
         case .time:
@@ -100,6 +120,15 @@ final class AttemptWatch {
             return nil
         case .loading(let limit): return .loadTime(spec, limit)
         case .standstill(let limit): return .standstill(spec, limit)
+        }
+    }
+
+    private func lookAtMemory() -> Failure? {
+        guard let limit = spec.limits.memoryBytes else { return nil }
+        switch shares.note(max(worker.ownMemory - memoryBefore, 0), of: reference.nonce, limit: limit) {
+        case nil: return nil
+        case .own: return .memoryLimit(spec, limit, isAlone: gate == nil)
+        case .most: return .memoryLimit(spec, shares.allowance, isAlone: false)
         }
     }
 
@@ -116,6 +145,9 @@ final class AttemptWatch {
         let ending = error == .closed ? worker.ending() : worker.kill()
         wasKilledFromOutside = error == .closed && ending.isFromOutside
         let why = error == .closed ? "\(ending)" : "\(error)"
+        if let limit = spec.limits.memoryBytes, ending.isCrash, worker.saidItLacksMemory {
+            return AttemptResult(failure: .memoryLimit(spec, limit, isAlone: gate == nil))
+        }
         return AttemptResult(failure: .workerDied(spec, why: why, lastWords: worker.lastWords))
     }
 }

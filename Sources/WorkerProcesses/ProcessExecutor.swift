@@ -6,12 +6,19 @@ import Reasons
 /// hangs or outgrows its limits costs that attempt alone.
 package final class ProcessExecutor: AttemptExecutor {
     let fleet: WorkerFleet
+    private let gate = AloneGate()
+    private let shares: MemoryShares
 
     /// - Parameters:
     ///   - program: the path of the worker program.
     ///   - workers: how many processes are kept while nothing is done.
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
-    package init(program: String, workers: Int, sessionBytes: Int) {
+    package convenience init(program: String, workers: Int, sessionBytes: Int) {
+        self.init(program: program, workers: workers, sessionBytes: sessionBytes, shares: MemoryShares())
+    }
+
+    init(program: String, workers: Int, sessionBytes: Int, shares: MemoryShares) {
+        self.shares = shares
         fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes)
     }
 
@@ -23,16 +30,28 @@ package final class ProcessExecutor: AttemptExecutor {
     /// How often an attempt is begun anew since its process was killed from outside.
     private static let mostKills = 3
 
+    /// An attempt that outgrows the memory while others run is run once more, alone; the second time it is its own fault.
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
+        gate.enter()
+        let result = execute(spec, control, isAlone: false)
+        gate.leave()
+        guard result.failure?.kind == .memoryLimit, !control.cancellation.isCancelled else { return result }
+        gate.enterAlone()
+        defer { gate.leaveAlone() }
+        removeOutput(of: spec)
+        return execute(spec, control, isAlone: true)
+    }
+
+    private func execute(_ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool) -> AttemptResult {
         for _ in 1..<Self.mostKills {
-            if let result = executeOnce(spec, control, isLast: false) { return result }
+            if let result = executeOnce(spec, control, isAlone: isAlone, isLast: false) { return result }
             removeOutput(of: spec)
         }
-        return executeOnce(spec, control, isLast: true) ?? AttemptResult()
+        return executeOnce(spec, control, isAlone: isAlone, isLast: true) ?? AttemptResult()
     }
 
     /// Returns nil where the process was killed from outside, by an operator say, which is not the attempt's fault.
-    private func executeOnce(_ spec: AttemptSpec, _ control: AttemptControl, isLast: Bool) -> AttemptResult? {
+    private func executeOnce(_ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool, isLast: Bool) -> AttemptResult? {
         let worker: WorkerProcess
         do throws(WorkerError) { worker = try fleet.take(for: spec.model.digest) } catch {
             return AttemptResult(
@@ -40,7 +59,7 @@ package final class ProcessExecutor: AttemptExecutor {
                     .machine, what: "\(error)", place: spec.place,
                     remedy: "Free memory or processes, or install millrace again: it is tried again."))
         }
-        let watch = AttemptWatch(worker, spec, control)
+        let watch = AttemptWatch(worker, spec, control, gate: isAlone ? nil : gate, shares)
         let result = watch.run()
         if watch.isWorkerUsable {
             worker.noteModel(spec.model.digest)

@@ -2,6 +2,7 @@ import Attempts
 import FileSystem
 import Foundation
 import Glibc
+import Machine
 import Synchronization
 import WorkerProtocol
 
@@ -16,6 +17,7 @@ final class WorkerProcess: Sendable {
     private struct State {
         var hello: WorkerHello?
         var ending: Ending?
+        var restingMemory = 0
         /// The digests of the models that it has executed, the latest last.
         var models: [String] = []
     }
@@ -25,6 +27,9 @@ final class WorkerProcess: Sendable {
     enum Ending: Sendable, Hashable {
         case status(Int32)
         case signal(Int32)
+
+        /// Whether the process was ended by a signal that it got for what it did itself.
+        var isCrash: Bool { if case .signal = self { !isFromOutside } else { false } }
 
         /// Whether it was ended by a signal that a process does not get for what it does itself.
         var isFromOutside: Bool { [.signal(SIGKILL), .signal(SIGTERM), .signal(SIGHUP), .signal(SIGINT)].contains(self) }
@@ -105,7 +110,11 @@ final class WorkerProcess: Sendable {
         guard hello.token == token, hello.frames == WorkerHello.currentFrames, hello.build == toolVersion else {
             throw .noHello("it is version \(hello.build) and this is \(toolVersion); start the daemon again")
         }
-        state.withLock { $0.hello = hello }
+        let memory = ownMemory
+        state.withLock { state in
+            state.hello = hello
+            state.restingMemory = memory
+        }
         return hello
     }
 
@@ -148,6 +157,9 @@ final class WorkerProcess: Sendable {
         return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    /// Whether the last thing that the process has printed is that it got no memory.
+    var saidItLacksMemory: Bool { ["bad_alloc", "no memory", "not enough memory"].contains { lastWords.contains($0) } }
+
     /// Throws away what the process has printed, where that is much.
     func trimOutput() {
         if output >= 0, outputBytes > Self.largestOutput { ftruncate(output, 0) }
@@ -157,6 +169,22 @@ final class WorkerProcess: Sendable {
         var status = stat()
         return fstat(output, &status) == 0 ? Int(status.st_size) : 0
     }
+
+    /// The bytes of memory that are the process's own: neither files that are mapped nor what it shares. Zero for one that has ended.
+    var ownMemory: Int {
+        guard let facts = Pseudofile.text("/proc/\(process)/statm")?.split(separator: " ").compactMap({ Int($0) }), facts.count > 2 else {
+            return 0
+        }
+        return max(facts[1] - facts[2], 0) * Self.pageBytes
+    }
+
+    /// `ownMemory` when the process was new, or after the last attempt that took long.
+    var restingMemory: Int {
+        get { state.withLock { $0.restingMemory } }
+        set { state.withLock { $0.restingMemory = newValue } }
+    }
+
+    private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
     // MARK: Models
 

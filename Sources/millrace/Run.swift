@@ -30,11 +30,17 @@ struct Run: AsyncParsableCommand {
         name: .long,
         help: "With --once: how long to wait for files to settle, and for a disk that is full and the like, before it ends with 3.")
     var wait = "0s"
-    @Option(name: .long, help: "Attempts at once. Default: jobs of millrace.yaml, or the cores by --threads.") var jobs: Int?
     @Option(
-        name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores. Default: threads of millrace.yaml, or 1.")
+        name: [.customLong("workers"), .customLong("jobs")],
+        help: "Attempts at once, each in a process. Default: workers of millrace.yaml, or the cores by --threads.")
+    var workers: Int?
+    @Option(
+        name: .long, help: "Engine threads of one attempt; workers x threads is at most the cores. Default: threads of millrace.yaml, or 1.")
     var threads: Int?
-    @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
+    @Option(
+        name: [.customLong("sessions"), .customLong("session-cache")],
+        help: "What the sessions that workers keep may cost in all, by the bytes of their models. Default: sessions of millrace.yaml, or 1GiB.")
+    var sessions: String?
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
     @Flag(name: .long, help: "Log each file that is done, too.") var verbose = false
     @Flag(
@@ -43,8 +49,8 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
 
     func validate() throws {
-        guard threads ?? 1 >= 1, jobs ?? 1 >= 1 else { throw ValidationError("--jobs and --threads are at least 1.") }
-        guard Quantities.byteCount(sessionCache) != nil else { throw ValidationError("--session-cache takes a size such as 512MiB.") }
+        guard threads ?? 1 >= 1, workers ?? 1 >= 1 else { throw ValidationError("--workers and --threads are at least 1.") }
+        if let sessions, Quantities.byteCount(sessions) == nil { throw ValidationError("--sessions takes a size such as 512MiB.") }
         guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
         guard Quantities.duration(wait) != nil else { throw ValidationError("--wait takes a duration such as 30s.") }
         guard once || wait == "0s" else {
@@ -76,14 +82,15 @@ struct Run: AsyncParsableCommand {
             // What can be read another time is worth another start, which the service manager leaves out after the other status.
             throw fail(error, error.isOfMachine ? ExitStatus.problems : ExitStatus.badConfiguration)
         }
-        let (jobs, threads) = try parallelism(files.settings)
+        let (workers, threads) = try parallelism(files.settings)
         let options = PipelineDaemon.Options(
-            root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
+            root: root.path, state: files.settings.state, work: files.settings.work, jobs: workers, threads: threads,
             once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
         let executor = ProcessExecutor(
-            program: program, workers: jobs + 1, sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30)
+            program: program, workers: workers,
+            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers)
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
@@ -144,16 +151,16 @@ struct Run: AsyncParsableCommand {
     }
 
     /// The options of the command line go before `millrace.yaml`.
-    private func parallelism(_ settings: RootSettings) throws -> (jobs: Int, threads: Int) {
+    private func parallelism(_ settings: RootSettings) throws -> (workers: Int, threads: Int) {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let threads = threads ?? settings.threads ?? 1
-        let jobs = jobs ?? settings.jobs ?? max(cores / threads, 1)
-        guard threads * jobs <= cores else {
+        let workers = workers ?? settings.workers ?? max(cores / threads, 1)
+        guard threads * workers <= cores else {
             throw fail(
-                "jobs \(jobs) x threads \(threads) is more than the \(cores) cores of this machine: lower one of them.",
+                "workers \(workers) x threads \(threads) is more than the \(cores) cores of this machine: lower one of them.",
                 ExitStatus.badConfiguration)
         }
-        return (jobs, threads)
+        return (workers, threads)
     }
 
     private func verdict(_ daemon: PipelineDaemon) throws -> ExitCode {

@@ -32,10 +32,10 @@ extension Failure {
             remedy: "Make the batches smaller, or the model faster.")
     }
 
-    package static func memoryLimit(_ spec: AttemptSpec, _ limit: Int, whole: Bool) -> Failure {
+    package static func memoryLimit(_ spec: AttemptSpec, _ limit: Int, isAlone: Bool) -> Failure {
         Failure(
             .memoryLimit,
-            what: whole
+            what: isAlone
                 ? "the attempt outgrew limits.memory (\(limit >> 20) MiB) although nothing else ran"
                 : "the attempt outgrew the memory (\(limit >> 20) MiB) while others ran",
             place: spec.place, remedy: "Raise limits.memory, make batch_size smaller, or split the file.")

@@ -22,7 +22,7 @@ struct AttemptSpecs {
     ) throws(Failure) -> AttemptSpec {
         let goal = AttemptSpec.Goal(arrival.role)
         let input = input(arrival, pipeline)
-        var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
+        var limits = AttemptSpec.Limits(pipeline.limits, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         let staged: String
         do throws(FileSystemError) {

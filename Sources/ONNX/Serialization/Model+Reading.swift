@@ -1,3 +1,4 @@
+import Machine
 package import Foundation
 import ONNXProto
 import SwiftProtobuf

@@ -23,11 +23,10 @@ package enum NotImplemented {
         "stages[].optimize.graph",
         "stages[].optimize.precision",
         "land.outputs.compression",
-        "limits.memory",
     ]
 
     /// The keys of `ROOT/millrace.yaml`.
-    package static let rootKeys = ["workers", "executor", "listen", "trust", "limits.memory", "land.outputs.compression"]
+    package static let rootKeys = ["executor", "listen", "trust", "land.outputs.compression"]
 
     static func contains(_ path: String, in file: ConfigurationFile) -> Bool { all(file).contains(withoutIndexes(path)) }
 

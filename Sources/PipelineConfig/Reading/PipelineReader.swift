@@ -37,7 +37,7 @@ struct PipelineReader {
         let pipeline = Pipeline(
             name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read,
             land: land, after: after,
-            allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
+            allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: Limits(top, defaults: reading.defaults.limits),
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
             revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
@@ -208,7 +208,7 @@ struct PipelineReader {
         return word
     }
 
-    // MARK: Failure and limits
+    // MARK: Failure
 
     private func onError(name: String) -> OnError {
         let section = top.section("on_error", keys: ["attempts", "backoff", "quarantine"])
@@ -216,11 +216,5 @@ struct PipelineReader {
             attempts: section?.integer("attempts", in: 1...100) ?? 3,
             backoff: section?.duration("backoff", in: .zero ... .seconds(86_400)) ?? .seconds(2),
             quarantine: section?.folder("quarantine") ?? CanonicalPaths.absolute("quarantine/\(name)", root: reading.root))
-    }
-
-    private func limits() -> Limits {
-        Limits(
-            time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...Self.longTime)
-                ?? reading.defaults.limits.time)
     }
 }

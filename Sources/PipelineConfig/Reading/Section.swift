@@ -176,6 +176,21 @@ struct Section {
         return value
     }
 
+    /// A number of bytes with its unit.
+    func byteCount(_ key: String, atLeast least: Int) -> Int? {
+        guard let node = node(key) else { return nil }
+        guard case .scalar(let text, isPlain: _) = node.content, let value = Quantities.byteCount(text) else {
+            let number: Bool = if case .scalar(let text, isPlain: _) = node.content { Double(text) != nil } else { false }
+            refuse(.wrongType, key, number ? "\(node.kind) has no unit" : "\(node.kind) is not a size", "write one, like 512MiB or 4GiB")
+            return nil
+        }
+        guard value >= least else {
+            refuse(.badValue, key, "\(text) is out of range", "write at least \(least >> 20)MiB")
+            return nil
+        }
+        return value
+    }
+
     /// Absolute; a relative one is taken from the root.
     func folder(_ key: String) -> String? {
         node(key).flatMap { reading.folder($0, path(of: key)) }

@@ -2,8 +2,7 @@ internal import Reasons
 
 /// Reads `ROOT/millrace.yaml`, with the same checks as a pipeline: positions, near spellings, unknown keys by name.
 enum RootReader {
-    static let keys = ["jobs", "threads", "state", "work", "limits", "land", "notify", "retain"]
-    private static let longTime = Duration.seconds(365 * 86_400)
+    static let keys = ["workers", "jobs", "threads", "sessions", "state", "work", "limits", "land", "notify", "retain"]
 
     /// Nil where the file cannot be read at all; else what could be read of it.
     static func read(path: String, root: String, problems: ProblemList) -> RootSettings? {
@@ -25,7 +24,14 @@ enum RootReader {
 
     private static func settings(_ top: Section, root: String) -> RootSettings {
         var settings = RootSettings(root: root)
-        settings.jobs = top.integer("jobs", in: 1...4096)
+        settings.workers = top.integer("workers", in: 1...4096)
+        // As the key was called before attempts ran in workers.
+        let jobs = top.integer("jobs", in: 1...4096)
+        if settings.workers != nil, jobs != nil {
+            top.refuse(.contradiction, "jobs", "`workers` says the same", "remove it")
+        }
+        settings.workers = settings.workers ?? jobs
+        settings.sessions = top.byteCount("sessions", atLeast: 1 << 20) ?? settings.sessions
         settings.threads = top.integer("threads", in: 1...4096)
         settings.state = top.folder("state") ?? settings.state
         settings.work = top.folder("work") ?? settings.state
@@ -35,7 +41,7 @@ enum RootReader {
         if top.has("work"), settings.work == CanonicalPaths.absolute(".", root: root) {
             top.refuse(.badValue, "work", "the work folder cannot be the root itself", "write a folder of its own, like work")
         }
-        settings.limits = Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...longTime))
+        settings.limits = Limits(top)
         settings.retain = RetainReader.retain(top, defaults: Retain())
         settings.notify = NotifyReader.targets(top)
         guard let land = top.section("land", keys: ["models", "outputs", "mode", "group"]) else { return settings }

@@ -4,10 +4,13 @@ internal import Reasons
 /// The settings of `ROOT/millrace.yaml`: those of the daemon, and the defaults of its pipelines. Without the file every default holds.
 /// Paths are absolute. `pipelines/README.md` has all keys with their defaults.
 package struct RootSettings: Sendable, Equatable {
-    package internal(set) var jobs: Int?
+    /// The number of attempts at once, each in a worker process.
+    package internal(set) var workers: Int?
     package internal(set) var threads: Int?
     package internal(set) var state: String
     package internal(set) var work: String
+    /// What the sessions that workers keep may cost in all, by the bytes of their models.
+    package internal(set) var sessions = 1 << 30
     package internal(set) var limits = Limits()
     /// The number of versions that a pipeline keeps if it does not say so itself.
     package internal(set) var keep = 5

@@ -65,6 +65,7 @@ package final class WorkerService: Sendable {
     private func running(_ reference: AttemptReference) -> Running? { state.withLock { $0.controls[reference] } }
 
     private func executeAll() {
+        var limits = AttemptSpec.Limits()
         while true {
             work.wait()
             let (next, running): ((AttemptReference, AttemptSpec)?, Running?) = state.withLock { state in
@@ -73,7 +74,14 @@ package final class WorkerService: Sendable {
                 return (next, state.controls[next.0])
             }
             guard let (reference, spec) = next, let running else { return }
+            if spec.limits != limits {
+                ProcessLimits.apply(spec)
+                limits = spec.limits
+            }
+            let start = ContinuousClock.now
             let result = running.execute(spec, executor)
+            // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
+            if ContinuousClock.now - start > .seconds(1) { malloc_trim(0) }
             state.withLock { $0.controls[reference] = nil }
             // Where the daemon is gone, the reading thread finds out.
             try? connection.send(WorkerFrame.answer(reference: reference, result: result))

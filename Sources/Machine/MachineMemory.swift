@@ -11,9 +11,14 @@ package enum MachineMemory {
         [availableInMachine(), ControlGroups().available(), availableInAddressSpace()].compactMap { $0 }.min() ?? .max
     }
 
+    /// The bytes of the machine, or of its control group where that has fewer.
+    package static let total: Int = [inMachine("MemTotal:"), ControlGroups().limit()].compactMap { $0 }.min() ?? .max
+
     /// The memory that the kernel could give without swapping.
-    private static func availableInMachine() -> Int? {
-        guard let line = Pseudofile.text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }) else {
+    private static func availableInMachine() -> Int? { inMachine("MemAvailable:") }
+
+    private static func inMachine(_ fact: String) -> Int? {
+        guard let line = Pseudofile.text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix(fact) }) else {
             return nil
         }
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }

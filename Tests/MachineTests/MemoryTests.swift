@@ -1,8 +1,9 @@
 import Glibc
+import Tensors
 import TestSupport
 import Testing
 
-@testable import Tensors
+@testable import Machine
 
 /// Memory that cannot be had is an error.
 @Suite struct MemoryTests {

@@ -5,9 +5,9 @@ import Musl
 #endif
 
 /// Reads the small files in which the kernel tells about itself.
-enum Pseudofile {
+package enum Pseudofile {
     /// Nil where the file cannot be read or is empty.
-    static func text(_ path: String) -> String? {
+    package static func text(_ path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
@@ -17,5 +17,5 @@ enum Pseudofile {
     }
 
     /// Nil for a word, such as `max`, and where there is no such file.
-    static func number(_ path: String) -> Int? { text(path).flatMap { Int($0.prefix { $0 != "\n" }) } }
+    package static func number(_ path: String) -> Int? { text(path).flatMap { Int($0.prefix { $0 != "\n" }) } }
 }

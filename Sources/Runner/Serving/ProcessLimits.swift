@@ -1,0 +1,28 @@
+import Attempts
+import Glibc
+import Machine
+
+/// Sets the limits that the kernel keeps for this process to what an attempt may take. The daemon looks at the memory too, some times a second;
+/// these limits hold for what grows faster.
+enum ProcessLimits {
+    /// Address space is reserved in larger pieces than are used: by threads, allocators and mapped files.
+    private static let slack = 1 << 30
+
+    static func apply(_ spec: AttemptSpec) {
+        if let memory = spec.limits.memoryBytes {
+            let pages = Pseudofile.text("/proc/self/statm")?.split(separator: " ").first.flatMap { Int($0) } ?? 0
+            // A model's file and the data are mapped beside what is made of them.
+            let mapped = Rows.byteCount(spec.model.path) + Rows.byteCount(spec.model.path + ".data")
+            set(RLIMIT_AS, pages * sysconf(Int32(_SC_PAGESIZE)) + memory + mapped + slack)
+        }
+        if let files = spec.limits.openFiles { set(RLIMIT_NOFILE, files) }
+    }
+
+    /// Lowers the soft limit, or raises it again as far as the hard one allows.
+    private static func set(_ resource: __rlimit_resource, _ value: Int) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = min(rlim_t(value), limit.rlim_max)
+        setrlimit(__rlimit_resource_t(resource.rawValue), &limit)
+    }
+}

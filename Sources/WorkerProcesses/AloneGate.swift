@@ -1,0 +1,45 @@
+import Foundation
+
+/// Lets an attempt that outgrew the memory beside others run once while no other does: those that run pause at their next batch, and those
+/// that begin wait. For any number of threads.
+final class AloneGate: @unchecked Sendable {
+    // Every variable is touched only while `condition` is locked.
+    private let condition = NSCondition()
+    private var inside = 0
+    /// Whether an attempt runs alone, or waits for that.
+    private var isTaken = false
+
+    /// Whether those inside are to leave as soon as they can.
+    var isWanted: Bool { condition.withLock { isTaken } }
+
+    /// Returns when the caller may run beside others.
+    func enter() {
+        condition.withLock {
+            while isTaken { condition.wait() }
+            inside += 1
+        }
+    }
+
+    func leave() {
+        condition.withLock {
+            inside -= 1
+            condition.broadcast()
+        }
+    }
+
+    /// Returns when nothing else runs. The caller is not inside.
+    func enterAlone() {
+        condition.withLock {
+            while isTaken { condition.wait() }
+            isTaken = true
+            while inside > 0 { condition.wait() }
+        }
+    }
+
+    func leaveAlone() {
+        condition.withLock {
+            isTaken = false
+            condition.broadcast()
+        }
+    }
+}
