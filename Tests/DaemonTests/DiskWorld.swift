@@ -109,7 +109,10 @@ final class DiskWorld {
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
             written.append(.init(slot: slot, path: path, digest: FileDigest.of(bytes: text.utf8), byteCount: Int64(text.utf8.count)))
         }
-        return AttemptResult(files: written.sorted { $0.path < $1.path }, rowCount: rows, trial: trial, operatorSets: operatorSets)
+        var result = AttemptResult(
+            files: written.sorted { $0.path < $1.path }, rowCount: rows, trial: trial, operatorSets: operatorSets)
+        result.machine = AttemptMachine(processor: "Abacus: beads", engine: "ONNX Runtime", engineVersion: "1.2.3")
+        return result
     }
 
     func failed(_ kind: Failure.Kind, _ spec: AttemptSpec) -> AttemptResult {

@@ -32,7 +32,11 @@ import Testing
                 "limits: { time: [1s] }",
                 ["5:17: limits.time: a list is not a duration; write a number with ms, s, m, h or d, like 2s or 1h30m"]
             ),
-            ("limits: { memory: 4GiB }", ["5:11: limits.memory: not implemented in this version; remove it"]),
+            ("limits: { load_time: 0s }", ["5:22: limits.load_time: 0s is out of range; write at least 1ms and at most 365d"]),
+            ("limits: { memory: 4 }", ["5:19: limits.memory: `4` has no unit; write one, like 512MiB or 4GiB"]),
+            ("limits: { memory: much }", ["5:19: limits.memory: `much` is not a size; write one, like 512MiB or 4GiB"]),
+            ("limits: { memory: 1MiB }", ["5:19: limits.memory: 1MiB is out of range; write at least 64MiB"]),
+            ("limits: { open_files: 3 }", ["5:23: limits.open_files: 3 is out of range; write a number from 32 to 1000000"]),
             ("order: strict", ["5:8: order: there are no labels that data could wait for; remove it, or add spool.labelled"]),
             ("on_error: { attempts: three }", ["5:23: on_error.attempts: `three` is not a whole number; write one, like 1"]),
             ("on_error: { attempts: \"3\" }", ["5:23: on_error.attempts: the text \"3\" is not a whole number; write 3 without quotes"]),
@@ -222,7 +226,7 @@ import Testing
                 "order: 1\nlimits: { memory: 1, tiem: 1s }\nsettle: 2",
                 [
                     "5:8: order: `1` is none of models, strict; write one of them",
-                    "6:11: limits.memory: not implemented in this version; remove it",
+                    "6:19: limits.memory: `1` has no unit; write one, like 512MiB or 4GiB",
                     "6:22: limits.tiem: there is no such key; did you mean `time`?",
                     "7:9: settle: `2` stands where a mapping belongs; give it keys: quiet, give_up",
                 ]

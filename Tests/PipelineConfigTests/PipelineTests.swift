@@ -74,7 +74,7 @@ import Testing
             archive: done
             allow_upstream_delete: true
             on_error: { attempts: 1, backoff: 500ms, quarantine: bad }
-            limits: { time: 2d }
+            limits: { time: 2d, load_time: 90s, memory: 512MiB, open_files: 99 }
             """)
         #expect(pipeline.spool.models == SpoolEntry(path: "/abs/models", include: ["*.onnx"], ignoresSuffixCase: true, watch: .poll))
         #expect(
@@ -112,7 +112,9 @@ import Testing
         #expect(pipeline.land.outputs == OutputLanding(path: "/srv/out/o", format: .jsonl, partitionBy: [.version, .arrivalDate]))
         #expect(pipeline.after == .archive(path: "/srv/done") && pipeline.allowUpstreamDelete)
         #expect(pipeline.onError == OnError(attempts: 1, backoff: .milliseconds(500), quarantine: "/srv/bad"))
-        #expect(pipeline.limits.time == .seconds(2 * 86_400))
+        #expect(
+            pipeline.limits
+                == Limits(time: .seconds(2 * 86_400), loadTime: .seconds(90), memory: 512 << 20, openFiles: 99))
         #expect(
             CanonicalPaths.folders(of: pipeline) == ["/abs/models", "/srv/bad", "/srv/done", "/srv/in/data", "/srv/out/m", "/srv/out/o"])
     }
@@ -188,7 +190,6 @@ import Testing
             problems(text) == [
                 "p.yaml:28:7: stages[2].optimize.graph: not implemented in this version; remove it",
                 "p.yaml:29:7: stages[2].optimize.precision: not implemented in this version; remove it",
-                "p.yaml:37:11: limits.memory: not implemented in this version; remove it",
             ])
     }
 

@@ -34,8 +34,9 @@ import Testing
     @Test func everyKey() throws {
         let file = try load(
             """
-            jobs: 3
+            workers: 3
             threads: 2
+            sessions: 3GiB
             state: var/state
             work: /srv/work
             limits: { time: 30m }
@@ -43,7 +44,7 @@ import Testing
             """)
         #expect(file.problems == [] && file.exists && file.hasKnownState)
         let settings = file.settings
-        #expect(settings.jobs == 3 && settings.threads == 2 && settings.keep == 9 && settings.format == .csv)
+        #expect(settings.workers == 3 && settings.threads == 2 && settings.sessions == 3 << 30 && settings.keep == 9 && settings.format == .csv)
         #expect(settings.state == folder("var/state") && settings.work == "/srv/work" && settings.limits.time == .seconds(1800))
     }
 
@@ -53,7 +54,7 @@ import Testing
         if let text { try folder.write(text, to: "millrace.yaml") }
         let file = RootFile.load(root: root)
         #expect(file.problems == [] && file.exists == (text != nil) && file.settings == RootSettings(root: root))
-        #expect(file.settings.state == folder(".millrace") && file.settings.work == folder(".millrace") && file.settings.jobs == nil)
+        #expect(file.settings.state == folder(".millrace") && file.settings.work == folder(".millrace") && file.settings.workers == nil)
     }
 
     @Test func workFollowsTheState() throws {
@@ -62,7 +63,7 @@ import Testing
 
     @Test func theOtherSuffixIsReadToo() throws {
         try folder.write("jobs: 2\n", to: "millrace.yml")
-        #expect(RootFile.load(root: root).settings.jobs == 2)
+        #expect(RootFile.load(root: root).settings.workers == 2)
         #expect(try problems("jobs: 3\n") == ["millrace.yaml:1:1: millrace.yml stands beside it; remove one of them"])
     }
 
@@ -107,7 +108,7 @@ import Testing
         ("jbos: 2", "millrace.yaml:1:1: jbos: there is no such key; did you mean `jobs`?"),
         (
             "colour: red",
-            "millrace.yaml:1:1: colour: there is no such key; the keys here are jobs, threads, state, work, limits, land, notify, retain"
+            "millrace.yaml:1:1: colour: there is no such key; the keys here are workers, jobs, threads, sessions, state, work, limits, land, notify, retain"
         ),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
         ("jobs: many", "millrace.yaml:1:7: jobs: `many` is not a whole number; write one, like 1"),
@@ -117,8 +118,10 @@ import Testing
             "limits: { time: 30 }",
             "millrace.yaml:1:17: limits.time: `30` has no unit; write a number with ms, s, m, h or d, like 2s or 1h30m"
         ),
-        ("limits: { memory: 1GiB }", "millrace.yaml:1:11: limits.memory: not implemented in this version; remove it"),
-        ("workers: []", "millrace.yaml:1:1: workers: not implemented in this version; remove it"),
+        ("limits: { memory: 1 }", "millrace.yaml:1:19: limits.memory: `1` has no unit; write one, like 512MiB or 4GiB"),
+        ("workers: 1\njobs: 2", "millrace.yaml:2:1: jobs: `workers` says the same; remove it"),
+        ("sessions: 5", "millrace.yaml:1:11: sessions: `5` has no unit; write one, like 512MiB or 4GiB"),
+        ("executor: []", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("executor: child", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("listen: 8080", "millrace.yaml:1:1: listen: not implemented in this version; remove it"),
         ("trust: {}", "millrace.yaml:1:1: trust: not implemented in this version; remove it"),
@@ -160,7 +163,7 @@ import Testing
             to: "p.yaml")
         for patterns in [[root], [folder("*.yaml")], [folder("millrace.yaml"), folder("p.yaml")]] {
             let set = try PipelineSet.load(patterns, root: root)
-            #expect(set.pipelines.map(\.name) == ["p"] && set.settings.jobs == 2)
+            #expect(set.pipelines.map(\.name) == ["p"] && set.settings.workers == 2)
         }
     }
 
