@@ -94,8 +94,8 @@ let package = Package(
         .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Machine", "Reasons", "Recipes", "PipelineConfig", system]),
 
         // The connection between the daemon and a worker, and the daemon's side of it.
-        .target(name: "WorkerProtocol", dependencies: ["Attempts", "Recipes"]),
-        .target(name: "WorkerProcesses", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "Reasons", "Recipes", "WorkerProtocol"]),
+        .target(name: "WorkerProtocol", dependencies: ["Arrivals", "Attempts", "PipelineConfig", "Recipes"]),
+        .target(name: "WorkerProcesses", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProtocol"]),
 
         // Where the halves meet.
         .target(
@@ -167,7 +167,7 @@ let package = Package(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Attempts", ["Reasons"]),
-        tests("WorkerProtocol", ["Attempts", "FileSystem", "Recipes"]),
+        tests("WorkerProtocol", ["Arrivals", "Attempts", "FileSystem", "PipelineConfig", "Recipes"]),
         tests(
             "WorkerProcesses",
             ["Attempts", "FileSystem", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol", "millrace-worker", system]),

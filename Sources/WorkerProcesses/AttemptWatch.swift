@@ -48,7 +48,7 @@ final class AttemptWatch {
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
-            try worker.connection.send(DaemonFrame.attempt(reference: reference, spec: spec))
+            try worker.send(spec, reference)
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))
@@ -69,7 +69,9 @@ final class AttemptWatch {
     /// Returns the answer, if the frame is that.
     private func take(_ frame: WorkerFrame) -> AttemptResult? {
         switch frame {
-        case .answer(reference, let result): return result
+        case .answer(reference, var result):
+            result.machine = worker.machine
+            return result
         case .phase(reference, let phase): clock.begin(phase)
         case .heartbeat(reference, let steps): clock.note(steps: steps)
         case .progress(reference, let progress):

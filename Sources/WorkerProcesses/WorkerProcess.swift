@@ -3,6 +3,7 @@ import FileSystem
 import Foundation
 import Glibc
 import Machine
+import PipelineConfig
 import Synchronization
 import WorkerProtocol
 
@@ -16,6 +17,8 @@ final class WorkerProcess: Sendable {
     private let output: Int32
     private struct State {
         var hello: WorkerHello?
+        /// Those that the process knows, the latest last.
+        var settings: [(number: Int, setting: ScoreSetting)] = []
         var ending: Ending?
         var restingMemory = 0
         /// The digests of the models that it has executed, the latest last.
@@ -118,6 +121,9 @@ final class WorkerProcess: Sendable {
         return hello
     }
 
+    /// What the process computes on, once it has greeted.
+    var machine: AttemptMachine? { state.withLock { $0.hello?.machine } }
+
     /// Ends the process, if it has not ended.
     @discardableResult
     func kill() -> Ending {
@@ -185,6 +191,23 @@ final class WorkerProcess: Sendable {
     }
 
     private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
+
+    // MARK: Attempts
+
+    /// Sends an attempt: one that scores in its short form, after what it has in common with those before it.
+    func send(_ spec: AttemptSpec, _ reference: AttemptReference) throws(FrameError) {
+        guard case .score(let files) = spec.work else { return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec)) }
+        let setting = ScoreSetting(spec, files)
+        let (number, isNew) = state.withLock { state in
+            if let known = state.settings.last(where: { $0.setting == setting }) { return (known.number, false) }
+            let number = (state.settings.last?.number ?? 0) + 1
+            state.settings.append((number, setting))
+            if state.settings.count > ScoreSetting.mostKnown { state.settings.removeFirst() }
+            return (number, true)
+        }
+        if isNew { try connection.send(DaemonFrame.setting(number: number, setting: setting)) }
+        try connection.send(DaemonFrame.score(ScoreOrder(reference: reference, setting: number, spec, files)))
+    }
 
     // MARK: Models
 

@@ -30,15 +30,25 @@ package final class FrameConnection: @unchecked Sendable {
 
     // MARK: Sending
 
-    package func send(_ frame: some Encodable) throws(FrameError) {
+    package func send(_ frame: some QuickFrame) throws(FrameError) {
+        let failure: FrameError?
+        if let line = frame.quickLine() {
+            failure = sending.withLock { _ in line.withUnsafeBytes { write($0) } }
+        } else {
+            let line = try encoded(frame)
+            failure = sending.withLock { _ in line.withUnsafeBytes { write($0) } }
+        }
+        if let failure { throw failure }
+    }
+
+    private func encoded(_ frame: some Encodable) throws(FrameError) -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         var line: Data
         do { line = try encoder.encode(frame) } catch { throw .malformed("\(error)") }
         line.append(UInt8(ascii: "\n"))
-        let failure: FrameError? = sending.withLock { _ in line.withUnsafeBytes { write($0) } }
-        if let failure { throw failure }
+        return line
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) -> FrameError? {
@@ -59,12 +69,16 @@ package final class FrameConnection: @unchecked Sendable {
     /// Waits for the next frame.
     /// - Parameter patience: how long to wait; nil: as long as it takes.
     /// - Returns: nil where none has come in that time.
-    package func receive<Frame: Decodable>(_ type: Frame.Type, within patience: Duration? = nil) throws(FrameError) -> Frame? {
+    package func receive<Frame: QuickFrame>(_ type: Frame.Type, within patience: Duration? = nil) throws(FrameError) -> Frame? {
         let deadline = patience.map { ContinuousClock.now + $0 }
         while true {
             if let line = nextLine() {
-                do { return try decoder.decode(type, from: line) } catch {
-                    throw .malformed("\(error): \(String(decoding: line.prefix(200), as: UTF8.self))")
+                let frame: Result<Frame, any Error> = received[line].withUnsafeBytes { bytes in
+                    Result { try Frame.quick(bytes) ?? decoder.decode(type, from: Data(bytes)) }
+                }
+                defer { take(line) }
+                do { return try frame.get() } catch {
+                    throw .malformed("\(error): \(String(decoding: received[line].prefix(200), as: UTF8.self))")
                 }
             }
             guard received.count - start < Self.largestFrame else { throw .malformed("a line of more than \(Self.largestFrame) bytes") }
@@ -73,20 +87,22 @@ package final class FrameConnection: @unchecked Sendable {
         }
     }
 
-    private func nextLine() -> Data? {
+    /// Returns the place of a whole line in `received`, without its end.
+    private func nextLine() -> Range<Int>? {
         guard let end = received[searched...].firstIndex(of: UInt8(ascii: "\n")) else {
             searched = received.count
             return nil
         }
-        defer {
-            start = end + 1
-            searched = start
-            if start == received.count {
-                received.removeAll(keepingCapacity: received.count < 1 << 20)
-                (start, searched) = (0, 0)
-            }
+        return start..<end
+    }
+
+    private func take(_ line: Range<Int>) {
+        start = line.upperBound + 1
+        searched = start
+        if start == received.count {
+            received.removeAll(keepingCapacity: received.count < 1 << 20)
+            (start, searched) = (0, 0)
         }
-        return received[start..<end].withUnsafeBytes { Data($0) }
     }
 
     private func waitForBytes(until deadline: ContinuousClock.Instant?) throws(FrameError) -> Bool {

@@ -40,7 +40,11 @@ package struct WorkerHello: Codable, Sendable, Hashable {
 
 /// What the daemon tells a worker.
 package enum DaemonFrame: Codable, Sendable {
-    /// An attempt to execute after those that were sent before.
+    /// What later `score` frames have in common, under the number that they name.
+    case setting(number: Int, setting: ScoreSetting)
+    /// A file to score after what was sent before.
+    case score(ScoreOrder)
+    /// An attempt of any kind to execute after what was sent before.
     case attempt(reference: AttemptReference, spec: AttemptSpec)
     /// The attempt is to end as soon as it can. It answers with the failure that the cause stands for.
     case cancel(reference: AttemptReference, cause: AttemptCancellation.Cause)

@@ -2,6 +2,7 @@ package import Attempts
 import Dispatch
 import Engine
 import Glibc
+import Reasons
 import Synchronization
 package import WorkerProtocol
 
@@ -20,6 +21,7 @@ package final class WorkerService: Sendable {
     private let connection: FrameConnection
     private let executor: any AttemptExecutor
     private let state = Mutex(State())
+    private let settings = Mutex<[Int: ScoreSetting]>([:])
     private let work = DispatchSemaphore(value: 0)
 
     package init(_ connection: FrameConnection, executor: any AttemptExecutor) {
@@ -50,16 +52,32 @@ package final class WorkerService: Sendable {
 
     private func take(_ frame: DaemonFrame) {
         switch frame {
-        case .attempt(let reference, let spec):
-            state.withLock { state in
-                state.controls[reference] = Running(reference, connection)
-                state.waiting.append((reference, spec))
+        case .setting(let number, let setting):
+            settings.withLock { settings in
+                settings[number] = setting
+                settings[number - ScoreSetting.mostKnown] = nil
             }
-            work.signal()
+        case .score(let order):
+            guard let setting = settings.withLock({ $0[order.setting] }) else {
+                let failure = Failure(
+                    .executorLost, what: "its setting \(order.setting) is not known here", place: order.data.path, remedy: "It runs again.")
+                try? connection.send(WorkerFrame.answer(reference: order.reference, result: AttemptResult(failure: failure)))
+                return
+            }
+            queue(order.spec(setting), order.reference)
+        case .attempt(let reference, let spec): queue(spec, reference)
         case .cancel(let reference, let cause): running(reference)?.cancellation.cancel(cause)
         case .pause(let reference): running(reference)?.askForPause()
         case .goOn(let reference): running(reference)?.goOn()
         }
+    }
+
+    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference) {
+        state.withLock { state in
+            state.controls[reference] = Running(reference, connection)
+            state.waiting.append((reference, spec))
+        }
+        work.signal()
     }
 
     private func running(_ reference: AttemptReference) -> Running? { state.withLock { $0.controls[reference] } }
@@ -79,7 +97,9 @@ package final class WorkerService: Sendable {
                 limits = spec.limits
             }
             let start = ContinuousClock.now
-            let result = running.execute(spec, executor)
+            var result = running.execute(spec, executor)
+            // It is that of the first frame.
+            result.machine = nil
             // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
             if ContinuousClock.now - start > .seconds(1) { malloc_trim(0) }
             state.withLock { $0.controls[reference] = nil }

@@ -1,0 +1,70 @@
+package import Arrivals
+package import Attempts
+package import PipelineConfig
+package import Recipes
+
+/// What the attempts that score the files of one pipeline with one model have in common. It is sent once, and named by its number after that.
+package struct ScoreSetting: Codable, Sendable, Equatable {
+    /// How many settings the two sides of a connection know, the latest ones.
+    package static let mostKnown = 64
+
+    package var pipeline: String
+    package var model: AttemptSpec.InputFile
+    package var adapter: String?
+    package var format: OutputFormat
+    package var schema: RowSchema
+    package var stages: [Stage]
+    package var limits: AttemptSpec.Limits
+    package var columns: [String: [String]]
+    package var types: [String: String]
+    package var hidesValues: Bool
+
+    package init(_ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles) {
+        pipeline = spec.pipeline
+        model = files.model
+        adapter = files.adapter
+        format = files.format
+        schema = spec.schema
+        stages = spec.stages
+        limits = spec.limits
+        columns = spec.columns
+        types = spec.types
+        hidesValues = spec.hidesValues
+    }
+}
+
+/// One file to score, under a setting that was sent before.
+package struct ScoreOrder: Codable, Sendable {
+    package var reference: AttemptReference
+    package var setting: Int
+    package var data: AttemptSpec.InputFile
+    package var output: String
+    package var provenance: [String: String]
+
+    /// An order of nothing, to be filled in.
+    init() {
+        reference = AttemptReference(run: 0, attempt: 0, nonce: 0)
+        setting = 0
+        data = AttemptSpec.InputFile(path: "", digest: "")
+        output = ""
+        provenance = [:]
+    }
+
+    package init(reference: AttemptReference, setting: Int, _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles) {
+        self.reference = reference
+        self.setting = setting
+        data = files.data
+        output = files.output
+        provenance = spec.provenance
+    }
+
+    package func spec(_ setting: ScoreSetting) -> AttemptSpec {
+        var spec = AttemptSpec(
+            run: reference.run, attempt: reference.attempt, pipeline: setting.pipeline,
+            work: .score(.init(model: setting.model, adapter: setting.adapter, data: data, output: output, format: setting.format)),
+            schema: setting.schema, stages: setting.stages, provenance: provenance, limits: setting.limits, columns: setting.columns)
+        spec.types = setting.types
+        spec.hidesValues = setting.hidesValues
+        return spec
+    }
+}
