@@ -2,6 +2,7 @@ import Attempts
 import Dispatch
 import Glibc
 import PipelineConfig
+import Synchronization
 import TestSupport
 import Testing
 
@@ -9,10 +10,14 @@ import Testing
 
 /// `limits.time` ends an attempt wherever it is: in one endless run of the engine too.
 @Suite struct TimeLimitTests {
-    /// Lets others go first, for a time that is longer than the limit.
-    private struct LongTurn: AttemptTurn {
-        let isOver = true
-        func pause() { usleep(5_500_000) }
+    /// Lets others go first once, for a time that is longer than the limit.
+    private final class LongTurn: AttemptTurn {
+        private let hasPaused = Atomic(false)
+        var isOver: Bool { !hasPaused.load(ordering: .relaxed) }
+        func pause() {
+            hasPaused.store(true, ordering: .relaxed)
+            usleep(5_500_000)
+        }
         func goOn() {}
     }
 
