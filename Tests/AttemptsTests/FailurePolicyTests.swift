@@ -19,6 +19,8 @@ import Testing
             (.resource, .score, .retry(after: .seconds(2))), (.timeLimit, .score, .retry(after: .seconds(2))),
             (.machine, .score, .awaitMachine), (.machine, .validateModel, .awaitMachine),
             (.unreadable, .score, .awaitFile(after: .seconds(1))),
+            (.memoryLimit, .score, .quarantine), (.memoryLimit, .validateModel, .reject), (.workerDied, .score, .retry(after: .seconds(2))),
+            (.loadTime, .validateModel, .retry(after: .seconds(2))), (.standstill, .fineTune, .retry(after: .seconds(2))),
             (.modelUnavailable, .score, .retry(after: .seconds(2))), (.executorLost, .validateModel, .retry(after: .seconds(2))),
         ] as [(Failure.Kind, AttemptSpec.Goal, FailurePolicy.Action)])
     func firstFailure(kind: Failure.Kind, goal: AttemptSpec.Goal, expected: FailurePolicy.Action) {

@@ -30,13 +30,14 @@ package enum FailurePolicy {
     ) -> Action {
         switch failure.kind {
         case .badInput, .stopped: .quarantine
-        case .badModel: goal == .score ? .quarantine : .reject
+        // What outgrew the memory did so alone, too: another attempt would not end otherwise.
+        case .badModel, .memoryLimit: goal == .score ? .quarantine : .reject
         case .gate, .diverged, .tooFewRows: .reject
         case .inputChanged, .inputGone: .resettle
         case .cancelled: .handBack
         case .machine: .awaitMachine
         case .unreadable: .awaitFile(after: GrowingPauses().pause(after: number - 1))
-        case .resource, .timeLimit, .loadTime, .standstill, .memoryLimit, .workerDied, .modelUnavailable, .executorLost:
+        case .resource, .timeLimit, .loadTime, .standstill, .workerDied, .modelUnavailable, .executorLost:
             attempt >= limit ? .quarantine : .retry(after: delay(attempt: attempt, backoff: backoff))
         }
     }
