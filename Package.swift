@@ -79,7 +79,7 @@ let package = Package(
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "TrainingGraph", dependencies: ["Autodiff", "Names", "ONNX", "Passes", "Recipes", "Tensors"]),
-        .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
+        .target(name: "Engine", dependencies: ["Machine", "Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
         .target(name: "Columnar", dependencies: ["Machine", "Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
@@ -95,7 +95,9 @@ let package = Package(
 
         // The connection between the daemon and a worker, and the daemon's side of it.
         .target(name: "WorkerProtocol", dependencies: ["Arrivals", "Attempts", "PipelineConfig", "Recipes"]),
-        .target(name: "WorkerProcesses", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProtocol"]),
+        .target(
+            name: "WorkerProcesses",
+            dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProtocol"]),
 
         // Where the halves meet.
         .target(
@@ -107,7 +109,8 @@ let package = Package(
         .target(
             name: "Runner",
             dependencies: [
-                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
+                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar",
+                "Training",
                 "FileSystem", "PipelineConfig", "Attempts", "WorkerProtocol", system,
             ]),
         .target(
@@ -167,7 +170,7 @@ let package = Package(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Attempts", ["Reasons"]),
-        tests("WorkerProtocol", ["Arrivals", "Attempts", "FileSystem", "PipelineConfig", "Recipes"]),
+        tests("WorkerProtocol", ["Arrivals", "Attempts", "FileSystem", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "WorkerProcesses",
             ["Attempts", "FileSystem", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol", "millrace-worker", system]),

@@ -8,7 +8,7 @@ package import Recipes
 /// writes where it says, and answers with an `AttemptResult`. It is plain JSON.
 package struct AttemptSpec: Codable, Sendable {
     /// A file by the role it plays. Paths are absolute.
-    package struct InputFile: Codable, Sendable {
+    package struct InputFile: Codable, Sendable, Equatable {
         package var path: String
         /// SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt.
         package var digest: String

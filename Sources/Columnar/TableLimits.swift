@@ -1,6 +1,5 @@
-import Machine
-
 internal import CArrow
+import Machine
 internal import Reasons
 internal import Tensors
 

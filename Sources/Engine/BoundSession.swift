@@ -1,3 +1,4 @@
+import Machine
 import Names
 package import Tensors
 

@@ -1,5 +1,5 @@
+package import Machine
 package import Reasons
-package import Tensors
 
 /// An error of the engine, in words for the operator of the pipeline.
 package enum EngineError: Error, Equatable {

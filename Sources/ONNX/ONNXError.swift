@@ -1,4 +1,4 @@
-package import Tensors
+package import Machine
 
 /// A fault of a model, in words for the user who provided it.
 package enum ONNXError: Error, Sendable, Equatable {

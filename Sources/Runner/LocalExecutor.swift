@@ -1,8 +1,8 @@
-import Machine
 import Arrivals
 package import Attempts
 import Engine
 import Foundation
+import Machine
 import PipelineConfig
 import Reasons
 import Synchronization

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Machine
+package import Machine
 import Glibc
 #elseif canImport(Musl)
 import Musl

@@ -65,7 +65,9 @@ struct JSONObjectReader {
             case UInt8(ascii: "f"): units.append(0x0c)
             case UInt8(ascii: "u"):
                 var code = try hexadecimal()
-                if 0xd800..<0xdc00 ~= code, place + 1 < bytes.count, bytes[place] == UInt8(ascii: "\\"), bytes[place + 1] == UInt8(ascii: "u") {
+                if 0xd800..<0xdc00 ~= code, place + 1 < bytes.count, bytes[place] == UInt8(ascii: "\\"),
+                    bytes[place + 1] == UInt8(ascii: "u")
+                {
                     place += 2
                     let low = try hexadecimal()
                     guard 0xdc00..<0xe000 ~= low else { throw Malformed(place: place) }
@@ -161,7 +163,7 @@ struct JSONObjectReader {
                 depth -= 1
                 place += 1
             case UInt8(ascii: "\""): _ = try string()
-            case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: " "):
+            case UInt8(ascii: ","), UInt8(ascii: ":"), ...0x20:
                 guard depth > 0 else { throw Malformed(place: place) }
                 place += 1
             default: _ = try token()

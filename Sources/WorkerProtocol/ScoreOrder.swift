@@ -1,4 +1,3 @@
-package import Arrivals
 package import Attempts
 package import PipelineConfig
 package import Recipes

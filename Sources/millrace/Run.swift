@@ -35,11 +35,14 @@ struct Run: AsyncParsableCommand {
         help: "Attempts at once, each in a process. Default: workers of millrace.yaml, or the cores by --threads.")
     var workers: Int?
     @Option(
-        name: .long, help: "Engine threads of one attempt; workers x threads is at most the cores. Default: threads of millrace.yaml, or 1.")
+        name: .long, help: "Engine threads of one attempt; workers x threads is at most the cores. Default: threads of millrace.yaml, or 1."
+    )
     var threads: Int?
     @Option(
         name: [.customLong("sessions"), .customLong("session-cache")],
-        help: "What the sessions that workers keep may cost in all, by the bytes of their models. Default: sessions of millrace.yaml, or 1GiB.")
+        help:
+            "What the sessions that workers keep may cost in all, by the bytes of their models. Default: sessions of millrace.yaml, or 1GiB."
+    )
     var sessions: String?
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
     @Flag(name: .long, help: "Log each file that is done, too.") var verbose = false

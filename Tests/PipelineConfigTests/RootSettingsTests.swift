@@ -44,7 +44,8 @@ import Testing
             """)
         #expect(file.problems == [] && file.exists && file.hasKnownState)
         let settings = file.settings
-        #expect(settings.workers == 3 && settings.threads == 2 && settings.sessions == 3 << 30 && settings.keep == 9 && settings.format == .csv)
+        #expect(
+            settings.workers == 3 && settings.threads == 2 && settings.sessions == 3 << 30 && settings.keep == 9 && settings.format == .csv)
         #expect(settings.state == folder("var/state") && settings.work == "/srv/work" && settings.limits.time == .seconds(1800))
     }
 
@@ -119,7 +120,7 @@ import Testing
             "millrace.yaml:1:17: limits.time: `30` has no unit; write a number with ms, s, m, h or d, like 2s or 1h30m"
         ),
         ("limits: { memory: 1 }", "millrace.yaml:1:19: limits.memory: `1` has no unit; write one, like 512MiB or 4GiB"),
-        ("workers: 1\njobs: 2", "millrace.yaml:2:1: jobs: `workers` says the same; remove it"),
+        ("workers: 1\njobs: 2", "millrace.yaml:2:7: jobs: `workers` says the same; remove it"),
         ("sessions: 5", "millrace.yaml:1:11: sessions: `5` has no unit; write one, like 512MiB or 4GiB"),
         ("executor: []", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("executor: child", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
@@ -132,7 +133,7 @@ import Testing
         ),
         (
             "[1]",
-            "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: jobs, threads, state, work, limits, land, notify, retain"
+            "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: workers, jobs, threads, sessions, state, work, limits, land, notify, retain"
         ),
     ])
     func mistakes(_ text: String, _ problem: String) throws {

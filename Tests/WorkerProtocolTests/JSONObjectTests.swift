@@ -7,10 +7,11 @@ import Testing
 /// Foundation reads what is written here, and what Foundation writes is read here.
 @Suite struct JSONObjectTests {
     private static let texts = [
-        "", "plain", "with \"quotes\" and \\ and /", "line\nbreak\ttab\r\u{0}\u{1}\u{1f}\u{7f}", "Zürich 東京 😀", "\u{2028}\u{fffd}", "a:b,c}d]e{f[g",
+        "", "plain", "with \"quotes\" and \\ and /", "line\nbreak\ttab\r\u{0}\u{1}\u{1f}\u{7f}", "Zürich 東京 😀", "\u{2028}\u{fffd}",
+        "a:b,c}d]e{f[g",
         String(repeating: "long ", count: 500),
     ]
-    private static let numbers = [0, -0.0, 1, -1.5, 0.1, 1e300, 5e-324, 1.7976931348623157e308, 123456789.123456789]
+    private static let numbers = [0, -0.0, 1, -1.5, 0.1, 1e300, .leastNonzeroMagnitude, 1.7976931348623157e308, 123456789.123456789]
 
     private func read<Value>(
         _ text: some Sequence<UInt8>, _ body: (inout JSONObjectReader) throws(JSONObjectReader.Malformed) -> Value
@@ -50,7 +51,9 @@ import Testing
         for text in Self.texts {
             for options in [JSONSerialization.WritingOptions(), .prettyPrinted, .withoutEscapingSlashes] {
                 let written = try JSONSerialization.data(
-                    withJSONObject: ["text": text, "list": [text, text], "pairs": [text: text], "unknown": [["x": [1, 2.5, true, NSNull()]], text]],
+                    withJSONObject: [
+                        "text": text, "list": [text, text], "pairs": [text: text], "unknown": [["x": [1, 2.5, true, NSNull()]], text],
+                    ],
                     options: options)
                 var found = 0
                 try read(written) { (reader) throws(JSONObjectReader.Malformed) in
@@ -69,11 +72,16 @@ import Testing
         }
         for number in Self.numbers {
             let written = try JSONEncoder().encode(["a": number])
-            #expect(try read(written) { (reader) throws(JSONObjectReader.Malformed) in _ = try reader.key(); return try reader.number() } == number)
+            #expect(
+                try read(written) { (reader) throws(JSONObjectReader.Malformed) in
+                    _ = try reader.key(); return try reader.number()
+                } == number)
         }
         let escaped = #"{"a":"\u00fc\ud83d\ude00\b\f\/"}"#
         #expect(
-            try read(escaped.utf8) { (reader) throws(JSONObjectReader.Malformed) in _ = try reader.key(); return try reader.string() } == "ü😀\u{8}\u{c}/")
+            try read(escaped.utf8) { (reader) throws(JSONObjectReader.Malformed) in
+                _ = try reader.key(); return try reader.string()
+            } == "ü😀\u{8}\u{c}/")
     }
 
     /// Whatever the bytes are, reading ends, with an error or without.

@@ -2,6 +2,7 @@ import Arrivals
 import Attempts
 import Foundation
 import PipelineConfig
+import Reasons
 import Recipes
 import Testing
 

@@ -1,4 +1,5 @@
 internal import CArrow
+import Machine
 internal import Reasons
 internal import Recipes
 internal import Tensors

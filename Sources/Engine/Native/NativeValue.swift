@@ -1,4 +1,5 @@
 import COnnxRuntime
+import Machine
 import Tensors
 
 /// Owns an `OrtValue` and keeps alive the memory that it points into.

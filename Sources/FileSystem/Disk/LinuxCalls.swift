@@ -57,6 +57,10 @@ package enum LinuxCalls {
         _ = addClosefromCall?(&actions, first)
     }
 
+    /// Gives memory that was freed back to the system.
+    package static func trimHeap() { _ = mallocTrimCall?(0) }
+
+    private typealias MallocTrim = @convention(c) (Int) -> Int32
     private typealias AddClosefrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
     private typealias MemfdCreate = @convention(c) (UnsafePointer<CChar>, UInt32) -> Int32
     private typealias Setxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeRawPointer?, Int, Int32) -> Int32
@@ -69,6 +73,7 @@ package enum LinuxCalls {
     private static let syncfsCall = dlsym(nil, "syncfs").map { unsafeBitCast($0, to: Syncfs.self) }
     private static let syncFileRangeCall = dlsym(nil, "sync_file_range").map { unsafeBitCast($0, to: SyncFileRange.self) }
 
+    private static let mallocTrimCall = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: MallocTrim.self) }
     private static let addClosefromCall = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np")
         .map { unsafeBitCast($0, to: AddClosefrom.self) }
     private static let memfdCreateCall = dlsym(nil, "memfd_create").map { unsafeBitCast($0, to: MemfdCreate.self) }

@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 package import Tensors
 
 #if canImport(Glibc)

@@ -1,5 +1,5 @@
-import Machine
 package import Foundation
+import Machine
 import ONNXProto
 import SwiftProtobuf
 import Tensors

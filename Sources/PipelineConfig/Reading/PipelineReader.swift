@@ -37,7 +37,8 @@ struct PipelineReader {
         let pipeline = Pipeline(
             name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read,
             land: land, after: after,
-            allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: Limits(top, defaults: reading.defaults.limits),
+            allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name),
+            limits: Limits(top, defaults: reading.defaults.limits),
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
             revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)

@@ -1,6 +1,6 @@
 package import Attempts
 import Dispatch
-import Engine
+import FileSystem
 import Glibc
 import Reasons
 import Synchronization
@@ -101,7 +101,7 @@ package final class WorkerService: Sendable {
             // It is that of the first frame.
             result.machine = nil
             // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
-            if ContinuousClock.now - start > .seconds(1) { malloc_trim(0) }
+            if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
             state.withLock { $0.controls[reference] = nil }
             // Where the daemon is gone, the reading thread finds out.
             try? connection.send(WorkerFrame.answer(reference: reference, result: result))

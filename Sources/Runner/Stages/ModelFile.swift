@@ -5,6 +5,7 @@ import Engine
 package import FileSystem
 import Foundation
 import Glibc
+import Machine
 import ONNX
 import Reasons
 import SystemPackage
