@@ -24,7 +24,7 @@ package final class ProcessExecutor: AttemptExecutor {
 
     deinit { fleet.close() }
 
-    /// Starts the processes that are kept, and what has died of them anew.
+    /// Starts the processes that are kept before they are needed, from now on.
     package func fill() { fleet.fill() }
 
     /// How often an attempt is begun anew since its process was killed from outside.

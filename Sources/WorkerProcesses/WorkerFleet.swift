@@ -11,6 +11,8 @@ final class WorkerFleet: Sendable {
         var idle: [WorkerProcess] = []
         /// Those that execute an attempt.
         var busy: [WorkerProcess] = []
+        /// Whether processes are started before they are needed.
+        var isReady = false
         var isClosed = false
     }
 
@@ -62,7 +64,8 @@ final class WorkerFleet: Sendable {
     func giveBack(_ worker: WorkerProcess) {
         worker.trimOutput()
         let isKept = state.withLock { state in
-            guard !state.isClosed, state.idle.count + state.busy.count <= kept else { return false }
+            // One more than are kept ready: that of a training, beside those that score.
+            guard !state.isClosed, state.idle.count + state.busy.count <= kept + 1 else { return false }
             state.busy.removeAll { $0 === worker }
             state.idle.append(worker)
             return true
@@ -70,14 +73,19 @@ final class WorkerFleet: Sendable {
         if !isKept { remove(worker) }
     }
 
-    /// Ends a process that was taken.
+    /// Ends a process that was taken, and starts another in its place where one is lacking.
     func remove(_ worker: WorkerProcess) {
-        state.withLock { state in state.busy.removeAll { $0 === worker } }
+        let isReady = state.withLock { state in
+            state.busy.removeAll { $0 === worker }
+            return state.isReady
+        }
         worker.kill()
+        if isReady { fill() }
     }
 
-    /// Starts processes until there are as many as are kept, and removes those that died.
+    /// Starts processes until there are as many as are kept, and from now on when one is lacking.
     func fill() {
+        state.withLock { $0.isReady = true }
         let dead = state.withLock { state in
             let dead = state.idle.filter { !$0.isAlive }
             state.idle.removeAll { idle in dead.contains { $0 === idle } }

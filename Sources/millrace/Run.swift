@@ -112,6 +112,8 @@ struct Run: AsyncParsableCommand {
         } catch {
             throw fail(String(describing: error))
         }
+        // A call for what is there may find nothing.
+        if !once { executor.fill() }
         let group = ServiceGroup(
             configuration: .init(
                 services: [
