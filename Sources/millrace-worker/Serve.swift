@@ -17,15 +17,7 @@ struct Serve: ParsableCommand {
         // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
         signal(SIGINT, SIG_IGN)
         let service = WorkerService(FrameConnection(connection), executor: LocalExecutor(sessionBytes: sessionBytes))
-        try service.run(token: token) { body in
-            let thread = Thread {
-                // Foundation's own name stays inside the process; this one shows in `top -H` and `perf`.
-                try? Data("attempts".utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))
-                body()
-            }
-            thread.stackSize = 8 << 20
-            thread.start()
-        }
+        try service.run(token: token)
         // Whatever still computes is of no use to anybody.
         _exit(0)
     }

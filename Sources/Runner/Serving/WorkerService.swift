@@ -1,6 +1,7 @@
 package import Attempts
 import Dispatch
 import FileSystem
+import Foundation
 import Glibc
 import Reasons
 import Synchronization
@@ -8,21 +9,33 @@ package import WorkerProtocol
 
 /// A worker's side of one connection: it executes the attempts that the daemon sends, one after another, and answers each.
 ///
-/// The calling thread reads frames; attempts run on a thread of their own, so that an attempt that hears nothing can be cancelled, and the
-/// process ends at once when the daemon is gone.
+/// The thread that runs it reads frames and executes attempts, so that no thread waits for another between small files. While an attempt
+/// takes long, the listening thread reads in its place: the attempt hears that it is to pause or to end, the daemon hears that it goes on,
+/// and the process ends at once when the daemon is gone.
 package final class WorkerService: Sendable {
     private struct State {
         var waiting: [(AttemptReference, AttemptSpec)] = []
         /// The attempt that is executed, and those that wait.
-        var controls: [AttemptReference: Running] = [:]
-        var isClosed = false
+        var attempts: [AttemptReference: RemoteAttempt] = [:]
+        /// The one that is executed.
+        var executed: RemoteAttempt?
+        /// How many were begun, which shows whether the process has something to do.
+        var begun = 0
+        var isListening = false
     }
 
     private let connection: FrameConnection
     private let executor: any AttemptExecutor
     private let state = Mutex(State())
+    /// Held by whoever reads. Attempts are queued by whoever reads.
+    private let reading = NSLock()
     private let settings = Mutex<[Int: ScoreSetting]>([:])
-    private let work = DispatchSemaphore(value: 0)
+    private let isNeeded = DispatchSemaphore(value: 0)
+
+    /// How often the listening thread looks whether there is something to hear.
+    private static let tick: UInt32 = 50_000
+    /// The number of ticks from one heartbeat to the next.
+    private static let heartbeat = 20
 
     package init(_ connection: FrameConnection, executor: any AttemptExecutor) {
         self.connection = connection
@@ -31,24 +44,97 @@ package final class WorkerService: Sendable {
 
     /// Serves until the daemon closes the connection.
     /// - Parameter token: what the process was started with, which its first frame shows.
-    package func run(token: String, starting: (@escaping @Sendable () -> Void) -> Void) throws(FrameError) {
+    package func run(token: String) throws(FrameError) {
         try connection.send(
             WorkerFrame.hello(
                 hello: WorkerHello(build: toolVersion, token: token, machine: LocalExecutor.machine, process: getpid())))
-        starting { [self] in executeAll() }
-        defer {
-            state.withLock { $0.isClosed = true }
-            work.signal()
-        }
+        let listener = Thread { [self] in listen() }
+        listener.name = "listen"
+        listener.start()
+        var limits = AttemptSpec.Limits()
         while true {
             do throws(FrameError) {
-                guard let frame = try connection.receive(DaemonFrame.self) else { continue }
-                take(frame)
+                let (reference, spec) = try next()
+                execute(spec, reference, &limits)
             } catch .closed {
                 return
             }
         }
     }
+
+    private func next() throws(FrameError) -> (AttemptReference, AttemptSpec) {
+        reading.lock()
+        defer { reading.unlock() }
+        while true {
+            if let next = state.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) { return next }
+            if let frame = try connection.receive(DaemonFrame.self) { take(frame) }
+        }
+    }
+
+    private func execute(_ spec: AttemptSpec, _ reference: AttemptReference, _ limits: inout AttemptSpec.Limits) {
+        if spec.limits != limits {
+            ProcessLimits.apply(spec)
+            limits = spec.limits
+        }
+        let (attempt, mustWake) = state.withLock { state in
+            state.executed = state.attempts[reference]
+            state.begun += 1
+            defer { state.isListening = true }
+            return (state.executed, !state.isListening)
+        }
+        guard let attempt else { return }
+        if mustWake { isNeeded.signal() }
+        let start = ContinuousClock.now
+        var result = attempt.execute(spec, executor)
+        // It is that of the first frame.
+        result.machine = nil
+        state.withLock { state in
+            state.attempts[reference] = nil
+            state.executed = nil
+        }
+        // Where the daemon is gone, the next read finds out.
+        try? connection.send(WorkerFrame.answer(reference: reference, result: result))
+        // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
+        if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
+    }
+
+    // MARK: The listening thread
+
+    private func listen() {
+        while true {
+            isNeeded.wait()
+            var (before, ticks) = (-1, 0)
+            while true {
+                usleep(Self.tick)
+                ticks += 1
+                let (executed, begun, isOver) = state.withLock { state in
+                    // Nothing to hear, and nothing has been done since the last tick: the next attempt wakes this thread.
+                    let isOver = state.executed == nil && state.begun == before
+                    if isOver { state.isListening = false }
+                    return (state.executed, state.begun, isOver)
+                }
+                if isOver { break }
+                before = begun
+                guard let executed else { continue }
+                hear()
+                if ticks.isMultiple(of: Self.heartbeat) { executed.tellSteps() }
+            }
+        }
+    }
+
+    /// Takes what has come, while an attempt is executed.
+    private func hear() {
+        reading.lock()
+        defer { reading.unlock() }
+        do throws(FrameError) {
+            while state.withLock({ $0.executed != nil }), let frame = try connection.receive(DaemonFrame.self, within: .zero) { take(frame) }
+        } catch {
+            // The daemon is gone, and whatever is still computed is of no use to anybody.
+            _exit(1)
+        }
+    }
+
+    // MARK: Frames
 
     private func take(_ frame: DaemonFrame) {
         switch frame {
@@ -66,102 +152,18 @@ package final class WorkerService: Sendable {
             }
             queue(order.spec(setting), order.reference)
         case .attempt(let reference, let spec): queue(spec, reference)
-        case .cancel(let reference, let cause): running(reference)?.cancellation.cancel(cause)
-        case .pause(let reference): running(reference)?.askForPause()
-        case .goOn(let reference): running(reference)?.goOn()
+        case .cancel(let reference, let cause): attempt(reference)?.cancellation.cancel(cause)
+        case .pause(let reference): attempt(reference)?.askForPause()
+        case .goOn(let reference): attempt(reference)?.goOn()
         }
     }
 
     private func queue(_ spec: AttemptSpec, _ reference: AttemptReference) {
         state.withLock { state in
-            state.controls[reference] = Running(reference, connection)
+            state.attempts[reference] = RemoteAttempt(reference, connection)
             state.waiting.append((reference, spec))
         }
-        work.signal()
     }
 
-    private func running(_ reference: AttemptReference) -> Running? { state.withLock { $0.controls[reference] } }
-
-    private func executeAll() {
-        var limits = AttemptSpec.Limits()
-        while true {
-            work.wait()
-            let (next, running): ((AttemptReference, AttemptSpec)?, Running?) = state.withLock { state in
-                guard !state.waiting.isEmpty else { return (nil, nil) }
-                let next = state.waiting.removeFirst()
-                return (next, state.controls[next.0])
-            }
-            guard let (reference, spec) = next, let running else { return }
-            if spec.limits != limits {
-                ProcessLimits.apply(spec)
-                limits = spec.limits
-            }
-            let start = ContinuousClock.now
-            var result = running.execute(spec, executor)
-            // It is that of the first frame.
-            result.machine = nil
-            // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
-            if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
-            state.withLock { $0.controls[reference] = nil }
-            // Where the daemon is gone, the reading thread finds out.
-            try? connection.send(WorkerFrame.answer(reference: reference, result: result))
-        }
-    }
-}
-
-/// One attempt in a worker, as the daemon reaches it.
-private final class Running: AttemptTurn {
-    let cancellation = AttemptCancellation()
-    private let reference: AttemptReference
-    private let connection: FrameConnection
-    private let pauseState = Mutex(Pause.none)
-    private let steps = Atomic(0)
-    private let mayGoOn = DispatchSemaphore(value: 0)
-
-    init(_ reference: AttemptReference, _ connection: FrameConnection) {
-        self.reference = reference
-        self.connection = connection
-    }
-
-    func execute(_ spec: AttemptSpec, _ executor: any AttemptExecutor) -> AttemptResult {
-        let (connection, reference) = (connection, reference)
-        var control = AttemptControl(cancellation, turn: self) { progress in
-            try? connection.send(WorkerFrame.progress(reference: reference, progress: progress))
-        }
-        control.phase = { try? connection.send(WorkerFrame.phase(reference: reference, phase: $0)) }
-        control.step = { [self] in _ = steps.add(1, ordering: .relaxed) }
-        let heartbeat = DispatchSource.makeTimerSource(queue: Self.heart)
-        heartbeat.schedule(deadline: .now() + 1, repeating: 1)
-        heartbeat.setEventHandler { [self] in
-            try? connection.send(WorkerFrame.heartbeat(reference: reference, steps: steps.load(ordering: .relaxed)))
-        }
-        heartbeat.activate()
-        defer { heartbeat.cancel() }
-        return executor.execute(spec, control: control)
-    }
-
-    private static let heart = DispatchQueue(label: "heartbeat")
-
-    // MARK: AttemptTurn
-
-    private enum Pause { case none, wanted, waiting }
-
-    func askForPause() { pauseState.withLock { $0 = .wanted } }
-
-    var isOver: Bool { pauseState.withLock { $0 } == .wanted }
-
-    func pause() {
-        pauseState.withLock { $0 = .waiting }
-        // Who cancelled before may have found nothing that waits.
-        if cancellation.isCancelled { goOn() } else { try? connection.send(WorkerFrame.paused(reference: reference)) }
-        mayGoOn.wait()
-    }
-
-    func goOn() {
-        let wasWaiting = pauseState.withLock { state in
-            defer { state = .none }
-            return state == .waiting
-        }
-        if wasWaiting { mayGoOn.signal() }
-    }
+    private func attempt(_ reference: AttemptReference) -> RemoteAttempt? { state.withLock { $0.attempts[reference] } }
 }

@@ -1,0 +1,58 @@
+import Attempts
+import Dispatch
+import Synchronization
+import WorkerProtocol
+
+/// One attempt in a worker, as the daemon reaches it.
+final class RemoteAttempt: AttemptTurn {
+    private enum Pause { case none, wanted, waiting }
+
+    let cancellation = AttemptCancellation()
+    private let reference: AttemptReference
+    private let connection: FrameConnection
+    private let pauseState = Mutex(Pause.none)
+    private let mayGoOn = DispatchSemaphore(value: 0)
+    private let steps = Atomic(0)
+
+    init(_ reference: AttemptReference, _ connection: FrameConnection) {
+        self.reference = reference
+        self.connection = connection
+    }
+
+    /// Executes the attempt on the calling thread.
+    func execute(_ spec: AttemptSpec, _ executor: any AttemptExecutor) -> AttemptResult {
+        let (connection, reference) = (connection, reference)
+        var control = AttemptControl(cancellation, turn: self) { progress in
+            try? connection.send(WorkerFrame.progress(reference: reference, progress: progress))
+        }
+        control.phase = { try? connection.send(WorkerFrame.phase(reference: reference, phase: $0)) }
+        control.step = { [self] in _ = steps.add(1, ordering: .relaxed) }
+        return executor.execute(spec, control: control)
+    }
+
+    /// Tells the daemon how far the attempt is.
+    func tellSteps() {
+        try? connection.send(WorkerFrame.heartbeat(reference: reference, steps: steps.load(ordering: .relaxed)))
+    }
+
+    // MARK: Pauses
+
+    func askForPause() { pauseState.withLock { $0 = .wanted } }
+
+    var isOver: Bool { pauseState.withLock { $0 } == .wanted }
+
+    func pause() {
+        pauseState.withLock { $0 = .waiting }
+        // Who cancelled before may have found nothing that waits.
+        if cancellation.isCancelled { goOn() } else { try? connection.send(WorkerFrame.paused(reference: reference)) }
+        mayGoOn.wait()
+    }
+
+    func goOn() {
+        let wasWaiting = pauseState.withLock { state in
+            defer { state = .none }
+            return state == .waiting
+        }
+        if wasWaiting { mayGoOn.signal() }
+    }
+}
