@@ -14,7 +14,7 @@ struct Worker: ParsableCommand {
             Backward.self, GradientsCommand.self,
         ])
 
-    static func main() async {
+    static func main() {
         StandardStreams.prepare()
         // Before Arrow is first used: its own pool keeps what is freed, 11 MiB of it over a large file. What an operator chose stands.
         setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0)
@@ -22,7 +22,7 @@ struct Worker: ParsableCommand {
             guard let command = command as? any Computes else { fatalError("nothing computes \(type(of: command))") }
             try command.compute()
         }
-        await runFromCommandLine()
+        runFromCommandLine()
     }
 }
 

@@ -27,6 +27,6 @@ struct Millrace: AsyncParsableCommand {
     static func main() async {
         StandardStreams.prepare()
         ComputingCommands.perform = { _ in try WorkerHandover.now() }
-        await runFromCommandLine()
+        await runAsynchronouslyFromCommandLine()
     }
 }
