@@ -127,7 +127,9 @@ package final class WorkerService: Sendable {
         reading.lock()
         defer { reading.unlock() }
         do throws(FrameError) {
-            while state.withLock({ $0.executed != nil }), let frame = try connection.receive(DaemonFrame.self, within: .zero) { take(frame) }
+            while state.withLock({ $0.executed != nil }), let frame = try connection.receive(DaemonFrame.self, within: .zero) {
+                take(frame)
+            }
         } catch {
             // The daemon is gone, and whatever is still computed is of no use to anybody.
             _exit(1)
