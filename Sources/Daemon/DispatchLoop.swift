@@ -9,7 +9,7 @@ import PipelineConfig
 final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
-        case finished(Dispatcher.Assignment, AttemptResult)
+        case finished([Dispatcher.Finished])
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
         case foundKnown(SpoolPlace, FileStamp)
         /// Data files that are not in their spool any more, of a pipeline whose outputs go with them.
@@ -110,12 +110,12 @@ final class DispatchLoop: @unchecked Sendable {
     }
 
     private func handle(_ messages: [Message]) throws(LedgerError) {
-        var finished: [(assignment: Dispatcher.Assignment, result: AttemptResult)] = []
+        var finished: [Dispatcher.Finished] = []
         for message in messages {
             switch message {
             case .numbered(let numbered):
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
-            case .finished(let assignment, let result): finished.append((assignment, result))
+            case .finished(let results): finished += results
             case .foundKnown(let place, let stamp): try dispatcher.foundKnown(place, stamp, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .paused: break

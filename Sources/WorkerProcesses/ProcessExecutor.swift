@@ -30,6 +30,29 @@ package final class ProcessExecutor: AttemptExecutor {
     /// How often an attempt is begun anew since its process was killed from outside.
     private static let mostKills = 3
 
+    /// Short attempts go to one process together; those that it does not answer are executed one by one.
+    package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
+        var left = Set(attempts.indices)
+        if attempts.count > 1 {
+            gate.enter()
+            if let worker = try? fleet.take(for: attempts[0].spec.model.digest) {
+                let isWhole = LotWatch(worker, attempts).run { place, result in
+                    left.remove(place)
+                    ended(place, result)
+                }
+                if isWhole {
+                    worker.noteModel(attempts[0].spec.model.digest)
+                    fleet.giveBack(worker)
+                } else {
+                    fleet.remove(worker)
+                    for place in left { removeOutput(of: attempts[place].spec) }
+                }
+            }
+            gate.leave()
+        }
+        for place in left.sorted() { ended(place, execute(attempts[place].spec, control: attempts[place].control)) }
+    }
+
     /// An attempt that outgrows the memory while others run is run once more, alone; the second time it is its own fault.
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         gate.enter()

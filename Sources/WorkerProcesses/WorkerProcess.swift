@@ -195,7 +195,8 @@ final class WorkerProcess: Sendable {
     // MARK: Attempts
 
     /// Sends an attempt: one that scores in its short form, after what it has in common with those before it.
-    func send(_ spec: AttemptSpec, _ reference: AttemptReference) throws(FrameError) {
+    /// - Parameter isLast: whether it is sent now, or together with the next one.
+    func send(_ spec: AttemptSpec, _ reference: AttemptReference, isLast: Bool = true) throws(FrameError) {
         guard case .score(let files) = spec.work else { return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec)) }
         let setting = ScoreSetting(spec, files)
         let (number, isNew) = state.withLock { state in
@@ -205,8 +206,9 @@ final class WorkerProcess: Sendable {
             if state.settings.count > ScoreSetting.mostKnown { state.settings.removeFirst() }
             return (number, true)
         }
-        if isNew { try connection.send(DaemonFrame.setting(number: number, setting: setting)) }
-        try connection.send(DaemonFrame.score(ScoreOrder(reference: reference, setting: number, spec, files)))
+        if isNew { try connection.hold(DaemonFrame.setting(number: number, setting: setting)) }
+        let order = DaemonFrame.score(ScoreOrder(reference: reference, setting: number, spec, files))
+        if isLast { try connection.send(order) } else { try connection.hold(order) }
     }
 
     // MARK: Models

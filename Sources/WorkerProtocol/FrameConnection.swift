@@ -11,7 +11,8 @@ package final class FrameConnection: @unchecked Sendable {
     package static let largestFrame = 256 << 20
 
     private let descriptor: Int32
-    private let sending = Mutex(())
+    /// What is to be sent together with the next frame.
+    private let held = Mutex<[UInt8]>([])
     /// Bytes that were received and not read yet. Touched by the reading thread only.
     private var received: [UInt8] = []
     private var start = 0
@@ -30,15 +31,41 @@ package final class FrameConnection: @unchecked Sendable {
 
     // MARK: Sending
 
+    /// Sends a frame, after those that are held.
     package func send(_ frame: some QuickFrame) throws(FrameError) {
-        let failure: FrameError?
-        if let line = frame.quickLine() {
-            failure = sending.withLock { _ in line.withUnsafeBytes { write($0) } }
-        } else {
-            let line = try encoded(frame)
-            failure = sending.withLock { _ in line.withUnsafeBytes { write($0) } }
+        let line = try line(of: frame)
+        try write { held in
+            held += line
+            return true
+        }
+    }
+
+    /// Keeps a frame to be sent with the next one, or by `sendHeld`. Several frames that are sent at once wake the other side once.
+    /// - Returns: how many bytes are held.
+    @discardableResult
+    package func hold(_ frame: some QuickFrame) throws(FrameError) -> Int {
+        let line = try line(of: frame)
+        return held.withLock { held in
+            held += line
+            return held.count
+        }
+    }
+
+    package func sendHeld() throws(FrameError) { try write { !$0.isEmpty } }
+
+    /// Writes what is held, where `prepare` says so.
+    private func write(_ prepare: (inout [UInt8]) -> Bool) throws(FrameError) {
+        let failure: FrameError? = held.withLock { held in
+            guard prepare(&held) else { return nil }
+            defer { held.removeAll(keepingCapacity: held.count < 1 << 20) }
+            return held.withUnsafeBytes { write($0) }
         }
         if let failure { throw failure }
+    }
+
+    private func line(of frame: some QuickFrame) throws(FrameError) -> [UInt8] {
+        if let line = frame.quickLine() { return line }
+        return Array(try encoded(frame))
     }
 
     private func encoded(_ frame: some Encodable) throws(FrameError) -> Data {

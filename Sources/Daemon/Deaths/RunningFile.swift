@@ -152,6 +152,15 @@ final class RecordingExecutor: AttemptExecutor {
         self.file = file
     }
 
+    func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
+        CrashMark.giveStack()
+        let records = attempts.map { file.begin($0.spec) }
+        executor.execute(attempts) { place, result in
+            file.end(records[place])
+            ended(place, result)
+        }
+    }
+
     func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         CrashMark.giveStack()
         let record = file.begin(spec)

@@ -8,8 +8,10 @@ import Reasons
 import SystemPackage
 
 extension Dispatcher {
+    package typealias Finished = (assignment: Assignment, result: AttemptResult)
+
     /// Takes the answers of attempts: publishes what succeeded, all in one round, and does what the failure policy says about the rest.
-    package func finish(_ results: [(assignment: Assignment, result: AttemptResult)], at now: UTCTime) throws(LedgerError) {
+    package func finish(_ results: [Finished], at now: UTCTime) throws(LedgerError) {
         var outputs: [(assignment: Assignment, result: AttemptResult)] = []
         var decisions = RunDecisions()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {

@@ -67,6 +67,16 @@ package struct FairQueue<Item> {
         return (lanes[pipeline]!.waiting.removeFirst(), pipeline)
     }
 
+    /// Takes one more of a pipeline beside what was just taken of it, where it is meant; nil where what comes next there is not.
+    package mutating func more(of pipeline: String, where isMeant: (Item) -> Bool) -> Item? {
+        guard let lane = lanes[pipeline], lane.begun.isEmpty, let first = lane.waiting.first, isMeant(first) else { return nil }
+        lanes[pipeline]!.taken += 1
+        return lanes[pipeline]!.waiting.removeFirst()
+    }
+
+    /// How much of a pipeline waits that was not begun.
+    package func waiting(of pipeline: String) -> Int { lanes[pipeline]?.waiting.count ?? 0 }
+
     /// Returns whether the first work of another pipeline should come before more work of this one.
     package func hasBefore(_ pipeline: String, where isMeant: (Item) -> Bool) -> Bool {
         guard let own = lanes[pipeline] else { return false }

@@ -9,6 +9,9 @@ import Synchronization
 /// thread takes what waits. At most `pausedAtMost` attempts are paused, each with its thread and the memory of one batch, one row group of
 /// its input and one of its output; the last `workers` of those places are kept for work that is not known to be long, so that many long
 /// attempts never keep a short one waiting.
+///
+/// Short work of one pipeline is taken in lots, where more waits than there are workers: what takes it pays for the change of threads and
+/// processes once.
 package final class WorkerPool<Work: Sendable>: Sendable {
     /// A class, since queues and counts of them would copy all of an assignment each time.
     package final class Item: Sendable {
@@ -25,10 +28,16 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     }
 
     /// Runs on a worker's thread. What it returns is called once the worker is free for others.
-    package typealias Body = @Sendable (Work, any AttemptTurn) -> @Sendable () -> Void
+    package typealias Body = @Sendable ([Work], any AttemptTurn) -> @Sendable () -> Void
 
     private enum Entry {
         case waiting(Item)
+        case paused(Turn)
+    }
+
+    /// What a worker begins with: one piece of work, or several short ones of one pipeline.
+    private enum Beginning {
+        case lot([Item])
         case paused(Turn)
     }
 
@@ -47,12 +56,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private final class Seat: @unchecked Sendable {
         let signal = DispatchSemaphore(value: 0)
         /// Touched only while the pool's state is locked, or by the seat's own thread after the signal.
-        var item: Item?
+        var lot: [Item] = []
     }
 
     private let name: String
     private let workers: Int
     private let slice: Duration
+    private let lot: Duration
     private let pausedAtMost: Int
     private let body: Body
     /// Called when an attempt was paused, so that what was handed out makes room for more.
@@ -60,12 +70,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private let state: Mutex<State>
 
     package init(
-        _ name: String, workers: Int, slice: Duration, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {},
+        _ name: String, workers: Int, slice: Duration, lot: Duration = .zero, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {},
         _ body: @escaping Body
     ) {
         self.name = name
         self.workers = workers
         self.slice = slice
+        self.lot = lot
         self.pausedAtMost = pausedAtMost
         self.onPause = onPause
         self.body = body
@@ -118,16 +129,16 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     /// Gives free workers what comes next; returns who is to be woken once the lock is free again.
     private func grant(_ state: inout State) -> [DispatchSemaphore] {
         var wakes: [DispatchSemaphore] = []
-        while state.running < workers, let entry = next(&state) {
-            switch entry {
+        while state.running < workers, let beginning = next(&state) {
+            switch beginning {
             case .paused(let turn): wakes.append(turn.signal)
-            case .waiting(let item):
+            case .lot(let items):
                 if let seat = state.idle.popLast() {
-                    seat.item = item
+                    seat.lot = items
                     wakes.append(seat.signal)
                 } else {
                     let number = state.threads.count
-                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: item) })
+                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: items) })
                 }
             }
         }
@@ -135,45 +146,64 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     }
 
     /// Takes what comes next for a worker that is free.
-    private func next(_ state: inout State) -> Entry? {
+    private func next(_ state: inout State) -> Beginning? {
         guard let (entry, pipeline) = state.queue.next() else { return nil }
         state.running += 1
         switch entry {
         case .paused(let turn):
             state.paused -= 1
             turn.isPaused = false
-        case .waiting(let item): state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
+            return .paused(turn)
+        case .waiting(let item):
+            state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
+            return .lot(filled(item, &state))
         }
-        return entry
+    }
+
+    /// Returns what is begun together with `first`. Workers share what waits: none takes more than its part of it.
+    private func filled(_ first: Item, _ state: inout State) -> [Item] {
+        var items = [first]
+        guard var left = first.seconds.map({ lot.seconds - $0 }) else { return items }
+        let most = 1 + state.queue.waiting(of: first.pipeline) / workers
+        while items.count < most, left > 0 {
+            let next = state.queue.more(of: first.pipeline) { entry in
+                if case .waiting(let item) = entry, let seconds = item.seconds { seconds <= left } else { false }
+            }
+            guard case .waiting(let item)? = next else { break }
+            state.lots[item.pipeline]?.remove(item.seconds, slice: slice.seconds)
+            left -= item.seconds ?? 0
+            items.append(item)
+        }
+        return items
     }
 
     private func wake(_ signals: [DispatchSemaphore]) { for signal in signals { signal.signal() } }
 
     // MARK: A thread
 
-    private func work(first: Item) {
+    private func work(first: [Item]) {
         let seat = Seat()
-        var next: Item? = first
-        while let item = next {
-            let turn = Turn(self, item.pipeline)
-            let deliver = body(item.work, turn)
-            next = ended(turn)
+        var next: [Item]? = first
+        while let items = next {
+            let turn = Turn(self, items[0].pipeline)
+            let deliver = body(items.map(\.work), turn)
+            next = ended(turn, items.count)
             deliver()
             if next == nil { next = awaited(seat) }
         }
     }
 
     /// Frees the worker. Returns what the thread goes on with, where that was not begun by another.
-    private func ended(_ turn: Turn) -> Item? {
+    private func ended(_ turn: Turn, _ count: Int) -> [Item]? {
         var wakes: [DispatchSemaphore] = []
-        let item: Item? = state.withLock { state in
+        let items: [Item]? = state.withLock { state in
             state.queue.charge(turn.pipeline, seconds: turn.ran())
             if !turn.isWithoutWorker { state.running -= 1 }
-            state.queue.ended(turn.pipeline)
-            var own: Item?
-            while own == nil, state.running < workers, let entry = next(&state) {
-                switch entry {
-                case .waiting(let item): own = item
+            for _ in 0..<count { state.queue.ended(turn.pipeline) }
+            var own: [Item]?
+            while own == nil, state.running < workers, let beginning = next(&state) {
+                switch beginning {
+                case .lot(let items): own = items
                 case .paused(let other): wakes.append(other.signal)
                 }
             }
@@ -181,10 +211,10 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             return own
         }
         wake(wakes)
-        return item
+        return items
     }
 
-    private func awaited(_ seat: Seat) -> Item? {
+    private func awaited(_ seat: Seat) -> [Item]? {
         let (isEnd, wakes): (Bool, [DispatchSemaphore]) = state.withLock { state in
             guard !state.isClosed else { return (true, []) }
             state.idle.append(seat)
@@ -193,8 +223,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         if isEnd { return nil }
         wake(wakes)
         seat.signal.wait()
-        defer { seat.item = nil }
-        return seat.item
+        defer { seat.lot = [] }
+        return seat.lot.isEmpty ? nil : seat.lot
     }
 
     // MARK: Pauses

@@ -10,6 +10,8 @@ final class Workers: Sendable {
 
     /// Small files are handed out in lots of that much work, and a long attempt runs for that long before it lets others go first.
     private static let slice: Duration = .milliseconds(50)
+    /// Short files that one worker takes together, by the time that they take.
+    private static let lot: Duration = .milliseconds(10)
     /// The same for trainings. A paused one holds as much memory as one that runs, so that only one is ever paused.
     private static let trainingSlice: Duration = .seconds(1)
     /// Lots are not made larger than this, however long landing takes.
@@ -19,16 +21,21 @@ final class Workers: Sendable {
     {
         let underWay = AttemptsUnderWay()
         self.underWay = underWay
-        let body: WorkerPool<Dispatcher.Assignment>.Body = { assignment, turn in
-            let run = assignment.spec.run
-            let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
-            let control = AttemptControl(underWay.begin(run), turn: turn, progress: { condition?.update($0) })
-            let result = executor.execute(assignment.spec, control: control)
-            underWay.end(run)
-            condition?.end()
-            return { deliver(.finished(assignment, result)) }
+        let body: WorkerPool<Dispatcher.Assignment>.Body = { assignments, turn in
+            let attempts = assignments.map { assignment in
+                let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
+                let control = AttemptControl(underWay.begin(assignment.spec.run), turn: turn, progress: { condition?.update($0) })
+                return (spec: assignment.spec, control: control, condition: condition)
+            }
+            var finished: [Dispatcher.Finished] = []
+            executor.execute(attempts.map { ($0.spec, $0.control) }) { place, result in
+                underWay.end(attempts[place].spec.run)
+                attempts[place].condition?.end()
+                finished.append((assignments[place], result))
+            }
+            return { [finished] in deliver(.finished(finished)) }
         }
-        scoring = WorkerPool("worker", workers: jobs, slice: Self.slice, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
+        scoring = WorkerPool("worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
         training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.paused) }, body)
     }
 

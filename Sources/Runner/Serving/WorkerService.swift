@@ -67,6 +67,7 @@ package final class WorkerService: Sendable {
         defer { reading.unlock() }
         while true {
             if let next = state.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) { return next }
+            try connection.sendHeld()
             if let frame = try connection.receive(DaemonFrame.self) { take(frame) }
         }
     }
@@ -92,10 +93,17 @@ package final class WorkerService: Sendable {
             state.attempts[reference] = nil
             state.executed = nil
         }
-        // Where the daemon is gone, the next read finds out.
-        try? connection.send(WorkerFrame.answer(reference: reference, result: result))
+        answer(result, to: reference)
         // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
         if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
+    }
+
+    /// Answers to short attempts go together, as long as others wait here: each wakes a thread of the daemon.
+    private func answer(_ result: AttemptResult, to reference: AttemptReference) {
+        let frame = WorkerFrame.answer(reference: reference, result: result)
+        let isLast = state.withLock { $0.waiting.isEmpty }
+        // Where the daemon is gone, the next read finds out.
+        if isLast { try? connection.send(frame) } else { _ = try? connection.hold(frame) }
     }
 
     // MARK: The listening thread
