@@ -145,6 +145,7 @@ let package = Package(
 
         // Tests: one target per target.
         .target(name: "TestSupport", dependencies: ["Arrivals"], path: "Tests/TestSupport"),
+        .target(name: "ModelSupport", dependencies: ["ONNX", "Tensors"], path: "Tests/ModelSupport"),
         .target(name: "LedgerSupport", dependencies: ["Arrivals", "Ledger"], path: "Tests/LedgerSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
@@ -155,7 +156,7 @@ let package = Package(
         tests("Recipes", []),
         tests("ONNXWire", []),
         tests("Tensors", []),
-        tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
+        tests("ONNX", ["ModelSupport", "Tensors", "ONNXProto", protobuf]),
         tests(
             "Engine", ["ConformanceSupport", "Names", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
@@ -195,8 +196,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX",
-                "Engine", "Columnar",
+                "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "ModelSupport", "TestSupport", "Reasons", "Recipes", "Tensors",
+                "ONNX", "Engine", "Columnar",
                 "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
                 "millrace-worker", system,
             ],

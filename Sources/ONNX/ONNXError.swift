@@ -15,6 +15,8 @@ package enum ONNXError: Error, Sendable, Equatable {
     case outOfMemory(OutOfMemory)
     /// The bytes are a model, but one that breaks ONNX's own rules; `place` names the graph, node or tensor.
     case invalid(place: String, reason: String)
+    /// The model asks more of an engine than `ModelBounds` allow, before it has computed a row.
+    case tooCostly(place: String, reason: String)
     /// A weights file that the model points to may not, or cannot, be read.
     case externalData(tensor: String, location: String, problem: ExternalDataProblem)
     /// Something valid that is not implemented here.
@@ -35,6 +37,7 @@ extension ONNXError: CustomStringConvertible {
             "the model would take \(byteCount) bytes and one message holds at most \(limit); write it with external data"
         case .outOfMemory(let shortage): "\(shortage)"
         case .invalid(let place, let reason): "\(place): \(reason); the model breaks ONNX's rules, export it again"
+        case .tooCostly(let place, let reason): "\(place): \(reason)"
         case .externalData(let tensor, let location, let problem):
             "external data of tensor '\(tensor)' at '\(location)': \(problem)"
         case .unsupported(let place, let reason): "\(place): \(reason)"

@@ -125,6 +125,11 @@ extension Rule {
                 "A model is of at most 5,000,000 messages, 100 deep in one another, and of 2 GiB without its external data.",
                 "Export it again, with its weights as external data."
             )
+        case .modelCost:
+            (
+                "What an engine does with a model before it has data is bounded: nodes, constants that it computes, turns of loops.",
+                "Export the model with fewer repeated parts, and store what its constants give instead of computing it."
+            )
         case .modelSignature: ("A model's inputs and outputs fit the pipeline's schema.", "Export it for the schema, or change the schema.")
         case .modelRows:
             (

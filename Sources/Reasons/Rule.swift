@@ -63,6 +63,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case modelInvalid = "model.invalid"
     case modelTruncated = "model.truncated"
     case limitModel = "model.limit"
+    case modelCost = "model.cost"
     case modelSignature = "model.signature"
     case modelRows = "model.rows"
     case modelUntrainable = "model.untrainable"

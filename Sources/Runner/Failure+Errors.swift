@@ -80,6 +80,8 @@ extension Failure {
             self.init(MachineFault.kind(reading: code), what: "\(error)", place: place, remedy: "It is tried again.")
         case .nestedTooDeeply, .tooManyParts, .tooLarge:
             self.init(.badModel, rule: .limitModel, what: "\(error)", place: place, remedy: Rule.limitModel.remedy)
+        case .tooCostly:
+            self.init(.badModel, rule: .modelCost, what: "\(error)", place: place, remedy: Rule.modelCost.remedy)
         case .cannotRead, .malformed, .invalid, .externalData, .unsupported:
             self.init(.badModel, what: "\(error)", place: place, remedy: "Export the model again, and check it with `millrace inspect`.")
         }

@@ -50,7 +50,10 @@ extension Forward: Computes {
     private func spec(_ format: OutputFormat, staged: String) throws -> AttemptSpec {
         // Its external data stays in its own folder, and nothing in it makes the engine open other files.
         let loaded = try loadedModel(model)
-        do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
+        do {
+            try loaded.safetyCheck()
+            try loaded.costCheck()
+        } catch { throw fail("\(model): \(error)") }
         let modelPath = CanonicalPaths.absolute(model, root: ".")
         let dataPath = CanonicalPaths.absolute(data, root: ".")
         let adapterPath = TunedModel.adapter(of: modelPath, given: adapter.map { CanonicalPaths.absolute($0, root: ".") })

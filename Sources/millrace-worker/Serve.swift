@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Runner
+import Terminal
 import WorkerProtocol
 
 /// Executes attempts for a daemon over the connection that it was started with.
@@ -12,13 +13,26 @@ struct Serve: ParsableCommand {
     @Option(help: "What the first frame shows, so that the daemon knows this process.") var token: String
     @Option(help: "What kept sessions may cost, in bytes of their models.") var sessionBytes: Int
 
+    /// Deep graphs are walked by functions that call themselves.
+    private static let stackBytes = 16 << 20
+
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
         signal(SIGINT, SIG_IGN)
         let service = WorkerService(FrameConnection(connection), executor: LocalExecutor(sessionBytes: sessionBytes))
-        try service.run(token: token)
-        // Whatever still computes is of no use to anybody.
-        _exit(0)
+        let thread = Thread {
+            // Foundation's own name stays inside the process; this one shows in `top -H` and `perf`.
+            try? Data("attempts".utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))
+            do throws(FrameError) { try service.run(token: token) } catch {
+                printError("millrace-worker: \(error)")
+                _exit(1)
+            }
+            // Whatever still computes is of no use to anybody.
+            _exit(0)
+        }
+        thread.stackSize = Self.stackBytes
+        thread.start()
+        while true { pause() }
     }
 }

@@ -78,7 +78,7 @@ import Testing
     @Test func optionsOfTheCommandLineGoFirst() throws {
         let root = try world("jobs: 4000\n")
         let refused = try millrace("run", "--once", root("pipelines"), in: root)
-        #expect(refused.status == 2 && refused.error.contains("jobs 4000 x threads 1 is more than"), "\(refused.error)")
+        #expect(refused.status == 2 && refused.error.contains("workers 4000 x threads 1 is more than"), "\(refused.error)")
         let taken = try millrace("run", "--once", "--jobs", "1", root("pipelines"), in: root)
         #expect(taken.status == 0 && taken.error.contains("jobs=1"), "\(taken.error)")
     }

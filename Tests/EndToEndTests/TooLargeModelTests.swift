@@ -12,7 +12,7 @@ import Testing
     /// A field of a protobuf message.
     private static func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] { varint(number << 3 | 2) + varint(bytes.count) + bytes }
 
-    private static func varint(_ value: Int) -> [UInt8] {
+    static func varint(_ value: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         var rest = value
         repeat {

@@ -18,7 +18,8 @@ import Testing
     @Test(arguments: paths)
     func aRealModelIsReadCheckedTypedAndWrittenBack(_ path: String) throws {
         let model = try Model.load(path: path)
-        try model.safetyCheck()
+        try model.safetyCheck(bounds: .narrow)
+        try model.costCheck(bounds: .narrow)
         #expect(try model.serialized() == Data(contentsOf: URL(fileURLWithPath: path)))
         var bare = model
         bare.graph.values = []

@@ -3,7 +3,6 @@ import Tensors
 
 /// The rules of one model's graphs. Holds what all of them share.
 struct GraphChecker {
-    let functions: FunctionTable
     let externalData: ExternalDataDirectory?
     let requiresFiles: Bool
 
@@ -37,8 +36,9 @@ struct GraphChecker {
         try check(function.body, domains: domains, outer: [], inFunction: true)
     }
 
-    /// `outer`: names that the graphs around this one have made so far.
-    private func check(_ graph: Graph, domains: Set<String>, outer: NameSet, inFunction: Bool) throws(ONNXError) {
+    /// `outer`: names that the graphs around this one have made so far, one set for each graph. They are not joined, which would take
+    /// quadratic time where many subgraphs stand in one graph.
+    private func check(_ graph: Graph, domains: Set<String>, outer: [NameSet], inFunction: Bool) throws(ONNXError) {
         let place = "graph '\(graph.name)'"
         var known: NameSet = []
         for input in graph.inputs {
@@ -63,13 +63,13 @@ struct GraphChecker {
             guard domains.contains(canonicalDomain(node.domain)) else {
                 throw .invalid(place: node.place, reason: "the model imports no version of its domain '\(node.domain)'")
             }
-            for input in node.inputs where !input.isEmpty && !known.contains(input) && !outer.contains(input) {
+            for input in node.inputs where !input.isEmpty && !known.contains(input) && !outer.contains(where: { $0.contains(input) }) {
                 let isLater = graph.nodes.contains { $0.outputs.containsName(input) }
                 throw .invalid(
                     place: node.place,
                     reason: isLater ? "it reads '\(input)' before the node that makes it" : "it reads '\(input)', which nothing makes")
             }
-            for attribute in node.attributes { try check(attribute, node.place, domains, known.union(outer), inFunction: inFunction) }
+            for attribute in node.attributes { try check(attribute, node.place, domains, outer + [known], inFunction: inFunction) }
             let names = node.attributes.map(\.name)
             if NameSet(names).count != names.count { throw .invalid(place: node.place, reason: "two of its attributes have one name") }
             for output in node.outputs where !output.isEmpty {
@@ -79,7 +79,7 @@ struct GraphChecker {
             }
         }
         for output in graph.outputs {
-            guard known.contains(output.name) || outer.contains(output.name) else {
+            guard known.contains(output.name) || outer.contains(where: { $0.contains(output.name) }) else {
                 throw .invalid(place: place, reason: "nothing makes its output '\(output.name)'")
             }
             try check(output.type, "output '\(output.name)'")
@@ -87,7 +87,7 @@ struct GraphChecker {
     }
 
     private func check(
-        _ attribute: Attribute, _ owner: String, _ domains: Set<String>, _ known: @autoclosure () -> NameSet, inFunction: Bool
+        _ attribute: Attribute, _ owner: String, _ domains: Set<String>, _ known: @autoclosure () -> [NameSet], inFunction: Bool
     ) throws(ONNXError) {
         let place = "attribute '\(attribute.name)' of \(owner)"
         if attribute.name.isEmpty { throw .invalid(place: owner, reason: "an attribute has no name") }

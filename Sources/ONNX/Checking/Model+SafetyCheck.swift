@@ -1,16 +1,16 @@
 extension Model {
     /// Refuses a model that is unsafe or malformed, naming the first fault: contradictory or unknown content, tensors whose bytes do not
     /// fit their shape, external data outside the model's directory or out of range, values that nobody makes or that are made twice,
-    /// nodes out of order, domains that are not imported, functions that call themselves. Reads no weights; looks at the weights files
-    /// unless `checksFiles` is false (a model that was read from bytes alone).
-    package func safetyCheck(checksFiles: Bool = true) throws(ONNXError) {
+    /// nodes out of order, domains that are not imported, functions that call themselves, and more nodes than an engine loads in reasonable
+    /// time. Reads no weights; looks at the weights files unless `checksFiles` is false (a model that was read from bytes alone).
+    package func safetyCheck(checksFiles: Bool = true, bounds: ModelBounds = ModelBounds()) throws(ONNXError) {
         guard hasGraph else { throw .invalid(place: "model", reason: "it has no graph") }
         guard irVersion >= 3 else {
             throw .invalid(place: "model", reason: "its IR version is \(irVersion); operator sets exist since version 3")
         }
         let directory = checksFiles && hasExternalData ? try externalData() : nil
-        let checker = GraphChecker(
-            functions: try FunctionTable(functions), externalData: directory, requiresFiles: checksFiles)
+        try LoadingEstimate.check(self, FunctionTable(functions), bounds)
+        let checker = GraphChecker(externalData: directory, requiresFiles: checksFiles)
         try checker.checkImports(operatorSets, place: "model")
         try checker.check(graph, imports: operatorSets)
         for function in functions { try checker.check(function) }
@@ -22,9 +22,21 @@ extension Model {
     }
 }
 
+extension Model {
+    /// Refuses a model of which an engine would compute far more than it stores, before it has any data: see `inferTypes`, whose other
+    /// errors do not count here.
+    package func costCheck(bounds: ModelBounds = ModelBounds()) throws(ONNXError) {
+        do throws(ONNXError) { _ = try inferTypes(bounds: bounds) } catch {
+            if case .tooCostly = error { throw error }
+        }
+    }
+}
+
 /// The model's own operators, and who calls whom among them.
 struct FunctionTable {
-    private(set) var names: Set<String> = []
+    private var names: Set<String> = []
+    /// Each function after those that it calls.
+    private(set) var calleesFirst: [Function] = []
 
     init(_ functions: [Function]) throws(ONNXError) {
         var identities: Set<String> = []
@@ -38,13 +50,14 @@ struct FunctionTable {
             names.insert(name)
             function.body.forEachNode { node in calls[name, default: []].insert(Self.key(node.domain, node.operatorType)) }
         }
-        try refuseCycles(calls)
+        try order(functions, calls)
     }
 
     static func key(_ domain: String, _ name: String) -> String { canonicalDomain(domain) + "/" + name }
 
     /// Removes leaves until nothing is left; what cannot be removed calls itself. No recursion, since chains may be long.
-    private func refuseCycles(_ calls: [String: Set<String>]) throws(ONNXError) {
+    private mutating func order(_ functions: [Function], _ calls: [String: Set<String>]) throws(ONNXError) {
+        let byName = Dictionary(grouping: functions) { Self.key($0.domain, $0.name) }
         var remaining = calls.mapValues { $0.intersection(names) }
         var callers: [String: [String]] = [:]
         for (caller, callees) in remaining { for callee in callees { callers[callee, default: []].append(caller) } }
@@ -52,6 +65,7 @@ struct FunctionTable {
         var done = 0
         while let leaf = ready.popFirst() {
             done += 1
+            calleesFirst += byName[leaf] ?? []
             for caller in callers[leaf] ?? [] {
                 remaining[caller]?.remove(leaf)
                 if remaining[caller]?.isEmpty ?? false { ready.insert(caller) }

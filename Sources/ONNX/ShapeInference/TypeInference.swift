@@ -18,9 +18,10 @@ package struct InferredTypes: Sendable {
 
 extension Model {
     /// Infers element types and shapes, symbolic extents kept. Throws where a node cannot be applied to what it is given, naming it;
-    /// what cannot be told stays open. Nothing is run; constants that say shapes are followed through the operators that compute them.
-    package func inferTypes() throws(ONNXError) -> InferredTypes {
-        let inference = TypeInference(model: self)
+    /// what cannot be told stays open; where what is computed from constants alone is beyond `bounds`, too. Nothing is run; constants that say shapes are
+    /// followed through the operators that compute them.
+    package func inferTypes(bounds: ModelBounds = ModelBounds()) throws(ONNXError) -> InferredTypes {
+        let inference = TypeInference(model: self, bounds: bounds)
         try inference.run(graph, inputs: nil, imports: operatorSets, depth: 0)
         var result = InferredTypes()
         result.byName = inference.types
@@ -36,17 +37,24 @@ private final class TypeInference {
     private(set) var types: NameMap<ValueType> = [:]
     private var contents: NameMap<[Dimension]> = [:]
     private var constants: NameMap<StoredTensor> = [:]
+    /// Values that depend on no input of the model, whether their content is known or not.
+    private var fixed: NameSet = []
+    private var estimate: ConstantEstimate
+    /// Before IR version 4 no caller can override an initializer that is also an input.
+    private let overridesInitializers: Bool
     private(set) var unknown: Set<String> = []
     private(set) var contradictions: [String] = []
 
-    /// Function calls and subgraphs nest at most so deep; what is deeper stays open.
-    private static let deepest = 40
+    /// Function calls and subgraphs nest at most so deep in a model that passed the safety check; what is deeper stays open.
+    private static let deepest = ModelBounds.deepestCalls + 40
     /// Larger constants are never shapes.
     private static let largestContent = 1024
 
-    init(model: Model) {
+    init(model: Model, bounds: ModelBounds) {
         functions = Dictionary(
             model.functions.map { (FunctionTable.key($0.domain, $0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        estimate = ConstantEstimate(model, bounds)
+        overridesInitializers = model.irVersion >= 4
     }
 
     @discardableResult
@@ -62,8 +70,10 @@ private final class TypeInference {
         for tensor in graph.initializers {
             if !inputNames.contains(tensor.name) { forget(tensor.name) }
             note(tensor, as: tensor.name, isConstant: !inputNames.contains(tensor.name))
+            if !overridesInitializers || !inputNames.contains(tensor.name) { fixed.insert(tensor.name) }
         }
         for sparse in graph.sparseInitializers {
+            fixed.insert(sparse.name)
             types[sparse.name] = .tensor(sparse.values.elementType, sparse.shape.dimensions.map(Dimension.fixed))
         }
         let stated = NameMap((graph.values + graph.outputs).map { ($0.name, $0.type) }, uniquingKeysWith: { $0 ?? $1 })
@@ -84,12 +94,17 @@ private final class TypeInference {
         if let function = functions[FunctionTable.key(node.domain, node.operatorType)] {
             guard depth < Self.deepest else { return [] }
             // A body has names of its own: the facts around it are set aside meanwhile, but for those on what it is given.
-            let outside = (types, contents, constants)
-            (types, contents, constants) = ([:], [:], [:])
-            defer { (types, contents, constants) = outside }
+            let outside = (types, contents, constants, fixed)
+            (types, contents, constants, fixed) = ([:], [:], [:], [])
             for (formal, actual) in zip(function.inputs, node.inputs) {
                 contents[formal] = outside.1[actual]
                 constants[formal] = outside.2[actual]
+                if outside.3.contains(actual) { fixed.insert(formal) }
+            }
+            defer {
+                let known = zip(function.outputs, node.outputs).filter { fixed.contains($0.0) }.map(\.1)
+                (types, contents, constants, fixed) = outside
+                fixed.formUnion(known)
             }
             return try run(
                 function.body(for: node), inputs: inputs, imports: function.operatorSets, depth: depth + 1, keepsContents: true)
@@ -109,7 +124,7 @@ private final class TypeInference {
             unknown.insert(node.qualifiedType)
             return []
         }
-        let result = try rule(facts)
+        let result = try inLoop(node, isLoop: domain.isEmpty && node.operatorType == "Loop") { () throws(ONNXError) in try rule(facts) }
         if domain.isEmpty, let output = node.outputs.first, !output.isEmpty {
             if node.operatorType == "Constant", let tensor = node.attribute("value")?.tensor {
                 note(tensor, as: output, isConstant: true)
@@ -117,6 +132,7 @@ private final class TypeInference {
                 contents[output] = content
             }
         }
+        try follow(facts, result)
         return result
     }
 
@@ -124,6 +140,53 @@ private final class TypeInference {
         types[name] = nil
         contents[name] = nil
         constants[name] = nil
+        fixed.remove(name)
+    }
+
+    /// Marks a node's outputs as fixed where its inputs are, and counts what computing them takes.
+    private func follow(_ facts: InferenceNode, _ outputs: [ValueType?]) throws(ONNXError) {
+        let node = facts.node
+        guard node.attributes.allSatisfy({ $0.graphs.isEmpty }) else { return }
+        if node.inputs.allSatisfy({ $0.isEmpty || fixed.contains($0) }) {
+            for output in node.outputs where !output.isEmpty { fixed.insert(output) }
+            // What a Constant holds is stored, not computed.
+            if node.operatorType != "Constant" { try estimate.add(facts, outputs: outputs) }
+        } else if let output = node.outputs.first, contents[output]?.fixed != nil {
+            fixed.insert(output)
+        }
+    }
+
+    /// Runs `body` with the turns of the loop counted, where they are known.
+    private func inLoop(
+        _ node: Node, isLoop: Bool, _ body: () throws(ONNXError) -> [ValueType?]
+    ) throws(ONNXError) -> [ValueType?] {
+        guard isLoop, let turns = certainTurns(node) else { return try body() }
+        let around = try estimate.enterLoop(turns, node)
+        defer { estimate.leaveLoop(around) }
+        return try body()
+    }
+
+    /// The trip count of a loop that nothing else ends: its condition is constant from the first turn to the last. Exporters write the
+    /// largest number as the trip count of a loop that its condition ends, so the number alone says nothing.
+    private func certainTurns(_ node: Node) -> Int? {
+        guard let count = node.inputs.first, let turns = contents[count]?.first?.value,
+            case .graph(let body)? = node[attribute: "body"], body.inputs.count >= 2, var condition = body.outputs.first?.name
+        else { return nil }
+        if node.inputs.count > 1, !node.inputs[1].isEmpty, !isTrue(constants[node.inputs[1]]) { return nil }
+        for producer in body.nodes.reversed() where producer.outputs.first?.isName(condition) ?? false {
+            switch producer.operatorType {
+            case "Identity", "Cast": condition = producer.inputs.first ?? ""
+            case "Constant": return isTrue(producer.constantTensor) ? turns : nil
+            default: return nil
+            }
+        }
+        if condition.isName(body.inputs[1].name) { return turns }
+        return isTrue(body.initializer(condition) ?? constants[condition]) ? turns : nil
+    }
+
+    private func isTrue(_ tensor: StoredTensor?) -> Bool {
+        guard let tensor, tensor.elementCount == 1, !tensor.isExternal else { return false }
+        do throws(ONNXError) { return try tensor.tensor().bytes.contains { $0 != 0 } } catch { return false }
     }
 
     private func note(_ tensor: StoredTensor, as name: String, isConstant: Bool) {

@@ -12,9 +12,10 @@ package enum ModelCheck {
     package static func problems(model path: String, schema: RowSchema, forward: ForwardStage) throws(Failure) -> [AdmissionProblem] {
         let file = try ModelFile(tuned: path, expected: nil)
         let model = try file.parsed()
-        do throws(ONNXError) { try model.safetyCheck() } catch {
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
-        }
+        do throws(ONNXError) {
+            try model.safetyCheck()
+            try model.costCheck()
+        } catch { throw Failure(model: error, place: path) }
         let (session, facts) = try file.session(options: SessionOptions(threads: ProcessInfo.processInfo.activeProcessorCount))
         do throws(AdmissionRefusal) {
             let admission = try Admission(

@@ -1,0 +1,103 @@
+import Foundation
+import Ledger
+import Reasons
+import TestSupport
+import Testing
+
+/// Hostile models and data in pipeline `bad`, with short limits, while pipeline `good` gets small files all the time: each hostile file
+/// ends in the right verdict, the daemon lives, and `good` goes on.
+@Suite(.serialized) struct HostileFileTests {
+    private static func pipeline(_ name: String, more: String = "") -> String {
+        """
+        name: \(name)
+        spool: { models: spool/\(name)/models, data: { path: spool/\(name)/data, include: all } }
+        settle: { quiet: 200ms, give_up: 5s }
+        on_error: { attempts: 2, backoff: 100ms }
+        schema: { key: [id], keep: [id], inputs: { x: { columns: x } } }
+        stages: [ deserialize: {}, forward: {} ]
+        land: { models: out/\(name)/models, outputs: { path: out/\(name)/outputs, format: csv } }
+        \(more)
+        """
+    }
+
+    /// Small files of `good`, one after another, and how long each took from its drop to its output.
+    private final class GoodFiles {
+        let daemon: DaemonProcess
+        private(set) var seconds: [Double] = []
+        private var count = 0
+
+        init(_ daemon: DaemonProcess) { self.daemon = daemon }
+
+        func dropOne() throws {
+            count += 1
+            let start = Date()
+            try daemon.drop("id,x\nrow-\(count),1\n".utf8, at: "spool/good/data/\(count).csv")
+            let output = daemon.root("out/good/outputs/\(count).csv")
+            let isDone = eventually(within: 30) { FileManager.default.fileExists(atPath: output) }
+            try #require(isDone, "file \(count) of `good`: \(daemon.logText.suffix(3000))")
+            seconds.append(Date().timeIntervalSince(start))
+        }
+
+        func median(_ range: Range<Int>) -> Double { seconds[range].sorted()[range.count / 2] }
+    }
+
+    private func drop(_ files: [HostileFile], in folder: String, _ root: TemporaryDirectory) throws {
+        for file in files {
+            let temporary = root("spool/\(folder)/." + file.name + ".tmp")
+            try file.write(temporary)
+            try #require(rename(temporary, root("spool/\(folder)/" + file.name)) == 0)
+        }
+    }
+
+    @Test func eachEndsInItsVerdictAndOthersGoOn() throws {
+        let daemon = try DaemonProcess("hostile")
+        let root = daemon.root
+        try root.write("workers: 2\n", to: "millrace.yaml")
+        try root.write(Self.pipeline("good"), to: "pipelines/good.yaml")
+        let limits = "limits: { time: 2s, load_time: 2s, memory: 512MiB }"
+        try root.write(Self.pipeline("bad", more: limits), to: "pipelines/bad.yaml")
+        try root.write(TinyModel.adding(1), to: "spool/good/models/m.onnx")
+        for folder in ["models", "data"] { try root.write("", to: "spool/bad/\(folder)/.keep") }
+        try daemon.start()
+        try #require(eventually { root.files().contains("out/good/models/ACTIVE") }, "\(daemon.logText)")
+        let good = GoodFiles(daemon)
+        for _ in 0..<10 { try good.dropOne() }
+        let usual = good.median(0..<good.seconds.count)
+
+        let start = Date()
+        try drop(HostileModels.all, in: "bad/models", root)
+        try daemon.drop(TinyModel.counting(), at: "spool/bad/models/counting.onnx")
+        try drop(HostileData.all, in: "bad/data", root)
+        let hostile = HostileModels.all + HostileData.all
+        var verdicts: [String: (state: ArrivalState, rule: String)] = [:]
+        let first = good.seconds.count
+        while Date().timeIntervalSince(start) < 240 {
+            try good.dropOne()
+            let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
+            for arrival in try ledger.arrivals() where arrival.pipeline == "bad" && ![.waiting, .running].contains(arrival.state) {
+                verdicts[arrival.path] = (arrival.state, arrival.explanation?.rule.rawValue ?? "")
+            }
+            if hostile.allSatisfy({ verdicts[$0.name] != nil }) { break }
+        }
+        let took = Date().timeIntervalSince(start)
+        let meanwhile = first..<good.seconds.count
+        for file in hostile {
+            let verdict = verdicts[file.name]
+            // A model that is refused for what it is, is rejected; what an attempt ended by is quarantined.
+            let state: ArrivalState = verdict?.rule.hasPrefix("model.") ?? false ? .rejected : .quarantined
+            #expect(verdict?.state == state, "\(file.name): \(String(describing: verdict))")
+            #expect(file.rules.contains(verdict?.rule ?? ""), "\(file.name): \(String(describing: verdict))")
+            print("hostile: \(file.name) \(verdict?.state.rawValue ?? "no verdict") \(verdict?.rule ?? "")")
+        }
+        print(
+            "hostile: \(hostile.count) files in \(Int(took)) s; a file of `good` takes \(Int(usual * 1000)) ms, meanwhile "
+                + "\(Int(good.median(meanwhile) * 1000)) ms, at most \(Int((good.seconds[meanwhile].max() ?? 0) * 1000)) ms "
+                + "of \(meanwhile.count)"
+        )
+        #expect(daemon.process?.isRunning == true)
+        // What is honest in `bad` is scored now as ever.
+        try daemon.drop("id,x\na,3\n".utf8, at: "spool/bad/data/honest.csv")
+        #expect(eventually { root.files().contains("out/bad/outputs/honest.csv") }, "\(daemon.logText.suffix(3000))")
+        #expect(daemon.stop() == 0)
+    }
+}
