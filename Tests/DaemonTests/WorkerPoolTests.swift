@@ -31,7 +31,8 @@ import Testing
     }
 
     private func pool(_ log: Log, workers: Int, pausedAtMost: Int = 4) -> WorkerPool<Job> {
-        WorkerPool("test", workers: workers, slice: .milliseconds(20), pausedAtMost: pausedAtMost) { job, turn in
+        WorkerPool("test", workers: workers, slice: .milliseconds(20), pausedAtMost: pausedAtMost) { jobs, turn in
+            let job = jobs[0]
             log.add("begin \(job.name)")
             var batch = 0
             while !job.isDone(after: batch) {
@@ -101,7 +102,8 @@ import Testing
     @Test func whatIsToEndIsNotPausedAnyLonger() async {
         let log = Log()
         let cancellation = AttemptCancellation()
-        let pool = WorkerPool<Job>("test", workers: 1, slice: .milliseconds(20), pausedAtMost: 4) { job, turn in
+        let pool = WorkerPool<Job>("test", workers: 1, slice: .milliseconds(20), pausedAtMost: 4) { jobs, turn in
+            let job = jobs[0]
             while !job.isDone(after: 0) {
                 usleep(5000)
                 guard turn.isOver else { continue }
