@@ -1,8 +1,8 @@
-/// On what an attempt was executed, as far as its results depend on it.
+/// The processor and the engine with which an attempt was executed, as far as its results depend on them.
 package struct AttemptMachine: Codable, Sendable, Hashable {
     /// The model of the processor and the instruction sets by which the engine chooses its code.
     package var processor: String
-    /// What runs the models.
+    /// The name of the engine that runs the models.
     package var engine: String
     package var engineVersion: String
 

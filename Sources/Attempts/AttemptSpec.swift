@@ -55,15 +55,15 @@ package struct AttemptSpec: Codable, Sendable {
             self.threads = threads
         }
 
-        /// What a pipeline says, and what holds where it says nothing.
+        /// Takes the limits that a pipeline gives, and the defaults for those that it leaves out.
         package init(_ limits: PipelineConfig.Limits, threads: Int) {
             self.init(
                 seconds: limits.time?.seconds, loadSeconds: (limits.loadTime ?? .seconds(300)).seconds, standstillSeconds: 600,
                 memoryBytes: limits.memory ?? Self.standardMemory, openFiles: limits.openFiles, threads: threads)
         }
 
-        /// Half of the machine, or of what its control group leaves.
-        private static let standardMemory = MachineMemory.total / 2
+        /// Half of the machine, or of its control group: the limit of an attempt that has none of its own, and of all attempts together.
+        package static let standardMemory = MachineMemory.total / 2
     }
 
     /// The kind of an attempt's work. `.millrace/running` of this and of earlier releases holds the raw values.

@@ -49,15 +49,19 @@ struct ControlGroups {
     }
 
     private static func left(in folder: String, _ interface: Interface) -> Int? {
-        guard let used = Pseudofile.number(folder + "/" + interface.used), let limit = limit(in: folder, interface) else { return nil }
         let facts = facts(in: folder)
+        guard let used = Pseudofile.number(folder + "/" + interface.used), let limit = limit(in: folder, interface, facts) else {
+            return nil
+        }
         let cached = interface.cached.reduce(0) { $0 + (facts[Substring($1)] ?? 0) }
         return max(limit - max(used - cached, 0), 0)
     }
 
-    private static func limit(in folder: String, _ interface: Interface) -> Int? {
+    private static func limit(in folder: String, _ interface: Interface) -> Int? { limit(in: folder, interface, facts(in: folder)) }
+
+    private static func limit(in folder: String, _ interface: Interface, _ facts: [Substring: Int]) -> Int? {
         // The second is told by version 1 only: the least limit of the groups above, also of those that a container does not see.
-        let limits = [Pseudofile.number(folder + "/" + interface.limit), facts(in: folder)["hierarchical_memory_limit"]].compactMap { $0 }
+        let limits = [Pseudofile.number(folder + "/" + interface.limit), facts["hierarchical_memory_limit"]].compactMap { $0 }
         return limits.min()
     }
 

@@ -27,8 +27,7 @@ package enum MachineMemory {
     private static func availableInAddressSpace() -> Int? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < rlim_t(Int.max) else { return nil }
-        guard let pages = Pseudofile.text("/proc/self/statm")?.split(separator: " ").first.flatMap({ Int($0) }) else { return nil }
-        return max(Int(limit.rlim_cur) - pages * sysconf(Int32(_SC_PAGESIZE)), 0)
+        return ProcessMemory().map { max(Int(limit.rlim_cur) - $0.addressSpace, 0) }
     }
 }
 

@@ -1,4 +1,4 @@
-import Machine
+import Attempts
 import Synchronization
 
 /// By how much the attempts that run have grown the memory of their processes, and which of them is ended where that is too much in all.
@@ -14,7 +14,7 @@ final class MemoryShares: Sendable {
     let allowance: Int
     private let grown = Mutex<[UInt64: Int]>([:])
 
-    init(allowance: Int = MachineMemory.total / 2) { self.allowance = allowance }
+    init(allowance: Int = AttemptSpec.Limits.standardMemory) { self.allowance = allowance }
 
     /// Notes how much an attempt has grown its process. Returns why it is to be ended; nil where it may go on.
     /// - Parameters:

@@ -66,21 +66,25 @@ package final class ProcessExecutor: AttemptExecutor {
     }
 
     private func execute(_ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool) -> AttemptResult {
-        for _ in 1..<Self.mostKills {
-            if let result = executeOnce(spec, control, isAlone: isAlone, isLast: false) { return result }
+        var kills = 0
+        while true {
+            let (result, wasKilled) = executeOnce(spec, control, isAlone: isAlone)
+            if wasKilled { kills += 1 }
+            if !wasKilled || kills == Self.mostKills { return result }
             removeOutput(of: spec)
         }
-        return executeOnce(spec, control, isAlone: isAlone, isLast: true) ?? AttemptResult()
     }
 
-    /// Returns nil where the process was killed from outside, by an operator say, which is not the attempt's fault.
-    private func executeOnce(_ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool, isLast: Bool) -> AttemptResult? {
+    /// - Returns: the answer, and whether the process was killed from outside, by an operator say, which is not the attempt's fault.
+    private func executeOnce(
+        _ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool
+    ) -> (result: AttemptResult, wasKilled: Bool) {
         let worker: WorkerProcess
         do throws(WorkerError) { worker = try fleet.take(for: spec.model.digest) } catch {
-            return AttemptResult(
-                failure: Failure(
-                    .machine, what: "\(error)", place: spec.place,
-                    remedy: "Free memory or processes, or install millrace again: it is tried again."))
+            let failure = Failure(
+                .machine, what: "\(error)", place: spec.place,
+                remedy: "Free memory or processes, or install millrace again: it is tried again.")
+            return (AttemptResult(failure: failure), false)
         }
         let watch = AttemptWatch(worker, spec, control, gate: isAlone ? nil : gate, shares)
         let result = watch.run()
@@ -89,9 +93,8 @@ package final class ProcessExecutor: AttemptExecutor {
             fleet.giveBack(worker)
         } else {
             fleet.remove(worker)
-            if watch.wasKilledFromOutside, !isLast { return nil }
         }
-        return result
+        return (result, watch.wasKilledFromOutside)
     }
 
     private func removeOutput(of spec: AttemptSpec) {

@@ -31,6 +31,9 @@ final class WorkerProcess: Sendable {
         case status(Int32)
         case signal(Int32)
 
+        /// - Parameter status: as `waitpid` gives it.
+        init(_ status: Int32) { self = status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f) }
+
         /// Whether the process was ended by a signal that it got for what it did itself.
         var isCrash: Bool { if case .signal = self { !isFromOutside } else { false } }
 
@@ -137,7 +140,7 @@ final class WorkerProcess: Sendable {
             if let known = state.ending { return known }
             var status: Int32 = 0
             while waitpid(process, &status, 0) < 0, errno == EINTR {}
-            let ending: Ending = status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f)
+            let ending = Ending(status)
             state.ending = ending
             return ending
         }
@@ -149,7 +152,7 @@ final class WorkerProcess: Sendable {
             guard state.ending == nil else { return false }
             var status: Int32 = 0
             guard waitpid(process, &status, WNOHANG) == process else { return true }
-            state.ending = status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f)
+            state.ending = Ending(status)
             return false
         }
     }
@@ -177,20 +180,13 @@ final class WorkerProcess: Sendable {
     }
 
     /// The bytes of memory that are the process's own: neither files that are mapped nor what it shares. Zero for one that has ended.
-    var ownMemory: Int {
-        guard let facts = Pseudofile.text("/proc/\(process)/statm")?.split(separator: " ").compactMap({ Int($0) }), facts.count > 2 else {
-            return 0
-        }
-        return max(facts[1] - facts[2], 0) * Self.pageBytes
-    }
+    var ownMemory: Int { ProcessMemory(of: process)?.own ?? 0 }
 
     /// `ownMemory` when the process was new, or after the last attempt that took long.
     var restingMemory: Int {
         get { state.withLock { $0.restingMemory } }
         set { state.withLock { $0.restingMemory = newValue } }
     }
-
-    private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
     // MARK: Attempts
 

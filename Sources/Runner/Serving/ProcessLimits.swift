@@ -10,10 +10,9 @@ enum ProcessLimits {
 
     static func apply(_ spec: AttemptSpec) {
         if let memory = spec.limits.memoryBytes {
-            let pages = Pseudofile.text("/proc/self/statm")?.split(separator: " ").first.flatMap { Int($0) } ?? 0
             // A model's file and the data are mapped beside what is made of them.
             let mapped = Rows.byteCount(spec.model.path) + Rows.byteCount(spec.model.path + ".data")
-            set(RLIMIT_AS, pages * sysconf(Int32(_SC_PAGESIZE)) + memory + mapped + slack)
+            set(RLIMIT_AS, (ProcessMemory()?.addressSpace ?? 0) + memory + mapped + slack)
         }
         if let files = spec.limits.openFiles { set(RLIMIT_NOFILE, files) }
     }
