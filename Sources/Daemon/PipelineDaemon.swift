@@ -60,7 +60,6 @@ package final class PipelineDaemon: Service {
     let ledger: RunLedger
     let log: Logger
     /// Nil where it cannot be written, as on a disk without room.
-    private let running: RunningFile?
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let numbering: NumberingLoop
@@ -105,7 +104,6 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
-        let death = ProcessDeath.found(stateDirectory: options.stateDirectory)
         let inForce = pipelines.inForce
         couriers = Couriers(ledger: ledger, log: log)
         couriers.use(pipelines.settings, inForce)
@@ -119,8 +117,7 @@ package final class PipelineDaemon: Service {
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
-        try dispatcher.recover(at: .now, after: death)
-        running = RunningFile(stateDirectory: options.stateDirectory)
+        try dispatcher.recover(at: .now)
         try publisher.recoverInputs()
         let reasons = ReasonKeeper(ledger, publisher)
         self.reasons = reasons
@@ -130,7 +127,7 @@ package final class PipelineDaemon: Service {
         let (ledger, lock) = (ledger, lock)
         conditions = ConditionBoard(ledger: ledger)
         loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
+            dispatcher, jobs: options.jobs, executor: executor, conditions: conditions,
             patience: options.patience,
             ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
         let inbox = loop.inbox
@@ -199,7 +196,6 @@ package final class PipelineDaemon: Service {
     package func run() async throws {
         let server = serve()
         defer { server?.stop() }
-        running?.watchCrashes()
         edits.withLock { [pipelineFiles] in
             $0 = ConfigWatch(
                 files: { pipelineFiles.paths }, inForce: { pipelineFiles.inForce.map(\.source) }, folders: pipelineFiles.folders,
@@ -256,7 +252,6 @@ package final class PipelineDaemon: Service {
             await claiming.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
-            running?.stopping()
             isEnding.set()
             edits.stop()
             watcher.stop()

@@ -68,11 +68,6 @@ extension Rule {
             ("A failed attempt is repeated after a pause, `on_error.backoff`.", "Nothing; or `millrace retry`, to try at once.")
         case .waitMachine:
             ("Faults of the machine are waited for.", "Mend what is said there: it goes on by itself, and no attempt is counted.")
-        case .waitAlone:
-            (
-                "What was worked on when the process died is tried again when nothing else is worked on.",
-                "Nothing. What the process dies of again and again goes to quarantine."
-            )
         case .waitTurn: ("Arrivals start in order, as there is room.", "Nothing.")
 
         case .dataInvalid: ("A data file is what its pipeline says it is.", "Mend the file and drop it again, or change the pipeline.")

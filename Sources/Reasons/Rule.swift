@@ -41,7 +41,6 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case waitLabels = "wait.labels"
     case waitRetry = "wait.retry"
     case waitMachine = "wait.machine"
-    case waitAlone = "wait.alone"
     case waitTurn = "wait.turn"
 
     // MARK: Data and labels

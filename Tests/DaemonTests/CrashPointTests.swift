@@ -99,28 +99,4 @@ import Testing
         let manifest = try #require(world.directory.files().first { $0.hasPrefix("out/outputs/_millrace/manifest-") })
         #expect(String(decoding: try world.directory.read(manifest), as: UTF8.self).contains(revision))
     }
-
-    /// A suspect that the process lives through is one no more, also where it fails.
-    @Test func whatTheProcessLivesThroughIsNoSuspectAnyMore() throws {
-        let world = try DiskWorld()
-        try world.publishModel()
-        for name in ["a", "b"] { try world.drop(.data, name + ".csv", "id,x\na,1\n") }
-        try world.round { spec in
-            var answer = try world.wrote(["": "id,y\n\(spec.run)\n"], spec, rows: 1)
-            // So that no file has to be the first again.
-            answer.types = ["id": "string"]
-            return answer
-        }
-        try world.drop(.data, "c.csv", "id,x\na,1\n")
-        let begun = try world.dispatcher.assignments(at: world.now).map(\.spec)
-        try #require(begun.count == 2)
-        try world.restart(
-            after: ProcessDeath(cause: .crash(signal: 11), attempts: begun.map { .init(run: $0.run, number: $0.attempt, goal: $0.goal) }))
-        #expect(try world.ledger.suspects().count == 2)
-        for left in [1, 0] {
-            let specs = try world.round(then: .zero) { world.failed(.resource, $0) }
-            #expect(specs.count == 1, "alone")
-            #expect(try world.ledger.suspects().count == left)
-        }
-    }
 }

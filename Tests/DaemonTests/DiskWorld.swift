@@ -42,22 +42,22 @@ final class DiskWorld {
     }
 
     private static func dispatcher(
-        _ ledger: RunLedger, _ publisher: DiskPublisher, _ pipeline: Pipeline, _ now: UTCTime, after death: ProcessDeath? = nil
+        _ ledger: RunLedger, _ publisher: DiskPublisher, _ pipeline: Pipeline, _ now: UTCTime
     ) throws -> Dispatcher {
         let dispatcher = Dispatcher(ledger: ledger, publisher: publisher, log: Logger(label: "disk") { _ in SwiftLogNoOpLogHandler() })
         try dispatcher.use([pipeline])
-        try dispatcher.recover(at: now, after: death)
+        try dispatcher.recover(at: now)
         return dispatcher
     }
 
-    /// As after the daemon ended and started again; over another ledger, after an edit of the pipeline, or after a death.
-    func restart(stateDirectory: String? = nil, yaml: String? = nil, after death: ProcessDeath? = nil) throws {
+    /// As after the daemon ended and started again; over another ledger, or after an edit of the pipeline.
+    func restart(stateDirectory: String? = nil, yaml: String? = nil) throws {
         if let stateDirectory { ledger = try RunLedger(stateDirectory: stateDirectory) }
         if let yaml {
             pipeline = try PipelineFile.read(Array(yaml.utf8), source: "p.yaml", root: directory.path)
             try publisher.use([pipeline])
         }
-        dispatcher = try Self.dispatcher(ledger, publisher, pipeline, now, after: death)
+        dispatcher = try Self.dispatcher(ledger, publisher, pipeline, now)
     }
 
     /// Does what a command asks of the daemon.

@@ -38,7 +38,7 @@ extension Dispatcher {
     /// Records what was decided, and does what follows from it.
     func close(_ decisions: RunDecisions, at now: UTCTime) throws(LedgerError) {
         guard !decisions.isEmpty else { return }
-        let recorded = try decisions.record(in: ledger, acquitted: suspects.acquit(decisions.survived), at: now)
+        let recorded = try decisions.record(in: ledger, at: now)
         if decisions.closed.contains(where: { $0.attempt.goal == .score && $0.attempt.run.mayReplace }) {
             try removal.removeMarked(at: now)
         }

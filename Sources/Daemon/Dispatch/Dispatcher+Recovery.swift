@@ -11,9 +11,7 @@ import SystemPackage
 extension Dispatcher {
     /// Settles what a daemon that was killed left open: runs whose results are all in place are closed as done, the others start another
     /// attempt under their old binding. Before anything else is dispatched, and when a pipeline comes back that was away.
-    ///
-    /// - Parameter death: how the process before this one died of what it executed.
-    package func recover(at now: UTCTime, after death: ProcessDeath? = nil) throws(LedgerError) {
+    package func recover(at now: UTCTime) throws(LedgerError) {
         var interrupted: [Int64] = []
         var isLeft = false
         for open in try ledger.openRuns() {
@@ -35,13 +33,10 @@ extension Dispatcher {
             if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
         }
         if !interrupted.isEmpty {
-            try suspects.recordInterrupted(interrupted, by: death, at: now)
+            try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(interrupted, at: now) }
             log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
         unfinished.recovered(at: now, isLeft: isLeft)
-        for culprit in try suspects.isolate(at: now, among: pipelines, besides: window.isHandedOut) {
-            try quarantine(culprit, at: now)
-        }
         try settling.readAll()
         try removal.removeMarked(at: now)
         for pipeline in pipelines.all {
@@ -111,30 +106,5 @@ extension Dispatcher {
     private func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: FileSystemError) -> Bool {
         guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.root == landing.path }) else { return false }
         return Failure(publishing: error, place: open.arrival.path).kind == .machine
-    }
-
-    // MARK: What the process died of
-
-    /// Puts an input into quarantine whose attempts are used up by deaths of the process.
-    private func quarantine(_ culprit: SuspectRuns.Culprit, at now: UTCTime) throws(LedgerError) {
-        let pipeline = culprit.pipeline
-        guard let arrival = try ledger.arrival(culprit.arrival), arrival.state == .waiting else { return }
-        let times = culprit.deaths == 1 ? "once" : "\(culprit.deaths) times"
-        let place = pipeline.spoolPath(of: arrival.role) + "/" + arrival.path
-        let explanation = Explanation(
-            reason: "\(place): the process died \(times) at it, while nothing else was worked on", rule: .attemptDeath)
-        let waiting = try ledger.waiting(pipeline: pipeline.name, role: arrival.role, after: arrival.number - 1, limit: 1).first
-        let report = QuarantineReport(
-            explanation: explanation, arrival: arrival.number, run: culprit.run, attempts: try ledger.attempts(ofRun: culprit.run))
-        if let waiting, waiting.number == arrival.number { inputs.quarantine(waiting.file, report, pipeline, at: now) }
-        try ledger.write { (tx) throws(LedgerError) in
-            try tx.close([RunClosing(run: culprit.run, outcome: .quarantined(explanation))], at: now)
-            try tx.acquit([culprit.run])
-            try tx.append([NewEvent("quarantined", pipeline: pipeline.name, arrival: arrival.number, run: culprit.run)], at: now)
-        }
-        countProblem()
-        log.warning(
-            "quarantined",
-            metadata: ["pipeline.name": "\(pipeline.name)", "file.path": "\(arrival.path)"].merging(explanation.whole.logged) { $1 })
     }
 }

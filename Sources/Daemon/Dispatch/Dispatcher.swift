@@ -57,7 +57,6 @@ package final class Dispatcher {
     let columns: PinnedColumns
     let history = ScoringHistory()
     let specs: AttemptSpecs
-    let suspects: SuspectRuns
     let machine: MachineWaits
     let inputs: InputDisposal
     let unfinished = UnfinishedOutputs()
@@ -78,7 +77,6 @@ package final class Dispatcher {
         columns = PinnedColumns(ledger: ledger, scheduler: scheduler)
         specs = AttemptSpecs(
             ledger: ledger, publisher: publisher, configuration: configuration, versions: versions, history: history)
-        suspects = SuspectRuns(ledger: ledger, scheduler: scheduler, log: log)
         machine = MachineWaits(publisher: publisher, scheduler: scheduler, log: log)
         inputs = InputDisposal(publisher: publisher, log: log)
         removal = OutputRemoval(ledger: ledger, publisher: publisher, log: log)

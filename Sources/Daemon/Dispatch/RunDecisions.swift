@@ -65,20 +65,12 @@ struct RunDecisions {
 
     mutating func publish(_ version: Published) { published.append(version) }
 
-    /// The runs whose attempt has ended by itself: the process has lived through them.
-    var survived: [Int64] {
-        closed.map(\.closing.run)
-            + delayed.map(\.failure).filter { $0.outcome != Failure.Kind.cancelled.rawValue }.map(\.run)
-    }
-
     /// Records all in one transaction, with the events that tell of it.
-    /// - Parameter acquitted: runs that are suspects no more.
-    func record(in ledger: RunLedger, acquitted: [Int64], at now: UTCTime) throws(LedgerError) -> Recorded {
+    func record(in ledger: RunLedger, at now: UTCTime) throws(LedgerError) -> Recorded {
         let events = events
         return try ledger.write { (tx) throws(LedgerError) in
             try tx.close(closed.map(\.closing), at: now)
             try tx.attemptFailed(delayed.map(\.failure), at: now)
-            try tx.acquit(acquitted)
             for end in closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(

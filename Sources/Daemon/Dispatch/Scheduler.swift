@@ -74,11 +74,6 @@ package final class Scheduler {
     }
 
     private var lanes: [String: Lane] = [:]
-    /// Arrivals that were worked on when the process died, and since when they are held here: each starts when nothing else does, and
-    /// nothing beside it.
-    private var suspects: [Int64: Duration] = [:]
-    /// How long other work may go on before suspects have their turn.
-    private static let suspectsWaitAtMost = Duration.seconds(60)
     private var order: [String] = []
     private var turn = 0
 
@@ -130,7 +125,6 @@ package final class Scheduler {
 
     /// Done, rejected or quarantined: in any case decided.
     package func finished(_ arrival: Int64, in pipeline: String) {
-        suspects[arrival] = nil
         lanes[pipeline]?.undecidedModels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingLabels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingData.removeAll { $0 == arrival }
@@ -142,15 +136,11 @@ package final class Scheduler {
     /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
     /// - Parameter isUnreadable: whether it is tried again as often as it takes, until the machine can read the file.
     package func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration, isUnreadable: Bool = false) {
-        if lanes[pipeline]?.taken.contains(arrival) == true { suspects[arrival] = nil }
         lanes[pipeline]?.taken.remove(arrival)
         lanes[pipeline]?.forgetRetry(arrival)
         lanes[pipeline]?.retries[arrival] = time
         if isUnreadable { lanes[pipeline]?.unreadable.insert(arrival) }
     }
-
-    /// The process died while the arrival was worked on: it is worked on alone next, and after all other work that can start.
-    package func suspect(_ arrival: Int64, in pipeline: String, since time: Duration) { suspects[arrival] = time }
 
     /// Starts nothing before `end`, and then one arrival at a time, since the machine may still not do what the work needs.
     package func hold(_ pipeline: String, until end: Duration) { lanes[pipeline]?.hold = Hold(end: end) }
@@ -172,37 +162,12 @@ package final class Scheduler {
     /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked
     /// for.
     package func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {
-        suspects.isEmpty ? turns(now: now, admits) : startsBesideSuspects(now: now, admits)
-    }
-
-    /// Others go first, but for trainings, which may take hours; then one suspect at a time, beside nothing but a training that goes on.
-    private func startsBesideSuspects(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
-        let running = lanes.values.reduce(into: Set<Int64>()) { $0.formUnion($1.taken.subtracting($1.waitingLabels)) }
-        if suspects.keys.contains(where: { arrival in lanes.values.contains { $0.taken.contains(arrival) } }) { return [] }
-        guard
-            let pipeline = order.first(where: {
-                mayTake(in: $0, now: now) && next(in: $0, now: now, amongSuspects: true) { _ in true } != nil
-            })
-        else {
-            return turns(now: now, admits)
-        }
-        if !suspects.values.contains(where: { now - $0 >= Self.suspectsWaitAtMost }) {
-            let others = turns(now: now) { start in
-                if case .fineTune = start.work { false } else { admits(start) }
-            }
-            if !others.isEmpty { return others }
-        }
-        guard running.isEmpty else { return [] }
-        return [takeNext(in: pipeline, now: now, amongSuspects: true, admits)].compactMap { $0 }
-    }
-
-    private func turns(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
         var starts: [Start] = []
         var idle = 0
         while !order.isEmpty, idle < order.count {
             turn = (turn + 1) % order.count
             let pipeline = order[turn]
-            if let start = takeNext(in: pipeline, now: now, amongSuspects: false, admits) {
+            if let start = takeNext(in: pipeline, now: now, admits) {
                 starts.append(start)
                 idle = 0
             } else {
@@ -217,8 +182,8 @@ package final class Scheduler {
         return hold.end <= now && hold.probe == nil
     }
 
-    private func takeNext(in pipeline: String, now: Duration, amongSuspects: Bool, _ admits: (Start) -> Bool) -> Start? {
-        guard mayTake(in: pipeline, now: now), let start = next(in: pipeline, now: now, amongSuspects: amongSuspects, admits) else {
+    private func takeNext(in pipeline: String, now: Duration, _ admits: (Start) -> Bool) -> Start? {
+        guard mayTake(in: pipeline, now: now), let start = next(in: pipeline, now: now, admits) else {
             return nil
         }
         lanes[pipeline]?.taken.insert(start.arrival)
@@ -227,11 +192,9 @@ package final class Scheduler {
         return start
     }
 
-    private func next(in pipeline: String, now: Duration, amongSuspects: Bool, _ admits: (Start) -> Bool) -> Start? {
+    private func next(in pipeline: String, now: Duration, _ admits: (Start) -> Bool) -> Start? {
         guard let lane = lanes[pipeline], !lane.isPaused else { return nil }
-        func isReady(_ arrival: Int64) -> Bool {
-            !lane.taken.contains(arrival) && (suspects[arrival] != nil) == amongSuspects && lane.isDue(arrival, now: now)
-        }
+        func isReady(_ arrival: Int64) -> Bool { !lane.taken.contains(arrival) && lane.isDue(arrival, now: now) }
         // Models are decided one at a time, in order, so that version numbers follow arrival numbers.
         if let model = lane.undecidedModels.first, isReady(model) {
             let start = Start(pipeline: pipeline, arrival: model, work: .validateModel)

@@ -1,6 +1,6 @@
 package import Arrivals
 internal import Names
-package import Reasons
+import Reasons
 
 extension LedgerTransaction {
     // MARK: Before the files are visible
@@ -189,18 +189,15 @@ extension LedgerTransaction {
     }
 
     /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files
-    /// are all in place, by digest, are to be closed as done instead. The attempts do not count, but that of `culprit`, which is what the
-    /// process died of.
-    package func interrupted(_ runs: [Int64], culprit: (run: Int64, error: Reason)? = nil, at time: UTCTime) throws(LedgerError) {
+    /// are all in place, by digest, are to be closed as done instead. The attempts do not count.
+    package func interrupted(_ runs: [Int64], at time: UTCTime) throws(LedgerError) {
         for number in runs {
             let run = try runRow(number)
             guard run.state == .open, run.arrival.state == .running else { continue }
-            let isCulprit = culprit?.run == number
             try attemptFailed(
                 [
                     FailedAttempt(
-                        run: number, outcome: isCulprit ? "died" : "interrupted",
-                        error: isCulprit ? culprit!.error : "the daemon ended during the attempt", nextAttemptAt: nil, counts: isCulprit)
+                        run: number, outcome: "interrupted", error: "the daemon ended during the attempt", nextAttemptAt: nil, counts: false)
                 ],
                 at: time)
         }

@@ -37,10 +37,7 @@ extension Connection {
         {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
-        let isSuspect =
-            try first(
-                "SELECT 1 FROM suspects WHERE run = (SELECT run FROM arrivals WHERE number = ?)", number, row: { _ in true }) ?? false
-        return isSuspect ? .toBeAlone : .forRoom
+        return .forRoom
     }
 
     /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits

@@ -19,8 +19,6 @@ package enum WaitReason: Hashable, Codable, Sendable {
     case forMachine(reason: String, since: UTCTime, next: UTCTime)
     /// Its file changed or went away while it was read.
     case forFileToSettle
-    /// The process died while it was executed: it is next executed when nothing else is.
-    case toBeAlone
     case forRoom
 }
 

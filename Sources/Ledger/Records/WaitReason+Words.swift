@@ -12,7 +12,6 @@ extension WaitReason: CustomStringConvertible {
         case .forMachine(let reason, let since, let next):
             "for the machine since \(since.short): \(reason) The next attempt is at \(next.short)"
         case .forFileToSettle: "for its file to settle again"
-        case .toBeAlone: "until nothing else is worked on, since the process died at it or at others beside it"
         case .forRoom: "for its turn"
         }
     }
@@ -46,11 +45,6 @@ extension WaitReason: CustomStringConvertible {
                 rule: .waitMachine)
         case .forFileToSettle:
             Explanation(reason: "its file changed or went away while it was read", rule: .inputChanged)
-        case .toBeAlone:
-            Explanation(
-                reason:
-                    "the process died while this was worked on, alone or beside others; it is tried again when nothing else is worked on",
-                rule: .waitAlone)
         case .forRoom:
             Explanation(
                 reason: "it has not had its turn", rule: .waitTurn, remedy: "Nothing; `millrace status` says what runs.")

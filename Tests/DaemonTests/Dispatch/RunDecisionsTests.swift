@@ -18,23 +18,12 @@ import Testing
         decisions.delay(failed, parts.failure(.resource), until: due, counts: true)
         decisions.delay(back, parts.failure(.cancelled), until: nil, counts: false)
         #expect(!decisions.isEmpty)
-        let recorded = try decisions.record(in: parts.ledger, acquitted: [], at: parts.now)
+        let recorded = try decisions.record(in: parts.ledger, at: parts.now)
         #expect(recorded.activations.isEmpty && recorded.labels.isEmpty)
         #expect(try [done, failed, back].map { try parts.state($0.arrival) } == [.done, .waiting, .waiting])
         #expect(try parts.ledger.openRuns().map(\.nextAttemptAt) == [due, nil])
         let events = try parts.ledger.events(after: 0).filter { $0.run != nil }
         #expect(events.map(\.kind) == ["done", "delayed", "handed back"] && events.map(\.run) == [1, 2, 3])
-    }
-
-    /// An attempt that was taken back says nothing of whether the process would have lived through it.
-    @Test func whatWasCancelledIsNotSurvived() throws {
-        let parts = try PartsOfDispatcher()
-        let attempts = try ["a.csv", "b.csv", "c.csv"].map { try parts.attempt($0) }
-        var decisions = RunDecisions()
-        decisions.close(attempts[0], .rejected(Explanation(reason: "bad", rule: .attemptDeath)))
-        decisions.delay(attempts[1], parts.failure(.cancelled), until: nil, counts: false)
-        decisions.delay(attempts[2], parts.failure(.resource), until: parts.now, counts: true)
-        #expect(decisions.survived == [attempts[0].run.run, attempts[2].run.run])
     }
 
     @Test func aModelThatIsPublishedComesIntoForceAtItsPosition() throws {
@@ -51,7 +40,7 @@ import Testing
             .init(
                 assignment: .init(spec: spec, opened: attempt), version: version, modelDigest: "m", floatDigest: nil, card: "card",
                 training: nil, position: attempt.arrival.number))
-        let recorded = try decisions.record(in: parts.ledger, acquitted: [], at: parts.now)
+        let recorded = try decisions.record(in: parts.ledger, at: parts.now)
         #expect(recorded.activations.map { $0?.position } == [attempt.arrival.number] && recorded.labels == [[]])
         #expect(try parts.ledger.activeVersion(pipeline: "p") == version)
     }
