@@ -70,7 +70,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private let state: Mutex<State>
 
     package init(
-        _ name: String, workers: Int, slice: Duration, lot: Duration = .zero, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {},
+        _ name: String, workers: Int, slice: Duration, lot: Duration = .zero, pausedAtMost: Int,
+        onPause: @escaping @Sendable () -> Void = {},
         _ body: @escaping Body
     ) {
         self.name = name

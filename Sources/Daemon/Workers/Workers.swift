@@ -35,7 +35,8 @@ final class Workers: Sendable {
             }
             return { [finished] in deliver(.finished(finished)) }
         }
-        scoring = WorkerPool("worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
+        scoring = WorkerPool(
+            "worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
         training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.paused) }, body)
     }
 

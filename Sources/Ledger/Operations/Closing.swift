@@ -197,7 +197,8 @@ extension LedgerTransaction {
             try attemptFailed(
                 [
                     FailedAttempt(
-                        run: number, outcome: "interrupted", error: "the daemon ended during the attempt", nextAttemptAt: nil, counts: false)
+                        run: number, outcome: "interrupted", error: "the daemon ended during the attempt", nextAttemptAt: nil, counts: false
+                    )
                 ],
                 at: time)
         }
