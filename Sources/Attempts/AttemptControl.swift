@@ -11,6 +11,9 @@ package struct AttemptControl: Sendable {
     package var phase: @Sendable (AttemptPhase) -> Void = { _ in }
     /// Called from the attempt's thread before each batch and each training step, so it must be quick.
     package var step: @Sendable () -> Void = {}
+    /// Called from the attempt's thread with the number of ranges of its file that nobody has begun: others may score them
+    /// (`AttemptSpec.Work.scoreRange`).
+    package var offer: @Sendable (Int) -> Void = { _ in }
 
     package init(
         _ cancellation: AttemptCancellation = AttemptCancellation(), turn: (any AttemptTurn)? = nil,

@@ -9,12 +9,14 @@ extension AttemptSpec {
         case fineTune(ModelFiles, training: Training)
         /// Scores a file of rows.
         case score(ScoringFiles)
+        /// Scores one range of the rows of a file that another attempt scores: one that nobody has begun. It writes a part of the output.
+        case scoreRange(ScoringFiles)
 
         package var goal: Goal {
             switch self {
             case .validateModel: .validateModel
             case .fineTune: .fineTune
-            case .score: .score
+            case .score, .scoreRange: .score
             }
         }
     }
@@ -44,37 +46,58 @@ extension AttemptSpec {
         /// The path of the file to write.
         package var output: String
         package var format: OutputFormat
+        /// The path of a folder that outlives the attempt. The file is scored range by range, and what is scored of it stands there until
+        /// the output is whole. Nil for a file that is scored in one go.
+        package var parts: String?
 
-        package init(model: InputFile, adapter: String? = nil, data: InputFile, output: String, format: OutputFormat) {
+        package init(
+            model: InputFile, adapter: String? = nil, data: InputFile, output: String, format: OutputFormat, parts: String? = nil
+        ) {
             self.model = model
             self.adapter = adapter
             self.data = data
             self.output = output
             self.format = format
+            self.parts = parts
         }
+
+        /// A smaller file is scored in one go, in bytes.
+        package static let leastRanged: Int64 = 8 << 20
     }
 }
 
 extension AttemptSpec {
+    /// Returns the spec of an attempt that scores one range of the same file.
+    package func range(of files: ScoringFiles) -> AttemptSpec {
+        var spec = self
+        spec.work = .scoreRange(files)
+        return spec
+    }
+
     package var goal: Goal { work.goal }
 
     /// The model that is validated, trained or applied.
     package var model: InputFile {
         switch work {
         case .validateModel(let files, _), .fineTune(let files, _): files.model
-        case .score(let files): files.model
+        case .score(let files), .scoreRange(let files): files.model
         }
     }
 
     /// The rows to score; nil for an attempt that makes a version.
-    package var data: InputFile? { if case .score(let files) = work { files.data } else { nil } }
+    package var data: InputFile? {
+        switch work {
+        case .score(let files), .scoreRange(let files): files.data
+        case .validateModel, .fineTune: nil
+        }
+    }
 
     /// The labels to learn from; nil if there are none.
     package var training: Training? {
         switch work {
         case .validateModel(_, let training): training
         case .fineTune(_, let training): training
-        case .score: nil
+        case .score, .scoreRange: nil
         }
     }
 
@@ -84,7 +107,7 @@ extension AttemptSpec {
         case .validateModel(let files, _): files.model.path
         case .fineTune(let files, let training):
             (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
-        case .score(let files): files.data.path
+        case .score(let files), .scoreRange(let files): files.data.path
         }
     }
 }

@@ -1,5 +1,7 @@
 #include "BlockFeed.h"
 
+#include <arrow/c/bridge.h>
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -17,12 +19,13 @@ std::shared_ptr<arrow::DataType> WithElements(const std::shared_ptr<arrow::DataT
 }  // namespace
 
 BlockFeed::BlockFeed(std::shared_ptr<arrow::io::InputStream> stream, std::unique_ptr<arrow::Chunker> chunker,
-                     int64_t block_bytes, int64_t row_bytes_limit, int64_t size_hint)
+                     int64_t block_bytes, int64_t row_bytes_limit, int64_t size_hint, bool is_head)
     : stream_(std::move(stream)),
       chunker_(std::move(chunker)),
       block_bytes_(std::max<int64_t>(block_bytes, 64)),
       row_bytes_limit_(std::max(row_bytes_limit, block_bytes_)),
-      size_hint_(size_hint) {}
+      size_hint_(size_hint),
+      started_(!is_head) {}
 
 arrow::Status BlockFeed::Fill(int64_t target) {
   if (!buffer_) {
@@ -93,11 +96,18 @@ TextSource::TextSource(const CArrowReadOptions &options, char point)
 
 arrow::Status TextSource::Open(const std::shared_ptr<DescriptorFile> &file) {
   file_ = file;
+  if (options_.has_range) {
+    if (options_.known == nullptr) return arrow::Status::Invalid("the columns of a range are not known");
+    ARROW_ASSIGN_OR_RAISE(auto known, arrow::ImportSchema(options_.known));
+    Found(std::move(known));
+    is_surveyed_ = true;
+    return Rewind();
+  }
   ARROW_RETURN_NOT_OK(Rewind());
   if (has_rows()) ARROW_RETURN_NOT_OK(Observe());
   has_no_rows_ = !has_rows();
   is_surveyed_ = is_at_end();
-  Found();
+  Found(arrow::schema(Fields()));
   return arrow::Status::OK();
 }
 
@@ -110,7 +120,7 @@ arrow::Status TextSource::Survey() {
   }
   ARROW_RETURN_NOT_OK(Rewind());
   is_surveyed_ = true;
-  Found();
+  Found(arrow::schema(Fields()));
   return arrow::Status::OK();
 }
 
@@ -127,6 +137,11 @@ arrow::Status TextSource::Select(const std::vector<int> &columns, const std::vec
   wanted_ = wanted;
   is_prepared_ = false;
   return arrow::Status::OK();
+}
+
+arrow::Result<std::vector<int64_t>> TextSource::Cut(int64_t target) {
+  if (options_.has_range || !AreRowsIndependent()) return std::vector<int64_t>();
+  return CutText(options_, file_.get(), target);
 }
 
 arrow::Status TextSource::PrepareOnce() {
@@ -148,14 +163,15 @@ arrow::Status TextSource::Rewind() {
   ARROW_RETURN_NOT_OK(file_->Seek(0));
   ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(options_, file_));
   ARROW_ASSIGN_OR_RAISE(const int64_t size, file_->GetSize());
+  const int64_t bytes = options_.has_range ? options_.range_end - options_.range_begin : size;
   feed_ = std::make_unique<BlockFeed>(std::move(stream), MakeChunker(), options_.block_bytes, options_.row_bytes_limit,
-                                      options_.compression == CARROW_UNCOMPRESSED ? size : 0);
+                                      options_.compression == CARROW_UNCOMPRESSED ? bytes : 0, !options_.has_range);
   last_ = false;
-  return Begin();
+  return options_.has_range ? BeginRange() : Begin();
 }
 
-void TextSource::Found() {
-  file_schema_ = schema_ = arrow::schema(Fields());
+void TextSource::Found(std::shared_ptr<arrow::Schema> schema) {
+  file_schema_ = schema_ = std::move(schema);
   selected_.resize(static_cast<size_t>(schema_->num_fields()));
   std::iota(selected_.begin(), selected_.end(), 0);
   wanted_.assign(selected_.size(), Wanted{});

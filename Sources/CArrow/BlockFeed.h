@@ -10,8 +10,9 @@ namespace carrow {
 /// Text in blocks of whole rows. A row longer than a block makes that block longer, up to a limit.
 class BlockFeed {
  public:
+  /// `is_head` is false for a stream that begins inside of a file.
   BlockFeed(std::shared_ptr<arrow::io::InputStream> stream, std::unique_ptr<arrow::Chunker> chunker, int64_t block_bytes,
-            int64_t row_bytes_limit, int64_t size_hint);
+            int64_t row_bytes_limit, int64_t size_hint, bool is_head);
 
   /// The next rows, valid until the next call; `last` says that none follow. Empty only at the end.
   arrow::Result<std::shared_ptr<arrow::Buffer>> Next(bool *last);
@@ -26,11 +27,11 @@ class BlockFeed {
   std::shared_ptr<arrow::ResizableBuffer> buffer_;
   int64_t begin_ = 0, end_ = 0;
   int64_t size_hint_;
-  bool at_end_ = false, started_ = false;
+  bool at_end_ = false, started_;
 };
 
 /// A text format: its schema is guessed from the first block, or from all of it once it is surveyed, and what is selected of it is read as
-/// it is told.
+/// it is told. A range of a file is told its schema too.
 class TextSource : public Source {
  public:
   arrow::Status Open(const std::shared_ptr<DescriptorFile> &file);
@@ -39,6 +40,7 @@ class TextSource : public Source {
   bool HasNoRows() const final { return has_no_rows_; }
   arrow::Status Survey() final;
   arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) final;
+  arrow::Result<std::vector<int64_t>> Cut(int64_t target) final;
 
  protected:
   TextSource(const CArrowReadOptions &options, char point);
@@ -46,6 +48,10 @@ class TextSource : public Source {
   virtual std::unique_ptr<arrow::Chunker> MakeChunker() const = 0;
   /// Reads the file's first rows from a fresh feed.
   virtual arrow::Status Begin() = 0;
+  /// Reads the first rows of a range from a fresh feed. The columns are those of `schema_`.
+  virtual arrow::Status BeginRange() = 0;
+  /// Whether each selected value can be read without those of the rows before it.
+  virtual bool AreRowsIndependent() const { return true; }
   /// Reads the rows after those at hand.
   virtual arrow::Status Advance() = 0;
   virtual bool has_rows() const = 0;
@@ -63,7 +69,7 @@ class TextSource : public Source {
   /// Says that the text `flawed` in the selected column is no value of its type.
   arrow::Status Flawed(Flaw flaw, const std::string &flawed, size_t selected, const arrow::DataType &type);
 
-  /// Its pointers are not used after the constructor.
+  /// Its pointers are not used after `Open`.
   const CArrowReadOptions options_;
   TextRules rules_, strict_rules_;
   std::unique_ptr<BlockFeed> feed_;
@@ -76,7 +82,7 @@ class TextSource : public Source {
 
  private:
   arrow::Status Rewind();
-  void Found();
+  void Found(std::shared_ptr<arrow::Schema> schema);
 
   std::shared_ptr<DescriptorFile> file_;
   std::shared_ptr<arrow::Schema> file_schema_;

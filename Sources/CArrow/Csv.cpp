@@ -76,12 +76,10 @@ class CsvSource final : public TextSource {
       if (names.empty() && blank > options_.most_blank) return TooBlank(options_.most_blank);
       if (names.empty() && last_) return arrow::Status::Invalid("no rows, not even a header");
     }
-    names_ = std::move(names);
-    kinds_.resize(names_.size());
-    // In a file of one column a blank line is a row: writers write a missing value so.
-    parse_.ignore_empty_lines = names_.size() > 1;
-    return ParseMore();
+    return BeginRows(std::move(names));
   }
+
+  arrow::Status BeginRange() override { return BeginRows(schema_->field_names()); }
 
   arrow::Status Advance() override {
     parser_.reset();
@@ -123,6 +121,14 @@ class CsvSource final : public TextSource {
   }
 
  private:
+  arrow::Status BeginRows(std::vector<std::string> names) {
+    names_ = std::move(names);
+    kinds_.resize(names_.size());
+    // In a file of one column a blank line is a row: writers write a missing value so.
+    parse_.ignore_empty_lines = names_.size() > 1;
+    return ParseMore();
+  }
+
   /// Takes the row number out of Arrow's text ("Row #12: Expected 2 columns, got 3: a,b,c") and into `place`, and so what the row holds.
   arrow::Status Located(const arrow::Status &status) {
     const std::string text = status.message();

@@ -5,6 +5,7 @@
 #include <parquet/types.h>
 
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace carrow {
@@ -23,8 +24,24 @@ class TypedColumn final : public FlatColumn {
  public:
   explicit TypedColumn(bool is_optional) : is_optional_(is_optional) {}
 
-  void Start(std::shared_ptr<parquet::ColumnReader> reader) override {
-    reader_ = std::static_pointer_cast<parquet::TypedColumnReader<Physical>>(std::move(reader));
+  arrow::Status Start(parquet::RowGroupReader *group, int leaf, int64_t row) override {
+    using Reader = parquet::TypedColumnReader<Physical>;
+    if (row == 0) {
+      reader_ = std::static_pointer_cast<Reader>(group->Column(leaf));
+      return arrow::Status::OK();
+    }
+    auto pages = group->GetColumnPageReader(leaf);
+    const auto rest = std::make_shared<int64_t>(row);
+    pages->set_data_page_filter([rest, is_found = false](const parquet::DataPageStats &page) mutable {
+      is_found |= *rest < page.num_values;
+      if (!is_found) *rest -= page.num_values;
+      return !is_found;
+    });
+    reader_ = std::static_pointer_cast<Reader>(
+        parquet::ColumnReader::Make(group->metadata()->schema()->Column(leaf), std::move(pages), arrow::default_memory_pool()));
+    if (!reader_->HasNext() || reader_->Skip(*rest) != *rest)
+      return arrow::Status::Invalid("a column has fewer values than its row group has rows");
+    return arrow::Status::OK();
   }
 
   arrow::Result<std::shared_ptr<arrow::Array>> Read(int64_t rows) override {
@@ -41,6 +58,13 @@ class TypedColumn final : public FlatColumn {
           reader_->ReadBatch(rows, is_optional_ ? levels_.data() : nullptr, nullptr, values_.get(), &value_count);
       if (row_count <= 0) return arrow::Status::Invalid("a column has fewer values than its row group has rows");
       const bool has_nulls = is_optional_ && value_count < row_count;
+      rows -= row_count;
+      if constexpr (std::is_arithmetic_v<typename Physical::c_type> && !std::is_same_v<typename Physical::c_type, bool>) {
+        if (!has_nulls && value_count == row_count) {
+          ARROW_RETURN_NOT_OK(builder_.AppendValues(values_.get(), row_count));
+          continue;
+        }
+      }
       int64_t next = 0;
       for (int64_t row = 0; row < row_count; ++row) {
         if (has_nulls && levels_[static_cast<size_t>(row)] == 0) {
@@ -50,7 +74,6 @@ class TypedColumn final : public FlatColumn {
           ARROW_RETURN_NOT_OK(builder_.Append(Native(values_[static_cast<size_t>(next++)])));
         }
       }
-      rows -= row_count;
     }
     return builder_.Finish();
   }

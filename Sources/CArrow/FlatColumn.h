@@ -1,7 +1,7 @@
 #pragma once
 
 #include <arrow/api.h>
-#include <parquet/column_reader.h>
+#include <parquet/file_reader.h>
 #include <parquet/schema.h>
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 namespace carrow {
 
 /// A column without lists or structs whose values stand in the file as Arrow has them, read through its Parquet reader alone. Arrow's own
-/// reader prepares several times as much for every column as the few values of a small file are worth.
+/// reader prepares several times as much for every column as the few values of a small file are worth, and it cannot begin inside of a row
+/// group.
 class FlatColumn {
  public:
   /// Null where the column is none.
@@ -18,8 +19,8 @@ class FlatColumn {
 
   virtual ~FlatColumn() = default;
 
-  /// Goes to the column's beginning in a row group.
-  virtual void Start(std::shared_ptr<parquet::ColumnReader> reader) = 0;
+  /// Goes to a row of the column number `leaf` in a row group. Pages in front of it are passed over without being unpacked.
+  virtual arrow::Status Start(parquet::RowGroupReader *group, int leaf, int64_t row) = 0;
   /// The next `rows` values, which the row group must have.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Read(int64_t rows) = 0;
 };

@@ -138,6 +138,8 @@ class Source {
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
   /// Returns whether it is known from the start that there are no rows.
   virtual bool HasNoRows() const { return false; }
+  /// Returns the places that enclose ranges of about `target` bytes each, or none where the file is read in one go.
+  virtual arrow::Result<std::vector<int64_t>> Cut(int64_t) { return std::vector<int64_t>(); }
 
   Place place;
 };
@@ -177,6 +179,19 @@ arrow::MemoryPool *LimitedPool(arrow::MemoryPool *pool, const CArrowReadOptions 
 /// doubled.
 arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
                                                                   const std::shared_ptr<DescriptorFile> &file);
+
+/// Rows that a file stores together.
+struct StoredRows {
+  int64_t rows, bytes;
+};
+
+/// What all ranges of a file have to read again does not matter up to this size.
+constexpr int64_t kSmallOverhead = 64 * 1024;
+
+/// Returns the numbers of rows at which a file of such parts is cut into ranges of about `target` bytes, or none for fewer than two ranges.
+std::vector<int64_t> CutStored(const std::vector<StoredRows> &parts, int64_t target);
+/// Returns the bytes at which a text file is cut into ranges of whole rows, or none where that is not possible.
+arrow::Result<std::vector<int64_t>> CutText(const CArrowReadOptions &options, DescriptorFile *file, int64_t target);
 
 arrow::Result<std::unique_ptr<Source>> OpenCsv(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file,
                                                Place *place);

@@ -1,9 +1,11 @@
+#include <arrow/ipc/message.h>
 #include <arrow/ipc/options.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/util/key_value_metadata.h>
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "Internal.h"
 
@@ -66,6 +68,7 @@ class IpcSource final : public Source {
       ARROW_ASSIGN_OR_RAISE(const int64_t rows, reader_->CountRows());
       has_no_rows_ = rows == 0;
     }
+    if (options.has_range) return StartRange(options.range_begin, options.range_end);
     return arrow::Status::OK();
   }
 
@@ -90,7 +93,93 @@ class IpcSource final : public Source {
     return arrow::Status::OK();
   }
 
+  /// Batches stay whole. All dictionaries, and what each batch says about itself, are read for each range: it must be large beside them.
+  arrow::Result<std::vector<int64_t>> Cut(int64_t target) override {
+    if (is_stream_) return std::vector<int64_t>();
+    ARROW_ASSIGN_OR_RAISE(const auto stored, Stored());
+    target = std::max(target, 4 * stored.dictionary_bytes);
+    if (stored.metadata_bytes > kSmallOverhead) target = std::max(target, 16 * stored.metadata_bytes);
+    return CutStored(stored.batches, target);
+  }
+
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+    while (rows_wanted_ > 0) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, NextStored());
+      if (!batch) return batch;
+      const int64_t skipped = std::min(rows_before_, batch->num_rows());
+      rows_before_ -= skipped;
+      const int64_t rows = std::min(batch->num_rows() - skipped, rows_wanted_);
+      if (rows == 0 && skipped > 0) continue;
+      rows_wanted_ -= rows;
+      return rows == batch->num_rows() ? batch : batch->Slice(skipped, rows);
+    }
+    return std::shared_ptr<arrow::RecordBatch>();
+  }
+
+ private:
+  struct StoredBatches {
+    std::vector<StoredRows> batches;
+    int64_t dictionary_bytes = 0, metadata_bytes = 0;
+  };
+
+  /// Returns what the messages of the file say about themselves, or no batches where they are not as the footer tells of them.
+  arrow::Result<StoredBatches> Stored() const {
+    StoredBatches stored;
+    ARROW_ASSIGN_OR_RAISE(const int64_t size, file_->GetSize());
+    int64_t rows = 0;
+    for (int64_t at = 8; at + 8 <= size;) {
+      int32_t prefix[2];
+      ARROW_ASSIGN_OR_RAISE(const int64_t read, file_->ReadAt(at, sizeof prefix, prefix));
+      // Files of Arrow before 0.15 have no mark here.
+      if (read < static_cast<int64_t>(sizeof prefix) || prefix[0] != -1 || prefix[1] <= 0 || prefix[1] > size - at) break;
+      ARROW_ASSIGN_OR_RAISE(auto metadata, file_->ReadAt(at + 8, prefix[1]));
+      ARROW_ASSIGN_OR_RAISE(const auto message, arrow::ipc::Message::Open(std::move(metadata), nullptr));
+      const int64_t bytes = 8 + prefix[1] + std::max<int64_t>(message->body_length(), 0);
+      stored.metadata_bytes += 8 + prefix[1];
+      if (message->type() == arrow::ipc::MessageType::DICTIONARY_BATCH) stored.dictionary_bytes += bytes;
+      if (message->type() == arrow::ipc::MessageType::RECORD_BATCH) {
+        stored.batches.push_back({RowsOf(*message), bytes});
+        rows += stored.batches.back().rows;
+      }
+      if (bytes > size - at) break;
+      at += bytes;
+    }
+    ARROW_ASSIGN_OR_RAISE(const int64_t all_rows, reader_->CountRows());
+    if (rows != all_rows || static_cast<int>(stored.batches.size()) != reader_->num_record_batches()) return StoredBatches();
+    return stored;
+  }
+
+  /// Returns the number of rows of a batch: the first field of its FlatBuffers table, which Arrow has verified.
+  static int64_t RowsOf(const arrow::ipc::Message &message) {
+    const auto *table = static_cast<const uint8_t *>(message.header());
+    int32_t back;
+    std::memcpy(&back, table, sizeof back);
+    const uint8_t *fields = table - back;
+    uint16_t size, place;
+    std::memcpy(&size, fields, sizeof size);
+    if (size < 6) return 0;
+    std::memcpy(&place, fields + 4, sizeof place);
+    int64_t rows = 0;
+    if (place != 0) std::memcpy(&rows, table + place, sizeof rows);
+    return std::max<int64_t>(rows, 0);
+  }
+
+  /// Goes to the batches that have the rows from `begin` to before `end`.
+  arrow::Status StartRange(int64_t begin, int64_t end) {
+    if (is_stream_) return arrow::Status::Invalid("a stream is not read in ranges");
+    ARROW_ASSIGN_OR_RAISE(const auto stored, Stored());
+    int64_t first_row = 0;
+    for (const auto &batch : stored.batches) {
+      if (first_row + batch.rows > begin) break;
+      first_row += batch.rows;
+      ++next_;
+    }
+    rows_before_ = begin - first_row;
+    rows_wanted_ = end - begin;
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() {
     std::shared_ptr<arrow::RecordBatch> batch;
     if (is_stream_) {
       ARROW_RETURN_NOT_OK(stream_->ReadNext(&batch));
@@ -110,7 +199,6 @@ class IpcSource final : public Source {
     return arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(arrays));
   }
 
- private:
   arrow::Status Reopen() {
     if (is_stream_) {
       ARROW_RETURN_NOT_OK(file_->Seek(0));
@@ -132,6 +220,8 @@ class IpcSource final : public Source {
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> stream_;
   std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader_;
   int next_ = 0;
+  /// Of the rows from `next_` on, the first `rows_before_` are passed over, and `rows_wanted_` are given.
+  int64_t rows_before_ = 0, rows_wanted_ = std::numeric_limits<int64_t>::max();
   bool has_runs_ = false;
   std::shared_ptr<arrow::Schema> file_schema_, schema_;
   std::vector<int> positions_;

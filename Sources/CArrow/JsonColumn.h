@@ -18,6 +18,8 @@ class JsonShape {
   /// Takes note of a value, and reads it to its end.
   bool Note(JsonScanner *scanner, const JsonToken &token);
   std::shared_ptr<arrow::DataType> Type() const;
+  /// Returns whether there are values of several kinds in one place.
+  bool IsMixed() const;
 
  private:
   uint32_t kinds_ = 0;

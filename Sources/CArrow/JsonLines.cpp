@@ -92,6 +92,17 @@ class JsonLinesSource final : public TextSource {
     return block_ ? RefuseArray() : arrow::Status::OK();
   }
 
+  arrow::Status BeginRange() override { return Refill(); }
+
+  /// A text among numbers is refused in a column that has no type of its own: the rows before it decide.
+  bool AreRowsIndependent() const override {
+    for (size_t i = 0; i < selected_.size(); ++i) {
+      const auto column = static_cast<size_t>(selected_[i]);
+      if (wanted_[i].type == nullptr && column < keys_.size() && keys_[column].shape.IsMixed()) return false;
+    }
+    return true;
+  }
+
   arrow::Status Advance() override {
     block_.reset();
     return last_ ? arrow::Status::OK() : Refill();

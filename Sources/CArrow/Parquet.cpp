@@ -9,6 +9,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "FlatColumn.h"
@@ -26,6 +27,12 @@ void AddLeaves(const parquet::arrow::SchemaField &field, std::vector<int> *leave
 /// values and the state of one decoder, the other the state of every column's (a page, a dictionary, what was not unpacked yet: more
 /// than a mebibyte each), and goes through all of it for every batch, which the caches do not like. Below, neither matters.
 constexpr int64_t kLeastDecoded = 1 << 20, kMostDecoded = 24 << 20;
+
+/// A piece of a row group has so many stored bytes for each column: about a page, which is unpacked for each range that has a row of it.
+constexpr int64_t kLeastColumnBytes = 1 << 20;
+
+/// The part of `whole` that the first `count` of `all` equal pieces have.
+int64_t Share(int64_t whole, int64_t count, int64_t all) { return whole / all * count + whole % all * count / all; }
 
 /// What a column of a row group comes to once it is decoded, as far as the file tells; more than the bound where it does not.
 int64_t DecodedBytes(const parquet::ColumnChunkMetaData &chunk, const parquet::ColumnDescriptor &column) {
@@ -69,6 +76,8 @@ class ParquetSource final : public Source {
     file_schema_ = FileSchema();
     schema_ = file_schema_;
     ARROW_RETURN_NOT_OK(CheckShape(*schema_, options));
+    end_group_ = reader_->num_row_groups();
+    if (options.has_range) StartRange(options.range_begin, options.range_end);
     is_in_memory_ = file->is_in_memory();
     batch_rows_ = options.batch_rows;
     columns_.resize(static_cast<size_t>(schema_->num_fields()));
@@ -88,7 +97,44 @@ class ParquetSource final : public Source {
     return arrow::Status::OK();
   }
 
+  /// Where all selected columns are flat, large row groups are cut too. In others, a row is reached by decoding all rows before it.
+  arrow::Result<std::vector<int64_t>> Cut(int64_t target) override {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    if (!file_order_) Start();
+    const bool cuts_groups = !FlatColumns().empty();
+    std::vector<StoredRows> parts;
+    for (int group = 0; group < metadata->num_row_groups(); ++group) {
+      const auto facts = metadata->RowGroup(group);
+      const int64_t rows = std::max<int64_t>(facts->num_rows(), 0);
+      int64_t bytes = 0;
+      for (int column = 0; column < facts->num_columns(); ++column)
+        bytes += std::max<int64_t>(facts->ColumnChunk(column)->total_compressed_size(), 0);
+      const int64_t least = std::max(target, kLeastColumnBytes * facts->num_columns());
+      const int64_t pieces = cuts_groups ? std::clamp<int64_t>(bytes / least, 1, std::max<int64_t>(rows, 1)) : 1;
+      for (int64_t piece = 0; piece < pieces; ++piece)
+        parts.push_back({Share(rows, piece + 1, pieces) - Share(rows, piece, pieces), Share(bytes, piece + 1, pieces) - Share(bytes, piece, pieces)});
+    }
+    // The footer is read for each range.
+    if (const int64_t footer = metadata->size(); footer > kSmallOverhead) target = std::max(target, 16 * footer);
+    return CutStored(parts, target);
+  }
+
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+    while (rows_wanted_ > 0) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, NextStored());
+      if (!batch) return batch;
+      const int64_t skipped = std::min(rows_before_, batch->num_rows());
+      rows_before_ -= skipped;
+      const int64_t rows = std::min(batch->num_rows() - skipped, rows_wanted_);
+      if (rows == 0 && skipped > 0) continue;
+      rows_wanted_ -= rows;
+      return rows == batch->num_rows() ? batch : batch->Slice(skipped, rows);
+    }
+    return std::shared_ptr<arrow::RecordBatch>();
+  }
+
+ private:
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() {
     if (!file_order_) Start();
     if (!flat_.empty()) return NextFlat();
     while (true) {
@@ -96,14 +142,28 @@ class ParquetSource final : public Source {
       if (batches_) ARROW_RETURN_NOT_OK(batches_->ReadNext(&batch));
       if (batch) return InOrder(*batch);
       batches_.reset();
-      if (next_group_ == reader_->num_row_groups()) return batch;
+      if (next_group_ == end_group_) return batch;
       // What a row group leaves behind lies in pieces between what is kept of each, and would grow with the file.
-      if (next_group_ > 0) malloc_trim(0);
+      if (next_group_ > first_group_) malloc_trim(0);
       ARROW_RETURN_NOT_OK(StartGroups());
     }
   }
 
- private:
+  /// Goes to the row groups that have the rows from `begin` to before `end`.
+  void StartRange(int64_t begin, int64_t end) {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    int64_t first_row = 0;
+    int group = 0;
+    const auto rows = [&] { return std::max<int64_t>(metadata->RowGroup(group)->num_rows(), 0); };
+    for (; group < metadata->num_row_groups() && first_row + rows() <= begin; ++group) first_row += rows();
+    next_group_ = first_group_ = group;
+    rows_before_ = begin - first_row;
+    rows_wanted_ = end - begin;
+    for (; group < metadata->num_row_groups() && first_row < end; ++group) first_row += rows();
+    end_group_ = group;
+    cuts_group_ = rows_before_ > 0 || first_row > end;
+  }
+
   /// What `GetSchema` gives, from what the reader has worked out already, of a small file a tenth of the time.
   std::shared_ptr<arrow::Schema> FileSchema() const {
     const auto &manifest = reader_->manifest();
@@ -125,29 +185,34 @@ class ParquetSource final : public Source {
     for (const int column : columns_)
       positions_.push_back(static_cast<int>(std::lower_bound(ordered.begin(), ordered.end(), column) - ordered.begin()));
     file_order_ = arrow::schema(std::move(fields));
-    if (is_in_memory_) StartFlat();
+    if (is_in_memory_ || cuts_group_) flat_ = FlatColumns();
   }
 
-  /// Of a small file all columns are read by themselves, or none is.
-  void StartFlat() {
+  /// All selected columns, or none where one of them is not flat.
+  std::vector<std::unique_ptr<FlatColumn>> FlatColumns() const {
     const auto *schema = reader_->parquet_reader()->metadata()->schema();
+    std::vector<std::unique_ptr<FlatColumn>> columns;
     for (size_t at = 0; at < leaves_.size(); ++at) {
       const auto &type = *file_order_->field(static_cast<int>(at))->type();
       auto column = leaves_[at].size() == 1 ? FlatColumn::Make(*schema->Column(leaves_[at][0]), type) : nullptr;
-      if (!column) return flat_.clear();
-      flat_.push_back(std::move(column));
+      if (!column) return {};
+      columns.push_back(std::move(column));
     }
+    return columns;
   }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextFlat() {
     while (rows_left_ == 0) {
-      if (next_group_ == reader_->num_row_groups()) return std::shared_ptr<arrow::RecordBatch>();
+      if (next_group_ == end_group_) return std::shared_ptr<arrow::RecordBatch>();
       const auto group = reader_->parquet_reader()->RowGroup(next_group_++);
       rows_left_ = std::max<int64_t>(group->metadata()->num_rows(), 0);
+      const int64_t row = std::min(rows_before_, rows_left_);
+      rows_left_ -= row;
+      rows_before_ -= row;
       if (rows_left_ == 0) continue;
-      for (size_t at = 0; at < flat_.size(); ++at) flat_[at]->Start(group->Column(leaves_[at][0]));
+      for (size_t at = 0; at < flat_.size(); ++at) ARROW_RETURN_NOT_OK(flat_[at]->Start(group.get(), leaves_[at][0], row));
     }
-    const int64_t rows = std::min(rows_left_, batch_rows_);
+    const int64_t rows = std::min({rows_left_, batch_rows_, rows_wanted_});
     arrow::ArrayVector arrays;
     for (const auto &column : flat_) {
       ARROW_ASSIGN_OR_RAISE(auto array, column->Read(rows));
@@ -162,7 +227,7 @@ class ParquetSource final : public Source {
     const bool by_column = IsByColumn(next_group_);
     do {
       groups.push_back(next_group_++);
-    } while (!by_column && next_group_ < reader_->num_row_groups() && !IsByColumn(next_group_));
+    } while (!by_column && next_group_ < end_group_ && !IsByColumn(next_group_));
     if (!by_column) {
       std::vector<int> all;
       for (const auto &leaves : leaves_) all.insert(all.end(), leaves.begin(), leaves.end());
@@ -210,12 +275,15 @@ class ParquetSource final : public Source {
   /// Of the selected columns in the file's order.
   std::shared_ptr<arrow::Schema> file_order_;
   std::vector<std::vector<int>> leaves_;
-  /// The same columns of a small file, where all of them are flat; with how many rows their row group has yet.
+  /// The same columns of a small file, or of a range that begins or ends inside of a row group, where all of them are flat; with how many
+  /// rows their row group has yet.
   std::vector<std::unique_ptr<FlatColumn>> flat_;
   int64_t rows_left_ = 0;
   int64_t batch_rows_ = 0;
-  bool is_in_memory_ = false;
-  int next_group_ = 0;
+  bool is_in_memory_ = false, cuts_group_ = false;
+  /// The row groups that are read. Of their rows, the first `rows_before_` are passed over, and `rows_wanted_` are given.
+  int first_group_ = 0, next_group_ = 0, end_group_ = 0;
+  int64_t rows_before_ = 0, rows_wanted_ = std::numeric_limits<int64_t>::max();
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include <arrow/c/bridge.h>
 #include <arrow/config.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "Internal.h"
@@ -114,6 +116,17 @@ int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArro
   });
   reader->finished = ended || result != 0;
   return result != 0 ? -1 : ended ? 0 : 1;
+}
+
+int32_t carrow_reader_cut(CArrowReader *reader, int64_t target_bytes, int64_t **places, int64_t *count, CArrowError *error) {
+  return carrow::located(reader, error, &reader->source->place, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto cut, reader->source->Cut(std::max<int64_t>(target_bytes, 1)));
+    *count = static_cast<int64_t>(cut.size());
+    *places = static_cast<int64_t *>(std::malloc(std::max<size_t>(cut.size(), 1) * sizeof(int64_t)));
+    if (*places == nullptr) return arrow::Status::OutOfMemory("out of memory");
+    std::copy(cut.begin(), cut.end(), *places);
+    return arrow::Status::OK();
+  });
 }
 
 bool carrow_reader_has_no_rows(const CArrowReader *reader) { return reader->source->HasNoRows(); }

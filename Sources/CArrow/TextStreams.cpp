@@ -350,7 +350,10 @@ arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowRe
     ARROW_ASSIGN_OR_RAISE(count, stream->Read(sizeof head, head));
   }
   ARROW_RETURN_NOT_OK(file->Seek(0));
-  ARROW_ASSIGN_OR_RAISE(auto stream, PlainStream(options, file));
+  ARROW_ASSIGN_OR_RAISE(auto stream, options.has_range
+                                         ? arrow::io::RandomAccessFile::GetStream(file, options.range_begin,
+                                                                                  options.range_end - options.range_begin)
+                                         : PlainStream(options, file));
   // A byte-order mark of this file overrides the pipeline, which speaks of all files.
   int32_t encoding = options.format == CARROW_CSV ? options.encoding : CARROW_UTF8;
   if (count >= 2 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff))) encoding = CARROW_UTF16;

@@ -1,7 +1,6 @@
 #include <arrow/c/bridge.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/type_traits.h>
-#include <arrow/util/byte_size.h>
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
@@ -59,8 +58,9 @@ struct CArrowWriter {
       const int64_t count = std::min(options.row_group_rows - pending_rows, batch->num_rows() - begin);
       auto part = begin == 0 && count == batch->num_rows() ? batch : batch->Slice(begin, count);
       pending_rows += count;
-      auto bytes = arrow::util::ReferencedBufferSize(*part);
-      pending_bytes += bytes.ok() ? *bytes : 0;
+      // The bytes that it has in a message do not depend on how its memory came about: row groups are the same after a detour through a file.
+      int64_t bytes = 0;
+      if (arrow::ipc::GetRecordBatchSize(*part, &bytes).ok()) pending_bytes += bytes;
       pending.push_back(std::move(part));
       begin += count;
       if (pending_rows >= options.row_group_rows || pending_bytes >= options.row_group_bytes)
@@ -118,12 +118,14 @@ int32_t carrow_writer_open(const CArrowWriteOptions *options, struct ArrowSchema
     writer->sink = std::make_shared<carrow::DescriptorSink>(options->descriptor, writer->failure);
     if (options->format == CARROW_PARQUET) {
       ARROW_ASSIGN_OR_RAISE(writer->parquet, carrow::ParquetSink::Open(writer->schema, writer->sink));
-    } else if (options->format == CARROW_IPC) {
+    } else if (options->format == CARROW_IPC || options->format == CARROW_IPC_STREAM) {
       auto ipc_options = arrow::ipc::IpcWriteOptions::Defaults();
       ipc_options.use_threads = false;
       ipc_options.unify_dictionaries = false;
       ipc_options.emit_dictionary_deltas = true;
-      ARROW_ASSIGN_OR_RAISE(writer->ipc, arrow::ipc::MakeFileWriter(writer->sink, writer->schema, ipc_options));
+      ARROW_ASSIGN_OR_RAISE(writer->ipc, options->format == CARROW_IPC
+                                             ? arrow::ipc::MakeFileWriter(writer->sink, writer->schema, ipc_options)
+                                             : arrow::ipc::MakeStreamWriter(writer->sink, writer->schema, ipc_options));
     } else {
       return arrow::Status::NotImplemented("format ", options->format);
     }

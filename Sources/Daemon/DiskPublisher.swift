@@ -80,9 +80,11 @@ package final class DiskPublisher: Publisher, Sendable {
         state.withLock { $0 = made }
     }
 
-    /// At the start, once what the ledger intended is finished: removes what attempts of an earlier daemon left.
-    package func sweep() throws(FileSystemError) {
-        for area in state.withLock({ Array($0.areas.values) }) { try area.sweep() }
+    /// At the start, once what the ledger intended is finished: removes what attempts of an earlier daemon left, but for what is scored of
+    /// large files.
+    /// - Parameter open: the runs that go on.
+    package func sweep(open: Set<Int64>) throws(FileSystemError) {
+        for area in state.withLock({ Array($0.areas.values) }) { try area.sweep(keeping: open.map { area.parts(run: $0) }) }
     }
 
     /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount,
@@ -134,6 +136,10 @@ package final class DiskPublisher: Publisher, Sendable {
         guard let places = try? places(pipeline) else { return }
         try? (goal == .score ? places.outputs : places.modelArea)?.discard(run: run, attempt: attempt)
     }
+
+    package func partsPath(run: Int64, pipeline: Pipeline) -> String? { try? places(pipeline).outputs?.parts(run: run).string }
+
+    package func discardParts(run: Int64, pipeline: Pipeline) { try? places(pipeline).outputs?.discardParts(run: run) }
 
     package func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool {
         guard let places = try? places(pipeline) else { return false }

@@ -122,8 +122,9 @@ package final class PipelineDaemon: Service {
         let reasons = ReasonKeeper(ledger, publisher)
         self.reasons = reasons
         try reasons.settle(inForce)
-        try publisher.sweep()
-        try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
+        let open = Set(try ledger.openRuns().map(\.run))
+        try publisher.sweep(open: open)
+        try publisher.pruneCheckpoints(keeping: open, of: inForce)
         let (ledger, lock) = (ledger, lock)
         conditions = ConditionBoard(ledger: ledger)
         loop = DispatchLoop(

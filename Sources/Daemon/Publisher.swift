@@ -12,6 +12,9 @@ package protocol Publisher: AnyObject {
     /// A path (not there yet) that an attempt may write its output to, on the mount that it will be published on.
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(FileSystemError) -> String
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal)
+    /// A folder for what is scored of a large file, for all attempts of a run; it may be there already.
+    func partsPath(run: Int64, pipeline: Pipeline) -> String?
+    func discardParts(run: Int64, pipeline: Pipeline)
     /// Returns whether what the attempt has written so far takes half of its file system or more.
     func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool
 

@@ -54,10 +54,3 @@ package struct ClaimHolder: Codable, Hashable, Sendable, CustomStringConvertible
         return fields.count > 20 && fields[1] != "Z" ? String(fields[20]) : nil
     }
 }
-
-/// The start of this machine.
-package enum Boot {
-    /// An identifier that changes when the machine starts; nil where the kernel tells none.
-    package static let id = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
-        .trimmingCharacters(in: .whitespacesAndNewlines)
-}

@@ -79,6 +79,11 @@ package final class StagingArea: Sendable {
         work.appending(Self.safe("\(run)-\(attempt)-\(name)"))
     }
 
+    /// The folder in which the attempts of a run leave what they have scored of a large file.
+    package func parts(run: Int64) -> FilePath { work.appending("\(run)-parts") }
+
+    package func discardParts(run: Int64) throws(FileSystemError) { try Disk.removeTree(parts(run: run)) }
+
     /// Removes what an attempt left behind once it was landed or given up.
     package func discard(run: Int64, attempt: Int) throws(FileSystemError) {
         try Disk.removeTree(work.appending("\(run)-\(attempt)"))
@@ -86,10 +91,10 @@ package final class StagingArea: Sendable {
         for name in try Disk.names(in: work) where name.string.hasPrefix(prefix) { try Disk.removeTree(work.appending(name)) }
     }
 
-    /// Returns whether what an attempt has written takes half of the file system or more.
+    /// Returns whether what an attempt has written, and what its run has scored of a large file, takes half of the file system or more.
     package func takesHalfOfDisk(run: Int64, attempt: Int) -> Bool {
         let own = (try? Disk.names(in: work)) ?? []
-        let written = own.filter { $0.string == "\(run)-\(attempt)" || $0.string.hasPrefix("\(run)-\(attempt)-") }
+        let written = own.filter { $0.string == "\(run)-\(attempt)" || $0.string == "\(run)-parts" || $0.string.hasPrefix("\(run)-\(attempt)-") }
             .reduce(0) { $0 + Disk.allocatedBytes(work.appending($1)) }
         guard let capacity = Disk.capacity(descriptor) else { return false }
         return written >= capacity / 2

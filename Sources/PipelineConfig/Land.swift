@@ -50,6 +50,14 @@ package struct OutputLanding: Sendable, Equatable, Codable {
 
 package enum OutputFormat: String, Sendable, Equatable, Codable, CaseIterable {
     case parquet, arrow, csv, jsonl, npy, npz
+
+    /// Whether a file has columns of one length, and no arrays.
+    package var isTable: Bool {
+        switch self {
+        case .parquet, .arrow, .csv, .jsonl: true
+        case .npy, .npz: false
+        }
+    }
 }
 
 /// A fact of the arrival, never of its rows; the directory is `KEY=VALUE`.

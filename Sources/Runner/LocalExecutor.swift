@@ -10,9 +10,15 @@ import Synchronization
 /// Runs attempts on the calling thread, in this process. Sessions are kept for the next attempt of the same model.
 package final class LocalExecutor: AttemptExecutor {
     private let models: ModelLoader
+    private let rangeBytes: Int?
 
-    /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
-    package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
+    /// - Parameters:
+    ///   - sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
+    ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil: what is usual for its format.
+    package init(sessionBytes: Int, rangeBytes: Int? = nil) {
+        models = ModelLoader(sessionBytes: sessionBytes)
+        self.rangeBytes = rangeBytes
+    }
 
     /// The machine and the engine that run the models here.
     package static let machine = AttemptMachine(processor: Processor.name, engine: "ONNX Runtime", engineVersion: ONNXRuntime.version)
@@ -34,7 +40,15 @@ package final class LocalExecutor: AttemptExecutor {
                         (.optimize(let optimize), .fineTune(let files, let training)):
                         try FineTune(spec, files, optimize, training, models, interruption).run(&result)
                     case (.forward(let forward), .score(let files)):
+                        if let parts = files.parts,
+                            try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).run(&result)
+                        {
+                            continue
+                        }
                         try ForwardPass(spec, files, forward, models, interruption).run(&result)
+                    case (.forward(let forward), .scoreRange(let files)):
+                        guard let parts = files.parts else { break }
+                        try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).scoreOneRange(&result)
                     // For data the model was checked when it was decided; the forward stage loads it.
                     case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }

@@ -77,9 +77,11 @@ final class AttemptWatch {
         case .progress(reference, let progress):
             clock.note(progress)
             control.progress(progress)
+        // One that runs alone has no help.
+        case .ranges(reference, let open): if gate != nil { control.offer(open) }
         case .paused(reference): pause()
         // What is about another attempt was said too late.
-        case .answer, .phase, .heartbeat, .progress, .paused, .hello: break
+        case .answer, .phase, .heartbeat, .progress, .ranges, .paused, .hello: break
         }
         return nil
     }

@@ -58,6 +58,8 @@ package final class ProcessExecutor: AttemptExecutor {
         gate.enter()
         let result = execute(spec, control, isAlone: false)
         gate.leave()
+        // A range is left to the attempt that the file is about.
+        if case .scoreRange = spec.work { return result }
         guard result.failure?.kind == .memoryLimit, !control.cancellation.isCancelled else { return result }
         gate.enterAlone()
         defer { gate.leaveAlone() }
@@ -100,6 +102,7 @@ package final class ProcessExecutor: AttemptExecutor {
     private func removeOutput(of spec: AttemptSpec) {
         switch spec.work {
         case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
+        case .scoreRange: break
         case .validateModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
         }
     }

@@ -193,7 +193,7 @@ final class WorkerProcess: Sendable {
     /// Sends an attempt: one that scores in its short form, after what it has in common with those before it.
     /// - Parameter isLast: whether it is sent now, or together with the next one.
     func send(_ spec: AttemptSpec, _ reference: AttemptReference, isLast: Bool = true) throws(FrameError) {
-        guard case .score(let files) = spec.work else { return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec)) }
+        guard case .score(let files) = spec.work, files.parts == nil else { return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec)) }
         let setting = ScoreSetting(spec, files)
         let (number, isNew) = state.withLock { state in
             if let known = state.settings.last(where: { $0.setting == setting }) { return (known.number, false) }

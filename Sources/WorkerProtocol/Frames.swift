@@ -62,6 +62,8 @@ package enum WorkerFrame: Codable, Sendable {
     /// The number of batches and steps that the attempt has begun so far. Told once a second while it grows.
     case heartbeat(reference: AttemptReference, steps: Int)
     case progress(reference: AttemptReference, progress: TrainingProgress)
+    /// The number of ranges of the attempt's file that nobody has begun.
+    case ranges(reference: AttemptReference, open: Int)
     /// The attempt waits, as it was told.
     case paused(reference: AttemptReference)
     case answer(reference: AttemptReference, result: AttemptResult)

@@ -44,7 +44,8 @@ struct ArrowArray {
 };
 #endif
 
-enum { CARROW_CSV = 1, CARROW_JSON_LINES = 2, CARROW_PARQUET = 3, CARROW_IPC = 4 };
+// CARROW_IPC is read in both of Arrow's formats, and written in the one of files; CARROW_IPC_STREAM is only written.
+enum { CARROW_CSV = 1, CARROW_JSON_LINES = 2, CARROW_PARQUET = 3, CARROW_IPC = 4, CARROW_IPC_STREAM = 5 };
 enum { CARROW_UNCOMPRESSED = 0, CARROW_GZIP = 1, CARROW_ZSTD = 2, CARROW_RAW_DEFLATE = 3 };
 enum { CARROW_UTF8 = 0, CARROW_LATIN1 = 1, CARROW_WINDOWS_1252 = 2, CARROW_UTF16 = 3 };
 enum {
@@ -109,6 +110,9 @@ typedef struct {
   int64_t most_ratio;       // and to more only if that is not more than so many times the compressed bytes
   int64_t most_blank;       // bytes of blank lines without a row between them
   int64_t memory_limit;   // of what Parquet and Arrow files unpack to; taken from the first file that is opened
+  bool has_range;  // reads only from `range_begin` to before `range_end`: bytes of text without compression, rows of other formats
+  int64_t range_begin, range_end;
+  struct ArrowSchema *known;  // of a range of text: the columns of the whole file, which this does not look for; taken over
 } CArrowReadOptions;
 
 typedef struct CArrowReader CArrowReader;
@@ -128,12 +132,15 @@ int32_t carrow_reader_select(CArrowReader *reader, const int32_t *columns, const
                              CArrowError *error);
 // 1: a validated batch; 0: the end; -1: an error, after which the reader gives nothing more.
 int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArrowError *error);
+// Where the file can be cut into ranges of about `target_bytes` each: `places` gets `count` places, of which each two that follow each
+// other enclose a range. No places: it is read in one go. The memory is the caller's to free(). After `select`.
+int32_t carrow_reader_cut(CArrowReader *reader, int64_t target_bytes, int64_t **places, int64_t *count, CArrowError *error);
 // Whether it is known from the start that there are no rows.
 bool carrow_reader_has_no_rows(const CArrowReader *reader);
 void carrow_reader_close(CArrowReader *reader);
 
 typedef struct {
-  int32_t format;      // CARROW_PARQUET or CARROW_IPC
+  int32_t format;      // CARROW_PARQUET, CARROW_IPC or CARROW_IPC_STREAM
   int32_t descriptor;  // stays open and the caller's
   int64_t row_group_rows;
   int64_t row_group_bytes;

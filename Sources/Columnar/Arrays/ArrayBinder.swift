@@ -35,12 +35,15 @@ package final class ArrayBinder: InputBatches {
     /// The place in `bound` of each input of the model; nil for a mask that is made.
     private let places: [Int?]
     private let nullWords: [String]?
+    /// The size of a `.npy` file that is read whole; `nil` for others.
+    private let cuttableBytes: Int?
     private var rowsGiven = 0
 
     package init(
         path: String, format: TableFormat? = nil, inputs: [ModelInput], rules: NameMap<InputRule> = [:],
         schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
-        nullWords: [String]? = nil, lists: ListLimits = ListLimits(), pinned: [String: [String]] = [:], descriptor opened: Int32? = nil
+        nullWords: [String]? = nil, lists: ListLimits = ListLimits(), pinned: [String: [String]] = [:], range: RowRange = .whole,
+        descriptor opened: Int32? = nil
     ) throws(ColumnarError) {
         file = path
         self.nullWords = nullWords
@@ -58,7 +61,9 @@ package final class ArrayBinder: InputBatches {
             throw .unsupported(file: path, reason: "not an array file by its name")
         }
         func open(_ name: String) throws(ColumnarError) -> ArrayRows {
-            guard let entry = names[name] else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path) }
+            guard let entry = names[name] else {
+                return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path, rows: range.bounds)
+            }
             return try ArrayRows(name: name, EntryBytes(descriptor, entry, file: path), file: path)
         }
         let features = inFileOrder.filter { name in
@@ -136,6 +141,7 @@ package final class ArrayBinder: InputBatches {
         self.bound = bound
         self.kept = kept
         rowCount = first.rowCount
+        cuttableBytes = kind == .npy && range == .whole ? try descriptor.size(file: path) : nil
         self.batchRows = max(batchRows, 1)
         places = inputs.map { input in bound.firstIndex { $0.input.name.isName(input.name) } }
         if tellsLengths {
@@ -158,6 +164,14 @@ package final class ArrayBinder: InputBatches {
         guard format?.kind == .npz else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path).rowCount }
         guard let entry = try ZipArchive(descriptor, file: path).entries.first else { return 0 }
         return try ArrayRows(name: entry.name, EntryBytes(descriptor, entry, file: path), file: path).rowCount
+    }
+
+    /// An array in an archive is not cut: it has a checksum over all of it.
+    package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan {
+        guard let cuttableBytes, lengths == nil, rowCount > 0 else { return .whole }
+        let count = min(cuttableBytes / max(byteCount ?? TableFormat(.npy).rangeBytes(ofFile: cuttableBytes), 1), rowCount)
+        guard count > 1 else { return .whole }
+        return RangePlan(ranges: RowRange.between((0...count).map { rowCount / count * $0 + rowCount % count * $0 / count }) { .rows($0) })
     }
 
     package func next() throws(ColumnarError) -> InputBatch? {
@@ -305,7 +319,7 @@ package func openInputs(
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
             path: path, format: format, inputs: inputs, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
-            nullWords: options.dialect.nullWords, lists: lists, pinned: pinned, descriptor: options.descriptor)
+            nullWords: options.dialect.nullWords, lists: lists, pinned: pinned, range: options.range, descriptor: options.descriptor)
     }
     return try openTable(
         TableReader(path: path, format: format, options: options), inputs: inputs, rules: rules, schema: schema, batchRows: batchRows,

@@ -7,14 +7,18 @@ final class ArrayRows {
     let name: String
     let header: NpyHeader
     let rowCount: Int
+    /// The number of rows in the file, of which the first that is read may be any.
+    private let storedRows: Int
     /// Elements of a row.
     let width: Int
     private let bytes: EntryBytes
     private let file: String
     private var rowsRead = 0
 
-    /// - Parameter allowsScalar: takes a single value for one row of it.
-    init(name: String, _ bytes: EntryBytes, file: String, allowsScalar: Bool = false) throws(ColumnarError) {
+    /// - Parameters:
+    ///   - allowsScalar: takes a single value for one row of it.
+    ///   - rows: the rows that are read; `nil`: all.
+    init(name: String, _ bytes: EntryBytes, file: String, allowsScalar: Bool = false, rows: Range<Int>? = nil) throws(ColumnarError) {
         self.name = name
         self.bytes = bytes
         self.file = file
@@ -59,8 +63,8 @@ final class ArrayRows {
             throw .limit(location, .limitRow, reason: "rows of \(rowBytes) bytes: a row of an array has at most \(TableLimits.rowBytes)")
         }
         self.width = width
-        rowCount = header.shape.first ?? 1
-        let needed = header.byteCount + rowCount * width * header.elementByteCount
+        storedRows = header.shape.first ?? 1
+        let needed = header.byteCount + storedRows * width * header.elementByteCount
         guard needed <= bytes.size else {
             throw .badFile(location, reason: "the array is cut off: \(bytes.size) of \(needed) bytes are there")
         }
@@ -68,6 +72,12 @@ final class ArrayRows {
             throw .unsupported(
                 file: location.description,
                 reason: "a compressed array in Fortran order: save numpy.ascontiguousarray(array), or use numpy.savez")
+        }
+        let rows = rows?.clamped(to: 0..<storedRows) ?? 0..<storedRows
+        rowCount = rows.count
+        if rows.lowerBound > 0 {
+            rowsRead = rows.lowerBound
+            bytes.skip(rows.lowerBound * rowBytes)
         }
     }
 
@@ -141,7 +151,7 @@ final class ArrayRows {
                 place += index[axis] * stride
                 stride *= axes[axis]
             }
-            let at = header.byteCount + (place * rowCount + rowsRead) * size
+            let at = header.byteCount + (place * storedRows + rowsRead) * size
             try run.withUnsafeMutableBytes { part throws(ColumnarError) in try bytes.read(into: part, at: at) }
             for row in 0..<rows {
                 for byte in 0..<size { target[(row * width + slot) * size + byte] = run[row * size + byte] }

@@ -53,6 +53,12 @@ final class EntryBytes {
         if position == size, crc != entry.crc { throw damaged("its checksum is wrong") }
     }
 
+    /// Passes over bytes of a whole file.
+    func skip(_ count: Int) {
+        precondition(entry == nil, "an entry is read from its beginning, for its checksum")
+        position += count
+    }
+
     /// Only where `allowsAnyOrder`; not part of the checksum.
     func read(into target: UnsafeMutableRawBufferPointer, at position: Int) throws(ColumnarError) {
         guard position <= size - target.count else { throw damaged("it is cut off") }

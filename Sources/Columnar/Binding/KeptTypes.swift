@@ -57,8 +57,8 @@ struct KeptColumnType {
     private let rejected: Set<KeptType>
     private let nullWords: Set<String>
 
-    /// `nil` where the pins have a name that no kept column can have.
-    init(column: String, typing: KeptTyping, nullWords: [String]?) {
+    /// - Parameter known: the type that the first rows of the file have decided, for a range of it.
+    init(column: String, typing: KeptTyping, nullWords: [String]?, known: String? = nil) {
         self.column = column
         self.nullWords = Set(nullWords ?? ["", "NA", "N/A", "NULL", "null"])
         guard case .inferred(let pinned, let rejected) = typing else {
@@ -67,6 +67,7 @@ struct KeptColumnType {
         }
         type = pinned[column].flatMap(KeptType.init)
         isPinned = type != nil
+        type = type ?? known.flatMap(KeptType.init)
         self.rejected = rejected[column] ?? []
     }
 

@@ -185,6 +185,12 @@ package protocol InputBatches: AnyObject {
     var foundTypes: [String: String] { get }
     /// The reason why `next` threw, where the file may be read again with another type for that column.
     var misfit: KeptMisfit? { get }
+    /// Returns how the file can be read in ranges, each with `ReadOptions.range` and `known`, and otherwise as this one. The rows of all
+    /// ranges are those of the file: the same values, of the same types. Errors are not the same: an error that depends on rows of several
+    /// ranges may name other rows, and `misfit` may name another one, so that the file is to be read whole where a range fails. It must be
+    /// called before `next`, which then goes on from the first row.
+    /// - Parameter byteCount: the stored bytes of a range; `nil`: `TableFormat.rangeBytes`.
+    func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan
     /// `nil` after the last row, of which there may be none.
     func next() throws(ColumnarError) -> InputBatch?
 }
@@ -192,6 +198,7 @@ package protocol InputBatches: AnyObject {
 extension InputBatches {
     package var foundTypes: [String: String] { [:] }
     package var misfit: KeptMisfit? { nil }
+    package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan { .whole }
 }
 
 /// Limits on how rows of different lengths are put together.

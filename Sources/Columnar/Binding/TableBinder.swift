@@ -49,6 +49,8 @@ package final class TableBinder: InputBatches {
     private var spellings: [SpellingCheck?]
 
     private typealias Rows = (batch: RecordBatch, sources: [InputSource], lists: [ListRows?], kept: [Column])
+    /// Of a text file, before its columns were selected.
+    private let knownColumns: [KnownColumn]?
     private var current: Rows?
     private var position = 0
     private var rowsBefore = 0
@@ -107,6 +109,7 @@ package final class TableBinder: InputBatches {
         columnsInFileOrder = Dictionary(
             bindings.filter(\.isInFileOrder).map { bound in (bound.input.name, boundColumns[bound.input.name] ?? []) },
             uniquingKeysWith: { $1 })
+        knownColumns = reader.knownColumns
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         spellings = bindings.map { SpellingCheck($0.input, $0.rule, columns: $0.positions.count, reader.format) }
@@ -118,7 +121,8 @@ package final class TableBinder: InputBatches {
         var types: [Int: KeptColumnType] = [:]
         if reader.format.kind == .csv, typing != .asText {
             for (place, name) in table.keep.enumerated() where table.types[name] == nil {
-                types[place] = KeptColumnType(column: name, typing: typing, nullWords: reader.dialect.nullWords)
+                types[place] = KeptColumnType(
+                    column: name, typing: typing, nullWords: reader.dialect.nullWords, known: reader.known.types[name])
             }
         }
         self.types = types
@@ -129,6 +133,18 @@ package final class TableBinder: InputBatches {
     }
 
     package var listAxes: (names: NameSet, isEmpty: Bool) { lengths?.plan.listAxes ?? ([], true) }
+
+    /// Where the lengths of lists decide which rows go together, each row may have to be like the first one: such a file is not cut.
+    package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan {
+        precondition(rowsGiven == 0, "a file is cut before it is read")
+        guard lengths == nil else { return .whole }
+        let size = try reader.descriptor.size(file: reader.file)
+        let ranges = try reader.cut(byteCount: byteCount ?? reader.format.rangeBytes(ofFile: size))
+        if ranges.count == 1 { return .whole }
+        // The first rows decide the types of kept columns of text.
+        if current == nil { current = try advance() }
+        return RangePlan(ranges: ranges, known: KnownTable(columns: knownColumns, types: foundTypes))
+    }
 
     package func next() throws(ColumnarError) -> InputBatch? {
         for (filler, bound) in zip(fillers, bindings) { filler.begin(rows: bound.isOpen ? 0 : batchRows) }

@@ -90,6 +90,17 @@ package struct OutputColumns: Sendable {
         return columns
     }
 
+    /// The rows of a table that is written: the kept columns, then those of the outputs.
+    package func batch(
+        kept: RecordBatch, outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String
+    ) throws(ColumnarError) -> RecordBatch {
+        let batch = RecordBatch(columns: kept.columns + (try columns(outputs, rowCount: rowCount, file: file)), rowCount: rowCount)
+        guard batch.columns.isEmpty else { return batch }
+        throw .badRule(
+            "the outputs (\(listed(outputs.map(\.name)))) have no elements, which leaves no column to write: keep a column, or "
+                + "write .npz")
+    }
+
     /// The arrays of `rowCount` rows, for formats that have no columns.
     func arrays(
         _ outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String

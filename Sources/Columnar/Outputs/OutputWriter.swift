@@ -29,13 +29,12 @@ package final class OutputWriter {
         kept: RecordBatch, outputs: [(name: String, value: OutputValue)], rowCount: Int
     ) throws(ColumnarError) {
         if format.isArrays { return try writeArrays(kept, outputs, rowCount) }
-        let made = try columns.columns(outputs, rowCount: rowCount, file: file)
-        let batch = RecordBatch(columns: kept.columns + made, rowCount: rowCount)
-        guard !batch.columns.isEmpty else {
-            throw .badRule(
-                "the outputs (\(listed(outputs.map(\.name)))) have no elements, which leaves no column to write: keep a column, or "
-                    + "write .npz")
-        }
+        try append(columns.batch(kept: kept, outputs: outputs, rowCount: rowCount, file: file))
+    }
+
+    /// Appends rows that `OutputColumns.batch` made, such as those of a part, to a table. The file's bytes are those that `write` gives.
+    package func append(_ batch: RecordBatch) throws(ColumnarError) {
+        precondition(format.isWrittenInParts, "rows of a table in a file of arrays")
         if table == nil { table = try tableWriter(batch.schema) }
         try table?.write(batch)
     }

@@ -78,20 +78,26 @@ extension Field {
 
     /// Makes the field of a column of lists, none of which is null.
     init(name: String, format: String, listOf element: Field) {
+        self.init(name: name, format: format, children: [element.renamed("item")], isNullable: false)
+    }
+
+    /// Makes the field of a column of lists or structs.
+    init(name: String, format: String, children: [Field], isNullable: Bool = true) {
         let memory = MemoryOwner()
-        memory.keep(element.owner)
-        var child = borrowed(element.schema)
-        child.name = memory.cString("item")
-        let node = memory.allocate(ArrowSchema.self, count: 1)
-        node.initialize(to: child)
-        let children = memory.allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: 1)
-        children.initialize(to: node)
+        let nodes = memory.allocate(ArrowSchema.self, count: children.count)
+        let pointers = memory.allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: children.count)
+        for (index, child) in children.enumerated() {
+            memory.keep(child.owner)
+            (nodes + index).initialize(to: borrowed(child.schema))
+            (pointers + index).initialize(to: nodes + index)
+        }
         var schema = ArrowSchema()
         schema.format = memory.cString(format)
         schema.name = memory.cString(name)
-        schema.n_children = 1
-        schema.children = children
-        self.init(name: name, type: ColumnType(format: format), isNullable: false, schema: schema, owner: memory)
+        schema.flags = isNullable ? Int64(ARROW_FLAG_NULLABLE) : 0
+        schema.n_children = Int64(children.count)
+        schema.children = pointers
+        self.init(name: name, type: ColumnType(format: format), isNullable: isNullable, schema: schema, owner: memory)
     }
 
     /// The field at `node`, whose memory `owner` keeps; `nil` where its name is not UTF-8.

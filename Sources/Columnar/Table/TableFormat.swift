@@ -68,6 +68,8 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package var isText: Bool { kind == .csv || kind == .jsonLines }
     /// Arrays without column names, bound to model inputs by array name.
     package var isArrays: Bool { kind == .npy || kind == .npz }
+    /// Whether an output of this format can be put together from parts (`PartWriter`): arrays are written in one go.
+    package var isWrittenInParts: Bool { !isArrays }
 }
 
 package struct ReadOptions: Hashable, Sendable {
@@ -81,6 +83,10 @@ package struct ReadOptions: Hashable, Sendable {
     package var batchRows = 16_384
     /// The path whose folders name columns (`date=2024-01-01/`), where the file that is read is a copy at another place.
     package var originalPath: String?
+    /// The rows that are read.
+    package var range = RowRange.whole
+    /// What a range takes from the whole file: `known` of the plan that the range comes from.
+    package var known = KnownTable()
     /// The file, where it is open already: it is read in place of the one that the path leads to by now, and stays the caller's.
     package var descriptor: Int32?
 

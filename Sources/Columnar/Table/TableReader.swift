@@ -45,8 +45,11 @@ package final class TableReader {
     private let originalPath: String?
     /// Columns that the file's folders or pandas' metadata name, after those of the file.
     private var pathColumns: [PathColumn] = []
-    /// The number of rows given so far.
-    private var rowsRead = 0
+    /// The rows that are read, and what they take from the whole file.
+    let range: RowRange
+    let known: KnownTable
+    /// The number of rows before the next ones in the file.
+    private var rowsRead: Int
     /// The selected columns, from the file or from its path; `nil`: all are the file's.
     private var selection: [Selected]?
 
@@ -89,6 +92,13 @@ package final class TableReader {
         native.most_blank = Int64(TableLimits.blankBytes)
         native.most_ratio = Int64(TableLimits.ratio)
         native.memory_limit = TableLimits.memory
+        if let bounds = options.range.bounds {
+            native.has_range = true
+            native.range_begin = Int64(bounds.lowerBound)
+            native.range_end = Int64(bounds.upperBound)
+        }
+        var columns = exportSchema(options.known.columns?.map(\.field) ?? [])
+        defer { columns.release?(&columns) }
         var opened: OpaquePointer?
         var error = CArrowError()
         let status = withCStrings(dialect.nullWords) { words in
@@ -97,7 +107,10 @@ package final class TableReader {
             return withCStrings(dialect.columnNames) { names in
                 native.column_names = names.map { UnsafePointer($0.baseAddress!) }
                 native.column_name_count = Int32(names?.count ?? 0)
-                return carrow_reader_open(&native, &opened, &error)
+                return withUnsafeMutablePointer(to: &columns) { columns in
+                    native.known = options.known.columns == nil ? nil : columns
+                    return carrow_reader_open(&native, &opened, &error)
+                }
             }
         }
         guard status == 0, let opened else {
@@ -113,6 +126,9 @@ package final class TableReader {
             throw DialectHint.added(to: error, path: path, descriptor: descriptor.number, format: format, dialect: dialect)
         }
         hasNoRows = carrow_reader_has_no_rows(opened)
+        range = options.range
+        known = options.known
+        rowsRead = range.firstRow
         self.dialect = dialect
         originalPath = options.originalPath
         fileNames = names
@@ -138,6 +154,22 @@ package final class TableReader {
         pathColumns.removeAll { !found.positions(of: $0.name).isEmpty }
         schema = TableSchema(fields: found.fields + pathColumns.map(\.field), metadata: found.metadata)
     }
+
+    /// Returns the ranges of about `byteCount` stored bytes that the file can be read in; one where it is not to be cut. It must be called
+    /// after `select`.
+    func cut(byteCount: Int) throws(ColumnarError) -> [RowRange] {
+        guard range == .whole else { return [range] }
+        var places: UnsafeMutablePointer<Int64>?
+        var count: Int64 = 0
+        var error = CArrowError()
+        guard carrow_reader_cut(handle, Int64(byteCount), &places, &count, &error) == 0 else { throw ColumnarError(error, file: file) }
+        defer { free(places) }
+        let all = UnsafeBufferPointer(start: places, count: Int(count)).map { Int($0) }
+        return RowRange.between(all) { format.isText ? .bytes($0) : .rows($0) }
+    }
+
+    /// The columns of a text file, without those of its path. It must be read before `select`.
+    var knownColumns: [KnownColumn]? { format.isText ? schema.fields.prefix(fileNames.count).map(KnownColumn.init) : nil }
 
     /// Adds the columns that the folders above the file name (`date=2024-01-01/`), and the index that pandas only counted, if they are in
     /// `names` and the file does not have them.

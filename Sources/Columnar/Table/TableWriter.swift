@@ -34,22 +34,37 @@ package final class TableWriter {
         try self.init(OwnedDescriptor(writing: path), path, format, schema, metadata)
     }
 
-    private init(
-        _ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ schema: TableSchema,
-        _ metadata: [(key: String, value: String)]
-    ) throws(ColumnarError) {
+    /// Makes the Arrow stream of a part, which has the same columns as the table that it is a part of.
+    init(part descriptor: OwnedDescriptor, path: String, schema: TableSchema) throws(ColumnarError) {
+        try Self.checkNames(schema, file: path)
+        backend = .native(
+            try NativeTableWriter(descriptor, file: path, code: Int32(CARROW_IPC_STREAM), schema: schema, metadata: []))
+        self.descriptor = descriptor
+        file = path
+        self.schema = schema
+    }
+
+    private static func checkNames(_ schema: TableSchema, file: String) throws(ColumnarError) {
         var seen: NameSet = []
         for field in schema.fields where !seen.insert(field.name).inserted {
             throw .mismatch(
                 TableLocation(file: file, column: field.name),
                 reason: "two output columns have this name: rename one in the pipeline's outputs, or keep one column less")
         }
+    }
+
+    private init(
+        _ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ schema: TableSchema,
+        _ metadata: [(key: String, value: String)]
+    ) throws(ColumnarError) {
+        try Self.checkNames(schema, file: file)
         guard format.compression == .none else { throw .unsupported(file: file, reason: "\(format) is read, not written") }
         switch format.kind {
         case .csv, .jsonLines:
             backend = .text(try TextTableWriter(descriptor, file: file, format: format, schema: schema))
         case .parquet, .arrow:
-            backend = .native(try NativeTableWriter(descriptor, file: file, format: format, schema: schema, metadata: metadata))
+            backend = .native(
+                try NativeTableWriter(descriptor, file: file, code: format.code ?? 0, schema: schema, metadata: metadata))
         case .npy, .npz:
             throw .unsupported(file: file, reason: "\(format) holds arrays, not a table")
         }
@@ -94,8 +109,7 @@ private final class NativeTableWriter {
     private let names: [String]
 
     init(
-        _ descriptor: OwnedDescriptor, file: String, format: TableFormat, schema: TableSchema,
-        metadata: [(key: String, value: String)]
+        _ descriptor: OwnedDescriptor, file: String, code: Int32, schema: TableSchema, metadata: [(key: String, value: String)]
     ) throws(ColumnarError) {
         let memory = MemoryOwner()
         let pairs = memory.allocate(UnsafePointer<CChar>?.self, count: 2 * metadata.count)
@@ -104,7 +118,7 @@ private final class NativeTableWriter {
             (pairs + 2 * index + 1).initialize(to: memory.cString(pair.value))
         }
         var options = CArrowWriteOptions()
-        options.format = format.code ?? 0
+        options.format = code
         options.descriptor = descriptor.number
         options.row_group_rows = 65_536
         options.row_group_bytes = 64 << 20

@@ -51,7 +51,10 @@ struct AttemptSpecs {
             provenance["millrace.parent.digest"] = parent.digest
         case .score:
             let model = try versions.file(of: run.version, pipeline)
-            work = .score(.init(model: model, data: input, output: staged, format: pipeline.land.outputs!.format))
+            let format = pipeline.land.outputs!.format
+            let isLarge = input.stamp?.size ?? 0 >= AttemptSpec.ScoringFiles.leastRanged
+            let parts = isLarge && format.isTable ? publisher.partsPath(run: run.run, pipeline: pipeline) : nil
+            work = .score(.init(model: model, data: input, output: staged, format: format, parts: parts))
             provenance["millrace.model.version"] = run.version.map(String.init)
             provenance["millrace.model.digest"] = model.digest
         }

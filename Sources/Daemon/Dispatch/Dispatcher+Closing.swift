@@ -63,6 +63,13 @@ extension Dispatcher {
         try settling.withdrawRemoved()
     }
 
+    /// Removes what was scored of a large file whose run is decided.
+    private func discardParts(_ end: RunDecisions.Closed) {
+        let attempt = end.attempt
+        guard attempt.goal == .score, attempt.arrival.file.stamp.size >= AttemptSpec.ScoringFiles.leastRanged else { return }
+        publisher.discardParts(run: attempt.run.run, pipeline: attempt.pipeline)
+    }
+
     private func closed(_ ended: [RunDecisions.Closed], at now: UTCTime) {
         // Where nothing was ever refused no file is looked for that would say why.
         var quarantines: [String: Bool] = [:]
@@ -76,6 +83,7 @@ extension Dispatcher {
             let (arrival, pipeline) = (end.attempt.arrival, end.attempt.pipeline)
             scheduler.finished(arrival.number, in: pipeline.name)
             discardTraining(end)
+            discardParts(end)
             switch end.closing.outcome {
             case .rejected, .quarantined: countProblem()
             case .done, .kept:

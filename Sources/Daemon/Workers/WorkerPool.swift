@@ -3,6 +3,15 @@ package import Attempts
 import Dispatch
 import Synchronization
 
+/// A place among the workers, whose attempt may have others help.
+package protocol WorkerTurn: AttemptTurn {
+    /// Has workers for whom nothing waits do pieces of the attempt's work, one at a time, until the attempt ends.
+    /// - Parameters:
+    ///   - open: how many pieces nobody has begun; none ends the offer.
+    ///   - piece: does one piece on a worker's thread, and returns whether there was one. The first that was given counts.
+    func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool)
+}
+
 /// The threads that run attempts, at most `workers` of them at a time, pipelines in turn (`FairQueue`).
 ///
 /// An attempt that has run for a slice and sees that another pipeline waits is paused at its next batch: its thread blocks, and another
@@ -12,6 +21,8 @@ import Synchronization
 ///
 /// Short work of one pipeline is taken in lots, where more waits than there are workers: what takes it pays for the change of threads and
 /// processes once.
+///
+/// Workers for whom nothing waits help those that work: an attempt offers pieces of its work, which are done one at a time (`offer`).
 package final class WorkerPool<Work: Sendable>: Sendable {
     /// A class, since queues and counts of them would copy all of an assignment each time.
     package final class Item: Sendable {
@@ -28,17 +39,31 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     }
 
     /// Runs on a worker's thread. What it returns is called once the worker is free for others.
-    package typealias Body = @Sendable ([Work], any AttemptTurn) -> @Sendable () -> Void
+    package typealias Body = @Sendable ([Work], any WorkerTurn) -> @Sendable () -> Void
 
     private enum Entry {
         case waiting(Item)
         case paused(Turn)
     }
 
-    /// What a worker begins with: one piece of work, or several short ones of one pipeline.
+    /// What a worker begins with: work, several short ones of one pipeline, or a piece of what another worker does.
     private enum Beginning {
         case lot([Item])
         case paused(Turn)
+        case piece(Offer)
+    }
+
+    /// Pieces of an attempt's work that others may do. Its variables are touched only while the pool's state is locked.
+    private final class Offer: @unchecked Sendable {
+        let pipeline: String
+        let body: @Sendable () -> Bool
+        /// The number of pieces that nobody has begun, as far as it is known.
+        var open = 0
+
+        init(_ pipeline: String, _ body: @escaping @Sendable () -> Bool) {
+            self.pipeline = pipeline
+            self.body = body
+        }
     }
 
     private struct State {
@@ -48,6 +73,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var running = 0
         var paused = 0
         var idle: [Seat] = []
+        /// By the turn of the attempt that makes the offer.
+        var offers: [ObjectIdentifier: Offer] = [:]
         var threads: [NamedThread] = []
         var isClosed = false
     }
@@ -56,7 +83,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private final class Seat: @unchecked Sendable {
         let signal = DispatchSemaphore(value: 0)
         /// Touched only while the pool's state is locked, or by the seat's own thread after the signal.
-        var lot: [Item] = []
+        var beginning: Beginning?
     }
 
     private let name: String
@@ -116,6 +143,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 state.isClosed = true
                 state.queue.removeWaiting()
                 state.lots = [:]
+                state.offers = [:]
                 defer { state.idle = [] }
                 return state.idle.map(\.signal)
             })
@@ -133,13 +161,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         while state.running < workers, let beginning = next(&state) {
             switch beginning {
             case .paused(let turn): wakes.append(turn.signal)
-            case .lot(let items):
+            case .lot, .piece:
                 if let seat = state.idle.popLast() {
-                    seat.lot = items
+                    seat.beginning = beginning
                     wakes.append(seat.signal)
                 } else {
                     let number = state.threads.count
-                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: items) })
+                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: beginning) })
                 }
             }
         }
@@ -148,7 +176,12 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     /// Takes what comes next for a worker that is free.
     private func next(_ state: inout State) -> Beginning? {
-        guard let (entry, pipeline) = state.queue.next() else { return nil }
+        guard let (entry, pipeline) = state.queue.next() else {
+            guard let offer = state.offers.values.first(where: { $0.open > 0 }) else { return nil }
+            offer.open -= 1
+            state.running += 1
+            return .piece(offer)
+        }
         state.running += 1
         switch entry {
         case .paused(let turn):
@@ -182,40 +215,50 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     // MARK: A thread
 
-    private func work(first: [Item]) {
+    private func work(first: Beginning) {
         let seat = Seat()
-        var next: [Item]? = first
-        while let items = next {
-            let turn = Turn(self, items[0].pipeline)
-            let deliver = body(items.map(\.work), turn)
-            next = ended(turn, items.count)
-            deliver()
+        var next: Beginning? = first
+        while let beginning = next {
+            switch beginning {
+            case .lot(let items):
+                let turn = Turn(self, items[0].pipeline)
+                let deliver = body(items.map(\.work), turn)
+                next = ended(turn, items.count)
+                deliver()
+            case .piece(let offer):
+                let turn = Turn(self, offer.pipeline)
+                if !offer.body() { state.withLock { _ in offer.open = 0 } }
+                next = ended(turn, 0)
+            // A paused attempt has its own thread.
+            case .paused(let turn):
+                turn.signal.signal()
+                next = nil
+            }
             if next == nil { next = awaited(seat) }
         }
     }
 
     /// Frees the worker. Returns what the thread goes on with, where that was not begun by another.
-    private func ended(_ turn: Turn, _ count: Int) -> [Item]? {
+    /// - Parameter count: of pieces of work that have ended.
+    private func ended(_ turn: Turn, _ count: Int) -> Beginning? {
         var wakes: [DispatchSemaphore] = []
-        let items: [Item]? = state.withLock { state in
+        let next: Beginning? = state.withLock { state in
             state.queue.charge(turn.pipeline, seconds: turn.ran())
             if !turn.isWithoutWorker { state.running -= 1 }
+            state.offers[ObjectIdentifier(turn)] = nil
             for _ in 0..<count { state.queue.ended(turn.pipeline) }
-            var own: [Item]?
-            while own == nil, state.running < workers, let beginning = next(&state) {
-                switch beginning {
-                case .lot(let items): own = items
-                case .paused(let other): wakes.append(other.signal)
-                }
+            var own: Beginning?
+            while own == nil, state.running < workers, let beginning = self.next(&state) {
+                if case .paused(let other) = beginning { wakes.append(other.signal) } else { own = beginning }
             }
             if own != nil { wakes += grant(&state) }
             return own
         }
         wake(wakes)
-        return items
+        return next
     }
 
-    private func awaited(_ seat: Seat) -> [Item]? {
+    private func awaited(_ seat: Seat) -> Beginning? {
         let (isEnd, wakes): (Bool, [DispatchSemaphore]) = state.withLock { state in
             guard !state.isClosed else { return (true, []) }
             state.idle.append(seat)
@@ -224,14 +267,14 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         if isEnd { return nil }
         wake(wakes)
         seat.signal.wait()
-        defer { seat.lot = [] }
-        return seat.lot.isEmpty ? nil : seat.lot
+        defer { seat.beginning = nil }
+        return seat.beginning
     }
 
     // MARK: Pauses
 
     /// One attempt's place. Its variables are touched only while the pool's state is locked.
-    private final class Turn: AttemptTurn, @unchecked Sendable {
+    private final class Turn: WorkerTurn, @unchecked Sendable {
         let pipeline: String
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
@@ -265,6 +308,23 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         }
 
         func goOn() { pool.goOn(self) }
+
+        func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool) { pool.offer(open, self, piece) }
+    }
+
+    private func offer(_ open: Int, _ turn: Turn, _ piece: @escaping @Sendable () -> Bool) {
+        wake(
+            state.withLock { state in
+                let key = ObjectIdentifier(turn)
+                guard open > 0, !state.isClosed else {
+                    state.offers[key] = nil
+                    return []
+                }
+                let offer = state.offers[key] ?? Offer(turn.pipeline, piece)
+                offer.open = open
+                state.offers[key] = offer
+                return grant(&state)
+            })
     }
 
     private func isOver(_ turn: Turn) -> Bool {

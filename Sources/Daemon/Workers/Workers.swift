@@ -24,7 +24,17 @@ final class Workers: Sendable {
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignments, turn in
             let attempts = assignments.map { assignment in
                 let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
-                let control = AttemptControl(underWay.begin(assignment.spec.run), turn: turn, progress: { condition?.update($0) })
+                var control = AttemptControl(underWay.begin(assignment.spec.run), turn: turn, progress: { condition?.update($0) })
+                if case .score(let files) = assignment.spec.work, files.parts != nil {
+                    let range = assignment.spec.range(of: files)
+                    control.offer = { [cancellation = control.cancellation] open in
+                        turn.offer(open) {
+                            // What fails here is done again by the attempt that made the offer, and then it is that one's failure.
+                            let result = executor.execute(range, control: AttemptControl(cancellation))
+                            return result.failure == nil && result.rowCount != nil
+                        }
+                    }
+                }
                 return (spec: assignment.spec, control: control, condition: condition)
             }
             var finished: [Dispatcher.Finished] = []

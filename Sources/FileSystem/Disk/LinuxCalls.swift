@@ -57,6 +57,31 @@ package enum LinuxCalls {
         _ = addClosefromCall?(&actions, first)
     }
 
+    // MARK: Locks of bytes
+
+    /// Locks one byte of an open file. The lock belongs to the open file, not to the process: it goes with its last descriptor.
+    /// - Returns: whether nobody else has it.
+    package static func lockByte(_ byte: Int, of file: FileDescriptor) -> Bool { lock(byte, file, F_WRLCK, setOpenFileLock) != nil }
+
+    package static func unlockByte(_ byte: Int, of file: FileDescriptor) { _ = lock(byte, file, F_UNLCK, setOpenFileLock) }
+
+    /// Returns whether another open file has the lock.
+    package static func isByteLocked(_ byte: Int, of file: FileDescriptor) -> Bool {
+        lock(byte, file, F_WRLCK, getOpenFileLock).map { $0.l_type != Int16(F_UNLCK) } ?? false
+    }
+
+    private static let getOpenFileLock: Int32 = 36  // F_OFD_GETLK
+    private static let setOpenFileLock: Int32 = 37  // F_OFD_SETLK
+
+    private static func lock(_ byte: Int, _ file: FileDescriptor, _ kind: Int32, _ command: Int32) -> flock? {
+        var request = flock()
+        request.l_type = Int16(kind)
+        request.l_whence = Int16(SEEK_SET)
+        request.l_start = off_t(byte)
+        request.l_len = 1
+        return fcntl(file.rawValue, command, &request) == 0 ? request : nil
+    }
+
     /// Gives memory that was freed back to the system.
     package static func trimHeap() { _ = mallocTrimCall?(0) }
 

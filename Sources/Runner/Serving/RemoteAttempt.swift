@@ -26,6 +26,7 @@ final class RemoteAttempt: AttemptTurn {
             try? connection.send(WorkerFrame.progress(reference: reference, progress: progress))
         }
         control.phase = { try? connection.send(WorkerFrame.phase(reference: reference, phase: $0)) }
+        control.offer = { try? connection.send(WorkerFrame.ranges(reference: reference, open: $0)) }
         control.step = { [self] in _ = steps.add(1, ordering: .relaxed) }
         return executor.execute(spec, control: control)
     }

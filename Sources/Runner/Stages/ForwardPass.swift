@@ -60,7 +60,7 @@ struct ForwardPass {
         let writer = OutputWriter(
             path: files.output, format: files.format.table,
             columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
-            metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
+            metadata: spec.metadata)
         var rowCount = 0
         do throws(Failure) {
             while let (batch, values) = try rows.next(interruption, &phases) {
@@ -96,8 +96,13 @@ struct ForwardPass {
     }
 }
 
+extension AttemptSpec {
+    /// What stands in the output's own metadata.
+    var metadata: [(key: String, value: String)] { provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) } }
+}
+
 extension OutputFormat {
-    fileprivate var table: TableFormat {
+    var table: TableFormat {
         let kind: TableFormat.Kind =
             switch self {
             case .parquet: .parquet

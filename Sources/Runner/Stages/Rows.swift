@@ -37,10 +37,11 @@ struct Rows {
     /// - Parameters:
     ///   - stage: which outputs land, and how many rows a batch has.
     ///   - pinned: an earlier file's `columnsInFileOrder`.
+    ///   - range: the rows that are read, and `known` what they take from the plan of the whole file.
     ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
         _ input: OpenedInput, _ model: LoadedModel, _ schema: RowSchema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
-        typing: KeptTyping = .asText, demandsEvidence: Bool = false
+        typing: KeptTyping = .asText, range: RowRange = .whole, known: KnownTable = KnownTable(), demandsEvidence: Bool = false
     ) throws(Failure) {
         let session = model.session
         self.input = input
@@ -82,6 +83,8 @@ struct Rows {
             var options = ReadOptions()
             options.dialect = schema.dialect
             options.descriptor = input.file.rawValue
+            options.range = range
+            options.known = known
             batches = try openInputs(
                 path: input.path, options: options, inputs: admission.inputs.map(\.modelInput),
                 rules: schema.inputRules(for: admission, model.facts), schema: schema.tableRule, batchRows: batchRows, memory: memory,
@@ -92,6 +95,12 @@ struct Rows {
         } catch {
             throw Failure(reading: error, file: input.path)
         }
+    }
+
+    /// Returns how the file can be read in ranges. It must be called before `next`.
+    /// - Parameter byteCount: of a range; nil: what is usual for the format.
+    func rangePlan(byteCount: Int?) throws(Failure) -> RangePlan {
+        do throws(ColumnarError) { return try batches.rangePlan(byteCount: byteCount) } catch { throw Failure(reading: error, file: file) }
     }
 
     /// The next rows and what the model makes of them, in the order of its outputs; nil after the last row.

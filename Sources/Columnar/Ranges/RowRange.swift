@@ -1,0 +1,80 @@
+/// Rows of a file that follow each other, by which a large file is read in parts.
+package enum RowRange: Codable, Hashable, Sendable {
+    /// All rows.
+    case whole
+    /// Rows of a Parquet, Arrow or `.npy` file, counted from 0.
+    case rows(Range<Int>)
+    /// Bytes of a CSV or JSON Lines file, which begin and end with a row. The header is in no range.
+    case bytes(Range<Int>)
+
+    /// The number of rows before the range; 0 where the file does not tell.
+    var firstRow: Int { if case .rows(let rows) = self { rows.lowerBound } else { 0 } }
+
+    /// The begin and the end, in rows or bytes; `nil`: all of the file.
+    var bounds: Range<Int>? {
+        switch self {
+        case .whole: nil
+        case .rows(let rows): rows
+        case .bytes(let bytes): bytes
+        }
+    }
+
+    /// Makes the ranges between places that follow each other, or one range where there are no places.
+    static func between(_ places: [Int], _ make: (Range<Int>) -> RowRange) -> [RowRange] {
+        places.count < 3 ? [.whole] : zip(places, places.dropFirst()).map { make($0..<$1) }
+    }
+}
+
+/// The ranges of one file, and what each of them takes from the whole. The plan depends on the bytes of the file, the pipeline and the
+/// size that was asked for, and on nothing else: whoever makes it gets the same one.
+package struct RangePlan: Codable, Hashable, Sendable {
+    /// Enclose all rows, in the file's order. A file that is not to be cut has one range, `.whole`.
+    package let ranges: [RowRange]
+    package let known: KnownTable
+
+    init(ranges: [RowRange], known: KnownTable = KnownTable()) {
+        self.ranges = ranges
+        self.known = known
+    }
+
+    /// The plan of a file that is read in one go.
+    package static let whole = RangePlan(ranges: [.whole])
+}
+
+/// What a range of a text file cannot find in its own rows: columns and types are those of the whole file. Other formats say them in each
+/// file, so that nothing is here.
+package struct KnownTable: Codable, Hashable, Sendable {
+    /// The columns of a text file, with the types that its beginning, or all of it, has shown.
+    let columns: [KnownColumn]?
+    /// The types of kept columns of text (`InputBatches.foundTypes`).
+    let types: [String: String]
+
+    /// Nothing, for a file that is read whole.
+    package init() { self.init(columns: nil) }
+
+    init(columns: [KnownColumn]?, types: [String: String] = [:]) {
+        self.columns = columns
+        self.types = types
+    }
+}
+
+/// A column's name and its type, as Arrow's format strings name it.
+struct KnownColumn: Codable, Hashable, Sendable {
+    let name: String
+    let format: String
+    /// The elements of a list, the members of a struct.
+    var children: [KnownColumn]?
+}
+
+extension TableFormat {
+    /// The stored bytes of a range where the caller names none: about a second of work, and eight ranges or more for 100 MB. A file of many
+    /// gigabytes gets larger ranges, not more than some thousands.
+    package func rangeBytes(ofFile byteCount: Int) -> Int {
+        let usual =
+            switch kind {
+            case .parquet: 4 << 20
+            case .csv, .jsonLines, .arrow, .npy, .npz: 8 << 20
+            }
+        return max(usual, byteCount / 4096)
+    }
+}

@@ -1,0 +1,91 @@
+import Attempts
+import Columnar
+import FileSystem
+import Foundation
+import Glibc
+import SystemPackage
+
+/// The folder in which the attempts of one run leave what they have scored of a large file: `plan.json`, and a part for each range.
+///
+/// Several processes work on it at a time. A range is claimed by a lock of the kernel on a byte of the file `claims`, which goes with the
+/// process that has it. A part has its name once it is whole.
+final class PartsFolder {
+    private let path: FilePath
+    private let claims: FileDescriptor
+
+    /// Opens the folder, and makes it where it is missing.
+    init(_ path: String) throws(FileSystemError) {
+        self.path = FilePath(path)
+        if !Disk.isDirectory(self.path) { _ = try Disk.makeDirectories(self.path) }
+        claims = try Disk.open(self.path.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
+    }
+
+    deinit { Disk.close(claims) }
+
+    // MARK: The plan
+
+    private var planPath: FilePath { path.appending("plan.json") }
+
+    /// Returns the plan for that subject; nil where there is none, or one for another subject.
+    func plan(for subject: String) -> ScoringPlan? {
+        guard let plan = try? JSONFile.decode(ScoringPlan.self, from: planPath), plan.subject == subject, plan.boot == Self.boot else {
+            return nil
+        }
+        return plan
+    }
+
+    /// Makes the plan known to other processes.
+    /// - Parameter ranges: where the file is cut; by `columns` and `types` the answer of the attempt tells of its columns.
+    func plan(
+        _ ranges: RangePlan, for subject: String, columns: [String: [String]] = [:], types: [String: String] = [:]
+    ) throws(FileSystemError) -> ScoringPlan {
+        let plan = ScoringPlan(subject: subject, boot: Self.boot, ranges: ranges, columns: columns, types: types)
+        let staged = path.appending("plan.new")
+        try JSONFile.write(JSONFile.encode(plan, for: planPath), to: staged)
+        try Disk.replaceOurs(planPath, by: staged)
+        return plan
+    }
+
+    private static let boot = Boot.id ?? ""
+
+    /// Makes a plan while nobody else does: one that two attempts made at a time would remove the other's parts.
+    func planning<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        while !LinuxCalls.lockByte(Self.planByte, of: claims) { usleep(1000) }
+        defer { LinuxCalls.unlockByte(Self.planByte, of: claims) }
+        return try body()
+    }
+
+    /// Behind the bytes of all ranges.
+    private static let planByte = 1 << 40
+
+    /// Removes all parts, and the plan that they belong to.
+    func clear() throws(FileSystemError) {
+        for name in try Disk.names(in: path) where name.string != "claims" { try Disk.remove(path.appending(name)) }
+    }
+
+    // MARK: Parts
+
+    /// The path of the part of a range.
+    func part(_ range: Int) -> String { path.appending("\(range).part").string }
+    /// The path at which the part is written.
+    func stagedPart(_ range: Int) -> String { path.appending("\(range).new").string }
+    func isFinished(_ range: Int) -> Bool { access(part(range), F_OK) == 0 }
+
+    /// Gives a part that is whole its name. It need not survive the machine, only the process: a part that the machine has lost is no part
+    /// when it is read.
+    func finish(_ range: Int) throws(FileSystemError) {
+        if rename(stagedPart(range), part(range)) != 0 {
+            throw .system(doing: "finish a part", path: FilePath(part(range)), errno: Errno(rawValue: errno))
+        }
+    }
+
+    func remove(_ range: Int) throws(FileSystemError) { try Disk.remove(FilePath(part(range))) }
+
+    // MARK: Claims
+
+    /// Returns whether the range is now this object's to score.
+    func claim(_ range: Int) -> Bool { LinuxCalls.lockByte(range, of: claims) }
+    func release(_ range: Int) { LinuxCalls.unlockByte(range, of: claims) }
+    /// Returns whether somebody else scores the range.
+    func isClaimed(_ range: Int) -> Bool { LinuxCalls.isByteLocked(range, of: claims) }
+}

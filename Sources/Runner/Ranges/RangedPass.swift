@@ -1,0 +1,189 @@
+import Arrivals
+import Attempts
+import Columnar
+import FileSystem
+import Foundation
+import Glibc
+import PipelineConfig
+import Reasons
+import Recipes
+
+/// The forward stage over a large file, which is cut into ranges of rows. Each is scored into a part; the output is made of the parts, in
+/// order, while later ones are still scored, here or by others that help (`scoreOneRange`). What is scored outlives the process.
+///
+/// Where a range fails, or contradicts what the first rows told of the columns, the file is scored in one go instead: what it is refused for
+/// is then said as for any file.
+struct RangedPass {
+    private let spec: AttemptSpec
+    private let files: AttemptSpec.ScoringFiles
+    private let stage: ForwardStage
+    private let models: ModelLoader
+    private let interruption: Interruption
+    private let folder: PartsFolder
+    private let subject: String
+    private let rangeBytes: Int?
+
+    /// How often is looked for a part that another process makes, in microseconds.
+    private static let tick: UInt32 = 2000
+
+    init(
+        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ stage: ForwardStage, _ models: ModelLoader, _ interruption: Interruption,
+        parts: String, rangeBytes: Int?
+    ) throws(Failure) {
+        self.spec = spec
+        self.files = files
+        self.stage = stage
+        self.models = models
+        self.interruption = interruption
+        self.rangeBytes = rangeBytes
+        do throws(FileSystemError) {
+            folder = try PartsFolder(parts)
+            subject = try ScoringSubject(spec, files, LocalExecutor.machine).digest
+        } catch {
+            throw Failure(landing: error, place: parts)
+        }
+    }
+
+    // MARK: The whole file
+
+    /// - Returns: false where the file is to be scored in one go.
+    func run(_ result: inout AttemptResult) throws(Failure) -> Bool {
+        var phases = Phases()
+        defer { result.timings.merge(phases.seconds) { $0 + $1 } }
+        if let known = folder.plan(for: subject), known.isInOneGo { return false }
+        let model = try load(&phases)
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
+        let plan = try phases.time("read") { () throws(Failure) in
+            try folder.planning { () throws(Failure) in
+                if let made = folder.plan(for: subject) { return made }
+                return try makePlan(model, input)
+            }
+        }
+        guard !plan.isInOneGo else { return false }
+        let scoring = RangeScoring(spec, files, stage, model, plan.ranges.known, interruption)
+        let output = scoring.output()
+        var rowCount = 0
+        var next = 0
+        var told = 0
+        while next < plan.ranges.ranges.count {
+            try interruption.check()
+            tellOpenRanges(plan, from: next, &told)
+            if folder.isFinished(next) {
+                guard let rows = try phases.time("write", { () throws(Failure) in try append(next, to: output) }) else {
+                    try onDisk { () throws(FileSystemError) in try folder.remove(next) }
+                    continue
+                }
+                rowCount += rows
+                next += 1
+            } else if let range = claimOpenRange(plan, from: next) {
+                defer { folder.release(range) }
+                guard try score(range, plan, scoring, input, &phases) else { return try leaveToOneGo() }
+            } else {
+                usleep(Self.tick)
+            }
+        }
+        guard rowCount > 0 else { return try leaveToOneGo() }
+        try phases.time("write") { () throws(Failure) in
+            do throws(ColumnarError) { _ = try output.finish() } catch { throw Failure(writing: error, file: input.path) }
+        }
+        try input.verifyUnchanged()
+        result.columns = plan.columns
+        result.types = plan.types
+        result.rowCount = Int64(rowCount)
+        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(files.output, slot: "output") }]
+        return true
+    }
+
+    /// Scores the first range that nobody has begun into its part. `rowCount` of the answer is nil where there is none.
+    func scoreOneRange(_ result: inout AttemptResult) throws(Failure) {
+        var phases = Phases()
+        defer { result.timings.merge(phases.seconds) { $0 + $1 } }
+        guard let plan = folder.plan(for: subject), let range = claimOpenRange(plan, from: 0) else { return }
+        defer { folder.release(range) }
+        let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
+        if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
+    }
+
+    // MARK: Steps
+
+    private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
+        try phases.time("load") { () throws(Failure) in
+            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
+        }
+    }
+
+    private func makePlan(_ model: LoadedModel, _ input: OpenedInput) throws(Failure) -> ScoringPlan {
+        let rows = try Rows(
+            input, model, spec.schema, stage, pinned: spec.columns, typing: .inferred(pinned: spec.types, rejected: [:]))
+        let ranges: RangePlan
+        do throws(Failure) { ranges = try rows.rangePlan(byteCount: rangeBytes) } catch where error.kind == .badInput { ranges = .whole }
+        return try onDisk { () throws(FileSystemError) in
+            try folder.clear()
+            return try folder.plan(ranges, for: subject, columns: rows.columnsInFileOrder, types: rows.foundTypes)
+        }
+    }
+
+    /// Scores a range, which is claimed, into its part.
+    /// - Returns: false where the file is to be scored in one go.
+    private func score(
+        _ range: Int, _ plan: ScoringPlan, _ scoring: RangeScoring, _ input: OpenedInput, _ phases: inout Phases
+    ) throws(Failure) -> Bool {
+        do throws(Failure) {
+            try scoring.score(plan.ranges.ranges[range], of: input, into: folder.stagedPart(range), &phases)
+        } catch where error.kind == .badInput || error.kind == .badModel {
+            // A file that is being rewritten looks like a bad one.
+            try input.verifyUnchanged()
+            return false
+        }
+        try input.verifyUnchanged()
+        try onDisk { () throws(FileSystemError) in try folder.finish(range) }
+        return true
+    }
+
+    /// Appends a part to the output.
+    /// - Returns: the number of its rows; nil where it was cut off.
+    private func append(_ range: Int, to output: OutputWriter) throws(Failure) -> Int? {
+        guard PartReader.isComplete(path: folder.part(range)) else { return nil }
+        do throws(ColumnarError) {
+            let part = try PartReader(path: folder.part(range))
+            while let batch = try part.next() {
+                control.step()
+                try output.append(batch)
+            }
+            return part.rowCount
+        } catch {
+            throw Failure(writing: error, file: files.data.path)
+        }
+    }
+
+    private var control: AttemptControl { interruption.control }
+
+    private func claimOpenRange(_ plan: ScoringPlan, from first: Int) -> Int? {
+        for range in first..<plan.ranges.ranges.count where !folder.isFinished(range) && folder.claim(range) {
+            // It may have been finished just before it was claimed.
+            if !folder.isFinished(range) { return range }
+            folder.release(range)
+        }
+        return nil
+    }
+
+    private func tellOpenRanges(_ plan: ScoringPlan, from first: Int, _ told: inout Int) {
+        let open = (first..<plan.ranges.ranges.count).count { !folder.isFinished($0) && !folder.isClaimed($0) }
+        if open != told { control.offer(open) }
+        told = open
+    }
+
+    private func leaveToOneGo() throws(Failure) -> Bool {
+        control.offer(0)
+        return try onDisk { () throws(FileSystemError) in
+            try folder.clear()
+            _ = try folder.plan(.whole, for: subject)
+            return false
+        }
+    }
+
+    private func onDisk<Result>(_ body: () throws(FileSystemError) -> Result) throws(Failure) -> Result {
+        do throws(FileSystemError) { return try body() } catch { throw Failure(landing: error, place: files.data.path) }
+    }
+}
