@@ -3,6 +3,8 @@ package import Recipes
 /// The connection between an attempt that runs and the code that started it.
 package struct AttemptControl: Sendable {
     package var cancellation: AttemptCancellation
+    /// The data to score; nil where it is opened by its name.
+    package var data: AttemptData?
     /// Asked between batches and between training steps. Nil where nobody else waits for the thread.
     package var turn: (any AttemptTurn)?
     /// Called from the attempt's thread at every step of a training, so it should be quick.

@@ -75,8 +75,9 @@ package final class PipelineDaemon: Service {
     private let edits = Mutex<ConfigWatch?>(nil)
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
+    /// - Parameter contents: gets what small files of data hold, for the executor.
     package init(
-        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, log: Logger
+        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, contents: SmallContents? = nil, log: Logger
     ) throws {
         self.options = options
         self.log = log
@@ -134,7 +135,7 @@ package final class PipelineDaemon: Service {
         let inbox = loop.inbox
         deletions = DeletionWatch(ledger: ledger, pipelines: inForce, log: log) { inbox.put(.deleted($0, pipeline: $1)) }
         let room = NumberingRoom()
-        let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
+        let intake = Intake(ledger: ledger, conditions: conditions, room: room, contents: contents, log: log)
         let (loop, publisher) = (loop, publisher)
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),

@@ -94,8 +94,10 @@ package final class StagingArea: Sendable {
     /// Returns whether what an attempt has written, and what its run has scored of a large file, takes half of the file system or more.
     package func takesHalfOfDisk(run: Int64, attempt: Int) -> Bool {
         let own = (try? Disk.names(in: work)) ?? []
-        let written = own.filter { $0.string == "\(run)-\(attempt)" || $0.string == "\(run)-parts" || $0.string.hasPrefix("\(run)-\(attempt)-") }
-            .reduce(0) { $0 + Disk.allocatedBytes(work.appending($1)) }
+        let written = own.filter {
+            $0.string == "\(run)-\(attempt)" || $0.string == "\(run)-parts" || $0.string.hasPrefix("\(run)-\(attempt)-")
+        }
+        .reduce(0) { $0 + Disk.allocatedBytes(work.appending($1)) }
         guard let capacity = Disk.capacity(descriptor) else { return false }
         return written >= capacity / 2
     }

@@ -48,7 +48,8 @@ package final class LocalExecutor: AttemptExecutor {
                         try ForwardPass(spec, files, forward, models, interruption).run(&result)
                     case (.forward(let forward), .scoreRange(let files)):
                         guard let parts = files.parts else { break }
-                        try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).scoreOneRange(&result)
+                        try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).scoreOneRange(
+                            &result)
                     // For data the model was checked when it was decided; the forward stage loads it.
                     case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }

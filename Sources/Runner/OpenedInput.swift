@@ -22,11 +22,12 @@ final class OpenedInput {
     private var stamps: [FileStamp]
 
     /// Opens the files and compares them with what was numbered.
-    init(_ input: AttemptSpec.InputFile) throws(Failure) {
+    /// - Parameter data: the file where it is open, or its content, which is what was numbered.
+    init(_ input: AttemptSpec.InputFile, _ data: AttemptData? = nil) throws(Failure) {
         path = input.path
         digest = input.digest
         let access = try Access(input)
-        let opened = try access.open(input.path)
+        let opened = try data.map { data throws(Failure) in try Self.descriptor(data, input.path) } ?? access.open(input.path)
         file = opened
         var others: [(name: String, file: FileDescriptor)] = []
         var held: FileDescriptor?
@@ -45,7 +46,20 @@ final class OpenedInput {
         companions = others
         stamps = []
         stamps = try currentStamps()
+        if case .content = data { return }
         if input.stamp != FileStamp.whole(stamps) { try compareContent() }
+    }
+
+    /// Returns a descriptor of its own.
+    private static func descriptor(_ data: AttemptData, _ path: String) throws(Failure) -> FileDescriptor {
+        do throws(FileSystemError) {
+            switch data {
+            case .file(let file): return try Disk.duplicate(file, FilePath(path))
+            case .content(let bytes): return try Disk.nameless(bytes, FilePath(path))
+            }
+        } catch {
+            throw Failure(opening: error, place: path)
+        }
     }
 
     deinit {

@@ -13,6 +13,7 @@ final class AttemptWatch {
     /// Nil for an attempt that runs alone.
     private let gate: AloneGate?
     private let shares: MemoryShares
+    private let courier: InputCourier
     /// What the process had before the attempt.
     private let memoryBefore: Int
     private var clock: AttemptClock
@@ -31,12 +32,16 @@ final class AttemptWatch {
     /// How long a worker may take to answer after it was told to end an attempt.
     private static let grace: Duration = .seconds(2)
 
-    init(_ worker: WorkerProcess, _ spec: AttemptSpec, _ control: AttemptControl, gate: AloneGate?, _ shares: MemoryShares) {
+    init(
+        _ worker: WorkerProcess, _ spec: AttemptSpec, _ control: AttemptControl, gate: AloneGate?, _ shares: MemoryShares,
+        _ courier: InputCourier
+    ) {
         self.worker = worker
         self.spec = spec
         self.control = control
         self.gate = gate
         self.shares = shares
+        self.courier = courier
         memoryBefore = worker.restingMemory
         reference = AttemptReference(run: spec.run, attempt: spec.attempt, nonce: .random(in: .min ... .max))
         clock = AttemptClock(spec.limits)
@@ -48,7 +53,7 @@ final class AttemptWatch {
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
-            try worker.send(spec, reference)
+            try worker.send(spec, reference, courier)
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))

@@ -8,12 +8,14 @@ struct LotWatch {
     private let worker: WorkerProcess
     private let attempts: [(spec: AttemptSpec, control: AttemptControl)]
     private let references: [AttemptReference]
+    private let courier: InputCourier
 
     /// How long a lot may take, which was expected to take some milliseconds.
     private static let patience: Duration = .seconds(2)
 
-    init(_ worker: WorkerProcess, _ attempts: [(spec: AttemptSpec, control: AttemptControl)]) {
+    init(_ worker: WorkerProcess, _ attempts: [(spec: AttemptSpec, control: AttemptControl)], _ courier: InputCourier) {
         self.worker = worker
+        self.courier = courier
         self.attempts = attempts
         references = attempts.map { AttemptReference(run: $0.spec.run, attempt: $0.spec.attempt, nonce: .random(in: .min ... .max)) }
     }
@@ -25,7 +27,7 @@ struct LotWatch {
         let deadline = ContinuousClock.now + Self.patience
         do throws(FrameError) {
             for place in references.indices {
-                try worker.send(attempts[place].spec, references[place], isLast: place == references.indices.last)
+                try worker.send(attempts[place].spec, references[place], courier, isLast: place == references.indices.last)
             }
             while !left.isEmpty {
                 let patience = deadline - .now

@@ -8,18 +8,29 @@ package final class ProcessExecutor: AttemptExecutor {
     let fleet: WorkerFleet
     private let gate = AloneGate()
     private let shares: MemoryShares
+    private let courier: InputCourier
 
     /// - Parameters:
     ///   - program: the path of the worker program.
     ///   - workers: how many processes are kept while nothing is done.
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
-    package convenience init(program: String, workers: Int, sessionBytes: Int) {
-        self.init(program: program, workers: workers, sessionBytes: sessionBytes, shares: MemoryShares())
+    ///   - contents: what small files hold that were read for their digests; nil where nobody keeps that.
+    ///   - transport: how workers are connected.
+    package convenience init(
+        program: String, workers: Int, sessionBytes: Int, contents: SmallContents? = nil, transport: WorkerTransport = .local
+    ) {
+        self.init(
+            program: program, workers: workers, sessionBytes: sessionBytes, contents: contents, transport: transport, shares: MemoryShares()
+        )
     }
 
-    init(program: String, workers: Int, sessionBytes: Int, shares: MemoryShares) {
+    init(
+        program: String, workers: Int, sessionBytes: Int, contents: SmallContents? = nil, transport: WorkerTransport = .local,
+        shares: MemoryShares
+    ) {
         self.shares = shares
-        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes)
+        courier = InputCourier(contents: contents)
+        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes, transport: transport)
     }
 
     deinit { fleet.close() }
@@ -36,7 +47,7 @@ package final class ProcessExecutor: AttemptExecutor {
         if attempts.count > 1 {
             gate.enter()
             if let worker = try? fleet.take(for: attempts[0].spec.model.digest) {
-                let isWhole = LotWatch(worker, attempts).run { place, result in
+                let isWhole = LotWatch(worker, attempts, courier).run { place, result in
                     left.remove(place)
                     ended(place, result)
                 }
@@ -88,7 +99,7 @@ package final class ProcessExecutor: AttemptExecutor {
                 remedy: "Free memory or processes, or install millrace again: it is tried again.")
             return (AttemptResult(failure: failure), false)
         }
-        let watch = AttemptWatch(worker, spec, control, gate: isAlone ? nil : gate, shares)
+        let watch = AttemptWatch(worker, spec, control, gate: isAlone ? nil : gate, shares, courier)
         let result = watch.run()
         if watch.isWorkerUsable {
             worker.noteModel(spec.model.digest)

@@ -14,6 +14,8 @@ final class WorkerProcess: Sendable {
     let process: pid_t
     let connection: FrameConnection
     private let token: String
+    /// What it said as it connected; nil where it has not been listened to yet.
+    private let hello: WorkerHello?
     private let output: Int32
     private struct State {
         var hello: WorkerHello?
@@ -47,25 +49,33 @@ final class WorkerProcess: Sendable {
     private static let largestOutput = 1 << 20
 
     /// Starts `program`. What it is told comes over the connection; it inherits no other descriptor.
-    init(program: String, sessionBytes: Int) throws(WorkerError) {
-        let ends: (own: Int32, other: Int32)
-        do throws(FrameError) { ends = try FrameConnection.pair() } catch { throw .cannotStart(program, "\(error)") }
+    init(program: String, sessionBytes: Int, _ transport: WorkerTransport) throws(WorkerError) {
+        let way: (door: WorkerTransport.Door, arguments: [String], inherited: Int32)
+        do throws(FrameError) { way = try transport.open() } catch { throw .cannotStart(program, "\(error)") }
         let output = LinuxCalls.namelessFile("output")
-        let token = String(UInt64.random(in: .min ... .max), radix: 36)
+        let token = String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
         var process: pid_t = 0
         let failure = Self.spawn(
-            program, ["serve", "--connection", "3", "--token", token, "--session-bytes", "\(sessionBytes)"], connection: ends.other,
-            output: output, &process)
-        Glibc.close(ends.other)
+            program, ["serve"] + way.arguments + ["--session-bytes", "\(sessionBytes)"],
+            // Unlike arguments, the environment is hidden from other users.
+            [WorkerHello.tokenVariable: token], connection: way.inherited, output: output, &process)
+        if way.inherited >= 0 { Glibc.close(way.inherited) }
         guard failure == 0 else {
-            Glibc.close(ends.own)
             if output >= 0 { Glibc.close(output) }
             throw .cannotStart(program, String(cString: strerror(failure)))
+        }
+        do throws(FrameError) {
+            (connection, hello) = try way.door.connection(to: process, token: token)
+        } catch {
+            Glibc.kill(process, SIGKILL)
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0, errno == EINTR {}
+            if output >= 0 { Glibc.close(output) }
+            throw .noHello("\(error); \(Ending(status))")
         }
         self.process = process
         self.output = output
         self.token = token
-        connection = FrameConnection(ends.own)
     }
 
     deinit {
@@ -74,7 +84,7 @@ final class WorkerProcess: Sendable {
     }
 
     private static func spawn(
-        _ program: String, _ arguments: [String], connection: Int32, output: Int32, _ process: inout pid_t
+        _ program: String, _ arguments: [String], _ added: [String: String], connection: Int32, output: Int32, _ process: inout pid_t
     ) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -85,8 +95,8 @@ final class WorkerProcess: Sendable {
             posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         }
         // A descriptor that is dup2ed onto itself would stay closed on exec.
-        posix_spawn_file_actions_adddup2(&actions, connection, 3)
-        LinuxCalls.closeDescriptors(from: 4, in: &actions)
+        if connection >= 0 { posix_spawn_file_actions_adddup2(&actions, connection, 3) }
+        LinuxCalls.closeDescriptors(from: connection >= 0 ? 4 : 3, in: &actions)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -98,7 +108,7 @@ final class WorkerProcess: Sendable {
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         // A crash is told by its signal: the report that Swift would write takes seconds.
-        let variables = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        let variables = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }.merging(added) { $1 }
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in words + environment { free(text) } }
@@ -109,7 +119,9 @@ final class WorkerProcess: Sendable {
     func greet(within patience: Duration) throws(WorkerError) -> WorkerHello {
         if let hello = state.withLock({ $0.hello }) { return hello }
         let frame: WorkerFrame?
-        do throws(FrameError) { frame = try connection.receive(WorkerFrame.self, within: patience) } catch {
+        do throws(FrameError) {
+            frame = try hello.map { .hello(hello: $0) } ?? connection.receive(WorkerFrame.self, within: patience)
+        } catch {
             throw .noHello("\(error); \(kill()); it printed last: \(lastWords)")
         }
         guard case .hello(let hello) = frame else { throw .noHello("it said nothing for \(patience)") }
@@ -191,9 +203,20 @@ final class WorkerProcess: Sendable {
     // MARK: Attempts
 
     /// Sends an attempt: one that scores in its short form, after what it has in common with those before it.
-    /// - Parameter isLast: whether it is sent now, or together with the next one.
-    func send(_ spec: AttemptSpec, _ reference: AttemptReference, isLast: Bool = true) throws(FrameError) {
-        guard case .score(let files) = spec.work, files.parts == nil else { return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec)) }
+    /// - Parameters:
+    ///   - courier: gets the data to score.
+    ///   - isLast: whether it is sent now, or together with the next one.
+    func send(
+        _ spec: AttemptSpec, _ reference: AttemptReference, _ courier: InputCourier, isLast: Bool = true
+    ) throws(FrameError) {
+        let data = spec.data.flatMap { courier.data(of: $0, isLocal: connection.isLocal) }
+        var file: Int32?
+        if case .file(let opened) = data { file = opened.rawValue }
+        // Files that go with frames that are held would have to stay open.
+        defer { if let file { Glibc.close(file) } }
+        guard case .score(let files) = spec.work, files.parts == nil else {
+            return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file)
+        }
         let setting = ScoreSetting(spec, files)
         let (number, isNew) = state.withLock { state in
             if let known = state.settings.last(where: { $0.setting == setting }) { return (known.number, false) }
@@ -203,8 +226,14 @@ final class WorkerProcess: Sendable {
             return (number, true)
         }
         if isNew { try connection.hold(DaemonFrame.setting(number: number, setting: setting)) }
-        let order = DaemonFrame.score(ScoreOrder(reference: reference, setting: number, spec, files))
-        if isLast { try connection.send(order) } else { try connection.hold(order) }
+        var order = ScoreOrder(reference: reference, setting: number, spec, files)
+        if case .content(let content) = data { order.content = content }
+        order.hasFile = file != nil
+        if isLast || file != nil {
+            try connection.send(DaemonFrame.score(order), with: file)
+        } else {
+            try connection.hold(DaemonFrame.score(order))
+        }
     }
 
     // MARK: Models

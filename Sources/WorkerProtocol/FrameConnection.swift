@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// One connection between the daemon and a worker: frames, each a line of JSON, in both directions. It is the same over a pair of local
-/// sockets and over TCP.
+/// sockets and over TCP; but open files go with a frame over local sockets only.
 ///
 /// One thread at a time reads; any thread may send.
 package final class FrameConnection: @unchecked Sendable {
@@ -12,30 +12,50 @@ package final class FrameConnection: @unchecked Sendable {
 
     private let descriptor: Int32
     /// What is to be sent together with the next frame.
-    private let held = Mutex<[UInt8]>([])
+    private let held = Mutex(Held())
     /// Bytes that were received and not read yet. Touched by the reading thread only.
     private var received: [UInt8] = []
     private var start = 0
     /// How far `received` is known to hold no end of a line.
     private var searched = 0
+    /// Files that came with what was received and were not taken yet. Touched by the reading thread only.
+    private var receivedFiles: [Int32] = []
     private let decoder: JSONDecoder
+    /// Whether open files can go with a frame.
+    package let isLocal: Bool
+    private let mostBytes: Atomic<Int>
+
+    private struct Held {
+        var bytes: [UInt8] = []
+        var files: [Int32] = []
+    }
 
     /// - Parameter descriptor: a connected stream socket, which this object closes.
     package init(_ descriptor: Int32) {
         self.descriptor = descriptor
+        isLocal = FrameSocket.isLocal(descriptor)
+        mostBytes = Atomic(Self.largestFrame)
         decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit {
+        Glibc.close(descriptor)
+        for file in receivedFiles { Glibc.close(file) }
+    }
+
+    /// Bounds the frames that are received from now on: few bytes as long as it is not known who speaks.
+    package func setLargestFrame(_ bytes: Int) { mostBytes.store(bytes, ordering: .relaxed) }
 
     // MARK: Sending
 
     /// Sends a frame, after those that are held.
-    package func send(_ frame: some QuickFrame) throws(FrameError) {
+    /// - Parameter file: an open file that goes with it, which stays the caller's. The connection is a local one then.
+    package func send(_ frame: some QuickFrame, with file: Int32? = nil) throws(FrameError) {
         let line = try line(of: frame)
         try write { held in
-            held += line
+            held.bytes += line
+            if let file { held.files.append(file) }
             return true
         }
     }
@@ -46,19 +66,22 @@ package final class FrameConnection: @unchecked Sendable {
     package func hold(_ frame: some QuickFrame) throws(FrameError) -> Int {
         let line = try line(of: frame)
         return held.withLock { held in
-            held += line
-            return held.count
+            held.bytes += line
+            return held.bytes.count
         }
     }
 
-    package func sendHeld() throws(FrameError) { try write { !$0.isEmpty } }
+    package func sendHeld() throws(FrameError) { try write { !$0.bytes.isEmpty } }
 
     /// Writes what is held, where `prepare` says so.
-    private func write(_ prepare: (inout [UInt8]) -> Bool) throws(FrameError) {
+    private func write(_ prepare: (inout Held) -> Bool) throws(FrameError) {
         let failure: FrameError? = held.withLock { held in
             guard prepare(&held) else { return nil }
-            defer { held.removeAll(keepingCapacity: held.count < 1 << 20) }
-            return held.withUnsafeBytes { write($0) }
+            defer {
+                held.bytes.removeAll(keepingCapacity: held.bytes.count < 1 << 20)
+                held.files = []
+            }
+            return held.bytes.withUnsafeBytes { write($0, with: held.files) }
         }
         if let failure { throw failure }
     }
@@ -78,20 +101,28 @@ package final class FrameConnection: @unchecked Sendable {
         return line
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) -> FrameError? {
+    private func write(_ bytes: UnsafeRawBufferPointer, with files: [Int32]) -> FrameError? {
         var rest = bytes
+        var files = files
         while !rest.isEmpty {
-            let count = Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+            let count =
+                files.isEmpty
+                ? Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                : FrameSocket.send(rest, with: files, on: descriptor)
             if count < 0 {
                 if errno == EINTR { continue }
                 return errno == EPIPE || errno == ECONNRESET ? .closed : .system(call: "send", errno: errno)
             }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            files = []
         }
         return nil
     }
 
     // MARK: Receiving
+
+    /// Returns the open file that came with the frame that was received last, where that says that one did. It is the caller's to close.
+    package func takeFile() -> Int32? { receivedFiles.isEmpty ? nil : receivedFiles.removeFirst() }
 
     /// Waits for the next frame.
     /// - Parameter patience: how long to wait; nil: as long as it takes.
@@ -108,7 +139,8 @@ package final class FrameConnection: @unchecked Sendable {
                     throw .malformed("\(error): \(String(decoding: received[line].prefix(200), as: UTF8.self))")
                 }
             }
-            guard received.count - start < Self.largestFrame else { throw .malformed("a line of more than \(Self.largestFrame) bytes") }
+            let most = mostBytes.load(ordering: .relaxed)
+            guard received.count - start < most else { throw .malformed("a line of more than \(most) bytes") }
             guard try waitForBytes(until: deadline) else { return nil }
             try fill()
         }
@@ -155,22 +187,11 @@ package final class FrameConnection: @unchecked Sendable {
             start = 0
         }
         let count = withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { buffer in
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            let count = FrameSocket.receive(into: buffer, files: &receivedFiles, on: descriptor)
             if count > 0 { received.append(contentsOf: buffer[..<count]) }
             return count
         }
         if count > 0 || count < 0 && errno == EINTR { return }
         throw count == 0 || errno == ECONNRESET ? .closed : .system(call: "recv", errno: errno)
-    }
-}
-
-extension FrameConnection {
-    /// Makes the two ends of a local connection; both are closed on exec.
-    package static func pair() throws(FrameError) -> (own: Int32, other: Int32) {
-        var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw .system(call: "socketpair", errno: errno)
-        }
-        return (ends[0], ends[1])
     }
 }

@@ -25,16 +25,23 @@ package struct WorkerHello: Codable, Sendable, Hashable {
     package var token: String
     package var machine: AttemptMachine
     package var process: Int32
+    package var host: String
+    /// The mount points that the worker sees, with the types of their file systems.
+    package var mounts: [String: String]
 
+    /// The environment variable that has the token of a worker.
+    package static let tokenVariable = "MILLRACE_WORKER_TOKEN"
     /// The version of the protocol that this code speaks.
-    package static let currentFrames = 1
+    package static let currentFrames = 2
 
-    package init(build: String, token: String, machine: AttemptMachine, process: Int32) {
+    package init(build: String, token: String, machine: AttemptMachine, process: Int32, host: String, mounts: [String: String]) {
         frames = Self.currentFrames
         self.build = build
         self.token = token
         self.machine = machine
         self.process = process
+        self.host = host
+        self.mounts = mounts
     }
 }
 
@@ -45,7 +52,8 @@ package enum DaemonFrame: Codable, Sendable {
     /// A file to score after what was sent before.
     case score(ScoreOrder)
     /// An attempt of any kind to execute after what was sent before.
-    case attempt(reference: AttemptReference, spec: AttemptSpec)
+    /// - Parameter hasFile: whether the open file with the data to score comes with the frame.
+    case attempt(reference: AttemptReference, spec: AttemptSpec, hasFile: Bool)
     /// The attempt is to end as soon as it can. It answers with the failure that the cause stands for.
     case cancel(reference: AttemptReference, cause: AttemptCancellation.Cause)
     /// The attempt is to wait at its next batch or step, and to say that it does.

@@ -34,6 +34,8 @@ extension DaemonFrame: QuickFrame {
             if !order.data.companions.isEmpty { writer.field("companions", order.data.companions) }
             writer.field("output", order.output)
             writer.field("provenance", order.provenance)
+            if let content = order.content { writer.field("content", Data(content).base64EncodedString()) }
+            if order.hasFile { writer.field("file", 1) }
         }
         return writer.line()
     }
@@ -59,6 +61,12 @@ extension DaemonFrame: QuickFrame {
             case "companions": order.data.companions = try reader.strings()
             case "output": order.output = try reader.string()
             case "provenance": order.provenance = try reader.texts()
+            case "content":
+                guard let content = Data(base64Encoded: try reader.string()) else {
+                    throw FrameError.malformed("a content that is no Base64")
+                }
+                order.content = Array(content)
+            case "file": order.hasFile = try reader.integer(Int.self) == 1
             default: try reader.anything()
             }
         }

@@ -39,6 +39,10 @@ package struct ScoreOrder: Codable, Sendable {
     package var data: AttemptSpec.InputFile
     package var output: String
     package var provenance: [String: String]
+    /// The content of a small file, which need not be opened then.
+    package var content: [UInt8]?
+    /// Whether the open file comes with the frame.
+    package var hasFile = false
 
     /// An order of nothing, to be filled in.
     init() {

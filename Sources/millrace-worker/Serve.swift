@@ -5,12 +5,12 @@ import Runner
 import Terminal
 import WorkerProtocol
 
-/// Executes attempts for a daemon over the connection that it was started with.
+/// Executes attempts for a daemon over the connection that it was started with, or that it makes.
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Execute attempts over an open connection.", shouldDisplay: false)
 
-    @Option(help: "The descriptor of the connection.") var connection: Int32
-    @Option(help: "What the first frame shows, so that the daemon knows this process.") var token: String
+    @Option(help: "The descriptor of the connection.") var connection: Int32?
+    @Option(help: "The HOST:PORT of a daemon that listens.") var connect: String?
     @Option(help: "What kept sessions may cost, in bytes of their models.") var sessionBytes: Int
 
     /// Deep graphs are walked by functions that call themselves.
@@ -20,7 +20,10 @@ struct Serve: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
         signal(SIGINT, SIG_IGN)
-        let service = WorkerService(FrameConnection(connection), executor: LocalExecutor(sessionBytes: sessionBytes))
+        // What the first frame shows, so that the daemon knows this process.
+        let token = ProcessInfo.processInfo.environment[WorkerHello.tokenVariable] ?? ""
+        unsetenv(WorkerHello.tokenVariable)
+        let service = WorkerService(try openedConnection(), executor: LocalExecutor(sessionBytes: sessionBytes))
         let thread = Thread {
             // Foundation's own name stays inside the process; this one shows in `top -H` and `perf`.
             try? Data("attempts".utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))
@@ -34,5 +37,14 @@ struct Serve: ParsableCommand {
         thread.stackSize = Self.stackBytes
         thread.start()
         while true { pause() }
+    }
+
+    private func openedConnection() throws -> FrameConnection {
+        switch (connection, connect) {
+        case (let descriptor?, nil): return FrameConnection(descriptor)
+        case (nil, let address?):
+            do throws(FrameError) { return try FrameConnection.connect(to: address) } catch { throw fail("\(address): \(error)") }
+        default: throw fail("give --connection or --connect")
+        }
     }
 }

@@ -91,13 +91,14 @@ struct Run: AsyncParsableCommand {
             once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
+        let contents = SmallContents()
         let executor = ProcessExecutor(
             program: program, workers: workers,
-            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers)
+            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers, contents: contents)
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
-                options, pipelines: files, executor: executor, log: log)
+                options, pipelines: files, executor: executor, contents: contents, log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {

@@ -25,10 +25,12 @@ import Testing
 
         /// Does one piece, if there is one.
         func doOne() -> Bool {
-            guard state.withLock({ state in
-                defer { state.open = max(state.open - 1, 0) }
-                return state.open > 0
-            }) else { return false }
+            guard
+                state.withLock({ state in
+                    defer { state.open = max(state.open - 1, 0) }
+                    return state.open > 0
+                })
+            else { return false }
             usleep(3000)
             state.withLock { state in
                 state.done += 1

@@ -1,4 +1,5 @@
 package import Arrivals
+import Attempts
 import FileSystem
 import Landing
 import Ledger
@@ -27,6 +28,7 @@ package final class HashJob: @unchecked Sendable {
 
     // Touched by the thread that has the job.
     private let access: SpoolAccess
+    private let contents: SmallContents?
     /// The file, then its companions, by their names relative to its folder.
     private let parts: [(name: String, path: FilePath)]
     private var digested: [FileDigest.Digested] = []
@@ -34,8 +36,10 @@ package final class HashJob: @unchecked Sendable {
     /// The bytes of parts that are done.
     private var bytesBefore: Int64 = 0
 
-    init(_ file: CompleteFile, _ route: Intake.Route) {
+    /// - Parameter contents: gets the content of a small file of data.
+    init(_ file: CompleteFile, _ route: Intake.Route, contents: SmallContents?) {
         self.file = file
+        self.contents = route.role == .data ? contents : nil
         self.route = route
         access = SpoolAccess(root: FilePath(route.folder))
         let own = FilePath(file.place.path)
@@ -86,8 +90,10 @@ package final class HashJob: @unchecked Sendable {
         let part = parts[digested.count]
         if current == nil {
             let descriptor = try access.open(part.path)
-            do throws(FileSystemError) { current = (descriptor, try FileHashing(descriptor, named: access.root.pushing(part.path))) } catch
-            {
+            do throws(FileSystemError) {
+                let keptBytes = contents == nil ? 0 : SmallContents.largest
+                current = (descriptor, try FileHashing(descriptor, named: access.root.pushing(part.path), keptBytes: keptBytes))
+            } catch {
                 try? descriptor.close()
                 throw error
             }
@@ -99,6 +105,7 @@ package final class HashJob: @unchecked Sendable {
             return true
         }
         guard let found = try current!.hashing.advance(by: budget) else { return false }
+        if let content = current!.hashing.content { contents?.keep(content, digest: found.digest) }
         finish(found)
         return true
     }

@@ -1,5 +1,5 @@
 package import Arrivals
-import Attempts
+package import Attempts
 import Landing
 package import Ledger
 package import Logging
@@ -32,6 +32,7 @@ package final class Intake {
     private let ledger: RunLedger
     let conditions: ConditionBoard
     let room: NumberingRoom
+    private let contents: SmallContents?
     let log: Logger
     /// Files that nothing takes and that were said in the log, by spool.
     var saidUnmatched: [SpoolID: NameSet] = [:]
@@ -45,7 +46,11 @@ package final class Intake {
     private var retries: [SpoolPlace: Retry] = [:]
     private var refused: [(file: RefusedFile, folder: String)] = []
 
-    package init(ledger: RunLedger, conditions: ConditionBoard, room: NumberingRoom = NumberingRoom(), log: Logger) {
+    /// - Parameter contents: gets the contents of small files, which need not be read again.
+    package init(
+        ledger: RunLedger, conditions: ConditionBoard, room: NumberingRoom = NumberingRoom(), contents: SmallContents? = nil, log: Logger
+    ) {
+        self.contents = contents
         self.ledger = ledger
         self.conditions = conditions
         self.room = room
@@ -136,7 +141,7 @@ package final class Intake {
         let key = file.place
         if let known = jobs[key], known.file.stamp == file.stamp { return nil }
         forget(key)
-        let job = HashJob(file, route)
+        let job = HashJob(file, route, contents: contents)
         jobs[key] = job
         room.begun(in: job.pipeline)
         if route.role == .data, file.stamp.size > Self.largeSize, route.pipeline.order != .strict { return job }

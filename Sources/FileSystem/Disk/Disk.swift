@@ -90,6 +90,26 @@ package enum Disk {
         }
     }
 
+    /// Returns another descriptor of the same open file, which the caller closes.
+    package static func duplicate(_ descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) -> FileDescriptor {
+        let copy = fcntl(descriptor.rawValue, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw error("read", path, Errno(rawValue: errno)) }
+        return FileDescriptor(rawValue: copy)
+    }
+
+    /// Returns a file in memory that has these bytes and no name; the caller closes it.
+    /// - Parameter path: of the file that the bytes are from, for messages.
+    package static func nameless(_ bytes: [UInt8], _ path: FilePath) throws(FileSystemError) -> FileDescriptor {
+        let file = LinuxCalls.namelessFile("input")
+        guard file >= 0 else { throw error("read", path, Errno(rawValue: errno)) }
+        let descriptor = FileDescriptor(rawValue: file)
+        do throws(FileSystemError) { try write(bytes, to: descriptor, path) } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
     package static func close(_ descriptor: FileDescriptor) {
         _ = Glibc.close(descriptor.rawValue)
     }

@@ -14,9 +14,12 @@ package struct FileHashing {
     package let stamp: FileStamp
     /// The number of bytes read so far.
     package private(set) var offset: Int64 = 0
+    /// What was read so far; nil unless it is to be kept.
+    package private(set) var content: [UInt8]?
 
     /// Refuses what is not a regular file. The descriptor stays the caller's, and its position where it is; `path` is for messages.
-    package init(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) {
+    /// - Parameter keptBytes: the content of a file that is not larger is kept.
+    package init(_ descriptor: FileDescriptor, named path: FilePath, keptBytes: Int64 = 0) throws(FileSystemError) {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
         // One that is read at once needs no advice.
@@ -24,6 +27,7 @@ package struct FileHashing {
         self.descriptor = descriptor
         self.path = path
         stamp = status.stamp
+        if stamp.size <= keptBytes { content = [] }
     }
 
     /// Reads about `count` more bytes. Returns nil while there are more, and throws `changedWhileRead` where the stamp after the last byte
@@ -39,6 +43,7 @@ package struct FileHashing {
             let read = try Disk.read(descriptor, at: offset, into: buffer, path)
             if read == 0 { break }
             hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<read]))
+            content?.append(contentsOf: buffer[..<read])
             offset += Int64(read)
         }
         guard offset == stamp.size, try Disk.status(descriptor, path).stamp == stamp else { throw .changedWhileRead(path) }

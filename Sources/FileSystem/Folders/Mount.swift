@@ -34,6 +34,17 @@ package struct Mount: Hashable, Sendable {
         return of(String(cString: real), in: table)
     }
 
+    /// The types of all file systems that this process sees, by mount point.
+    package static var points: [String: String] {
+        var points: [String: String] = [:]
+        for line in (contents(of: "/proc/self/mountinfo") ?? "").split(separator: "\n") {
+            let halves = line.split(separator: " ", omittingEmptySubsequences: true)
+            guard halves.count > 6, let dash = halves.firstIndex(of: "-"), dash + 1 < halves.count else { continue }
+            points[unescaped(halves[4])] = String(halves[dash + 1])
+        }
+        return points
+    }
+
     /// The mount point that is the longest prefix; of equal ones the last, which covers the others.
     package static func of(_ real: String, in table: String) -> Mount? {
         var found: (length: Int, type: String)?

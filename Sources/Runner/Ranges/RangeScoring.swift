@@ -29,7 +29,9 @@ final class RangeScoring {
     private var columns: OutputColumns { OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes) }
 
     /// Begins the file of the output.
-    func output() -> OutputWriter { OutputWriter(path: files.output, format: files.format.table, columns: columns, metadata: spec.metadata) }
+    func output() -> OutputWriter {
+        OutputWriter(path: files.output, format: files.format.table, columns: columns, metadata: spec.metadata)
+    }
 
     /// - Parameter path: where the part is written. What is there is overwritten.
     func score(_ range: RowRange, of input: OpenedInput, into path: String, _ phases: inout Phases) throws(Failure) {

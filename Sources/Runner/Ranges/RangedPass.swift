@@ -52,7 +52,7 @@ struct RangedPass {
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         if let known = folder.plan(for: subject), known.isInOneGo { return false }
         let model = try load(&phases)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data) }
         let plan = try phases.time("read") { () throws(Failure) in
             try folder.planning { () throws(Failure) in
                 if let made = folder.plan(for: subject) { return made }
@@ -101,7 +101,7 @@ struct RangedPass {
         guard let plan = folder.plan(for: subject), let range = claimOpenRange(plan, from: 0) else { return }
         defer { folder.release(range) }
         let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data) }
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
     }
 

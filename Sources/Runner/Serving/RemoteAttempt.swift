@@ -20,11 +20,13 @@ final class RemoteAttempt: AttemptTurn {
     }
 
     /// Executes the attempt on the calling thread.
-    func execute(_ spec: AttemptSpec, _ executor: any AttemptExecutor) -> AttemptResult {
+    /// - Parameter data: what came with the order.
+    func execute(_ spec: AttemptSpec, _ data: AttemptData?, _ executor: any AttemptExecutor) -> AttemptResult {
         let (connection, reference) = (connection, reference)
         var control = AttemptControl(cancellation, turn: self) { progress in
             try? connection.send(WorkerFrame.progress(reference: reference, progress: progress))
         }
+        control.data = data
         control.phase = { try? connection.send(WorkerFrame.phase(reference: reference, phase: $0)) }
         control.offer = { try? connection.send(WorkerFrame.ranges(reference: reference, open: $0)) }
         control.step = { [self] in _ = steps.add(1, ordering: .relaxed) }

@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import Reasons
 import Synchronization
+import SystemPackage
 package import WorkerProtocol
 
 /// A worker's side of one connection: it executes the attempts that the daemon sends, one after another, and answers each.
@@ -14,7 +15,7 @@ package import WorkerProtocol
 /// and the process ends at once when the daemon is gone.
 package final class WorkerService: Sendable {
     private struct State {
-        var waiting: [(AttemptReference, AttemptSpec)] = []
+        var waiting: [Order] = []
         /// The attempt that is executed, and those that wait.
         var attempts: [AttemptReference: RemoteAttempt] = [:]
         /// The one that is executed.
@@ -22,6 +23,13 @@ package final class WorkerService: Sendable {
         /// How many were begun, which shows whether the process has something to do.
         var begun = 0
         var isListening = false
+    }
+
+    /// An attempt that waits, with its data where that came with it.
+    private struct Order {
+        let reference: AttemptReference
+        let spec: AttemptSpec
+        let data: AttemptData?
     }
 
     private let connection: FrameConnection
@@ -47,22 +55,24 @@ package final class WorkerService: Sendable {
     package func run(token: String) throws(FrameError) {
         try connection.send(
             WorkerFrame.hello(
-                hello: WorkerHello(build: toolVersion, token: token, machine: LocalExecutor.machine, process: getpid())))
+                hello: WorkerHello(
+                    build: toolVersion, token: token, machine: LocalExecutor.machine, process: getpid(),
+                    host: ProcessInfo.processInfo.hostName,
+                    mounts: Mount.points)))
         let listener = Thread { [self] in listen() }
         listener.name = "listen"
         listener.start()
         var limits = AttemptSpec.Limits()
         while true {
             do throws(FrameError) {
-                let (reference, spec) = try next()
-                execute(spec, reference, &limits)
+                execute(try next(), &limits)
             } catch .closed {
                 return
             }
         }
     }
 
-    private func next() throws(FrameError) -> (AttemptReference, AttemptSpec) {
+    private func next() throws(FrameError) -> Order {
         reading.lock()
         defer { reading.unlock() }
         while true {
@@ -72,7 +82,9 @@ package final class WorkerService: Sendable {
         }
     }
 
-    private func execute(_ spec: AttemptSpec, _ reference: AttemptReference, _ limits: inout AttemptSpec.Limits) {
+    private func execute(_ order: Order, _ limits: inout AttemptSpec.Limits) {
+        let (spec, reference) = (order.spec, order.reference)
+        defer { if case .file(let file) = order.data { try? file.close() } }
         if spec.limits != limits {
             ProcessLimits.apply(spec)
             limits = spec.limits
@@ -86,7 +98,7 @@ package final class WorkerService: Sendable {
         guard let attempt else { return }
         if mustWake { isNeeded.signal() }
         let start = ContinuousClock.now
-        var result = attempt.execute(spec, executor)
+        var result = attempt.execute(spec, order.data, executor)
         // It is that of the first frame.
         result.machine = nil
         state.withLock { state in
@@ -155,23 +167,29 @@ package final class WorkerService: Sendable {
             }
         case .score(let order):
             guard let setting = settings.withLock({ $0[order.setting] }) else {
+                if case .file(let file) = receivedFile(order.hasFile) { try? file.close() }
                 let failure = Failure(
                     .executorLost, what: "its setting \(order.setting) is not known here", place: order.data.path, remedy: "It runs again.")
                 try? connection.send(WorkerFrame.answer(reference: order.reference, result: AttemptResult(failure: failure)))
                 return
             }
-            queue(order.spec(setting), order.reference)
-        case .attempt(let reference, let spec): queue(spec, reference)
+            queue(order.spec(setting), order.reference, order.content.map { .content($0) } ?? receivedFile(order.hasFile))
+        case .attempt(let reference, let spec, let hasFile): queue(spec, reference, receivedFile(hasFile))
         case .cancel(let reference, let cause): attempt(reference)?.cancellation.cancel(cause)
         case .pause(let reference): attempt(reference)?.askForPause()
         case .goOn(let reference): attempt(reference)?.goOn()
         }
     }
 
-    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference) {
+    /// Returns the open file that came with the frame.
+    private func receivedFile(_ isThere: Bool) -> AttemptData? {
+        isThere ? connection.takeFile().map { .file(FileDescriptor(rawValue: $0)) } : nil
+    }
+
+    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference, _ data: AttemptData?) {
         state.withLock { state in
             state.attempts[reference] = RemoteAttempt(reference, connection)
-            state.waiting.append((reference, spec))
+            state.waiting.append(Order(reference: reference, spec: spec, data: data))
         }
     }
 

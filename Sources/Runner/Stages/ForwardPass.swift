@@ -33,7 +33,7 @@ struct ForwardPass {
         let loaded = try phases.time("load") { () throws(Failure) in
             try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
         }
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data) }
         do throws(Failure) {
             var rejected: [String: Set<KeptType>] = [:]
             // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.

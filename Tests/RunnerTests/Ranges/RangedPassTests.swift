@@ -25,7 +25,9 @@ import Testing
         "id,x,note\n" + (0..<rowCount).map { "r\($0),\(cell($0)),\"a \($0 % 5)\n\"\"b\"\"\"\n" }.joined()
     }
 
-    private func spec(_ name: String, _ content: String, output: String, ranged: Bool, keep: [String] = ["id", "note"]) throws -> AttemptSpec {
+    private func spec(_ name: String, _ content: String, output: String, ranged: Bool, keep: [String] = ["id", "note"]) throws
+        -> AttemptSpec
+    {
         let (model, data) = (directory("model.onnx"), try directory.write(content, to: name))
         return AttemptSpec(
             run: 7, attempt: 1, pipeline: "p",
@@ -86,11 +88,18 @@ import Testing
             let cancellation = AttemptCancellation()
             let steps = Mutex(0)
             var control = AttemptControl(cancellation)
-            control.step = { if steps.withLock({ $0 += 1; return $0 }) == limit { cancellation.cancel() } }
+            control.step = {
+                if steps.withLock({
+                    $0 += 1; return $0
+                }) == limit {
+                    cancellation.cancel()
+                }
+            }
             return (executor.execute(spec, control: control), steps.withLock { $0 })
         }
         #expect(run(stoppingAfter: 150).result.failure?.kind == .cancelled)
-        let before = Dictionary(uniqueKeysWithValues: try parts().map { ($0, try FileDigest.of(FilePath(directory("7-parts/\($0)"))).stamp) })
+        let before = Dictionary(
+            uniqueKeysWithValues: try parts().map { ($0, try FileDigest.of(FilePath(directory("7-parts/\($0)"))).stamp) })
         #expect(before.count > 2)
         #expect(run(stoppingAfter: .max).result.failure == nil)
         for (part, stamp) in before { #expect(try FileDigest.of(FilePath(directory("7-parts/\(part)"))).stamp == stamp, "\(part)") }

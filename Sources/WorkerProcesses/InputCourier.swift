@@ -1,0 +1,41 @@
+import Arrivals
+import Attempts
+import FileSystem
+import SystemPackage
+
+/// What goes to a worker with the order to score a file, so that the worker need not open it by its name: the content of a small one, which
+/// was read for its digest, or the open file. Where neither is to be had, as for a file that is gone, the worker finds out why.
+struct InputCourier: Sendable {
+    /// What was read before; nil: everything is sent as an open file.
+    let contents: SmallContents?
+
+    /// - Parameter isLocal: whether the worker can be given an open file.
+    /// - Returns: nil where the worker is to open it. An open file is the caller's to close.
+    func data(of input: AttemptSpec.InputFile, isLocal: Bool) -> AttemptData? {
+        let size = input.stamp?.size ?? .max
+        // One that was removed or changed since is not scored.
+        if size <= SmallContents.largest, let content = contents?.take(input.digest),
+            (try? FileDigest.stamp(FilePath(input.path))) == input.stamp
+        {
+            return .content(content)
+        }
+        guard isLocal || size <= SmallContents.largest, input.companions.isEmpty, let spool = input.spool,
+            let relative = input.relative(to: spool),
+            let file = try? SpoolAccess(root: FilePath(spool)).open(relative)
+        else { return nil }
+        if isLocal { return .file(file) }
+        defer { Disk.close(file) }
+        guard var hashing = try? FileHashing(file, named: FilePath(input.path), keptBytes: SmallContents.largest),
+            let found = try? hashing.finish(), found.digest == input.digest, let content = hashing.content
+        else { return nil }
+        return .content(content)
+    }
+}
+
+extension AttemptSpec.InputFile {
+    fileprivate func relative(to spool: String) -> FilePath? {
+        let root = spool.hasSuffix("/") ? spool : spool + "/"
+        guard path.utf8.starts(with: root.utf8) else { return nil }
+        return FilePath(String(Substring(path.utf8.dropFirst(root.utf8.count))))
+    }
+}

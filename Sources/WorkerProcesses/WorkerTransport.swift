@@ -1,0 +1,64 @@
+import Glibc
+import WorkerProtocol
+
+/// How worker processes are connected with the daemon.
+package enum WorkerTransport: Sendable, Hashable {
+    /// By a pair of sockets, of which the process inherits one.
+    case local
+    /// By TCP, on a port of this host, such as `127.0.0.1`.
+    case tcp(host: String)
+
+    /// The daemon's side of a connection that is not there yet.
+    enum Door {
+        case end(Int32)
+        case listener(FrameListener)
+    }
+
+    /// How long a process may take to connect.
+    private static let patience: Duration = .seconds(60)
+    /// How long one that has connected may take to say who it is.
+    private static let helloPatience: Duration = .seconds(5)
+    /// The largest frame of somebody who has not said who it is, in bytes.
+    private static let largestHello = 1 << 18
+
+    /// Prepares a connection.
+    /// - Returns: with it, what the worker is told, and the socket that it inherits as descriptor 3, which is to be closed; -1 for none.
+    func open() throws(FrameError) -> (door: Door, arguments: [String], inherited: Int32) {
+        switch self {
+        case .local:
+            let ends = try FrameConnection.pair()
+            return (.end(ends.own), ["--connection", "3"], ends.other)
+        case .tcp(let host):
+            let listener = try FrameListener(on: host + ":0")
+            return (.listener(listener), ["--connect", "\(host):\(listener.port)"], -1)
+        }
+    }
+}
+
+extension WorkerTransport.Door {
+    /// Returns the connection to a process that was started, and what it has said already. Others who connect are sent away.
+    /// - Parameter token: what the process shows.
+    func connection(to process: pid_t, token: String) throws(FrameError) -> (FrameConnection, WorkerHello?) {
+        switch self {
+        case .end(let socket): return (FrameConnection(socket), nil)
+        case .listener(let listener):
+            let deadline = ContinuousClock.now + WorkerTransport.patience
+            while ContinuousClock.now < deadline, !Self.hasEnded(process) {
+                guard let connection = try listener.accept(within: .seconds(1)) else { continue }
+                connection.setLargestFrame(WorkerTransport.largestHello)
+                guard case .hello(let hello) = try? connection.receive(WorkerFrame.self, within: WorkerTransport.helloPatience),
+                    hello.token == token
+                else { continue }
+                connection.setLargestFrame(FrameConnection.largestFrame)
+                return (connection, hello)
+            }
+            throw .closed
+        }
+    }
+
+    /// Returns whether a child has ended, which is still to be waited for.
+    private static func hasEnded(_ process: pid_t) -> Bool {
+        var ending = siginfo_t()
+        return waitid(P_PID, id_t(process), &ending, WEXITED | WNOHANG | WNOWAIT) == 0 && ending.si_signo == SIGCHLD
+    }
+}
