@@ -25,9 +25,11 @@ enum FrameSocket {
         }
         var control = [UInt8](repeating: 0, count: headerBytes + (files.count * 4 + 7) / 8 * 8)
         return control.withUnsafeMutableBytes { control in
-            control.storeBytes(
-                of: cmsghdr(cmsg_len: headerBytes + files.count * 4, cmsg_level: SOL_SOCKET, cmsg_type: Int32(SCM_RIGHTS.rawValue)),
-                as: cmsghdr.self)
+            var header = cmsghdr()
+            header.cmsg_len = headerBytes + files.count * 4
+            header.cmsg_level = SOL_SOCKET
+            header.cmsg_type = Int32(SCM_RIGHTS)
+            control.storeBytes(of: header, as: cmsghdr.self)
             for (place, file) in files.enumerated() { control.storeBytes(of: file, toByteOffset: headerBytes + place * 4, as: Int32.self) }
             var piece = iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
             return withUnsafeMutablePointer(to: &piece) { piece in
@@ -55,7 +57,7 @@ enum FrameSocket {
                 let count = recvmsg(socket, &message, closeOnExec)
                 if count >= 0, message.msg_controllen >= headerBytes {
                     let header = control.load(as: cmsghdr.self)
-                    if header.cmsg_level == SOL_SOCKET, header.cmsg_type == Int32(SCM_RIGHTS.rawValue) {
+                    if header.cmsg_level == SOL_SOCKET, header.cmsg_type == Int32(SCM_RIGHTS) {
                         for place in stride(from: headerBytes, to: min(Int(header.cmsg_len), Int(message.msg_controllen)), by: 4) {
                             files.append(control.load(fromByteOffset: place, as: Int32.self))
                         }
