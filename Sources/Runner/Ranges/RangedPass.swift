@@ -63,22 +63,28 @@ struct RangedPass {
         let scoring = RangeScoring(spec, files, stage, model, plan.ranges.known, interruption)
         let output = scoring.output()
         var rowCount = 0
+        let queue = RangeQueue(folder, count: plan.ranges.ranges.count)
         var next = 0
-        var told = 0
-        while next < plan.ranges.ranges.count {
+        var offered = 0
+        while next < queue.count {
             try interruption.check()
-            tellOpenRanges(plan, from: next, &told)
-            if folder.isFinished(next) {
+            // Told anew with each range that was done here, since a worker that could not help has stopped.
+            let open = queue.open(from: next)
+            if open != offered { control.offer(open) }
+            offered = open
+            if queue.isFinished(next) {
                 guard let rows = try phases.time("write", { () throws(Failure) in try append(next, to: output) }) else {
-                    try onDisk { () throws(FileSystemError) in try folder.remove(next) }
+                    try onDisk { () throws(FileSystemError) in try queue.remove(next) }
                     continue
                 }
                 rowCount += rows
                 next += 1
-            } else if let range = claimOpenRange(plan, from: next) {
+            } else if let range = queue.claim(from: next) {
                 defer { folder.release(range) }
                 guard try score(range, plan, scoring, input, &phases) else { return try leaveToOneGo() }
+                offered = -1
             } else {
+                // Others score the rest.
                 usleep(Self.tick)
             }
         }
@@ -98,7 +104,9 @@ struct RangedPass {
     func scoreOneRange(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        guard let plan = folder.plan(for: subject), let range = claimOpenRange(plan, from: 0) else { return }
+        guard let plan = folder.plan(for: subject),
+            let range = RangeQueue(folder, count: plan.ranges.ranges.count).claim(from: 0)
+        else { return }
         defer { folder.release(range) }
         let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data) }
@@ -117,7 +125,7 @@ struct RangedPass {
         let rows = try Rows(
             input, model, spec.schema, stage, pinned: spec.columns, typing: .inferred(pinned: spec.types, rejected: [:]))
         let ranges: RangePlan
-        do throws(Failure) { ranges = try rows.rangePlan(byteCount: rangeBytes) } catch where error.kind == .badInput { ranges = .whole }
+        do throws(Failure) { ranges = try rows.rangePlan(byteCount: rangeBytes) } catch  where error.kind == .badInput { ranges = .whole }
         return try onDisk { () throws(FileSystemError) in
             try folder.clear()
             return try folder.plan(ranges, for: subject, columns: rows.columnsInFileOrder, types: rows.foundTypes)
@@ -131,7 +139,7 @@ struct RangedPass {
     ) throws(Failure) -> Bool {
         do throws(Failure) {
             try scoring.score(plan.ranges.ranges[range], of: input, into: folder.stagedPart(range), &phases)
-        } catch where error.kind == .badInput || error.kind == .badModel {
+        } catch  where error.kind == .badInput || error.kind == .badModel {
             // A file that is being rewritten looks like a bad one.
             try input.verifyUnchanged()
             return false
@@ -158,21 +166,6 @@ struct RangedPass {
     }
 
     private var control: AttemptControl { interruption.control }
-
-    private func claimOpenRange(_ plan: ScoringPlan, from first: Int) -> Int? {
-        for range in first..<plan.ranges.ranges.count where !folder.isFinished(range) && folder.claim(range) {
-            // It may have been finished just before it was claimed.
-            if !folder.isFinished(range) { return range }
-            folder.release(range)
-        }
-        return nil
-    }
-
-    private func tellOpenRanges(_ plan: ScoringPlan, from first: Int, _ told: inout Int) {
-        let open = (first..<plan.ranges.ranges.count).count { !folder.isFinished($0) && !folder.isClaimed($0) }
-        if open != told { control.offer(open) }
-        told = open
-    }
 
     private func leaveToOneGo() throws(Failure) -> Bool {
         control.offer(0)
