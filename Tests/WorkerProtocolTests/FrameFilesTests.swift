@@ -1,6 +1,7 @@
 import Attempts
 import Foundation
 import Glibc
+import Recipes
 import TestSupport
 import Testing
 
