@@ -5,6 +5,7 @@ import Glibc
 import Machine
 import PipelineConfig
 import Synchronization
+import SystemPackage
 import WorkerProtocol
 
 /// A worker program that runs, and the connection to it. One attempt at a time is executed in it.
@@ -15,7 +16,7 @@ final class WorkerProcess: Sendable {
     let connection: FrameConnection
     private let token: String
     /// What it said as it connected; nil where it has not been listened to yet.
-    private let hello: WorkerHello?
+    private let said: WorkerHello?
     private let output: Int32
     private struct State {
         var hello: WorkerHello?
@@ -65,7 +66,7 @@ final class WorkerProcess: Sendable {
             throw .cannotStart(program, String(cString: strerror(failure)))
         }
         do throws(FrameError) {
-            (connection, hello) = try way.door.connection(to: process, token: token)
+            (connection, said) = try way.door.connection(to: process, token: token)
         } catch {
             Glibc.kill(process, SIGKILL)
             var status: Int32 = 0
@@ -117,14 +118,9 @@ final class WorkerProcess: Sendable {
 
     /// Waits for the first frame of the process, which shows that it is the one that was started, and works.
     func greet(within patience: Duration) throws(WorkerError) -> WorkerHello {
-        if let hello = state.withLock({ $0.hello }) { return hello }
-        let frame: WorkerFrame?
-        do throws(FrameError) {
-            frame = try hello.map { .hello(hello: $0) } ?? connection.receive(WorkerFrame.self, within: patience)
-        } catch {
-            throw .noHello("\(error); \(kill()); it printed last: \(lastWords)")
-        }
-        guard case .hello(let hello) = frame else { throw .noHello("it said nothing for \(patience)") }
+        if let known = state.withLock({ $0.hello }) { return known }
+        let hello: WorkerHello
+        if let said { hello = said } else { hello = try heard(within: patience) }
         guard hello.token == token, hello.frames == WorkerHello.currentFrames, hello.build == toolVersion else {
             throw .noHello("it is version \(hello.build) and this is \(toolVersion); start the daemon again")
         }
@@ -133,6 +129,16 @@ final class WorkerProcess: Sendable {
             state.hello = hello
             state.restingMemory = memory
         }
+        return hello
+    }
+
+    /// Waits for the first frame.
+    private func heard(within patience: Duration) throws(WorkerError) -> WorkerHello {
+        let frame: WorkerFrame?
+        do throws(FrameError) { frame = try connection.receive(WorkerFrame.self, within: patience) } catch {
+            throw .noHello("\(error); \(kill()); it printed last: \(lastWords)")
+        }
+        guard case .hello(let hello) = frame else { throw .noHello("it said nothing for \(patience)") }
         return hello
     }
 
