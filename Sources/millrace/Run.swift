@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attempts
 import Daemon
 import FileSystem
 import Foundation
