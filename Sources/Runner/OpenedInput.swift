@@ -27,7 +27,8 @@ final class OpenedInput {
         path = input.path
         digest = input.digest
         let access = try Access(input)
-        let opened = try data.map { data throws(Failure) in try Self.descriptor(data, input.path) } ?? access.open(input.path)
+        let opened: FileDescriptor
+        if let data { opened = try Self.descriptor(data, input.path) } else { opened = try access.open(input.path) }
         file = opened
         var others: [(name: String, file: FileDescriptor)] = []
         var held: FileDescriptor?
