@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import Reports
 import Runner
 import Terminal
 import WorkerProtocol
