@@ -13,13 +13,14 @@ package final class ProcessExecutor: AttemptExecutor {
     ///   - program: the path of the worker program.
     ///   - workers: how many processes are kept while nothing is done.
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
-    package convenience init(program: String, workers: Int, sessionBytes: Int) {
-        self.init(program: program, workers: workers, sessionBytes: sessionBytes, shares: MemoryShares())
+    ///   - delegated: where each process gets a control group of its own, if it is not nil.
+    package convenience init(program: String, workers: Int, sessionBytes: Int, in delegated: DelegatedGroup? = nil) {
+        self.init(program: program, workers: workers, sessionBytes: sessionBytes, shares: MemoryShares(), in: delegated)
     }
 
-    init(program: String, workers: Int, sessionBytes: Int, shares: MemoryShares) {
+    init(program: String, workers: Int, sessionBytes: Int, shares: MemoryShares, in delegated: DelegatedGroup? = nil) {
         self.shares = shares
-        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes)
+        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes, in: delegated)
     }
 
     deinit { fleet.close() }

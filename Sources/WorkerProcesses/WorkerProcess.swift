@@ -15,6 +15,8 @@ final class WorkerProcess: Sendable {
     let connection: FrameConnection
     private let token: String
     private let output: Int32
+    /// Nil where no control group was delegated to the daemon.
+    let group: WorkerGroup?
     private struct State {
         var hello: WorkerHello?
         /// Those that the process knows, the latest last.
@@ -47,7 +49,8 @@ final class WorkerProcess: Sendable {
     private static let largestOutput = 1 << 20
 
     /// Starts `program`. What it is told comes over the connection; it inherits no other descriptor.
-    init(program: String, sessionBytes: Int) throws(WorkerError) {
+    /// - Parameter delegated: where the process gets a control group of its own, if it is not nil.
+    init(program: String, sessionBytes: Int, in delegated: DelegatedGroup? = nil) throws(WorkerError) {
         let ends: (own: Int32, other: Int32)
         do throws(FrameError) { ends = try FrameConnection.pair() } catch { throw .cannotStart(program, "\(error)") }
         let output = LinuxCalls.namelessFile("output")
@@ -64,6 +67,8 @@ final class WorkerProcess: Sendable {
         }
         self.process = process
         self.output = output
+        let group = delegated?.makeGroup()
+        self.group = group.map { $0.add(process) } ?? false ? group : nil
         self.token = token
         connection = FrameConnection(ends.own)
     }

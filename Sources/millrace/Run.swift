@@ -93,7 +93,7 @@ struct Run: AsyncParsableCommand {
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
         let executor = ProcessExecutor(
             program: program, workers: workers,
-            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers)
+            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers, in: DelegatedGroup())
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
