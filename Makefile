@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test test-release format lint torture demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-hostile test-release format lint torture demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -18,6 +18,12 @@ test: setup lint
 	@Scripts/test-tools
 	swift build --build-tests
 	swift test --skip-build
+
+# All hostile files of `HostileFileTests`; `make test` has a sample of them (Tests/README.md).
+test-hostile: setup
+	@Scripts/test-tools
+	swift build --build-tests
+	MILLRACE_HOSTILE=all swift test --skip-build --filter allEndInTheirVerdictsAndOthersGoOn
 
 # The tests of the targets whose code an optimizer may change the most: engine, tables, training. They have a build folder of their own, since
 # `-enable-testing` builds every module anew.

@@ -1,5 +1,6 @@
 import FileSystem
 import Foundation
+package import Machine
 
 /// The answer of an attempt: the files that it wrote, or the reason why it did not. An executor never throws: a failure is an answer too.
 package struct AttemptResult: Codable, Sendable {

@@ -1,3 +1,4 @@
+import Glibc
 package import PipelineConfig
 
 extension AttemptSpec {
@@ -82,6 +83,14 @@ extension AttemptSpec {
         case .validateModel(let files, _), .fineTune(let files, _): files.model
         case .score(let files), .scoreRange(let files): files.model
         }
+    }
+
+    /// The bytes of the model's files, which are mapped while it is loaded: what a limit of memory leaves out.
+    package var mappedBytes: Int { [model.path, model.path + ".data"].reduce(0) { $0 + Self.byteCount($1) } }
+
+    private static func byteCount(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
     /// The rows to score; nil for an attempt that makes a version.

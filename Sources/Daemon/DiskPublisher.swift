@@ -193,8 +193,7 @@ package final class DiskPublisher: Publisher, Sendable {
             arrival: model.arrival,
             arrivalPath: model.file.path, arrivalDigest: model.file.digest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
-        card.engine = model.machine.map { .init(name: $0.engine, version: $0.engineVersion) }
-        card.processor = model.machine?.processor
+        card.machine = model.machine
         card.opset = model.operatorSets
         card.decisions = model.trial.map { ["trial": .text("\($0)")] }
         if let training = model.training { card.add(training) }
@@ -218,7 +217,9 @@ package final class DiskPublisher: Publisher, Sendable {
         guard try directory.isPublished(version: version, arrival: arrival) else { return nil }
         let card = try directory.card(version)
         return card.modelDigest.map {
-            PublishedModel(digest: $0, floatDigest: card.floatParent?.digest, parentDigest: card.parent?.digest, training: card.training)
+            PublishedModel(
+                digest: $0, floatDigest: card.floatParent?.digest, parentDigest: card.parent?.digest, training: card.training,
+                machine: card.machine)
         }
     }
 

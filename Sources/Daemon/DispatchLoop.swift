@@ -55,7 +55,7 @@ final class DispatchLoop: @unchecked Sendable {
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
-        workers = Workers(jobs: jobs, executor: executor, conditions: conditions) { inbox.put($0) }
+        workers = Workers(jobs: jobs, executor: executor, conditions: conditions, log: log) { inbox.put($0) }
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.

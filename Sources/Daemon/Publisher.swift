@@ -3,6 +3,7 @@ package import Attempts
 package import FileSystem
 package import Landing
 package import Ledger
+package import Machine
 package import PipelineConfig
 package import Reasons
 
@@ -96,12 +97,18 @@ package struct PublishedModel: Sendable {
     package var floatDigest: String?
     package var parentDigest: String?
     package var training: TrainingReport?
+    /// On what it was made and tried, where its card says that.
+    package var machine: AttemptMachine?
 
-    package init(digest: String, floatDigest: String? = nil, parentDigest: String? = nil, training: TrainingReport? = nil) {
+    package init(
+        digest: String, floatDigest: String? = nil, parentDigest: String? = nil, training: TrainingReport? = nil,
+        machine: AttemptMachine? = nil
+    ) {
         self.digest = digest
         self.floatDigest = floatDigest
         self.parentDigest = parentDigest
         self.training = training
+        self.machine = machine
     }
 }
 

@@ -72,5 +72,19 @@ extension EngineError: Reasoned {
     }
 }
 
+extension EngineError {
+    /// Whether the engine, or we for it, got no memory.
+    package var isOutOfMemory: Bool {
+        switch self {
+        case .outOfMemory: true
+        case .runFailed(_, _, let detail): detail.contains("Failed to allocate memory") || detail.contains("bad_alloc")
+        case .libraryTooOld, .unsupportedOperator, .invalidModel, .modelRefused, .externalData, .unknownInput, .unknownOutput,
+            .missingInput,
+            .wrongType, .wrongShape, .unsupportedElementType, .cancelled, .notText, .noBatchAxis, .engine:
+            false
+        }
+    }
+}
+
 /// Returns the text on one line: a runtime's text has several, and can carry bytes of the file.
 func printable(_ text: String) -> String { text.replacing("\n", with: " ").printable }

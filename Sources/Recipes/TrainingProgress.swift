@@ -18,6 +18,8 @@ package struct TrainingProgress: Codable, Sendable, Hashable {
     package var secondsLeft: Double?
     /// Set once, when an epoch has ended and been measured.
     package var finished: EpochRecord?
+    /// Set once, where an earlier attempt's checkpoint is not gone on from: why not.
+    package var startsOver: String?
 
     package init(_ phase: Phase) { self.phase = phase }
 }

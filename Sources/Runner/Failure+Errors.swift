@@ -102,6 +102,15 @@ extension Failure {
     }
 }
 
+extension Failure {
+    /// A model that outgrows the memory with a few rows.
+    init(outgrowing error: EngineError, place: String) {
+        self.init(
+            .memoryLimit, what: "the model outgrows the memory with three rows of ones: \(error)", place: place,
+            remedy: "Raise limits.memory, or make the model smaller.")
+    }
+}
+
 // MARK: Training
 
 extension Failure {

@@ -2,7 +2,7 @@ import Arrivals
 package import Attempts
 import Engine
 import Foundation
-import Machine
+package import Machine
 import PipelineConfig
 import Reasons
 import Synchronization
@@ -21,7 +21,7 @@ package final class LocalExecutor: AttemptExecutor {
     }
 
     /// The machine and the engine that run the models here.
-    package static let machine = AttemptMachine(processor: Processor.name, engine: "ONNX Runtime", engineVersion: ONNXRuntime.version)
+    package static let machine = ONNXRuntime.machine
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()

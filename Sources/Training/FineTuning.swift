@@ -1,3 +1,5 @@
+import Engine
+package import Machine
 package import ONNX
 package import Recipes
 package import TrainingGraph
@@ -5,7 +7,7 @@ package import TrainingGraph
 /// A model made better by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the recipe says.
 ///
 /// The result is the model that was given, with other values in its trained initializers and nothing else changed. The same model, files,
-/// recipe, gate and engine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
+/// recipe, gate and machine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
 package struct FineTuning: Sendable {
     /// The float model to train. Its external data must be within it or in its directory (`Model.directory`).
     package var model: Model
@@ -20,6 +22,8 @@ package struct FineTuning: Sendable {
     package var threads: Int
     /// A checkpoint is written at the end of each epoch, and whenever this many steps have passed since the last one.
     package var checkpointSteps = 1000
+    /// What the run is executed on. A checkpoint of another machine is not gone on from.
+    package var machine = ONNXRuntime.machine
     /// A folder of this run's own, which exists: packed rows and checkpoints. Whoever made it removes it once the outcome is safe.
     package var directory: String
 

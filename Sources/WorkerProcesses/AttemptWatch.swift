@@ -16,6 +16,8 @@ final class AttemptWatch {
     private let courier: InputCourier
     /// What the process had before the attempt.
     private let memoryBefore: Int
+    /// How often the kernel had ended the process's control group for lack of memory before the attempt.
+    private let killsBefore: Int
     private var clock: AttemptClock
     /// Whether the worker has been told to pause.
     private var isPauseAsked = false
@@ -43,6 +45,7 @@ final class AttemptWatch {
         self.shares = shares
         self.courier = courier
         memoryBefore = worker.restingMemory
+        killsBefore = worker.group?.killsForMemory ?? 0
         reference = AttemptReference(run: spec.run, attempt: spec.attempt, nonce: .random(in: .min ... .max))
         clock = AttemptClock(spec.limits)
     }
@@ -53,7 +56,7 @@ final class AttemptWatch {
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
-            try worker.send(spec, reference, courier)
+            try worker.send(boundedByKernel, reference, courier)
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))
@@ -69,6 +72,16 @@ final class AttemptWatch {
         } catch {
             return died(error)
         }
+    }
+
+    /// The attempt as the worker gets it: without a limit of memory where the worker's control group keeps that; otherwise the worker limits
+    /// its own address space.
+    private var boundedByKernel: AttemptSpec {
+        guard let limit = spec.limits.memoryBytes, let group = worker.group, group.bound(memoryBefore + limit, mapped: spec.mappedBytes)
+        else { return spec }
+        var bounded = spec
+        bounded.limits.memoryBytes = nil
+        return bounded
     }
 
     /// Returns the answer, if the frame is that.
@@ -152,9 +165,10 @@ final class AttemptWatch {
         if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
         // One that has closed its connection is about to end; one that says what nobody understands is ended.
         let ending = error == .closed ? worker.ending() : worker.kill()
-        wasKilledFromOutside = error == .closed && ending.isFromOutside
+        let isOutOfMemory = worker.group.map { $0.killsForMemory > killsBefore } ?? false
+        wasKilledFromOutside = error == .closed && ending.isFromOutside && !isOutOfMemory
         let why = error == .closed ? "\(ending)" : "\(error)"
-        if let limit = spec.limits.memoryBytes, ending.isCrash, worker.saidItLacksMemory {
+        if let limit = spec.limits.memoryBytes, isOutOfMemory || ending.isCrash && worker.saidItLacksMemory {
             return AttemptResult(failure: .memoryLimit(spec, limit, isAlone: gate == nil))
         }
         return AttemptResult(failure: .workerDied(spec, why: why, lastWords: worker.lastWords))

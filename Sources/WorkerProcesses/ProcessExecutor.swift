@@ -16,21 +16,19 @@ package final class ProcessExecutor: AttemptExecutor {
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
     ///   - contents: what small files hold that were read for their digests; nil where nobody keeps that.
     ///   - transport: how workers are connected.
+    ///   - delegated: where each process gets a control group of its own, if it is not nil.
     package convenience init(
-        program: String, workers: Int, sessionBytes: Int, contents: SmallContents? = nil, transport: WorkerTransport = .local
+        program: String, workers: Int, sessionBytes: Int, contents: SmallContents? = nil, transport: WorkerTransport = .local,
+        in delegated: DelegatedGroup? = nil
     ) {
-        self.init(
-            program: program, workers: workers, sessionBytes: sessionBytes, contents: contents, transport: transport, shares: MemoryShares()
-        )
+        let settings = WorkerSettings(program: program, sessionBytes: sessionBytes, transport: transport, delegated: delegated)
+        self.init(settings, workers: workers, contents: contents, shares: MemoryShares())
     }
 
-    init(
-        program: String, workers: Int, sessionBytes: Int, contents: SmallContents? = nil, transport: WorkerTransport = .local,
-        shares: MemoryShares
-    ) {
+    init(_ settings: WorkerSettings, workers: Int, contents: SmallContents? = nil, shares: MemoryShares) {
         self.shares = shares
         courier = InputCourier(contents: contents)
-        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes, transport: transport)
+        fleet = WorkerFleet(settings, kept: workers)
     }
 
     deinit { fleet.close() }

@@ -16,24 +16,16 @@ final class WorkerFleet: Sendable {
         var isClosed = false
     }
 
-    private let program: String
-    private let sessionBytes: Int
+    private let settings: WorkerSettings
     private let kept: Int
-    private let transport: WorkerTransport
     private let state = Mutex(State())
     /// How long a process may take to start, on a machine that is busy.
     private static let patience: Duration = .seconds(60)
 
-    /// - Parameters:
-    ///   - program: the path of the worker program.
-    ///   - kept: how many processes are kept while nothing is done.
-    ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
-    ///   - transport: how they are connected.
-    init(program: String, kept: Int, sessionBytes: Int, transport: WorkerTransport) {
-        self.transport = transport
-        self.program = program
+    /// - Parameter kept: how many processes are kept while nothing is done.
+    init(_ settings: WorkerSettings, kept: Int) {
+        self.settings = settings
         self.kept = kept
-        self.sessionBytes = sessionBytes
     }
 
     /// The ids of the processes that execute an attempt, and of those that do not.
@@ -47,7 +39,7 @@ final class WorkerFleet: Sendable {
             if worker.isAlive, (try? worker.greet(within: Self.patience)) != nil { return worker }
             remove(worker)
         }
-        let worker = try WorkerProcess(program: program, sessionBytes: sessionBytes, transport)
+        let worker = try WorkerProcess(settings)
         // One that cannot greet ends as the value goes.
         _ = try worker.greet(within: Self.patience)
         state.withLock { $0.busy.append(worker) }
@@ -96,7 +88,7 @@ final class WorkerFleet: Sendable {
         }
         for worker in dead { worker.kill() }
         while state.withLock({ !$0.isClosed && $0.idle.count + $0.busy.count < kept }) {
-            guard let worker = try? WorkerProcess(program: program, sessionBytes: sessionBytes, transport) else { return }
+            guard let worker = try? WorkerProcess(settings) else { return }
             state.withLock { $0.idle.append(worker) }
         }
     }

@@ -18,6 +18,8 @@ final class WorkerProcess: Sendable {
     /// What it said as it connected; nil where it has not been listened to yet.
     private let said: WorkerHello?
     private let output: Int32
+    /// Nil where no control group was delegated to the daemon.
+    let group: WorkerGroup?
     private struct State {
         var hello: WorkerHello?
         /// Those that the process knows, the latest last.
@@ -50,14 +52,15 @@ final class WorkerProcess: Sendable {
     private static let largestOutput = 1 << 20
 
     /// Starts `program`. What it is told comes over the connection; it inherits no other descriptor.
-    init(program: String, sessionBytes: Int, _ transport: WorkerTransport) throws(WorkerError) {
+    init(_ settings: WorkerSettings) throws(WorkerError) {
+        let program = settings.program
         let way: (door: WorkerTransport.Door, arguments: [String], inherited: Int32)
-        do throws(FrameError) { way = try transport.open() } catch { throw .cannotStart(program, "\(error)") }
+        do throws(FrameError) { way = try settings.transport.open() } catch { throw .cannotStart(program, "\(error)") }
         let output = LinuxCalls.namelessFile("output")
         let token = String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
         var process: pid_t = 0
         let failure = Self.spawn(
-            program, ["serve"] + way.arguments + ["--session-bytes", "\(sessionBytes)"],
+            program, ["serve"] + way.arguments + ["--session-bytes", "\(settings.sessionBytes)"],
             // Unlike arguments, the environment is hidden from other users.
             [WorkerHello.tokenVariable: token], connection: way.inherited, output: output, &process)
         if way.inherited >= 0 { Glibc.close(way.inherited) }
@@ -76,6 +79,8 @@ final class WorkerProcess: Sendable {
         }
         self.process = process
         self.output = output
+        let group = settings.delegated?.makeGroup()
+        self.group = group.map { $0.add(process) } ?? false ? group : nil
         self.token = token
     }
 

@@ -1,4 +1,5 @@
 package import Attempts
+package import Machine
 package import Recipes
 
 /// Which attempt a frame is about. The nonce is drawn for each time that an attempt is handed out, so that an answer to an earlier time is

@@ -95,7 +95,8 @@ struct Run: AsyncParsableCommand {
         let contents = SmallContents()
         let executor = ProcessExecutor(
             program: program, workers: workers,
-            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers, contents: contents)
+            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers, contents: contents,
+            in: DelegatedGroup())
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(

@@ -6,6 +6,7 @@ import Foundation
 import Ledger
 import LedgerSupport
 import Logging
+import Machine
 import PipelineConfig
 import Reasons
 import SystemPackage

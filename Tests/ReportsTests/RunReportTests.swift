@@ -1,5 +1,6 @@
 import Foundation
 import Ledger
+import Machine
 import PipelineConfig
 import Reasons
 import Reports
@@ -17,6 +18,31 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("  published \(scene.directory("out/outputs/a.csv")), 9 bytes, sha256 ") }, "\(report.text)")
         let object = try report.object()
         #expect((object["publications"] as? [Any])?.count == 1 && object["arrival"] is [String: Any])
+    }
+
+    /// What computed the result, and what computed an attempt that failed where that was another.
+    @Test func aRunSaysOnWhatItWasMade() throws {
+        let scene = try Scene()
+        let run = try scene.open(try scene.arrive("a.csv"))
+        let machines = ["one: avx2", "two: avx2 avx512f"].map {
+            AttemptMachine(processor: $0, engine: "ONNX Runtime", engineVersion: "1.32.0")
+        }
+        let now = scene.now
+        try scene.ledger.write { (ledger) throws(LedgerError) in
+            try ledger.attemptFailed(
+                [FailedAttempt(run: run, outcome: "resource", error: "disk full", nextAttemptAt: nil, machine: machines[1])], at: now)
+            _ = try ledger.open([RunOpening(arrival: 1, version: 1, revision: "r")], at: now)
+            try ledger.close([RunClosing(run: run, outcome: .done(verdict: nil), machine: machines[0])], at: now)
+        }
+        let report = try RunReport(ofRun: run, scene.ledger)
+        let lines = report.lines.map(\.text)
+        #expect(lines.contains("  on one: avx2, ONNX Runtime 1.32.0"), "\(report.text)")
+        #expect(
+            lines.contains { $0.contains("disk full") && $0.hasSuffix("; on two: avx2 avx512f, ONNX Runtime 1.32.0") }, "\(report.text)")
+        #expect(lines.contains { $0.contains("attempt 2") && !$0.contains(" on one") }, "\(report.text)")
+        let machine = (try report.object()["run"] as? [String: Any])?["machine"] as? [String: String]
+        #expect(machine?["processor"] == "one: avx2")
+        #expect(try scene.explain("a.csv").text.contains("on one: avx2, ONNX Runtime 1.32.0"))
     }
 
     @Test func aRunThatIsNotThereIsAnError() throws {

@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Machine
 import ONNX
 import Recipes
 import Synchronization
@@ -69,6 +70,30 @@ import TrainingGraph
             #expect(resumed.history.map(\.validation) == untouched.history.map(\.validation))
             #expect(resumed.history.map(\.trainingLoss) == untouched.history.map(\.trainingLoss))
         }
+    }
+
+    /// Taken up on another machine, it starts over, and gives what that machine gives.
+    @Test func onAnotherMachineItStartsOver() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let untouched = try tuning(directory, folder: "whole").run()
+        var run = try tuning(directory, folder: "moved") { $0.checkpointSteps = 1 }
+        run.machine = AttemptMachine(processor: "another", engine: "ONNX Runtime", engineVersion: "1")
+        let asked = Mutex(0)
+        #expect(throws: TrainingError.cancelled) {
+            try run.run(
+                TrainingControl(isCancelled: {
+                    asked.withLock {
+                        $0 += 1; return $0 > 12
+                    }
+                }))
+        }
+        let told = Mutex<[String]>([])
+        let moved = try tuning(directory, folder: "moved").run(
+            TrainingControl(progress: { progress in if let why = progress.startsOver { told.withLock { $0.append(why) } } }))
+        #expect(moved.resumedAt == 0)
+        #expect(try bytes(moved.model) == bytes(untouched.model))
+        let words = told.withLock { $0 }
+        #expect(words.count == 1 && words[0].contains("was computed on another, ONNX Runtime 1"), "\(words)")
     }
 
     /// Killed, a run has no checkpoint of its last moment: any earlier one leads to the same bytes.

@@ -1,6 +1,7 @@
 import Attempts
 import Foundation
 import Glibc
+import Machine
 import Reasons
 import Runner
 import TestSupport

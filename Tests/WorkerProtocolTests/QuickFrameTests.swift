@@ -1,6 +1,7 @@
 import Arrivals
 import Attempts
 import Foundation
+import Machine
 import PipelineConfig
 import Reasons
 import Recipes

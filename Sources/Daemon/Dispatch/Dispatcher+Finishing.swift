@@ -3,6 +3,7 @@ package import Attempts
 import FileSystem
 import Landing
 package import Ledger
+import Machine
 import PipelineConfig
 import Reasons
 import SystemPackage
@@ -16,6 +17,7 @@ extension Dispatcher {
         var decisions = RunDecisions()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
             window.takeBack(assignment.run.run)
+            decisions.note(result.machine, of: assignment.run.run)
             if assignment.goal == .score, let seconds = result.timings["total"] {
                 history.took(seconds, byteCount: assignment.arrival.file.stamp.size, in: assignment.pipeline.name)
             }
@@ -50,7 +52,8 @@ extension Dispatcher {
         }
         guard !ready.isEmpty else { return }
         let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.run })
-        let outcomes = try publish(ready.map(\.output), mayReplace: mayReplace)
+        let machines = Dictionary(ready.map { ($0.assignment.run.run, $0.result.machine) }, uniquingKeysWith: { first, _ in first })
+        let outcomes = try publish(ready.map(\.output), mayReplace: mayReplace, machines: machines.compactMapValues(\.self))
         for ((assignment, result, output), outcome) in zip(ready, outcomes) {
             switch outcome {
             case .success:
@@ -73,11 +76,15 @@ extension Dispatcher {
 
     /// Makes outputs durable and records what is about to be published, both at the same time; then makes them visible. Returns what became
     /// of each.
-    /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
-    private func publish(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> PublishingRound.Results {
+    /// - Parameters:
+    ///   - mayReplace: the runs for whose input there was an attempt, or other content, before.
+    ///   - machines: on what the outputs of runs were made.
+    private func publish(
+        _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
+    ) throws(LedgerError) -> PublishingRound.Results {
         let round: PublishingRound
         do throws(FileSystemError) { round = try publisher.begin(outputs) } catch { return outputs.map { _ in .failure(error) } }
-        let intents = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace)
+        let intents = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace, machines: machines)
         do throws(FileSystemError) { return try round.land(intents) } catch { return outputs.map { _ in .failure(error) } }
     }
 
@@ -107,6 +114,7 @@ extension Dispatcher {
         var decisions = RunDecisions()
         for waiting in due {
             let assignment = waiting.assignment
+            decisions.note(waiting.result.machine, of: assignment.run.run)
             do throws(FileSystemError) {
                 guard try publisher.recover([waiting.output]).allSatisfy(\.self) else { throw .missing(waiting.output.target) }
                 landed(assignment, waiting.result, &decisions)

@@ -53,7 +53,7 @@ extension Dispatcher {
         let position = versions.position(of: open.arrival.number, role: open.arrival.role, parent: open.version, in: pipeline.name)
         let activation = try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
-                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: verdict))], at: now)
+                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: verdict), machine: found.machine)], at: now)
                 if let training = found.training {
                     _ = try tx.decideLabels(run: open.run, training.outcome(version: version), unusable: training.unusableLabels)
                 }

@@ -21,6 +21,16 @@ extension Logger {
             ].merging(failure.reason.logged) { $1 })
     }
 
+    /// Says that a training does not go on from an earlier attempt's checkpoint.
+    func startsOver(_ attempt: OpenAttempt, _ why: String) {
+        notice(
+            "a training starts over",
+            metadata: [
+                "pipeline.name": "\(attempt.pipeline.name)", "file.path": "\(attempt.arrival.path)", "run.id": .number(attempt.run.run),
+                "reason": "\(why)",
+            ])
+    }
+
     /// Says that a run is done, for `--verbose`.
     func done(_ end: RunDecisions.Closed) {
         guard logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }

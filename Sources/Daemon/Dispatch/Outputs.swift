@@ -3,6 +3,7 @@ import Attempts
 import FileSystem
 import Landing
 import Ledger
+import Machine
 package import PipelineConfig
 import SystemPackage
 
@@ -37,12 +38,16 @@ extension RunLedger {
     }
 
     /// Records what is about to become visible, durably.
-    /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
-    func intend(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> [Intent] {
+    /// - Parameters:
+    ///   - mayReplace: the runs for whose input there was an attempt, or other content, before.
+    ///   - machines: on what the outputs of runs were made.
+    func intend(
+        _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
+    ) throws(LedgerError) -> [Intent] {
         let intentions = outputs.map { output in
             Intention(
                 run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "",
-                byteCount: output.bytes ?? 0)
+                byteCount: output.bytes ?? 0, machine: machines[output.run])
         }
         return try write { (tx) throws(LedgerError) in
             var intents: [Intent] = []

@@ -1,6 +1,7 @@
 import Arrivals
 import Attempts
 import Ledger
+import Machine
 import PipelineConfig
 import Reasons
 
@@ -40,17 +41,23 @@ struct RunDecisions {
         var labels: [[Int64]] = []
     }
 
+    /// On what the attempts of runs were executed, as far as that is known.
+    private var machines: [Int64: AttemptMachine] = [:]
     private(set) var closed: [Closed] = []
     private(set) var delayed: [Delayed] = []
     private(set) var published: [Published] = []
 
     var isEmpty: Bool { closed.isEmpty && delayed.isEmpty }
 
+    /// Notes on what an attempt was executed, before anything is decided about its run.
+    mutating func note(_ machine: AttemptMachine?, of run: Int64) { machines[run] = machine }
+
     mutating func close(
         _ attempt: OpenAttempt, _ outcome: RunClosing.Outcome, timings: [String: Double] = [:], rowCount: Int64? = nil,
         training: TrainingReport? = nil
     ) {
-        let closing = RunClosing(run: attempt.run.run, outcome: outcome, timings: timings, rowCount: rowCount)
+        let closing = RunClosing(
+            run: attempt.run.run, outcome: outcome, timings: timings, rowCount: rowCount, machine: machines[attempt.run.run])
         closed.append(Closed(attempt: attempt, closing: closing, training: training))
     }
 
@@ -59,7 +66,8 @@ struct RunDecisions {
     ///   - counts: whether the failed attempt counts against `on_error.attempts`.
     mutating func delay(_ attempt: OpenAttempt, _ failure: Failure, until time: UTCTime?, counts: Bool) {
         let failure = FailedAttempt(
-            run: attempt.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time, counts: counts)
+            run: attempt.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time, counts: counts,
+            machine: machines[attempt.run.run])
         delayed.append(Delayed(attempt: attempt, failure: failure))
     }
 

@@ -1,5 +1,7 @@
 import Attempts
+import Logging
 import PipelineConfig
+import Recipes
 import Synchronization
 
 /// The threads that score and decide models, and apart from them the one that trains, so that neither ever waits for the other.
@@ -17,14 +19,19 @@ final class Workers: Sendable {
     /// Lots are not made larger than this, however long landing takes.
     private static let largestLot = 1.0
 
-    init(jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, deliver: @escaping @Sendable (DispatchLoop.Message) -> Void)
-    {
+    init(
+        jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, log: Logger,
+        deliver: @escaping @Sendable (DispatchLoop.Message) -> Void
+    ) {
         let underWay = AttemptsUnderWay()
         self.underWay = underWay
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignments, turn in
             let attempts = assignments.map { assignment in
                 let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
-                var control = AttemptControl(underWay.begin(assignment.spec.run), turn: turn, progress: { condition?.update($0) })
+                var control = AttemptControl(underWay.begin(assignment.spec.run), turn: turn) { progress in
+                    condition?.update(progress)
+                    if let why = progress.startsOver { log.startsOver(assignment.opened, why) }
+                }
                 if case .score(let files) = assignment.spec.work, files.parts != nil {
                     let range = assignment.spec.range(of: files)
                     control.offer = { [cancellation = control.cancellation] open in

@@ -1,4 +1,5 @@
 package import Arrivals
+internal import Machine
 internal import Names
 import Reasons
 
@@ -31,8 +32,9 @@ extension LedgerTransaction {
             }
         }
         let number = try connection.insert(
-            "INSERT INTO publications (run, root, path, digest, bytes, replaces) VALUES (?, ?, ?, ?, ?, ?)", intention.run, root,
-            intention.path, intention.digest, intention.byteCount, replaces?.publication)
+            "INSERT INTO publications (run, root, path, digest, bytes, replaces, machine) VALUES (?, ?, ?, ?, ?, ?, ?)", intention.run,
+            root,
+            intention.path, intention.digest, intention.byteCount, replaces?.publication, try connection.addMachine(intention.machine))
         return .intended(publication: number, replaces: replaces)
     }
 
@@ -106,13 +108,17 @@ extension LedgerTransaction {
         }
         if let failure {
             try withdrawIntentions(of: run.run)
-            try endAttempt(run, failure.outcome, failure.error, next: nil, at: time)
+            try endAttempt(run, failure.outcome, failure.error, next: nil, on: closing.machine, at: time)
         }
         try connection.run(
-            "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ? WHERE id = ?",
+            """
+            UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ?,
+                machine = coalesce(?, (SELECT p.machine FROM publications AS p WHERE p.run = runs.id AND p.ended IS NULL LIMIT 1))
+            WHERE id = ?
+            """,
             state, time,
             closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule.code, explanation?.remedy,
-            try connection.json(cells: explanation?.cells), run.run)
+            try connection.json(cells: explanation?.cells), try connection.addMachine(closing.machine), run.run)
     }
 
     /// An output that was to be removed and could not be is replaced by what the run has published in its place.
@@ -171,7 +177,7 @@ extension LedgerTransaction {
             let run = try runRow(failure.run)
             guard run.state == .open else { throw .notOpen(run: failure.run, state: run.state) }
             try withdrawIntentions(of: run.run)
-            try endAttempt(run, failure.outcome, failure.error, next: failure.nextAttemptAt, at: time)
+            try endAttempt(run, failure.outcome, failure.error, next: failure.nextAttemptAt, on: failure.machine, at: time)
             try connection.run(
                 "UPDATE runs SET next_attempt_at = ?, forgiven = forgiven + ? WHERE id = ?", failure.nextAttemptAt, failure.counts ? 0 : 1,
                 run.run)
@@ -205,13 +211,14 @@ extension LedgerTransaction {
     }
 
     private func endAttempt(
-        _ run: RunRow, _ outcome: String, _ error: Reason, next: UTCTime?, at time: UTCTime
+        _ run: RunRow, _ outcome: String, _ error: Reason, next: UTCTime?, on machine: AttemptMachine?, at time: UTCTime
     ) throws(LedgerError) {
         try connection.run(
             """
-            INSERT OR REPLACE INTO attempts (run, number, started_at, ended_at, outcome, error, cells, next_attempt_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """, run.run, run.attempt, run.startedAt, time, outcome, error.text, try connection.json(cells: error.cells), next)
+            INSERT OR REPLACE INTO attempts (run, number, started_at, ended_at, outcome, error, cells, next_attempt_at, machine)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, run.run, run.attempt, run.startedAt, time, outcome, error.text, try connection.json(cells: error.cells), next,
+            try connection.addMachine(machine))
     }
 
     private func withdrawIntentions(of run: Int64) throws(LedgerError) {

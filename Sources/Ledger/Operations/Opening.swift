@@ -47,7 +47,7 @@ extension LedgerTransaction {
         try connection.run(
             """
             UPDATE runs SET state = 'open', attempt = ?, started_at = ?, closed_at = NULL, next_attempt_at = NULL,
-                reason = NULL, rule = NULL, remedy = NULL, cells = NULL, revision = ?, rebinds = 0 WHERE id = ?
+                reason = NULL, rule = NULL, remedy = NULL, cells = NULL, machine = NULL, revision = ?, rebinds = 0 WHERE id = ?
             """, opened.attempt, time, try connection.addRevision(opened.revision), run)
         return opened
     }

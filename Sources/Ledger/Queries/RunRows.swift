@@ -5,8 +5,9 @@ extension Connection {
         try first(
             """
             SELECT r.id, r.arrival, a.pipeline, a.role, a.path, r.kind, r.state, r.version, v.digest, r.opened_at, r.closed_at, r.attempt,
-                r.next_attempt_at, r.row_count, r.timings, r.reason, r.rule, r.remedy, r.cells
-            FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival JOIN revisions AS v ON v.id = r.revision WHERE r.id = ?
+                r.next_attempt_at, r.row_count, r.timings, r.reason, r.rule, r.remedy, r.cells, m.processor, m.engine, m.engine_version
+            FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival JOIN revisions AS v ON v.id = r.revision
+                LEFT JOIN machines AS m ON m.id = r.machine WHERE r.id = ?
             """, run
         ) { (row) throws(LedgerError) in
             RunRecord(
@@ -15,7 +16,7 @@ extension Connection {
                 path: row.text(4), kind: try row.value(5, of: "runs", run), state: try row.value(6, of: "runs", run),
                 version: row.intOrNil(7), revision: row.text(8), openedAt: row.time(9), closedAt: row.timeOrNil(10),
                 attemptCount: Int(row.integer(11)), nextAttemptAt: row.timeOrNil(12), rowCount: row.integerOrNil(13),
-                timings: Timings.decode(row.textOrNil(14)), explanation: row.explanation(15))
+                timings: Timings.decode(row.textOrNil(14)), explanation: row.explanation(15), machine: row.machine(19))
         }
     }
 
@@ -26,18 +27,24 @@ extension Connection {
     /// With the attempt that decided the run, or goes on, which has no row of its own.
     func attempts(_ run: Int64) throws(LedgerError) -> [Attempt] {
         var attempts = try all(
-            "SELECT number, started_at, ended_at, outcome, error, next_attempt_at, cells FROM attempts WHERE run = ? ORDER BY number", run,
+            """
+            SELECT number, started_at, ended_at, outcome, error, next_attempt_at, cells, processor, engine, engine_version
+            FROM attempts LEFT JOIN machines ON machines.id = attempts.machine WHERE run = ? ORDER BY number
+            """, run,
             row: {
                 Attempt(
                     number: Int($0.integer(0)), startedAt: $0.time(1), endedAt: $0.time(2), outcome: $0.text(3), error: $0.textOrNil(4),
-                    cells: $0.cells(6), nextAttemptAt: $0.timeOrNil(5))
+                    cells: $0.cells(6), nextAttemptAt: $0.timeOrNil(5), machine: $0.machine(7))
             })
         let newest = try first(
-            "SELECT attempt, started_at, closed_at, state FROM runs WHERE id = ?", run,
+            """
+            SELECT attempt, started_at, closed_at, state, processor, engine, engine_version
+            FROM runs LEFT JOIN machines ON machines.id = runs.machine WHERE runs.id = ?
+            """, run,
             row: {
                 Attempt(
                     number: Int($0.integer(0)), startedAt: $0.time(1), endedAt: $0.timeOrNil(2),
-                    outcome: $0.isText(3, "open") ? "running" : $0.text(3), error: nil, nextAttemptAt: nil)
+                    outcome: $0.isText(3, "open") ? "running" : $0.text(3), error: nil, nextAttemptAt: nil, machine: $0.machine(4))
             })
         if let newest, attempts.last?.number != newest.number { attempts.append(newest) }
         return attempts

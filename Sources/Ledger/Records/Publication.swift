@@ -1,4 +1,5 @@
 package import Arrivals
+package import Machine
 
 package enum PublicationState: String, Codable, Sendable, CaseIterable {
     case intended, published, replaced, removed
@@ -19,13 +20,16 @@ package struct Intention: Hashable, Sendable {
     package var path: String
     package var digest: String
     package var byteCount: Int64
+    /// On what it was made, where that is known.
+    package var machine: AttemptMachine?
 
-    package init(run: Int64, root: String, path: String, digest: String, byteCount: Int64) {
+    package init(run: Int64, root: String, path: String, digest: String, byteCount: Int64, machine: AttemptMachine? = nil) {
         self.run = run
         self.root = root
         self.path = path
         self.digest = digest
         self.byteCount = byteCount
+        self.machine = machine
     }
 }
 

@@ -1,4 +1,5 @@
 package import Arrivals
+package import Machine
 package import Reasons
 
 package enum RunKind: String, Codable, Sendable {
@@ -60,13 +61,18 @@ package struct FailedAttempt: Hashable, Sendable {
     package var nextAttemptAt: UTCTime?
     /// False for an attempt that was handed back: it does not count against `on_error.attempts`.
     package var counts: Bool
+    /// On what it was executed; nil where its process died.
+    package var machine: AttemptMachine?
 
-    package init(run: Int64, outcome: String, error: Reason, nextAttemptAt: UTCTime?, counts: Bool = true) {
+    package init(
+        run: Int64, outcome: String, error: Reason, nextAttemptAt: UTCTime?, counts: Bool = true, machine: AttemptMachine? = nil
+    ) {
         self.run = run
         self.outcome = outcome
         self.error = error
         self.nextAttemptAt = nextAttemptAt
         self.counts = counts
+        self.machine = machine
     }
 }
 
@@ -90,12 +96,17 @@ package struct RunClosing: Hashable, Sendable {
     /// Seconds by phase.
     package var timings: [String: Double]
     package var rowCount: Int64?
+    /// On what its last attempt was executed. Nil where the process died: then what was published says it.
+    package var machine: AttemptMachine?
 
-    package init(run: Int64, outcome: Outcome, timings: [String: Double] = [:], rowCount: Int64? = nil) {
+    package init(
+        run: Int64, outcome: Outcome, timings: [String: Double] = [:], rowCount: Int64? = nil, machine: AttemptMachine? = nil
+    ) {
         self.run = run
         self.outcome = outcome
         self.timings = timings
         self.rowCount = rowCount
+        self.machine = machine
     }
 }
 
@@ -126,6 +137,8 @@ package struct Attempt: Hashable, Codable, Sendable {
     /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     package var nextAttemptAt: UTCTime?
+    /// On what it was executed, where that is known.
+    package var machine: AttemptMachine?
 
     /// The error, with what cells hold where that is told.
     package var whole: Reason? { error.map { Reason($0, cells: cells) } }
@@ -149,6 +162,8 @@ package struct RunRecord: Hashable, Codable, Sendable {
     package var rowCount: Int64?
     package var timings: [String: Double]
     package var explanation: Explanation?
+    /// On what the attempt was executed that decided it, where that is known.
+    package var machine: AttemptMachine?
 }
 
 package struct RunFilter: Hashable, Sendable {

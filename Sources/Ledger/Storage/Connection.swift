@@ -1,5 +1,6 @@
 import GRDB
 import GRDBSQLite
+import Machine
 
 /// Prepared statements of one SQLite connection, or of a daemon that has one, bound and stepped without GRDB's dynamic arguments: with some
 /// fifteen statements per file those would be the larger part of the work.
@@ -27,6 +28,7 @@ final class Connection {
     private let revisionNames = NameTable(
         of: "a revision", find: "SELECT id FROM revisions WHERE digest = ?", add: "INSERT INTO revisions (digest) VALUES (?)",
         read: "SELECT digest FROM revisions WHERE id = ?")
+    private var machineKeys: [AttemptMachine: Int64] = [:]
 
     init(_ database: Database, path: String, hidesValues: Bool) {
         source = .database(database)
@@ -167,8 +169,30 @@ final class Connection {
     func revisionKey(_ digest: String) throws(LedgerError) -> Int64? { try revisionNames.key(digest, on: self) }
     func addRevision(_ digest: String) throws(LedgerError) -> Int64 { try revisionNames.addedKey(digest, on: self) }
 
+    /// The number of a machine, which is added where it is new; nil for nil.
+    func addMachine(_ machine: AttemptMachine?) throws(LedgerError) -> Int64? {
+        guard let machine else { return nil }
+        if let key = machineKeys[machine] { return key }
+        let known = try first(
+            "SELECT id FROM machines WHERE processor = ? AND engine = ? AND engine_version = ?", machine.processor, machine.engine,
+            machine.engineVersion, row: { $0.integer(0) })
+        let key: Int64
+        if let known {
+            key = known
+        } else {
+            key = try insert(
+                "INSERT INTO machines (processor, engine, engine_version) VALUES (?, ?, ?)", machine.processor, machine.engine,
+                machine.engineVersion)
+        }
+        machineKeys[machine] = key
+        return key
+    }
+
     /// After a rollback: what was added in it is not there.
-    func forgetNames() { for names in [pipelineNames, rootNames, revisionNames] { names.forget() } }
+    func forgetNames() {
+        for names in [pipelineNames, rootNames, revisionNames] { names.forget() }
+        machineKeys = [:]
+    }
 }
 
 extension StoredValue {

@@ -1,5 +1,6 @@
 import Arrivals
 import GRDBSQLite
+import Machine
 
 /// One row of an answer; valid only in the closure it is passed to.
 struct Row {
@@ -59,6 +60,12 @@ struct Row {
         case .statement: bytes(column).map { other.utf8.elementsEqual($0) } ?? false
         case .values: textOrNil(column).map { $0.utf8.elementsEqual(other.utf8) } ?? false
         }
+    }
+
+    /// The columns `processor`, `engine` and `engine_version` of `machines`, from `column` on.
+    func machine(_ column: Int32) -> AttemptMachine? {
+        guard let processor = textOrNil(column) else { return nil }
+        return AttemptMachine(processor: processor, engine: text(column + 1), engineVersion: text(column + 2))
     }
 
     private func bytes(_ column: Int32) -> UnsafeBufferPointer<UInt8>? {

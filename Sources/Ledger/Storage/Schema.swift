@@ -13,10 +13,11 @@ enum Schema {
         migrator.registerMigration("4") { db in try db.execute(sql: version4) }
         migrator.registerMigration("5") { db in try db.execute(sql: version5) }
         migrator.registerMigration("6") { db in try db.execute(sql: version6) }
+        migrator.registerMigration("7") { db in try db.execute(sql: version7) }
         return migrator
     }()
 
-    static let newest = "6"
+    static let newest = "7"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -77,6 +78,19 @@ enum Schema {
         CREATE INDEX publications_leaving ON publications (id) WHERE ended IN ('leaving', 'orphaned', 'left');
         -- Where outputs go with their inputs: the folder of the data spool. What is missing in another folder was not deleted there.
         CREATE TABLE watched_folders (pipeline INTEGER PRIMARY KEY, path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let version7 = """
+        -- The processors and engines that attempts were executed with.
+        CREATE TABLE machines (
+            id INTEGER PRIMARY KEY, processor TEXT NOT NULL, engine TEXT NOT NULL, engine_version TEXT NOT NULL,
+            UNIQUE (processor, engine, engine_version)
+        );
+        -- That of the attempt that decided the run. Null where nobody knows: a process died, or the release before did it.
+        ALTER TABLE runs ADD COLUMN machine INTEGER;
+        ALTER TABLE attempts ADD COLUMN machine INTEGER;
+        -- That of the attempt that made the output, since after a crash nothing else tells it to the run.
+        ALTER TABLE publications ADD COLUMN machine INTEGER;
         """
 
     /// Training: what a run learns from, and what came of it.

@@ -46,7 +46,7 @@ struct ConstantEstimate {
         }
     }
 
-    /// Enters the body of a loop that makes `count` turns each time it is run.
+    /// Enters the body of a loop that makes `count` turns each time it is run; `Int.max` where nothing ends it.
     /// - Returns: what `leaveLoop` takes.
     mutating func enterLoop(_ count: Int, _ node: Node) throws(ONNXError) -> Int {
         let around = turns
@@ -54,7 +54,8 @@ struct ConstantEstimate {
         guard turns <= turnLimit else {
             throw .tooCostly(
                 place: node.place,
-                reason: "its trip count is \(count)" + (around > 1 ? " in \(around) turns of the loops around it" : "")
+                reason: (count == .max ? "it has no trip count" : "its trip count is \(count)")
+                    + (around > 1 ? " in \(around) turns of the loops around it" : "")
                     + " and no condition ends it; at most \(turnLimit) turns are allowed")
         }
         return around

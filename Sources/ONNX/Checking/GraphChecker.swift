@@ -19,6 +19,10 @@ struct GraphChecker {
         for input in graph.inputs where input.type == nil {
             throw .invalid(place: "input '\(input.name)'", reason: "it has no type")
         }
+        // Engines take names that end with a zero.
+        if let name = (graph.inputs + graph.outputs).map(\.name).first(where: { $0.utf8.contains(0) }) {
+            throw .invalid(place: "value '\(name)'", reason: "its name holds a zero byte")
+        }
         guard !graph.outputs.isEmpty else { throw .invalid(place: "graph '\(graph.name)'", reason: "it has no outputs") }
         // ONNX Runtime knows its own operators without an import, in their only version.
         let domains = Set(imports.map { canonicalDomain($0.domain) }).union(["com.microsoft"])

@@ -41,18 +41,8 @@ struct LoadingEstimate {
                 size.visibleValues += values
                 try measure(graph.nodes, values: values + graph.ownValues, place: place, into: &size)
             }
-            guard size.nodes <= bounds.nodes else {
-                throw .tooCostly(
-                    place: place,
-                    reason: "it has more than \(bounds.nodes) nodes with those of its subgraphs and of the functions that it calls, at "
-                        + "\(node.place); divide the model, or write repeated parts as a Loop or Scan")
-            }
-            guard size.visibleValues <= bounds.visibleValues else {
-                throw .tooCostly(
-                    place: place,
-                    reason: "its subgraphs see more than \(bounds.visibleValues) values of the graphs around them, at \(node.place); "
-                        + "write fewer If, Loop and Scan nodes, or put them into smaller graphs")
-            }
+            guard size.nodes <= bounds.nodes else { throw Self.tooManyNodes(bounds, place, at: node) }
+            guard size.visibleValues <= bounds.visibleValues else { throw Self.tooManyVisible(bounds, place, at: node) }
             guard size.callDepth <= bounds.callDepth else {
                 throw .tooCostly(
                     place: place,
@@ -62,6 +52,23 @@ struct LoadingEstimate {
             values += node.outputs.count
         }
     }
+
+    /// - Parameter node: where there are too many; nil where it is not known.
+    static func tooManyNodes(_ bounds: ModelBounds, _ place: String, at node: Node?) -> ONNXError {
+        .tooCostly(
+            place: place,
+            reason: "it has more than \(bounds.nodes) nodes with those of its subgraphs and of the functions that it calls"
+                + "\(shown(node)); divide the model, or write repeated parts as a Loop or Scan")
+    }
+
+    static func tooManyVisible(_ bounds: ModelBounds, _ place: String, at node: Node?) -> ONNXError {
+        .tooCostly(
+            place: place,
+            reason: "its subgraphs see more than \(bounds.visibleValues) values of the graphs around them\(shown(node)); "
+                + "write fewer If, Loop and Scan nodes, or put them into smaller graphs")
+    }
+
+    private static func shown(_ node: Node?) -> String { node.map { ", at \($0.place)" } ?? "" }
 }
 
 extension Graph {

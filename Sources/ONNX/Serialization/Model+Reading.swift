@@ -18,6 +18,8 @@ package struct ReadingLimits: Sendable {
     package var messages = 5_000_000
     /// The largest size of one protobuf message.
     package var byteCount = Int(Int32.max)
+    /// Those of its nodes and of what its subgraphs see are looked at before anything is parsed.
+    package var bounds = ModelBounds()
 
     package init() {}
 }
@@ -29,7 +31,7 @@ extension Model {
         if serialized.count > limits.byteCount {
             throw .tooLarge(byteCount: serialized.count, limit: limits.byteCount)
         }
-        var survey = WireSurvey(maximumDepth: limits.depth, maximumMessages: limits.messages)
+        var survey = WireSurvey(limits)
         try serialized.borrow { (bytes) throws(ONNXError) in try survey.run(bytes) }
         var options = BinaryDecodingOptions()
         options.messageDepthLimit = limits.depth + 2

@@ -1,16 +1,21 @@
 import ONNXWire
 
 /// A walk over a model's bytes before they are parsed: finds truncation and says where, and refuses what would take far more memory
-/// than its bytes (an empty message is two bytes in a file and hundreds when parsed). Allocates nothing.
+/// than its bytes (an empty message is two bytes in a file and hundreds when parsed), or more time than the model is worth. Allocates
+/// nothing.
+///
+/// It counts nodes and values as `LoadingEstimate` does, but for functions that are called and for what stands behind a subgraph: never more
+/// of them.
 struct WireSurvey {
-    let maximumDepth: Int
-    let maximumMessages: Int
+    private let limits: ReadingLimits
     private(set) var messageCount = 0
+    /// Those of the model's graph, or of a function, with its subgraphs.
+    private var nodeCount = 0
+    private var visibleValues = 0
+    /// The values so far of the graph that is walked and of those around it.
+    private var values = 0
 
-    init(maximumDepth: Int, maximumMessages: Int) {
-        self.maximumDepth = maximumDepth
-        self.maximumMessages = maximumMessages
-    }
+    init(_ limits: ReadingLimits) { self.limits = limits }
 
     private struct Memory: WireBytes {
         let bytes: UnsafeRawBufferPointer
@@ -23,19 +28,51 @@ struct WireSurvey {
     }
 
     private mutating func walk(_ message: ONNXMessage, _ bytes: inout Memory, _ range: Range<Int64>, depth: Int) throws(ONNXError) {
-        guard depth < maximumDepth else { throw .nestedTooDeeply(limit: maximumDepth) }
+        guard depth < limits.depth else { throw .nestedTooDeeply(limit: limits.depth) }
         messageCount += 1
-        guard messageCount <= maximumMessages else { throw .tooManyParts(limit: maximumMessages) }
+        guard messageCount <= limits.messages else { throw .tooManyParts(limit: limits.messages) }
+        var outputs = 0
         var position = range.lowerBound
         while position < range.upperBound {
             let field: WireField
             do {
                 field = try WireField(of: &bytes, at: position, end: range.upperBound)
             } catch { throw .malformed(reason: Self.words(error)) }
-            if case .bytes(let content) = field.content, let child = message.child(field.number) {
-                try walk(child, &bytes, content, depth: depth + 1)
+            if case .bytes(let content) = field.content {
+                if let child = message.child(field.number) {
+                    try enter(child, of: message, &bytes, content, depth: depth + 1)
+                } else if message == .node, field.number == 2 {
+                    outputs += 1
+                }
             }
             position = field.end
+        }
+        values += outputs
+    }
+
+    private mutating func enter(
+        _ child: ONNXMessage, of parent: ONNXMessage, _ bytes: inout Memory, _ content: Range<Int64>, depth: Int
+    ) throws(ONNXError) {
+        switch (parent, child) {
+        case (.attribute, .graph):
+            visibleValues += values
+            guard visibleValues <= limits.bounds.visibleValues else {
+                throw LoadingEstimate.tooManyVisible(limits.bounds, "graph", at: nil)
+            }
+            let around = values
+            try walk(child, &bytes, content, depth: depth)
+            values = around
+        case (_, .graph), (_, .function):
+            (nodeCount, visibleValues, values) = (0, 0, 0)
+            try walk(child, &bytes, content, depth: depth)
+        case (_, .node):
+            nodeCount += 1
+            guard nodeCount <= limits.bounds.nodes else { throw LoadingEstimate.tooManyNodes(limits.bounds, "graph", at: nil) }
+            try walk(child, &bytes, content, depth: depth)
+        case (.graph, .tensor), (.graph, .sparseTensor):
+            values += 1
+            try walk(child, &bytes, content, depth: depth)
+        default: try walk(child, &bytes, content, depth: depth)
         }
     }
 

@@ -166,10 +166,11 @@ private final class TypeInference {
         return try body()
     }
 
-    /// The trip count of a loop that nothing else ends: its condition is constant from the first turn to the last. Exporters write the
+    /// The trip count of a loop that nothing else ends, `Int.max` where it has none: its condition is constant from the first turn to the last. Exporters write the
     /// largest number as the trip count of a loop that its condition ends, so the number alone says nothing.
     private func certainTurns(_ node: Node) -> Int? {
-        guard let count = node.inputs.first, let turns = contents[count]?.first?.value,
+        let count = node.inputs.first ?? ""
+        guard let turns = count.isEmpty ? .max : contents[count]?.first?.value,
             case .graph(let body)? = node[attribute: "body"], body.inputs.count >= 2, var condition = body.outputs.first?.name
         else { return nil }
         if node.inputs.count > 1, !node.inputs[1].isEmpty, !isTrue(constants[node.inputs[1]]) { return nil }

@@ -1,5 +1,6 @@
 import Arrivals
 package import Ledger
+import Machine
 import Reasons
 
 /// Tells of one run: its attempts, timings and what it published.
@@ -40,6 +41,7 @@ package struct RunReport: Report {
         if let rows = run.rowCount { facts.append("\(rows) rows") }
         lines.append("\(facts.joined(separator: ", "))")
         lines.append("opened \(run.openedAt)\(run.closedAt.map { ", closed \($0)" } ?? "")")
+        if let machine = run.machine { lines.append("on \(machine)") }
         if !run.timings.isEmpty {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
@@ -50,7 +52,8 @@ package struct RunReport: Report {
         for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {
             let next = attempt.nextAttemptAt.map { "; next at \($0)" } ?? ""
             let why = attempt.whole.map { ": \($0)" } ?? ""
-            lines.append("attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(why)\(next)")
+            let machine = attempt.machine.flatMap { $0 == run.machine ? nil : "; on \($0)" } ?? ""
+            lines.append("attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(why)\(next)\(machine)")
         }
         for publication in publications {
             let path = shownPath(publication.root + "/" + publication.path)

@@ -17,10 +17,13 @@ package enum ModelCheck {
             try model.costCheck()
         } catch { throw Failure(model: error, place: path) }
         let (session, facts) = try file.session(options: SessionOptions(threads: ProcessInfo.processInfo.activeProcessorCount))
+        let admission: Admission
         do throws(AdmissionRefusal) {
-            let admission = try Admission(
+            admission = try Admission(
                 inputs: session.inputs, outputs: session.outputs, unranked: facts.unranked, schema: schema, mappings: forward.outputs)
-            return MadeUpRows(admission: admission).find(admission.run(on: session))?.problems ?? []
         } catch { return error.problems }
+        do throws(EngineError) { return try MadeUpRows(admission: admission).find(admission.run(on: session))?.problems ?? [] } catch {
+            throw Failure(outgrowing: error, place: path)
+        }
     }
 }

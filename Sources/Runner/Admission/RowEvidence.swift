@@ -76,8 +76,9 @@ struct MadeUpRows {
     let admission: Admission
 
     /// Returns what is wrong with the outputs that land, as far as made-up rows show it. It returns nil where the model does not run on
-    /// them, which is no fault of the model, and where it takes longer than `seconds`.
-    func find(_ run: RowRun, seconds: Double = 20) -> (problems: [AdmissionProblem], isShown: Bool)? {
+    /// them, which is no fault of the model, and where it takes longer than `seconds`. Throws where the model outgrows the memory with rows
+    /// of the only extents that it takes.
+    func find(_ run: RowRun, seconds: Double = 20) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool)? {
         for extent in hasOpenAxes ? Self.extents : [1] {
             guard let rows = row(extent: extent), let cancellation = try? Cancellation() else { continue }
             let watchdog = Watchdog(seconds: seconds) { cancellation.cancel() }
@@ -86,6 +87,7 @@ struct MadeUpRows {
                 return try RowEvidence(admission: admission, run: run, isOfRealRows: !hasOpenAxes).find(rows, cancellation: cancellation)
             } catch {
                 if watchdog.hasFired { return nil }
+                if error.isOutOfMemory, !hasOpenAxes { throw error }
             }
         }
         return nil

@@ -8,9 +8,14 @@ extension Model {
     /// The number of bytes that are in other files and in memory once the model runs; the largest number there is if the sizes add up to
     /// more.
     var externalByteCount: Int {
-        graph.initializers.filter(\.isExternal).reduce(0) { sum, tensor in
+        var sum = 0
+        let add = { (tensor: StoredTensor) in
+            guard tensor.isExternal else { return }
             let (total, overflow) = sum.addingReportingOverflow(tensor.byteCount ?? 0)
-            return overflow ? .max / 2 : total
+            sum = overflow ? .max / 2 : total
         }
+        graph.forEachTensor { _, tensor in add(tensor) }
+        for function in functions { function.body.forEachTensor { _, tensor in add(tensor) } }
+        return sum
     }
 }

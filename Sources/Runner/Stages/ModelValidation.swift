@@ -4,6 +4,7 @@ import Columnar
 import Engine
 import FileSystem
 import Foundation
+import Machine
 import Names
 import ONNX
 import PipelineConfig
@@ -101,7 +102,12 @@ struct ModelValidation {
         let trial = try trial(loaded, stage ?? ForwardStage(), &phases)
         result.trial = trial
         if trial.hasRun { return }
-        let found = phases.time("run") { MadeUpRows(admission: admission).find(admission.run(on: loaded.session)) }
+        let found: (problems: [AdmissionProblem], isShown: Bool)?
+        do throws(EngineError) {
+            found = try phases.time("run") { () throws(EngineError) in
+                try MadeUpRows(admission: admission).find(admission.run(on: loaded.session))
+            }
+        } catch { throw Failure(outgrowing: error, place: files.model.path) }
         try interruption.check()
         guard let found else { return }
         if !found.problems.isEmpty { throw AdmissionRefusal(problems: found.problems).failure(at: files.model.path) }
@@ -113,6 +119,8 @@ struct ModelValidation {
             let model = try Model.load(descriptor: input.file.rawValue, path: input.path, directory: input.directory)
             try model.safetyCheck()
             _ = try model.inferTypes()
+            // As large as it says, though a sparse file takes no disk, and ranges may lie over one another: nothing of it is copied yet.
+            do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch { throw .outOfMemory(error) }
             return model
         } catch {
             throw Failure(model: error, place: input.path)

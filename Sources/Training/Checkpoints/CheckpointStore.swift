@@ -1,5 +1,6 @@
 import FileSystem
 import Foundation
+import Machine
 import Reasons
 import Recipes
 import SystemPackage
@@ -9,6 +10,8 @@ import Tensors
 struct Checkpoint: Codable, Equatable {
     /// The digest of the run's inputs. A checkpoint with another digest is not used.
     var fingerprint: String
+    /// What it was computed on; nil in those of earlier releases.
+    var machine: AttemptMachine?
     /// Batches run since the beginning.
     var batches = 0
     /// Optimization steps taken.
@@ -40,15 +43,26 @@ struct CheckpointStore {
 
     private let directory: String
     private let fingerprint: String
+    private let machine: AttemptMachine
 
-    init(directory: String, fingerprint: String) {
+    init(directory: String, fingerprint: String, machine: AttemptMachine) {
         self.directory = directory
         self.fingerprint = fingerprint
+        self.machine = machine
+    }
+
+    /// What a run may go on from.
+    enum Latest {
+        case whole(Checkpoint, NamedTensors)
+        /// There is one, which another machine has computed, or one that nobody knows: its last bits may be others. The words say which.
+        case ofAnotherMachine(String)
+        case none
     }
 
     /// - Parameter best: the parameters of the best epoch so far, where they changed since the last checkpoint.
     mutating func save(_ checkpoint: inout Checkpoint, state: NamedTensors, best: NamedTensors?) throws(TrainingError) {
         checkpoint.fingerprint = fingerprint
+        checkpoint.machine = machine
         let stateName = "state-\(checkpoint.batches).safetensors"
         checkpoint.state = .init(name: stateName, digest: try Safetensors.write(state, to: directory + "/" + stateName))
         if let best {
@@ -61,17 +75,25 @@ struct CheckpointStore {
         prune()
     }
 
-    /// The last checkpoint of this run that is whole.
-    func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors)? {
+    /// The last checkpoint of this run and machine that is whole.
+    func latest() -> Latest {
+        var another: String?
         for number in numbers() {
-            guard let checkpoint = try? JSONFile.decode(Checkpoint.self, from: FilePath(path(of: number))),
-                checkpoint.fingerprint == fingerprint,
-                let file = checkpoint.state, let state = try? tensors(file)
-            else { continue }
+            guard let checkpoint = try? JSONFile.decode(Checkpoint.self, from: FilePath(path(of: number))) else { continue }
+            guard let made = checkpoint.machine else {
+                another = another ?? "the checkpoint at step \(checkpoint.steps) does not say on what it was computed; this is \(machine)"
+                continue
+            }
+            guard checkpoint.fingerprint == fingerprint else { continue }
+            guard made == machine else {
+                another = another ?? "the checkpoint at step \(checkpoint.steps) was computed on \(made); this is \(machine)"
+                continue
+            }
+            guard let file = checkpoint.state, let state = try? tensors(file) else { continue }
             if let file = checkpoint.best, (try? wholePath(file)) == nil { continue }
-            return (checkpoint, state)
+            return .whole(checkpoint, state)
         }
-        return nil
+        return another.map { .ofAnotherMachine($0) } ?? .none
     }
 
     /// The parameters of the best epoch that a checkpoint knows of.

@@ -1,5 +1,4 @@
 import Columnar
-import Engine
 import FileSystem
 import ONNX
 import Reasons
@@ -8,14 +7,14 @@ import SystemPackage
 import Tensors
 import TrainingGraph
 
-/// A digest of everything that decides the bytes of a run. A run resumes from a checkpoint, or uses packed rows again, only if they have
-/// the same digest.
+/// A digest of everything that decides the bytes of a run, but for the machine. A run resumes from a checkpoint, or uses packed rows again,
+/// only if they have the same digest; a checkpoint must have the machine too, since a processor or an engine may compute other last bits.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
-    private static let format = "4"
+    private static let format = "5"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
-        var lines = ["format \(format)", "engine \(ONNXRuntime.version)"]
+        var lines = ["format \(format)"]
         do throws(ONNXError) { lines.append("model \(FileDigest.of(bytes: try run.model.serialized()))") } catch {
             throw .badModel(reason: "\(error)", remedy: "export the model again")
         }

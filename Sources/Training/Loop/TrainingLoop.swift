@@ -45,11 +45,14 @@ struct TrainingLoop {
     /// - Returns: the steps that were already taken.
     mutating func begin() throws(TrainingError) -> Int {
         nonFinite = Set(machine.namedParameters.filter { !$0.tensor.isFinite }.map(\.name))
-        if let found = try store.latest() {
-            checkpoint = found.checkpoint
-            try machine.restore(found.state)
+        switch store.latest() {
+        case .whole(let found, let state):
+            checkpoint = found
+            try machine.restore(state)
             savedSteps = checkpoint.steps
             return checkpoint.steps
+        case .ofAnotherMachine(let why): report(.training, startsOver: why)
+        case .none: break
         }
         let started = ContinuousClock.now
         let values = try measure()
@@ -183,8 +186,9 @@ struct TrainingLoop {
         savedSteps = checkpoint.steps
     }
 
-    private func report(_ phase: TrainingProgress.Phase, finished: EpochRecord? = nil) {
+    private func report(_ phase: TrainingProgress.Phase, finished: EpochRecord? = nil, startsOver: String? = nil) {
         var progress = TrainingProgress(phase)
+        progress.startsOver = startsOver
         progress.epoch = min(finished?.epoch ?? checkpoint.epoch, recipe.epochs)
         progress.epochs = recipe.epochs
         progress.step = checkpoint.steps

@@ -55,7 +55,8 @@ struct TrainingRun {
             run: run, control: control, rows: rows,
             machine: try StepMachine(graph, inputNames: inputs.map(\.name), threads: run.threads),
             evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
-            batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
+            batchSize: size.rows, isFixed: size.isFixed,
+            store: CheckpointStore(directory: run.directory, fingerprint: identity, machine: run.machine))
         let resumedAt = try loop.begin()
         try loop.train()
         return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)

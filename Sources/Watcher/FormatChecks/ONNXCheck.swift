@@ -1,5 +1,6 @@
 internal import Names
 internal import ONNXWire
+internal import Reasons
 
 /// ONNX: the protobuf wire format is walked without being kept; weights are stepped over. Whole means that every length fits its message
 /// and the file, that a graph and its operator sets are there (they are written in this order), and that all external data is there.
@@ -9,7 +10,7 @@ internal import ONNXWire
 enum ONNXCheck {
     static func check(_ file: inout SealedFile, directory: String) -> FormatCheck.Result {
         var walk = ModelWalk()
-        if let reason = walk.walk(&file, .model, from: 0, to: file.size, depth: 0) { return .incomplete(reason) }
+        if let fault = walk.walk(&file, .model, from: 0, to: file.size, depth: 0) { return fault }
         guard walk.hasGraph else { return .incomplete("the ONNX model has no graph: it is cut off or no model") }
         guard walk.hasOpset else { return .incomplete("the ONNX model names no operator set, which stands after the graph: it is cut off") }
         if walk.externalData.isEmpty { return .whole(companions: []) }
@@ -39,8 +40,15 @@ private struct ModelWalk {
     private var pair: (key: String, value: String) = ("", "")
 
     /// - Returns: what is wrong, or nil.
-    mutating func walk(_ file: inout SealedFile, _ message: ONNXMessage, from start: Int64, to end: Int64, depth: Int) -> String? {
-        guard depth < Self.deepest else { return "the ONNX model's graphs are nested too deeply" }
+    mutating func walk(
+        _ file: inout SealedFile, _ message: ONNXMessage, from start: Int64, to end: Int64, depth: Int
+    ) -> FormatCheck.Result? {
+        // Whatever may still follow, it is not read.
+        guard depth < Self.deepest else {
+            return .unsafe(
+                Explanation(
+                    reason: "its messages are nested more than \(Self.deepest) deep", rule: .limitModel, remedy: Rule.limitModel.remedy))
+        }
         var offset = start
         while offset < end {
             guard let field = try? WireField(of: &file, at: offset, end: end), field.number != 0 else { return Self.cut(offset) }
@@ -49,18 +57,20 @@ private struct ModelWalk {
             case .fixed: break
             case .bytes(let range):
                 let (first, last) = (range.lowerBound, range.upperBound)
-                if let reason = enter(&file, message, field.number, from: first, to: last, depth: depth) { return reason }
+                if let fault = enter(&file, message, field.number, from: first, to: last, depth: depth) { return fault }
             }
             offset = field.end
         }
         return nil
     }
 
-    private static func cut(_ offset: Int64) -> String { "the ONNX model breaks off or is damaged at byte \(offset)" }
+    private static func cut(_ offset: Int64) -> FormatCheck.Result {
+        .incomplete("the ONNX model breaks off or is damaged at byte \(offset)")
+    }
 
     private mutating func enter(
         _ file: inout SealedFile, _ message: ONNXMessage, _ field: UInt64, from start: Int64, to end: Int64, depth: Int
-    ) -> String? {
+    ) -> FormatCheck.Result? {
         switch (message, field) {
         case (.model, 7): hasGraph = true
         case (.model, 8): hasOpset = true
@@ -72,7 +82,7 @@ private struct ModelWalk {
         guard let child = message.child(field), child.leadsToTensors else { return nil }
         if child == .tensor { tensor = TensorFacts() }
         if child == .pair { pair = ("", "") }
-        if let reason = walk(&file, child, from: start, to: end, depth: depth + 1) { return reason }
+        if let fault = walk(&file, child, from: start, to: end, depth: depth + 1) { return fault }
         if child == .pair { tensor.pairs[pair.key] = pair.value }
         if child == .tensor { noteExternal() }
         return nil
@@ -93,7 +103,7 @@ private struct ModelWalk {
         tensor.elements = overflow || product < 0 ? .max : product
     }
 
-    private mutating func packedDimensions(_ file: inout SealedFile, from start: Int64, to end: Int64) -> String? {
+    private mutating func packedDimensions(_ file: inout SealedFile, from start: Int64, to end: Int64) -> FormatCheck.Result? {
         var offset = start
         while offset < end {
             guard let value = try? WireField.number(of: &file, at: &offset, end: end) else { return Self.cut(offset) }

@@ -12,3 +12,8 @@ package struct AttemptMachine: Codable, Sendable, Hashable {
         self.engineVersion = engineVersion
     }
 }
+
+extension AttemptMachine: CustomStringConvertible {
+    /// Such as "AMD EPYC: avx avx2 fma, ONNX Runtime 1.32.0".
+    package var description: String { "\(processor), \(engine) \(engineVersion)" }
+}

@@ -20,6 +20,30 @@ struct HostileFile: Sendable {
     init(_ name: String, _ rule: String, bytes: @escaping @Sendable () -> Data) {
         self.init(name, [rule]) { try bytes().write(to: URL(fileURLWithPath: $0)) }
     }
+
+    /// Whether it is to be taken, since nothing is wrong with it that anybody needs to mind.
+    var isTaken: Bool { rules == ["done"] }
+
+    /// Those that `script` makes, which lies beside this file, in `folder`. What belongs to `NAME.onnx` is in `NAME.d`.
+    static func made(by script: String, in folder: String) throws -> [HostileFile] {
+        let python = ProjectScript.repository + "/.deps/oracle/bin/python"
+        guard FileManager.default.isExecutableFile(atPath: python) else { throw Unmet("run Scripts/test-tools") }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: python)
+        process.arguments = ["-B", URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/" + script, folder]
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Unmet("\(script) ended with \(process.terminationStatus)") }
+        let rules = try JSONDecoder().decode([String: [String]].self, from: Data(contentsOf: URL(fileURLWithPath: folder + "/rules.json")))
+        return rules.sorted { $0.key < $1.key }.map { name, rules in
+            HostileFile(name, Set(rules)) { path in
+                try FileManager.default.moveItem(atPath: folder + "/" + name, toPath: path)
+                let companions = (name as NSString).deletingPathExtension + ".d"
+                let target = (path as NSString).deletingLastPathComponent + "/" + companions
+                if rename(folder + "/" + companions, target) != 0, errno != ENOENT { throw Unmet("\(companions) cannot be moved") }
+            }
+        }
+    }
 }
 
 /// Models: of some kilobytes an engine, or the machine's memory, would be made to do very much.
