@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import FileSystem
 import Synchronization
 import WorkerProtocol
 
@@ -48,7 +49,9 @@ final class AttemptWatch {
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
+            FaultPoint.reach(.orderSend)
             try worker.send(spec, reference)
+            FaultPoint.reach(.orderSent)
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))
@@ -141,6 +144,7 @@ final class AttemptWatch {
     }
 
     private func died(_ error: FrameError) -> AttemptResult {
+        FaultPoint.reach(.workerLost)
         isWorkerUsable = false
         if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
         // One that has closed its connection is about to end; one that says what nobody understands is ended.

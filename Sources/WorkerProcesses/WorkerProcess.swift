@@ -66,6 +66,7 @@ final class WorkerProcess: Sendable {
         self.output = output
         self.token = token
         connection = FrameConnection(ends.own)
+        FaultPoint.reach(.workerSpawned)
     }
 
     deinit {

@@ -10,6 +10,7 @@ import SystemPackage
 extension Dispatcher {
     /// Takes the answers of attempts: publishes what succeeded, all in one round, and does what the failure policy says about the rest.
     package func finish(_ results: [(assignment: Assignment, result: AttemptResult)], at now: UTCTime) throws(LedgerError) {
+        FaultPoint.reach(.answerTaken)
         var outputs: [(assignment: Assignment, result: AttemptResult)] = []
         var decisions = RunDecisions()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
@@ -75,7 +76,9 @@ extension Dispatcher {
     private func publish(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> PublishingRound.Results {
         let round: PublishingRound
         do throws(FileSystemError) { round = try publisher.begin(outputs) } catch { return outputs.map { _ in .failure(error) } }
+        FaultPoint.reach(.landIntend)
         let intents = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace)
+        FaultPoint.reach(.landIntended)
         do throws(FileSystemError) { return try round.land(intents) } catch { return outputs.map { _ in .failure(error) } }
     }
 

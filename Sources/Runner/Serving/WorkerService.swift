@@ -45,9 +45,11 @@ package final class WorkerService: Sendable {
     /// Serves until the daemon closes the connection.
     /// - Parameter token: what the process was started with, which its first frame shows.
     package func run(token: String) throws(FrameError) {
+        FaultPoint.reach(.workerStart)
         try connection.send(
             WorkerFrame.hello(
                 hello: WorkerHello(build: toolVersion, token: token, machine: LocalExecutor.machine, process: getpid())))
+        FaultPoint.reach(.workerGreeted)
         let listener = Thread { [self] in listen() }
         listener.name = "listen"
         listener.start()
@@ -84,6 +86,7 @@ package final class WorkerService: Sendable {
         }
         guard let attempt else { return }
         if mustWake { isNeeded.signal() }
+        FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
         var result = attempt.execute(spec, executor)
         // It is that of the first frame.
@@ -92,8 +95,10 @@ package final class WorkerService: Sendable {
             state.attempts[reference] = nil
             state.executed = nil
         }
+        FaultPoint.reach(.workerAnswer)
         // Where the daemon is gone, the next read finds out.
         try? connection.send(WorkerFrame.answer(reference: reference, result: result))
+        FaultPoint.reach(.workerAnswered)
         // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
         if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
     }

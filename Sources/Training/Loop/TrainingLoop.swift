@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Recipes
 import Tensors
@@ -46,6 +47,7 @@ struct TrainingLoop {
     mutating func begin() throws(TrainingError) -> Int {
         nonFinite = Set(machine.namedParameters.filter { !$0.tensor.isFinite }.map(\.name))
         if let found = try store.latest() {
+            FaultPoint.reach(.trainingResumed)
             checkpoint = found.checkpoint
             try machine.restore(found.state)
             savedSteps = checkpoint.steps

@@ -1,6 +1,7 @@
 import Autodiff
 import Columnar
 import Engine
+import FileSystem
 import Foundation
 import ONNX
 import Reasons
@@ -56,6 +57,7 @@ struct TrainingRun {
             machine: try StepMachine(graph, inputNames: inputs.map(\.name), threads: run.threads),
             evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
+        FaultPoint.reach(.trainingPacked)
         let resumedAt = try loop.begin()
         try loop.train()
         return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)

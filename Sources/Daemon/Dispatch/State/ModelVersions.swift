@@ -96,6 +96,7 @@ final class ModelVersions {
         if let landing = pipeline.land.models {
             let old = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
             if !old.isEmpty {
+                FaultPoint.reach(.versionPruned)
                 do throws(FileSystemError) {
                     try publisher.prune(versions: old, in: pipeline)
                 } catch {
@@ -143,6 +144,7 @@ final class ModelVersions {
     func pruneFloatModels(of pipeline: Pipeline) throws(LedgerError) {
         guard pipeline.optimize != nil else { return }
         let used = try ledger.floatModelsInUse(pipeline: pipeline.name)
+        FaultPoint.reach(.floatPruned)
         do throws(FileSystemError) {
             try publisher.pruneFloatModels(keeping: used, in: pipeline)
         } catch {
