@@ -61,8 +61,11 @@ class Points:
         self.load.drop_model(self.random.choice(["kept", "archived", "deleted"]))
         self.load.drop_data("kept", is_bad=False)
 
-    def drop_trained_model(self):
+    def drop_labels_and_model(self):
+        """A model that is tuned on labels that wait for their own training."""
         self.load.drop_model("learning")
+        for _ in range(3):
+            self.load.drop_labels()
 
     def replace(self):
         path = sorted(path for path in self.load.data["kept"])[0]
@@ -120,6 +123,8 @@ class Points:
     def hold_open(self):
         """A file is opened for writing while it is scored, and is to be given back when it has been."""
         path = self.load.drop_large("archived")
+        # Only of its own files a daemon can tell who has them open.
+        self.own(os.path.join(self.load.spool("archived", "data"), path))
         end_of_wait = time.monotonic() + 20
         while not self.busy_workers() and time.monotonic() < end_of_wait:
             time.sleep(0.02)
@@ -184,7 +189,7 @@ class Points:
             "intake.refused": self.drop_twin, "land.replace": self.replace, "reason.clear": self.mend, "remove.returning": self.hold_open,
             "version.pruned": self.mirrored_model, "version.card": self.mirrored_model, "version.away": self.mirrored_model, "edit.begin": self.edit,
             "edit.in-force": self.edit, "pins.recorded": self.mirrored_data, "float.copied": self.load.drop_labels, "float.pruned": self.load.drop_labels,
-            "labels.decided": self.load.drop_labels, "training.discard": self.load.drop_labels, "recover.model": self.nothing,
+            "labels.decided": self.drop_labels_and_model, "training.discard": self.load.drop_labels, "recover.model": self.nothing,
         }
         by_part = {
             "claim": self.nothing, "start": self.nothing, "recover": self.nothing, "labels": self.load.drop_labels, "training": self.load.drop_labels,

@@ -88,7 +88,10 @@ class Torture:
 
     def kill(self, what):
         """What is killed: the daemon, which its workers do not outlive; one worker, which the daemon replaces; or all of it in one go."""
-        workers = self.daemon.own_workers() if what == "one worker" else []
+        end, workers = time.monotonic() + 2, []
+        while what == "one worker" and not workers and time.monotonic() < end:
+            time.sleep(0.05)
+            workers = self.daemon.own_workers()
         if workers:
             self.daemon.end(self.random.choice(sorted(workers)))
         elif what == "all of it":
