@@ -154,15 +154,17 @@ package struct ModelVersionDirectory: Sendable {
         try JSONFile.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
     }
 
-    /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
+    /// Removes those of these that stand, but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
     /// crash leaves there is swept.
     @discardableResult
     package func remove(_ versions: [Int]) throws(FileSystemError) -> [Int] {
         let active = try active()
+        let standing = Set(try published.numbers())
         var removed: [Int] = []
-        for version in versions where version != active {
+        for version in versions where version != active && standing.contains(version) {
             let directory = directory(of: version)
             guard try Disk.status(directory.appending("card.json")) != nil else { continue }
+            FaultPoint.reach(.versionPruned)
             try published.keepCard(version, staged: area.work.appending("card-\(name)-\(version)"), access)
             FaultPoint.reach(.versionCard)
             let away = area.work.appending("pruned-\(name)-\(version)")

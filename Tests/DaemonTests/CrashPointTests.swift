@@ -89,6 +89,20 @@ import Testing
         #expect(told.contains { $0.kind == "published" && $0.payload == "{\"version\":2}" })
     }
 
+    /// A version that the ledger has let go, and that still stands since the daemon was killed, goes with the next start.
+    @Test func whatWasLetGoBeforeACrashGoes() throws {
+        let world = try DiskWorld(DiskWorld.yaml.replacing("models: out/models", with: "models: { path: out/models, keep: 1 }"))
+        try world.publishModel()
+        let (version, aside) = (world.directory("out/models/1"), world.directory("aside"))
+        try FileManager.default.copyItem(atPath: version, toPath: aside)
+        try world.drop(.model, "n.onnx", "other")
+        try world.round { try world.wrote(["model.onnx": "other"], $0) }
+        try #require(!FileManager.default.fileExists(atPath: version))
+        try FileManager.default.moveItem(atPath: aside, toPath: version)
+        try world.restart()
+        #expect(!FileManager.default.fileExists(atPath: version) && FileManager.default.fileExists(atPath: world.directory("out/models/2")))
+    }
+
     /// A version that landed while another was pinned is not put in force by the daemon that finds it.
     @Test func aPinHoldsWhenAVersionIsFoundAfterACrash() throws {
         let world = try DiskWorld()

@@ -202,7 +202,7 @@ class Load:
         """Until stopped: about one file every `pause` seconds."""
         while not self.is_stopped.is_set():
             chance = self.random.random()
-            if chance < 0.004 and self.counts["large files"] < self.most_large:
+            if chance < 0.008 and self.counts["large files"] < self.most_large:
                 self.drop_large(self.random.choice(list(PIPELINES)))
             elif chance < 0.015:
                 self.drop_model(self.random.choice(list(PIPELINES)), is_bad=self.random.random() < 0.25)

@@ -83,20 +83,27 @@ class Points:
         self.load.number += 1
         stem = f"twin{self.load.number}"
         self.put_data("kept", stem + ".csv", self.load.rows(2))
-        time.sleep(1)
+        # The first one must be known; which of two that are found together is first, their settling decides.
+        if not self.wait_for(lambda: os.path.exists(os.path.join(self.root, "out", "kept", "outputs", stem + ".csv"))):
+            return
         rows = self.load.rows(2)
         data = table("jsonl", rows)
         self.load.data["kept"].setdefault(stem + ".jsonl", []).append(Content(data, None))
         self.load.put("kept", "data", stem + ".jsonl", data, "rename")
+
+    def wait_for(self, is_so, within=20):
+        """Until it is so, the daemon has died, or for so long; returns whether it is so."""
+        deadline = time.monotonic() + within
+        while not is_so() and time.monotonic() < deadline and self.daemon.process.poll() is None:
+            time.sleep(0.02)
+        return bool(is_so())
 
     def mend(self):
         """A bad file that is replaced by a good one, once there is a reason for it."""
         self.load.number += 1
         path = f"mended{self.load.number}.csv"
         self.put_data("kept", path, self.load.rows(3), is_bad=True)
-        end_of_wait = time.monotonic() + 20
-        while path not in self.judge.reasons("kept") and time.monotonic() < end_of_wait and self.daemon.process.poll() is None:
-            time.sleep(0.1)
+        self.wait_for(lambda: path in self.judge.reasons("kept"))
         self.put_data("kept", path, self.load.rows(3))
 
     def kill_worker(self):
@@ -125,9 +132,7 @@ class Points:
         path = self.load.drop_large("archived")
         # Only of its own files a daemon can tell who has them open.
         self.own(os.path.join(self.load.spool("archived", "data"), path))
-        end_of_wait = time.monotonic() + 20
-        while not self.busy_workers() and time.monotonic() < end_of_wait:
-            time.sleep(0.02)
+        self.wait_for(self.busy_workers)
         self.held = open(os.path.join(self.load.spool("archived", "data"), path), "r+b")
 
     def pause(self):
@@ -287,8 +292,8 @@ class Points:
         is_sample = wanted == SAMPLE
         wanted = set(wanted or self.names)
         order = [name for name in self.names if name in wanted]
-        # A root that nobody has used yet first.
-        order.sort(key=lambda name: name.split(".")[0] not in ("claim", "start"))
+        # A root that nobody has used yet first, then the first file of a pipeline that pins.
+        order.sort(key=lambda name: (name.split(".")[0] not in ("claim", "start"), name != "pins.recorded"))
         early = [name for name in order if name.split(".")[0] in ("claim", "start") or name in ("worker.spawned", "worker.start", "worker.greeted")]
         late = [name for name in order if name.split(".")[0] in ("rename", "restore", "retention")]
         for name in early:
@@ -400,7 +405,7 @@ class Points:
 
     def prune(self, **environment):
         user = {"user": self.daemon.user.pw_uid, "group": self.daemon.user.pw_gid, "extra_groups": []} if self.daemon.user else {}
-        words = [self.daemon.binary, "prune", os.path.join(self.root, "pipelines"), "--root", self.root]
+        words = [self.daemon.binary, "prune", "--root", self.root]
         done = subprocess.run(words, env=dict(os.environ, **self.daemon.environment, **environment), capture_output=True, text=True, **user)
         if done.returncode not in (0, -signal.SIGKILL):
             self.say(done.stdout + done.stderr)

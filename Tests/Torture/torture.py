@@ -4,10 +4,10 @@
     torture.py --millrace BINARY [--kills 2000] [--faults 200] [--seed N] [--quick] [--keep DIR] [--table FILE]
     torture.py --millrace BINARY --points [NAME ...] [--sample] [--seed N] [--keep DIR]
 
-Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond. Ends with 0 where
-nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of its own and the daemon as nobody, so that disks fill and
-permissions count; otherwise without the faults that need this."""
-import argparse, collections, os, platform, random, shutil, subprocess, sys, tempfile, threading, time
+Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond. Ctrl-C ends
+the kills early. Ends with 0 where nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of its own and the daemon as
+nobody, so that disks fill and permissions count; otherwise without the faults that need this."""
+import argparse, collections, os, platform, random, shutil, signal, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(os.path.dirname(HERE))
@@ -59,6 +59,7 @@ class Torture:
         self.daemon = Daemon(os.path.abspath(options.millrace), root, self.say)
         self.faults = Faults(root, self.load, self.daemon, self.random, options.quick)
         self.judge = Judge(root, self.load, self.daemon)
+        self.is_enough = False
         self.kills, self.reading = {"the daemon": 0, "one worker": 0, "all of it": 0}, None
         self.found = {kind: [] for kind in ("lost", "doubled", "partial", "wrong")}
 
@@ -131,7 +132,11 @@ class Torture:
         writer = threading.Thread(target=self.load.run, args=[self.options.pause], daemon=True)
         self.reading = reader = self.reader()
         writer.start()
+        # Who has seen enough gets the verdict of what was done.
+        signal.signal(signal.SIGINT, lambda *_: setattr(self, "is_enough", True))
         for number, step in enumerate(self.plan(), 1):
+            if self.is_enough:
+                break
             self.step(number, step)
             if not writer.is_alive():
                 self.say("the writer of the load ended; see above")
@@ -170,7 +175,7 @@ class Torture:
                 if self.daemon.user:
                     os.chown(path, self.daemon.user.pw_uid, self.daemon.user.pw_gid)
                 words += ["--" + folder, path]
-        return subprocess.Popen([sys.executable] + words, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen([sys.executable] + words, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def settle(self):
         """Until everything is done, or for so long."""

@@ -47,6 +47,7 @@ extension Dispatcher {
         try removal.removeMarked(at: now)
         for pipeline in pipelines.all {
             window.readAgain(pipeline.name)
+            versions.removePruned(of: pipeline)
             try versions.pruneFloatModels(of: pipeline)
         }
     }

@@ -136,7 +136,7 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case versionLanded = "version.landed"
     /// `ACTIVE` names a version that the ledger does not have.
     case versionActive = "version.active"
-    /// The ledger has let old versions go, which still stand.
+    /// The ledger has let an old version go, which still stands.
     case versionPruned = "version.pruned"
     /// The card of an old version is kept, and the version stands.
     case versionCard = "version.card"

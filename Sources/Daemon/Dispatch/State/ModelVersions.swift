@@ -94,17 +94,10 @@ final class ModelVersions {
             activation == nil ? "version published, and not in force, since another is pinned" : "version published",
             metadata: ["pipeline.name": "\(pipeline.name)", "model.version": .number(version), "file.path": "\(path)"])
         if let landing = pipeline.land.models {
-            let old = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
-            if !old.isEmpty {
-                FaultPoint.reach(.versionPruned)
-                do throws(FileSystemError) {
-                    try publisher.prune(versions: old, in: pipeline)
-                } catch {
-                    log.warning("old versions stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
-                }
-            }
+            _ = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
         }
         try read(pipeline.name)
+        removePruned(of: pipeline)
         try pruneFloatModels(of: pipeline)
     }
 
@@ -137,6 +130,18 @@ final class ModelVersions {
             try publisher.pin(version: version, in: pipeline)
         } catch {
             log.error("the pin could not be noted beside the versions", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
+        }
+    }
+
+    /// Removes versions that the ledger has let go and that still stand: those that just went, and those that an earlier daemon was killed
+    /// over or the machine did not let go.
+    func removePruned(of pipeline: Pipeline) {
+        let pruned = (versions[pipeline.name] ?? [:]).filter(\.value.isPruned).keys.sorted()
+        guard !pruned.isEmpty, pipeline.land.models != nil else { return }
+        do throws(FileSystemError) {
+            try publisher.prune(versions: pruned, in: pipeline)
+        } catch {
+            log.warning("old versions stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
         }
     }
 
