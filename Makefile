@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test test-hostile test-release format lint torture demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-hostile test-release format lint torture torture-points demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -44,10 +44,15 @@ format:
 lint:
 	swift format lint --strict --parallel --recursive $(swift_code)
 
-# 500 kills and 200 faults of the machine at random under a mixed load (Tests/README.md); `make test` has 50 and 20 of them.
+# 2,000 kills and 200 faults of the machine at random under a mixed load (Tests/README.md); `make test` has 200 and 20 of them.
 torture: build
 	@Scripts/test-tools
 	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace
+
+# A kill in each fault point of Sources/README.md, the first and a later time; `make test` has a few of them.
+torture-points: build
+	@Scripts/test-tools
+	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace --points
 
 demo: build
 	@Scripts/demo

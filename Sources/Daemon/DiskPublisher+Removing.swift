@@ -9,6 +9,7 @@ import SystemPackage
 extension DiskPublisher {
     package func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         let unwritten = recordRemovals(outputs.filter { $0.publication.state == .orphaned })
+        FaultPoint.reach(.removalListed)
         var directories: Set<FilePath> = []
         let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
             guard !unwritten.contains(output.publication.publication) else { return nil }

@@ -209,6 +209,7 @@ package final class DiskPublisher: Publisher, Sendable {
             throw error
         }
         if activate { try directory.activate(model.version) }
+        FaultPoint.reach(.versionActive)
         return float
     }
 

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Ledger
 import Logging
 import PipelineConfig
@@ -17,7 +18,10 @@ extension PipelineDaemon {
             metadata: ["pipelines": "\(wanted.map(\.name))"])
         // Numbers are given to all pipelines together, so that they keep those that they had.
         let restorations = try (wasLost ? pipelines : wanted).map { try Restoration(of: $0, work: work) }
-        for report in try Restoration.apply(restorations, to: ledger, orNothing: wasLost, at: .now) {
+        FaultPoint.reach(.restoreBegin)
+        let reports = try Restoration.apply(restorations, to: ledger, orNothing: wasLost, at: .now)
+        FaultPoint.reach(.restoreRecorded)
+        for report in reports {
             log.notice(
                 "restored",
                 metadata: [

@@ -1,5 +1,6 @@
 import Arrivals
 package import Attempts
+import FileSystem
 import Foundation
 import Landing
 package import Ledger
@@ -84,7 +85,9 @@ package final class PipelineDaemon: Service {
         pipelineFiles = pipelines
         try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
+        FaultPoint.reach(.startLocked)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
+        FaultPoint.reach(.startLedger)
         for renamed in try Renaming.apply(pipelines.inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
             log.notice(
                 "the history of a pipeline goes on under another name",
@@ -119,12 +122,15 @@ package final class PipelineDaemon: Service {
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now)
+        FaultPoint.reach(.startRecovered)
         try publisher.recoverInputs()
+        FaultPoint.reach(.startInputs)
         let reasons = ReasonKeeper(ledger, publisher)
         self.reasons = reasons
         try reasons.settle(inForce)
         let open = Set(try ledger.openRuns().map(\.run))
         try publisher.sweep(open: open)
+        FaultPoint.reach(.startSwept)
         try publisher.pruneCheckpoints(keeping: open, of: inForce)
         let (ledger, lock) = (ledger, lock)
         conditions = ConditionBoard(ledger: ledger)
@@ -230,6 +236,7 @@ package final class PipelineDaemon: Service {
                 reload()
                 edits.run { path in reload(isAsked: path == nil) }
             }
+        FaultPoint.reach(.startRunning)
         log.notice(
             "running",
             metadata: [
@@ -295,6 +302,7 @@ package final class PipelineDaemon: Service {
     private static func explain(
         _ refused: Intake.Numbered.Refused, _ files: PipelineFiles, _ publisher: DiskPublisher, _ log: Logger
     ) {
+        FaultPoint.reach(.intakeRefused)
         let (place, explanation) = (refused.input.place, refused.report.explanation)
         log.warning(
             "refused", metadata: ["file.path": "\(place.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
@@ -321,6 +329,7 @@ package final class PipelineDaemon: Service {
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
         case .changed(let read):
             let pipelines = read.pipelines
+            FaultPoint.reach(.editBegin)
             do {
                 for pipeline in try Renaming.pending(pipelines, ledger: ledger) {
                     log.warning(
@@ -337,6 +346,7 @@ package final class PipelineDaemon: Service {
                 }
                 pipelineFiles.putInForce(read)
                 couriers.use(read.settings, pipelines)
+                FaultPoint.reach(.editInForce)
                 numbering.inbox.put(.pipelines(pipelines))
                 deletions.use(pipelines)
                 writeInForce()

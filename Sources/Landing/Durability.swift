@@ -9,6 +9,7 @@ struct Durability {
     let syncfsFrom: Int
 
     func makeDurable(_ work: inout [RoundItem]) {
+        FaultPoint.reach(.landSync)
         var waiting = work.indices.filter { work[$0].isGood }
         for area in areas {
             let here = waiting.filter { work[$0].output.staged.starts(with: area.path) }

@@ -170,6 +170,7 @@ package final class FolderClaim: Sendable {
             state.withLock { $0 = .unclaimed }
             return true
         }
+        FaultPoint.reach(.claimMade)
         var holder = me
         do throws(FileSystemError) {
             holder.inode = try Disk.status(path)?.stamp.inode ?? 0
@@ -181,6 +182,7 @@ package final class FolderClaim: Sendable {
             state.withLock { $0 = .unclaimed }
             return true
         }
+        FaultPoint.reach(.claimHeld)
         if let made = stamps() { state.withLock { $0 = .held(made) } }
         return true
     }

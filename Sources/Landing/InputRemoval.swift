@@ -59,6 +59,7 @@ struct InputRemoval {
             destination: destination.map(Self.bytes),
             files: files.map { .init(origin: Self.bytes($0.path), relative: Self.bytes($0.relative), digest: $0.digest) })
         let directory = try begin(plan)
+        FaultPoint.reach(.removePlanned)
         for (index, file) in files.enumerated() {
             let away = directory.appending("\(index)")
             do throws(FileSystemError) {
@@ -74,6 +75,7 @@ struct InputRemoval {
                 return .changed
             }
         }
+        FaultPoint.reach(.removeTaken)
         try onTaken()
         for (index, file) in files.enumerated() {
             if try !isUnchanged(directory.appending("\(index)"), since: before[index], digest: file.digest) {
@@ -84,6 +86,7 @@ struct InputRemoval {
         if let failure = Disk.renameReplacing(directory.appending("plan.json"), directory.appending("checked.json")) {
             throw Disk.error("write", directory.appending("checked.json"), failure)
         }
+        FaultPoint.reach(.removeChecked)
         try onChecked()
         return .removed(try finish(plan, directory))
     }
@@ -102,6 +105,7 @@ struct InputRemoval {
                 try Disk.removeTree(directory)
                 continue
             }
+            FaultPoint.reach(.recoverRemoval)
             let plan = try JSONFile.decode(Plan.self, from: planPath)
             let removal = InputRemoval(destination: plan.destination.map(path), area: area, areas: areas)
             let goes = isChecked ? true : try removal.isWhole(plan, directory)
@@ -153,6 +157,7 @@ struct InputRemoval {
                 targets.append(try archive(held, below: root, as: Self.path(file.relative), digest: file.digest))
             } else {
                 try Disk.remove(held)
+                FaultPoint.reach(.removeDeleted)
             }
         }
         for file in plan.files { file.spoolFile.spool.syncFolder(of: file.spoolFile.relative) }
@@ -162,6 +167,7 @@ struct InputRemoval {
 
     /// Where a newer file has the name by now, that one has replaced what is held, as it would have without us.
     private func giveBack(_ plan: Plan, _ directory: FilePath) throws(FileSystemError) {
+        FaultPoint.reach(.removeReturning)
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
             guard try Disk.status(held) != nil else { continue }
@@ -205,6 +211,7 @@ struct InputRemoval {
                 try Disk.remove(source)
             case let failure?: throw Disk.renameFailure(failure, source, target)
             }
+            FaultPoint.reach(.removeArchived)
             try Disk.sync(directory: parent)
             if source != held { try Disk.remove(held) }
             return target
@@ -219,6 +226,7 @@ struct InputRemoval {
         }
         let copy = other.work.appending("copy-" + UUID().uuidString)
         try Disk.copy(held, to: copy)
+        FaultPoint.reach(.removeCopied)
         guard try FileDigest.of(copy).digest == digest else {
             try Disk.remove(copy)
             throw .copyDiffers(from: held, to: copy)

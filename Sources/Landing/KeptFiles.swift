@@ -41,6 +41,7 @@ package struct KeptFiles: Hashable, Sendable {
         for changed in try Disk.makeDirectories(beside) { try Disk.sync(directory: changed) }
         for file in files { try Disk.clone(file.path, to: beside.appending(file.name)) }
         try Disk.sync(directory: beside)
+        FaultPoint.reach(.floatCopied)
         if let failure = Disk.moveDirectory(beside, target) { throw Disk.renameFailure(failure, beside, target) }
         try Disk.sync(directory: models)
     }

@@ -71,6 +71,17 @@ package enum LandingStep: Hashable, Sendable {
     case beforeRename(FilePath)
     case renamed(FilePath)
     case directoriesSynced, manifestAppended
+
+    fileprivate var faultPoint: FaultPoint {
+        switch self {
+        case .start: .landBegin
+        case .intended: .landSynced
+        case .beforeRename: .landRename
+        case .renamed: .landRenamed
+        case .directoriesSynced: .landFolders
+        case .manifestAppended: .landListed
+        }
+    }
 }
 
 /// Makes many staged outputs durable and visible together. `begin` starts to sync them; the caller records meanwhile what is about to be
@@ -171,6 +182,7 @@ package struct LandingRound {
     // MARK: Steps
 
     private func step(_ step: LandingStep) throws(FileSystemError) {
+        FaultPoint.reach(step.faultPoint)
         do { try onStep(step) } catch { throw .ledger(step: "step \(step)", cause: "\(error)") }
     }
 

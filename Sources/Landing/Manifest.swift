@@ -129,6 +129,7 @@ package struct Manifest: Sendable {
         let end = try Self.cutTornLine(descriptor, path)
         do throws(FileSystemError) {
             try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
+            FaultPoint.reach(.manifestWritten)
             try Disk.sync(descriptor, path)
         } catch {
             // A disk that fills takes some of the lines. None is acknowledged, and all of them come again.

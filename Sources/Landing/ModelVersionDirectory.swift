@@ -61,9 +61,11 @@ package struct ModelVersionDirectory: Sendable {
             let found = try FileDigest.of(target)
             card.files.append(Card.File(path: file.name, digest: found.digest, bytes: found.stamp.size))
         }
+        FaultPoint.reach(.versionMoved)
         let bytes = try JSONFile.encode(card, for: directory.appending("card.json"))
         try JSONFile.write(bytes, to: directory.appending("card.json"), access)
         try Disk.sync(directory: directory)
+        FaultPoint.reach(.versionStaged)
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
     }
 
@@ -85,7 +87,9 @@ package struct ModelVersionDirectory: Sendable {
             throw failure == .fileExists || failure == .directoryNotEmpty
                 ? .versionTaken(target) : Disk.renameFailure(failure, staged.directory, target)
         }
+        FaultPoint.reach(.versionRenamed)
         try Disk.sync(directory: path)
+        FaultPoint.reach(.versionLanded)
         return true
     }
 
@@ -150,19 +154,23 @@ package struct ModelVersionDirectory: Sendable {
         try JSONFile.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
     }
 
-    /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
+    /// Removes those of these that stand, but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
     /// crash leaves there is swept.
     @discardableResult
     package func remove(_ versions: [Int]) throws(FileSystemError) -> [Int] {
         let active = try active()
+        let standing = Set(try published.numbers())
         var removed: [Int] = []
-        for version in versions where version != active {
+        for version in versions where version != active && standing.contains(version) {
             let directory = directory(of: version)
             guard try Disk.status(directory.appending("card.json")) != nil else { continue }
+            FaultPoint.reach(.versionPruned)
             try published.keepCard(version, staged: area.work.appending("card-\(name)-\(version)"), access)
+            FaultPoint.reach(.versionCard)
             let away = area.work.appending("pruned-\(name)-\(version)")
             try Disk.removeTree(away)
             if let failure = Disk.moveDirectory(directory, away) { throw Disk.error("remove", directory, failure) }
+            FaultPoint.reach(.versionAway)
             try Disk.sync(directory: path)
             try Disk.removeTree(away)
             removed.append(version)

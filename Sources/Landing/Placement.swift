@@ -54,6 +54,7 @@ enum Placement {
         else {
             throw .targetNotOurs(target, found: found.digest, published: replaces.first)
         }
+        FaultPoint.reach(.landReplace)
         if let failure = Disk.renameReplacing(staged, target) { throw Disk.renameFailure(failure, staged, target) }
         return .replaced
     }

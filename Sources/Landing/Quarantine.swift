@@ -113,6 +113,7 @@ package struct Quarantine: Sendable {
         var reason = reason
         reason.input = target.string
         let written = try write(reason, beside: target)
+        FaultPoint.reach(.quarantineReason)
         switch try InputRemoval(destination: path, area: spoolArea, areas: [area], access: access).remove(files) {
         case .removed(let targets):
             // Those of another user keep their mode: only he may change it.
@@ -136,6 +137,7 @@ package struct Quarantine: Sendable {
         guard try Disk.status(file) != nil, let reason = try? JSONFile.decode(QuarantineReason.self, from: file), reason.place == place
         else { return }
         if let input = reason.input, try Disk.status(FilePath(input)) != nil { return }
+        FaultPoint.reach(.reasonClear)
         try Disk.remove(file)
         try Disk.sync(directory: file.removingLastComponent())
     }

@@ -113,12 +113,14 @@ package final class RunLedger: Sendable {
                     let transaction = LedgerTransaction(connection, routes: routes)
                     result = try body(transaction)
                     try transaction.finish()
+                    FaultPoint.reach(.ledgerCommit)
                     return .commit
                 }
             } catch {
                 connection.forgetNames()
                 throw LedgerError(error, path: path, doing: "record the work")
             }
+            FaultPoint.reach(.ledgerCommitted)
             return result!
         }
     }

@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import FileSystem
 import Synchronization
 import WorkerProtocol
 
@@ -161,6 +162,7 @@ final class AttemptWatch {
     }
 
     private func died(_ error: FrameError) -> AttemptResult {
+        FaultPoint.reach(.workerLost)
         isWorkerUsable = false
         if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
         // One that has closed its connection is about to end; one that says what nobody understands is ended.

@@ -1,4 +1,5 @@
 package import Attempts
+import FileSystem
 import Foundation
 import Reasons
 
@@ -83,6 +84,7 @@ package final class ProcessExecutor: AttemptExecutor {
             if wasKilled { kills += 1 }
             if !wasKilled || kills == Self.mostKills { return result }
             removeOutput(of: spec)
+            FaultPoint.reach(.workerAgain)
         }
     }
 

@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 import Synchronization
 import WorkerProtocol
@@ -75,6 +76,7 @@ final class WorkerFleet: Sendable {
             return state.isReady
         }
         worker.kill()
+        FaultPoint.reach(.workerRemoved)
         if isReady { fill() }
     }
 

@@ -82,6 +82,7 @@ final class WorkerProcess: Sendable {
         let group = settings.delegated?.makeGroup()
         self.group = group.map { $0.add(process) } ?? false ? group : nil
         self.token = token
+        FaultPoint.reach(.workerSpawned)
     }
 
     deinit {
@@ -220,6 +221,8 @@ final class WorkerProcess: Sendable {
     func send(
         _ spec: AttemptSpec, _ reference: AttemptReference, _ courier: InputCourier, isLast: Bool = true
     ) throws(FrameError) {
+        FaultPoint.reach(.orderSend)
+        defer { FaultPoint.reach(.orderSent) }
         let data = spec.data.flatMap { courier.data(of: $0, isLocal: connection.isLocal) }
         var file: Int32?
         if case .file(let opened) = data { file = opened.rawValue }

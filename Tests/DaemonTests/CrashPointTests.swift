@@ -57,6 +57,52 @@ import Testing
         #expect(line["output_digest"] as? String == before["output_digest"] as? String)
     }
 
+    /// What the next daemon finishes is told as if this one had: each event once, in the transaction that makes it so.
+    @Test func whatIsFinishedAfterACrashIsTold() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        let before = try world.ledger.events(after: 0).count
+        try crashing(
+            world, at: { if case .write(let path) = $0 { path.lastComponent?.string.hasPrefix("manifest-") == true } else { false } }
+        ) {
+            try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) }
+        }
+        let expected = try world.ledger.events(after: 0)
+        try world.restart(stateDirectory: world.directory("crashed"))
+        let told = try world.ledger.events(after: 0)
+        #expect(told.count > before && told.map(\.kind) == expected.map(\.kind) && told.map(\.payload) == expected.map(\.payload))
+    }
+
+    @Test func aVersionThatIsFoundAfterACrashIsTold() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.model, "n.onnx", "other")
+        let landed = FilePath(world.directory("out/models/2"))
+        try crashing(world, at: { if case .rename(_, landed) = $0 { true } else { false } }) {
+            try world.round { try world.wrote(["model.onnx": "other"], $0) }
+        }
+        let expected = try world.ledger.events(after: 0)
+        try world.restart(stateDirectory: world.directory("crashed"))
+        let told = try world.ledger.events(after: 0)
+        #expect(told.map(\.kind) == expected.map(\.kind) && told.map(\.payload) == expected.map(\.payload))
+        #expect(told.contains { $0.kind == "published" && $0.payload == "{\"version\":2}" })
+    }
+
+    /// A version that the ledger has let go, and that still stands since the daemon was killed, goes with the next start.
+    @Test func whatWasLetGoBeforeACrashGoes() throws {
+        let world = try DiskWorld(DiskWorld.yaml.replacing("models: out/models", with: "models: { path: out/models, keep: 1 }"))
+        try world.publishModel()
+        let (version, aside) = (world.directory("out/models/1"), world.directory("aside"))
+        try FileManager.default.copyItem(atPath: version, toPath: aside)
+        try world.drop(.model, "n.onnx", "other")
+        try world.round { try world.wrote(["model.onnx": "other"], $0) }
+        try #require(!FileManager.default.fileExists(atPath: version))
+        try FileManager.default.moveItem(atPath: aside, toPath: version)
+        try world.restart()
+        #expect(!FileManager.default.fileExists(atPath: version) && FileManager.default.fileExists(atPath: world.directory("out/models/2")))
+    }
+
     /// A version that landed while another was pinned is not put in force by the daemon that finds it.
     @Test func aPinHoldsWhenAVersionIsFoundAfterACrash() throws {
         let world = try DiskWorld()

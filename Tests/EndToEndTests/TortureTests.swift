@@ -2,13 +2,21 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A sample of `make torture`: 50 SIGKILLs and 20 faults of the machine, always the same ones, under a mixed load. A script that shares no
-/// code with us makes them, reads the outputs all the while and judges every file at the end (Tests/README.md).
+/// A sample of `make torture`: 200 SIGKILLs and 20 faults of the machine, always the same ones, under a mixed load; and of
+/// `make torture-points`. A script that shares no code with us makes them, reads the outputs all the while and judges every file at the end
+/// (Tests/README.md).
 @Suite(.serialized) struct TortureTests {
     private static let seed = 50
 
     @Test func killedAndBrokenNothingIsLostDoubledOrSeenInPart() throws {
-        let (status, said) = try torture(["--kills", "50", "--faults", "20", "--quick", "--patience", "600"])
+        let (status, said) = try torture(["--kills", "200", "--faults", "20", "--quick", "--patience", "600"])
+        #expect(status == 0, "seed \(Self.seed): \(said.suffix(12_000))")
+        for kind in ["lost", "doubled", "partial", "wrong"] { #expect(said.contains("| **\(kind)** | **0** |"), "seed \(Self.seed)") }
+    }
+
+    /// A process dies in each of a few fault points, and in no other.
+    @Test func killedInAFaultPointNothingIsLostDoubledOrSeenInPart() throws {
+        let (status, said) = try torture(["--points", "--sample", "--patience", "600"])
         #expect(status == 0, "seed \(Self.seed): \(said.suffix(12_000))")
         for kind in ["lost", "doubled", "partial", "wrong"] { #expect(said.contains("| **\(kind)** | **0** |"), "seed \(Self.seed)") }
     }

@@ -31,10 +31,14 @@ class Daemon:
         # (exit status, faults in force) of every end that nobody asked for.
         self.ends = []
         self.in_force = set()
+        # How long a worker may outlive its daemon, how long one has, and those that took longer.
+        self.longest, self.longest_orphan, self.outlived = 10, 0.0, []
         self.last_fault = 0.0
         # What its standard error is from the next start on, and what must stay open for that.
         self.error_stream, self.streams = "a file", []
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        # What it gets beside the environment of this process. Nothing of it may depend on whose home this is, and workers are known by it.
+        self.environment = {"HOME": os.path.join(root, "home")}
         self.log_path = os.path.join(root, "daemon.log")
         self.watching = threading.Thread(target=self.supervise, daemon=True)
 
@@ -43,8 +47,7 @@ class Daemon:
             self.expected = False
             words = [self.binary, "run", os.path.join(self.root, "pipelines"), "--root", self.root, "--jobs", "2", "--grace", "2s"]
             user = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
-            # Nothing of it may depend on whose home this is.
-            environment = dict(os.environ, HOME=os.path.join(self.root, "home"))
+            environment = dict(os.environ, **self.environment)
             for stream in self.streams:
                 os.close(stream)
             self.streams = []
@@ -53,7 +56,7 @@ class Daemon:
             self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
             self.log_is_read = self.error_stream == "a file"
             log = self.open_log()
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, **user)
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, start_new_session=True, **user)
             os.close(log)
             if self.error_stream == "without a reader":
                 os.close(self.streams.pop())
@@ -99,6 +102,68 @@ class Daemon:
             self.signal(signal.SIGKILL)
             if self.process:
                 self.process.wait()
+
+    def kill_all(self):
+        """As the kernel or an operator would: the daemon, its workers and what they have started, in one go and in any order."""
+        with self.lock:
+            self.expected = True
+            processes = [pid for pid, _ in self.workers()] + ([self.process.pid] if self.process and self.process.poll() is None else [])
+            for pid in processes:
+                self.end(pid)
+            if self.process:
+                self.process.wait()
+
+    def end(self, process):
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def workers(self):
+        """(process, parent) of every worker process of this daemon and of those before it that still runs."""
+        found = []
+        home = ("HOME=" + self.environment["HOME"]).encode()
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    own, rest = file.read().rsplit(")", 1)
+                state, parent = rest.split()[:2]
+                if own.split("(", 1)[1] != "millrace-worker" or state in "ZX":
+                    continue
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if home in file.read().split(b"\0"):
+                        found.append((int(name), int(parent)))
+            except OSError:
+                continue
+        return found
+
+    def own_workers(self):
+        """The worker processes of the daemon that runs."""
+        process = self.process
+        return [pid for pid, parent in self.workers() if process and parent == process.pid]
+
+    def watch_orphans(self):
+        """Notes every worker that outlives its daemon by more than `longest` seconds, until this is over."""
+        since = {}
+        while not self.is_over.wait(0.3):
+            process = self.process
+            now, found = time.monotonic(), self.workers()
+            # Those of a daemon that was started meanwhile are its own.
+            own = {process and process.pid, self.process and self.process.pid}
+            since = {pid: since.get(pid, now) for pid, parent in found if parent not in own}
+            for pid, first in since.items():
+                self.longest_orphan = max(self.longest_orphan, now - first)
+                if now - first > self.longest and pid not in self.outlived:
+                    self.outlived.append(pid)
+
+    def orphans(self, within=10):
+        """The worker processes that outlive their daemon by more than so many seconds. Called while no daemon runs."""
+        deadline = time.monotonic() + within
+        while (left := self.workers()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return [pid for pid, _ in left]
 
     def stop(self, within=90):
         """SIGTERM; its exit status, or None where it had to be killed."""
@@ -168,7 +233,7 @@ class Daemon:
         self.kill()
 
     def wrong_ends(self):
-        return [
+        return [f"worker {pid} outlived its daemon by more than {self.longest} s" for pid in self.outlived] + [
             f"the daemon ended with {status} under {', '.join(sorted(faults)) or 'no fault'}"
             for status, faults in self.ends if status not in HONEST or not faults
         ]

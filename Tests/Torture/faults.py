@@ -71,7 +71,7 @@ class Faults:
         subprocess.run(["mount", "--bind", self.source, self.spool], check=True)
 
     # The last one first.
-    MOUNTS = ["spool/deleted", ".millrace", "out", "disk"]
+    MOUNTS = ["spool/deleted", "archive", ".millrace", "out", "disk"]
 
     def pause(self, least, most):
         time.sleep(least + (most - least) * self.random.random() * (0.3 if self.is_quick else 1))

@@ -32,6 +32,10 @@ class Judge:
         self.found = {"lost": [], "doubled": [], "partial": [], "wrong": []}
         # Reasons that stand in quarantine although their file is done.
         self.stale = []
+        # Pipelines that have another name by now.
+        self.names = {}
+        # Whether the ledger was there all the time, so that everything must have been told.
+        self.hears = False
 
     def say(self, kind, line):
         self.found[kind].append(line)
@@ -63,7 +67,7 @@ class Judge:
 
     def reasons(self, pipeline):
         """Relative path -> digest, of what is in quarantine."""
-        folder, found = self.path("quarantine", pipeline), {}
+        folder, found = self.path("quarantine", self.names.get(pipeline, pipeline)), {}
         for path in tree(folder) if os.path.isdir(folder) else []:
             if path.endswith(".reason.json"):
                 reason = json.loads(contents(os.path.join(folder, path)))
@@ -101,11 +105,35 @@ class Judge:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             yield f"status cannot be read ({error!r}): {status.stdout[:300]} {status.stderr[:300]}"
 
+    def untold(self):
+        """What has happened and nobody was told of; what was told as two events counts as doubled."""
+        told = {}
+        for line in contents(self.path("told.jsonl")).splitlines() if os.path.exists(self.path("told.jsonl")) else []:
+            event = json.loads(line)
+            told.setdefault((event["kind"], event.get("arrival")), set()).add(event["id"])
+        for pipeline in PIPELINES:
+            arrivals = [(line["arrival"], line["path"]) for line in self.manifest(pipeline)]
+            arrivals += [(arrival, f"version {version}") for version, (arrival, _) in self.versions(pipeline).items()]
+            for arrival, name in arrivals:
+                ids = told.get(("published", arrival), ())
+                if not ids:
+                    yield f"{pipeline}: nobody was told of {name}, arrival {arrival}"
+                elif len(ids) > 1:
+                    self.say("doubled", f"{pipeline}: {name} was told as {len(ids)} events")
+            folder = self.path("quarantine", self.names.get(pipeline, pipeline))
+            for path in tree(folder) if os.path.isdir(folder) else []:
+                if path.endswith(".reason.json"):
+                    arrival = json.loads(contents(os.path.join(folder, path))).get("arrival")
+                    if arrival and not any((kind, arrival) in told for kind in ("quarantined", "rejected")):
+                        yield f"{pipeline}: nobody was told of {path}, arrival {arrival}"
+
     # The verdict.
 
     def judge(self):
         self.found, self.stale = {kind: [] for kind in self.found}, []
         for line in self.pending():
+            self.say("lost", line)
+        for line in self.untold() if self.hears else []:
             self.say("lost", line)
         for pipeline in PIPELINES:
             versions = self.versions(pipeline)

@@ -38,7 +38,8 @@ FOLDERS = ["", "", "sub/", "date=2024-01-01/", "deep/er/"]
 def yaml(name):
     roles = ["models", "data"] + (["labelled"] if name == "learning" else [])
     spool = ", ".join(f"{role}: spool/{name}/{role}" for role in roles)
-    return f"name: {name}\nspool: {{ {spool} }}\n{COMMON}{PIPELINES[name]}"
+    notify = "notify: { published: [listener], rejected: [listener], quarantined: [listener] }"
+    return f"name: {name}\nspool: {{ {spool} }}\n{notify}\n{COMMON}{PIPELINES[name]}"
 
 
 def table(form, columns):
@@ -72,8 +73,9 @@ class Load:
         self.data = {name: {} for name in PIPELINES}
         self.models = {name: {} for name in PIPELINES}
         self.labels = {}
-        self.counts = {name: 0 for name in ("files", "replaced", "bad files", "slow files", "models", "bad models", "labelled files")}
+        self.counts = {name: 0 for name in ("files", "replaced", "bad files", "slow files", "large files", "models", "bad models", "labelled files")}
         self.number, self.addend = 0, 0
+        self.large_rows, self.most_large = 200_000, 12
         # Where spools really are, and a lock for whoever moves them.
         self.places, self.moving = {}, threading.RLock()
         self.is_stopped = threading.Event()
@@ -85,6 +87,8 @@ class Load:
     def prepare(self):
         os.makedirs(self.scratch)
         os.makedirs(os.path.join(self.root, "pipelines"))
+        with open(os.path.join(self.root, "millrace.yaml"), "w") as file:
+            file.write(f'notify: {{ listener: {{ command: [sh, -c, "cat >> {self.root}/told.jsonl"] }} }}\n')
         for name in PIPELINES:
             with open(os.path.join(self.root, "pipelines", name + ".yaml"), "w") as file:
                 file.write(yaml(name))
@@ -179,6 +183,17 @@ class Load:
         self.counts["slow files"] += way == "slow"
         self.put(pipeline, "data", path, data, way)
 
+    def drop_large(self, pipeline, rows=None):
+        """A file that takes seconds; returns its path."""
+        path = f"large{self.number + 1}.csv"
+        rows = self.rows(rows or self.large_rows)
+        data = table("csv", rows)
+        self.data[pipeline][path] = [Content(data, rows)]
+        self.counts["files"] += 1
+        self.counts["large files"] += 1
+        self.put(pipeline, "data", path, data, "rename")
+        return path
+
     def first_models(self):
         for pipeline in PIPELINES:
             self.drop_model(pipeline)
@@ -187,7 +202,9 @@ class Load:
         """Until stopped: about one file every `pause` seconds."""
         while not self.is_stopped.is_set():
             chance = self.random.random()
-            if chance < 0.015:
+            if chance < 0.008 and self.counts["large files"] < self.most_large:
+                self.drop_large(self.random.choice(list(PIPELINES)))
+            elif chance < 0.015:
                 self.drop_model(self.random.choice(list(PIPELINES)), is_bad=self.random.random() < 0.25)
             elif chance < 0.025:
                 self.drop_labels()

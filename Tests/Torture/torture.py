@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Kills the daemon and breaks its machine at random under a mixed load; then judges what became of every file.
 
-    torture.py --millrace BINARY [--kills 500] [--faults 200] [--seed N] [--quick] [--keep DIR] [--table FILE]
+    torture.py --millrace BINARY [--kills 2000] [--faults 200] [--seed N] [--quick] [--keep DIR] [--table FILE]
+    torture.py --millrace BINARY --points [NAME ...] [--sample] [--seed N] [--keep DIR]
 
-Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond. Ends with 0 where
-nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of its own and the daemon as nobody, so that disks fill and
-permissions count; otherwise without the faults that need this."""
-import argparse, collections, os, platform, random, shutil, subprocess, sys, tempfile, threading, time
+Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond. Ctrl-C ends
+the kills early. Ends with 0 where nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of its own and the daemon as
+nobody, so that disks fill and permissions count; otherwise without the faults that need this."""
+import argparse, collections, os, platform, random, shutil, signal, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(os.path.dirname(HERE))
@@ -54,10 +55,13 @@ class Torture:
         self.options, self.root, self.started = options, root, time.monotonic()
         self.random = random.Random(f"faults {options.seed}")
         self.load = Load(root, options.seed)
+        self.load.large_rows = options.large
         self.daemon = Daemon(os.path.abspath(options.millrace), root, self.say)
         self.faults = Faults(root, self.load, self.daemon, self.random, options.quick)
         self.judge = Judge(root, self.load, self.daemon)
-        self.kills, self.reading = 0, None
+        self.is_enough = False
+        self.kills, self.reading = {"the daemon": 0, "one worker": 0, "all of it": 0}, None
+        self.found = {kind: [] for kind in ("lost", "doubled", "partial", "wrong")}
 
     def say(self, text):
         print(f"{time.monotonic() - self.started:8.1f} s  {text}", flush=True)
@@ -76,26 +80,42 @@ class Torture:
 
     def plan(self):
         """Kills and faults in the order in which they are made."""
-        steps = ["kill"] * self.options.kills
+        steps = self.random.choices(["kill the daemon", "kill one worker", "kill all of it"], [5, 4, 1], k=self.options.kills)
         kinds = sorted(self.faults.kinds)
         for number in range(self.options.faults):
             steps.append(kinds[number % len(kinds)])
         self.random.shuffle(steps)
         return steps
 
-    def kill(self):
-        self.daemon.kill()
-        self.kills += 1
-        self.daemon.start()
+    def kill(self, what):
+        """What is killed: the daemon, which its workers do not outlive; one worker, which the daemon replaces; or all of it in one go."""
+        end, workers = time.monotonic() + 2, []
+        while what == "one worker" and not workers and time.monotonic() < end:
+            time.sleep(0.05)
+            workers = self.daemon.own_workers()
+        if workers:
+            self.daemon.end(self.random.choice(sorted(workers)))
+        elif what == "all of it":
+            self.daemon.kill_all()
+            self.daemon.start()
+        else:
+            what = "the daemon"
+            self.daemon.kill()
+            self.daemon.start()
+        self.kills[what] += 1
+        return what
 
     def step(self, number, step):
         # Some kills hit a daemon that starts, others one at work.
         if self.random.random() < (0.25 if self.options.quick else 0.4):
             self.daemon.wait_until_it_runs()
         time.sleep(self.random.uniform(0, 0.3 if self.options.quick else 1.2))
-        if step == "kill":
-            self.kill()
-            self.say(f"{number}: kill {self.kills}")
+        if self.random.random() < 0.04:
+            # So that what takes seconds ends now and then.
+            time.sleep(self.random.uniform(1, 4))
+        if step.startswith("kill "):
+            what = self.kill(step.removeprefix("kill "))
+            self.say(f"{number}: kill {sum(self.kills.values())}, {what}")
             return
         self.say(f"{number}: {step}")
         if not self.faults.run(step):
@@ -108,10 +128,15 @@ class Torture:
         self.say(f"seed {self.options.seed}, root {self.root}")
         self.daemon.start()
         self.load.first_models()
+        threading.Thread(target=self.daemon.watch_orphans, daemon=True).start()
         writer = threading.Thread(target=self.load.run, args=[self.options.pause], daemon=True)
         self.reading = reader = self.reader()
         writer.start()
+        # Who has seen enough gets the verdict of what was done.
+        signal.signal(signal.SIGINT, lambda *_: setattr(self, "is_enough", True))
         for number, step in enumerate(self.plan(), 1):
+            if self.is_enough:
+                break
             self.step(number, step)
             if not writer.is_alive():
                 self.say("the writer of the load ended; see above")
@@ -130,6 +155,11 @@ class Torture:
         found["partial"] += [line for line in said.splitlines() if line.startswith("WRONG")]
         return self.report(found)
 
+    def points(self, names):
+        from points import Points
+
+        return Points(self).run(names)
+
     def self_test(self):
         from selftest import SelfTest
 
@@ -145,7 +175,7 @@ class Torture:
                 if self.daemon.user:
                     os.chown(path, self.daemon.user.pw_uid, self.daemon.user.pw_gid)
                 words += ["--" + folder, path]
-        return subprocess.Popen([sys.executable] + words, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen([sys.executable] + words, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def settle(self):
         """Until everything is done, or for so long."""
@@ -172,8 +202,9 @@ class Torture:
             versions["learning" if pipeline == "learning" else "others"] += len(self.judge.versions(pipeline))
         counts = self.load.counts
         rows = [
-            ("SIGKILL", self.kills), *sorted(self.faults.made.items()), ("all faults", sum(self.faults.made.values())), *counts.items(),
+            *((f"SIGKILL of {what}", count) for what, count in self.kills.items()), ("all SIGKILLs", sum(self.kills.values())), *sorted(self.faults.made.items()), ("all faults", sum(self.faults.made.values())), *counts.items(),
             ("outputs published", outputs), ("versions of models", versions["others"]), ("versions with what was learnt", versions["learning"]),
+            ("the longest that a worker outlived its daemon, in s", round(self.daemon.longest_orphan, 1)),
             ("reasons left of files that are done", len(self.judge.stale)), ("ended by itself, honestly", sum(1 for status, _ in self.daemon.ends if status)), ("seconds", round(time.monotonic() - self.started)),
             *((f"**{kind}**", f"**{len(lines)}**") for kind, lines in found.items()),
         ]
@@ -188,13 +219,16 @@ class Torture:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--millrace", required=True)
-    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--kills", type=int, default=2000)
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
+    parser.add_argument("--large", type=int, default=200_000, metavar="ROWS", help="of files that take seconds")
     parser.add_argument("--pause", type=float, default=0.15, help="seconds between two files, on average")
     parser.add_argument("--patience", type=float, default=240, help="seconds for everything to be done at the end")
     parser.add_argument("--quick", action="store_true", help="short faults, for every run of the tests")
     parser.add_argument("--self-test", action="store_true", help="damages the outputs of a quiet run in every way, and wants each to be seen")
+    parser.add_argument("--points", nargs="*", metavar="NAME", help="kills a process in each of these fault points of Sources/README.md, or in all")
+    parser.add_argument("--sample", action="store_true", help="with --points: in some of them")
     parser.add_argument("--keep", help="a folder that does not exist, to work in and to leave behind")
     parser.add_argument("--table", help="a file for the table")
     options = parser.parse_args()
@@ -204,6 +238,10 @@ def main():
     os.makedirs(root, exist_ok=True)
     torture = Torture(options, os.path.abspath(root))
     try:
+        if options.points is not None:
+            from points import SAMPLE
+
+            return torture.points(SAMPLE if options.sample else options.points)
         return torture.self_test() if options.self_test else torture.run()
     finally:
         torture.daemon.close()

@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
@@ -31,6 +32,7 @@ extension Dispatcher {
                 explanation: explanation, arrival: attempt.arrival.number, run: attempt.run.run,
                 attempts: (try? ledger.attempts(ofRun: attempt.run.run)) ?? [])
             inputs.quarantine(attempt.arrival.file, report, attempt.pipeline, at: now)
+            FaultPoint.reach(.quarantineMoved)
             decisions.close(attempt, .quarantined(explanation), training: training)
         }
     }
@@ -38,7 +40,9 @@ extension Dispatcher {
     /// Records what was decided, and does what follows from it.
     func close(_ decisions: RunDecisions, at now: UTCTime) throws(LedgerError) {
         guard !decisions.isEmpty else { return }
+        FaultPoint.reach(.closeBegin)
         let recorded = try decisions.record(in: ledger, at: now)
+        FaultPoint.reach(.closeRecorded)
         if decisions.closed.contains(where: { $0.attempt.goal == .score && $0.attempt.run.mayReplace }) {
             try removal.removeMarked(at: now)
         }

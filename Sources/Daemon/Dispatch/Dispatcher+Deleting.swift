@@ -1,5 +1,6 @@
 package import Arrivals
 import Attempts
+import FileSystem
 package import Ledger
 import Logging
 import PipelineConfig
@@ -13,6 +14,7 @@ extension Dispatcher {
         guard !gone.isEmpty else { return }
         let deleted = try ledger.write { (tx) throws(LedgerError) in try tx.inputsDeleted(gone.map(\.path), of: name, at: now) }
         guard !deleted.isEmpty else { return }
+        FaultPoint.reach(.inputsDeleted)
         for input in deleted {
             forget(input.arrival, in: name)
             if let successor = input.successor {

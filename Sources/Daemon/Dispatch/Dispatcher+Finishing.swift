@@ -13,6 +13,7 @@ extension Dispatcher {
 
     /// Takes the answers of attempts: publishes what succeeded, all in one round, and does what the failure policy says about the rest.
     package func finish(_ results: [Finished], at now: UTCTime) throws(LedgerError) {
+        FaultPoint.reach(.answerTaken)
         var outputs: [(assignment: Assignment, result: AttemptResult)] = []
         var decisions = RunDecisions()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
@@ -84,7 +85,9 @@ extension Dispatcher {
     ) throws(LedgerError) -> PublishingRound.Results {
         let round: PublishingRound
         do throws(FileSystemError) { round = try publisher.begin(outputs) } catch { return outputs.map { _ in .failure(error) } }
+        FaultPoint.reach(.landIntend)
         let intents = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace, machines: machines)
+        FaultPoint.reach(.landIntended)
         do throws(FileSystemError) { return try round.land(intents) } catch { return outputs.map { _ in .failure(error) } }
     }
 

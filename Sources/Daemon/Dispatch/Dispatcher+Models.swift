@@ -24,9 +24,11 @@ extension Dispatcher {
                 .executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
             return fail(opened, lost, &decisions, at: now)
         }
+        FaultPoint.reach(.versionReserve)
         let version = try ledger.write { (tx) throws(LedgerError) in
             try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version)
         }
+        FaultPoint.reach(.versionReserved)
         var training = result.training
         let letGo = try training?.trainingData.isEmpty == false ? ledger.labelsLetGo(of: pipeline.name) : []
         if !letGo.isEmpty { training?.decisions["labels_let_go"] = .list(letGo.map { .integer($0) }) }

@@ -1,5 +1,6 @@
 package import Arrivals
 import Attempts
+import FileSystem
 package import Ledger
 import PipelineConfig
 import Reasons
@@ -65,11 +66,13 @@ extension Dispatcher {
         // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this
         // with it.
         let isOnlyScoring = starts.allSatisfy { if case .score = $0.work { true } else { false } }
+        FaultPoint.reach(.openBegin)
         let outcomes = try ledger.write(durably: !isOnlyScoring) { (tx) throws(LedgerError) in
             let outcomes = try tx.open(openings, at: now)
             for (start, outcome) in zip(starts, outcomes) { try bindLabels(start, outcome, tx) }
             return outcomes
         }
+        FaultPoint.reach(.openRecorded)
         var assignments: [Assignment] = []
         for (start, outcome) in zip(starts, outcomes) {
             let arrival = window.take(start)

@@ -34,6 +34,7 @@ extension Dispatcher {
         }
         if !interrupted.isEmpty {
             try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(interrupted, at: now) }
+            FaultPoint.reach(.recoverInterrupted)
             log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
         unfinished.recovered(at: now, isLeft: isLeft)
@@ -41,6 +42,7 @@ extension Dispatcher {
         try removal.removeMarked(at: now)
         for pipeline in pipelines.all {
             window.readAgain(pipeline.name)
+            versions.removePruned(of: pipeline)
             try versions.pruneFloatModels(of: pipeline)
         }
     }
@@ -49,18 +51,27 @@ extension Dispatcher {
         guard let version = open.intendedVersion, let landing = pipeline.land.models,
             let found = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
         else { return false }
+        FaultPoint.reach(.recoverModel)
         let verdict = AttemptSpec.Goal(open.arrival.role).verdict(version)
         let position = versions.position(of: open.arrival.number, role: open.arrival.role, parent: open.version, in: pipeline.name)
         let activation = try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
-                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: verdict), machine: found.machine)], at: now)
+                let closing = RunClosing(run: open.run, outcome: .done(verdict: verdict), machine: found.machine)
+                try tx.close([closing], at: now)
                 if let training = found.training {
                     _ = try tx.decideLabels(run: open.run, training.outcome(version: version), unusable: training.unusableLabels)
                 }
-                return try tx.publishVersion(
+                let activation = try tx.publishVersion(
                     run: open.run, modelDigest: found.digest, card: "\(landing.path)/\(version)/card.json",
                     parentDigest: found.parentDigest,
                     floatDigest: found.floatDigest, training: found.training?.record, position: position, at: now)
+                let arrival = open.arrival.number
+                try tx.append(
+                    [
+                        closing.event(of: arrival, in: pipeline.name),
+                        .published(version, of: arrival, in: pipeline.name, run: open.run),
+                    ], at: now)
+                return activation
             }
         }
         try versions.recovered(version, activation, in: pipeline)
@@ -89,9 +100,12 @@ extension Dispatcher {
                     digest: publication.digest))
         }
         guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }
+        FaultPoint.reach(.recoverOutput)
         try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
-                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: nil))], at: now)
+                let closing = RunClosing(run: open.run, outcome: .done(verdict: nil))
+                try tx.close([closing], at: now)
+                try tx.append([closing.event(of: open.arrival.number, in: pipeline.name)], at: now)
             }
         }
         return true

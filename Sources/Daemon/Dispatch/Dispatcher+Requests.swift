@@ -1,4 +1,5 @@
 package import Arrivals
+import FileSystem
 import Landing
 package import Ledger
 import Logging
@@ -12,12 +13,14 @@ extension Dispatcher {
         var stopping: [Int64] = []
         let inputs = publisher.lookup(among: Array(pipelines.all))
         for pending in try ledger.pendingRequests() {
+            FaultPoint.reach(.requestBegin)
             let outcome = try ledger.write { (tx) throws(LedgerError) in
                 let outcome = try tx.apply(pending.request, by: "command", at: now, inputs: inputs)
                 try tx.answer(pending.id, outcome, at: now)
                 if !outcome.isRefused { try tx.append(pending.request.events(outcome), at: now) }
                 return outcome
             }
+            FaultPoint.reach(.requestRecorded)
             log.notice("request", metadata: ["request": "\(pending.request.kind)", "answer": "\(outcome.message)"])
             guard !outcome.isRefused else { continue }
             for affected in outcome.affected {

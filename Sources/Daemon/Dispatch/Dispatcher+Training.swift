@@ -26,6 +26,7 @@ extension Dispatcher {
     func decided(_ labels: [Int64], by published: RunDecisions.Published, at now: UTCTime) {
         let pipeline = published.assignment.pipeline
         let unusable = published.training?.unusableLabels ?? [:]
+        if !labels.isEmpty { FaultPoint.reach(.labelsDecided) }
         for number in labels {
             let arrival = window[number]
             forget(number, in: pipeline.name)
@@ -43,6 +44,7 @@ extension Dispatcher {
     /// Removes what a run that is decided kept to go on from, and rows that could not be used.
     func discardTraining(_ end: RunDecisions.Closed) {
         guard end.attempt.trains else { return }
+        FaultPoint.reach(.trainingDiscard)
         discard(.checkpoints(run: end.attempt.run.run), end.attempt.pipeline)
         guard end.attempt.goal == .fineTune, case .quarantined = end.closing.outcome else { return }
         discardRows(of: end.attempt.arrival, end.attempt.pipeline)

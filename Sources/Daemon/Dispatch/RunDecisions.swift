@@ -103,13 +103,31 @@ struct RunDecisions {
     }
 
     private var events: [NewEvent] {
-        func event(_ kind: String, _ attempt: OpenAttempt, payload: String? = nil) -> NewEvent {
-            var event = NewEvent(kind, pipeline: attempt.pipeline.name, arrival: attempt.arrival.number, run: attempt.run.run)
-            event.payload = payload
-            return event
+        func event(_ kind: String, _ attempt: OpenAttempt) -> NewEvent {
+            NewEvent(kind, pipeline: attempt.pipeline.name, arrival: attempt.arrival.number, run: attempt.run.run)
         }
-        return closed.map { event($0.closing.outcome.eventKind, $0.attempt, payload: $0.closing.payload) }
+        return closed.map { $0.closing.event(of: $0.attempt.arrival.number, in: $0.attempt.pipeline.name) }
             + delayed.map { event($0.failure.counts || $0.failure.nextAttemptAt != nil ? "delayed" : "handed back", $0.attempt) }
-            + published.map { event("published", $0.assignment.opened, payload: "{\"version\":\($0.version)}") }
+            + published.map {
+                .published($0.version, of: $0.assignment.arrival.number, in: $0.assignment.pipeline.name, run: $0.assignment.run.run)
+            }
+    }
+}
+
+extension RunClosing {
+    /// The event that tells of it.
+    func event(of arrival: Int64, in pipeline: String) -> NewEvent {
+        var event = NewEvent(outcome.eventKind, pipeline: pipeline, arrival: arrival, run: run)
+        event.payload = payload
+        return event
+    }
+}
+
+extension NewEvent {
+    /// The event that tells that an arrival became a version.
+    static func published(_ version: Int, of arrival: Int64, in pipeline: String, run: Int64) -> NewEvent {
+        var event = NewEvent("published", pipeline: pipeline, arrival: arrival, run: run)
+        event.payload = "{\"version\":\(version)}"
+        return event
     }
 }

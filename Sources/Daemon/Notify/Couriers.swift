@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Ledger
 import Logging
@@ -116,7 +117,10 @@ final class Couriers: Sendable {
         let now = UTCTime.now
         switch outcome {
         case .stopped: break
-        case .told: try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.delivered(due.id) }
+        case .told:
+            FaultPoint.reach(.notifyTold)
+            try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.delivered(due.id) }
+            FaultPoint.reach(.notifyNoted)
         case .failed(let why):
             let isHopeless = due.at.advanced(by: Self.patience) <= now
             let delay = Self.pauses.pause(after: due.attempts)

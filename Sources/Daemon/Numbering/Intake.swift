@@ -1,5 +1,6 @@
 package import Arrivals
 package import Attempts
+import FileSystem
 import Landing
 package import Ledger
 package import Logging
@@ -173,6 +174,7 @@ package final class Intake {
         for (job, result) in hashed.map({ ($0.job, $0.result) }) where jobs[job.place] === job {
             switch result {
             case .success(let file):
+                FaultPoint.reach(.intakeHashed)
                 if retries.removeValue(forKey: job.place) != nil { conditions.clear(job.unreadableKey) }
                 if job.isInLane { job.stage = .read(file) } else { read.append((job, file)) }
             case .failure(let error):
@@ -259,23 +261,15 @@ package final class Intake {
     ) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
         // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable
-        // and they with it. What is refused may be moved to quarantine next, and must be known before.
-        let (outcomes, refusals) = try ledger.write(durably: !refused.isEmpty) { (tx) throws(LedgerError) in
-            let outcomes = try tx.arrive(files, at: now)
-            let refusals = try tx.refuse(refused.map(\.file), at: now)
-            var events: [NewEvent] = []
-            for (file, outcome) in zip(files, outcomes) where !outcome.isRefused { events += outcome.events(of: file) }
-            for (refusal, number) in zip(refused, refusals) {
-                events.append(NewEvent("refused", pipeline: refusal.file.place.pipeline, arrival: number))
-            }
-            try tx.append(events, at: now)
-            return (outcomes, refusals)
+        // and they with it. What is refused may be moved to quarantine next, and must be known before; of some only the ledger can tell.
+        FaultPoint.reach(.intakeNumber)
+        let outcomes: [ArrivalOutcome], refusals: [Int64]
+        do throws(LedgerError) {
+            (outcomes, refusals) = try record(files, refused, durably: !refused.isEmpty, at: now)
+        } catch .takenBack {
+            (outcomes, refusals) = try record(files, refused, durably: true, at: now)
         }
-        // Only the ledger could tell that these are refused. One durable transaction makes those before it durable too.
-        let refusedByLedger = zip(files, outcomes).filter { $1.isRefused }
-        if !refusedByLedger.isEmpty {
-            try ledger.write { (tx) throws(LedgerError) in try tx.append(refusedByLedger.flatMap { $1.events(of: $0) }, at: now) }
-        }
+        FaultPoint.reach(.intakeNumbered)
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
             numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].arrivals.append((file, outcome))
@@ -291,6 +285,23 @@ package final class Intake {
                 .init(input: .unread(file.place, digest: nil), report: report, folder: folder))
         }
         return numbered.values.sorted { $0.pipeline < $1.pipeline }
+    }
+
+    /// Records files in one transaction with the events that tell of them. Throws `takenBack` where it is not durable and refuses one.
+    private func record(
+        _ files: [ArrivedFile], _ refused: [(file: RefusedFile, folder: String)], durably: Bool, at now: UTCTime
+    ) throws(LedgerError) -> (outcomes: [ArrivalOutcome], refusals: [Int64]) {
+        try ledger.write(durably: durably) { (tx) throws(LedgerError) in
+            let outcomes = try tx.arrive(files, at: now)
+            if !durably, outcomes.contains(where: \.isRefused) { throw .takenBack }
+            let refusals = try tx.refuse(refused.map(\.file), at: now)
+            var events = zip(files, outcomes).flatMap { $1.events(of: $0) }
+            for (refusal, number) in zip(refused, refusals) {
+                events.append(NewEvent("refused", pipeline: refusal.file.place.pipeline, arrival: number))
+            }
+            try tx.append(events, at: now)
+            return (outcomes, refusals)
+        }
     }
 }
 

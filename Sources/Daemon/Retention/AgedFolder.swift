@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Glibc
 import Ledger
@@ -50,6 +51,7 @@ struct AgedFolder {
     /// Removes the file, and the folders above it that it leaves empty.
     func remove(_ file: File) {
         guard unlink(path + "/" + file.relative) == 0 else { return }
+        FaultPoint.reach(.retentionFile)
         var folder = (file.relative as NSString).deletingLastPathComponent
         while !folder.isEmpty, rmdir(path + "/" + folder) == 0 { folder = (folder as NSString).deletingLastPathComponent }
     }

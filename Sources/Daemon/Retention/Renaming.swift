@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Ledger
 import PipelineConfig
@@ -28,7 +29,9 @@ enum Renaming {
             if pipeline.onError.quarantine == CanonicalPaths.absolute("quarantine/\(pipeline.name)", root: root) {
                 try move(CanonicalPaths.absolute("quarantine/\(was)", root: root), to: pipeline.onError.quarantine)
             }
+            FaultPoint.reach(.renameMoved)
             if try ledger.rename(was, to: pipeline.name) { renamed.append(Renamed(old: was, new: pipeline.name)) }
+            FaultPoint.reach(.renameRecorded)
         }
         return renamed
     }

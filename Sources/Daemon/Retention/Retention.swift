@@ -1,4 +1,5 @@
 package import Arrivals
+import FileSystem
 import Foundation
 import Landing
 package import Ledger
@@ -135,6 +136,7 @@ package struct Retention {
             for arrival in going { share.add("\(arrival.role.rawValue) \(arrival.path), arrival \(arrival.number)") }
             if !dry, !going.isEmpty {
                 try ledger.write { (tx) throws(LedgerError) in try tx.forget(going, of: pipeline.name) }
+                FaultPoint.reach(.retentionHistory)
             }
         }
     }
@@ -180,6 +182,7 @@ package struct Retention {
         going.removeAll { staying.contains($0.digest) }
         if !dry, !going.isEmpty {
             going = try ledger.write { (tx) throws(LedgerError) in try tx.letGo(going, of: pipeline.name, at: now) }
+            FaultPoint.reach(.retentionLabels)
         }
         var removed: Set<String> = []
         for label in going {

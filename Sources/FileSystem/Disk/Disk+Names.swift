@@ -77,7 +77,9 @@ extension Disk {
 
     /// Renames a durable file over `target` and makes that durable. Only for names that are ours by definition.
     package static func replaceOurs(_ target: FilePath, by staged: FilePath) throws(FileSystemError) {
+        FaultPoint.reach(.replaceBegin)
         if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }
+        FaultPoint.reach(.replaceRenamed)
         let directory = target.removingLastComponent()
         try Disk.sync(directory: directory.isEmpty ? "." : directory)
     }

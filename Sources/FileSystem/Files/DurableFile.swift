@@ -42,7 +42,9 @@ package enum DurableFile {
             try Disk.remove(beside)
             throw .changedWhileRead(source)
         }
+        FaultPoint.reach(.labelsCopied)
         try Disk.replaceOurs(target, by: beside)
+        FaultPoint.reach(.labelsKept)
     }
 
     /// Where to write what is to be published as `path`: beside it, hidden from readers and sync tools.

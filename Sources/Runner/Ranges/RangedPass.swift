@@ -63,6 +63,7 @@ struct RangedPass {
         let scoring = RangeScoring(spec, files, stage, model, plan.ranges.known, interruption)
         let output = scoring.output()
         var rowCount = 0
+        FaultPoint.reach(.rangePlanned)
         let queue = RangeQueue(folder, count: plan.ranges.ranges.count)
         var next = 0
         var offered = 0
@@ -79,6 +80,7 @@ struct RangedPass {
                 }
                 rowCount += rows
                 next += 1
+                FaultPoint.reach(.rangeAppended)
             } else if let range = queue.claim(from: next) {
                 defer { folder.release(range) }
                 guard try score(range, plan, scoring, input, &phases) else { return try leaveToOneGo() }
@@ -145,7 +147,9 @@ struct RangedPass {
             return false
         }
         try input.verifyUnchanged()
+        FaultPoint.reach(.rangeScored)
         try onDisk { () throws(FileSystemError) in try folder.finish(range) }
+        FaultPoint.reach(.rangeFinished)
         return true
     }
 

@@ -53,12 +53,14 @@ package final class WorkerService: Sendable {
     /// Serves until the daemon closes the connection.
     /// - Parameter token: what the process was started with, which its first frame shows.
     package func run(token: String) throws(FrameError) {
+        FaultPoint.reach(.workerStart)
         try connection.send(
             WorkerFrame.hello(
                 hello: WorkerHello(
                     build: toolVersion, token: token, machine: LocalExecutor.machine, process: getpid(),
                     host: ProcessInfo.processInfo.hostName,
                     mounts: Mount.points)))
+        FaultPoint.reach(.workerGreeted)
         let listener = Thread { [self] in listen() }
         listener.name = "listen"
         listener.start()
@@ -97,6 +99,7 @@ package final class WorkerService: Sendable {
         }
         guard let attempt else { return }
         if mustWake { isNeeded.signal() }
+        FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
         var result = attempt.execute(spec, order.data, executor)
         // It is that of the first frame.
@@ -105,7 +108,9 @@ package final class WorkerService: Sendable {
             state.attempts[reference] = nil
             state.executed = nil
         }
+        FaultPoint.reach(.workerAnswer)
         answer(result, to: reference)
+        FaultPoint.reach(.workerAnswered)
         // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
         if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
     }

@@ -206,7 +206,9 @@ struct FineTune {
                 for (key, value) in facts { model.metadata[key] = value }
                 try model.write(to: fresh + "/model.onnx")
                 base = try FileDigest.of(FilePath(fresh + "/model.onnx")).digest
+                FaultPoint.reach(.tunedWritten)
                 try? FileManager.default.removeItem(atPath: directory)
+                FaultPoint.reach(.tunedRemoved)
                 try FileManager.default.moveItem(atPath: fresh, toPath: directory)
             } else if spec.goal == .fineTune {
                 try empty(directory)

@@ -33,7 +33,9 @@ struct ForwardPass {
         let loaded = try phases.time("load") { () throws(Failure) in
             try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
         }
+        FaultPoint.reach(.workerLoaded)
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data) }
+        FaultPoint.reach(.workerOpened)
         do throws(Failure) {
             var rejected: [String: Set<KeptType>] = [:]
             // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
@@ -43,6 +45,7 @@ struct ForwardPass {
             if error.kind == .badInput { try input.verifyUnchanged() }
             throw error
         }
+        FaultPoint.reach(.workerOutput)
         try input.verifyUnchanged()
         result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(files.output, slot: "output") }]
     }
@@ -72,6 +75,7 @@ struct ForwardPass {
                 } catch {
                     throw Failure(writing: error, file: data.path)
                 }
+                FaultPoint.reach(.workerBatch)
                 rowCount += batch.rowCount
             }
         } catch {
@@ -79,6 +83,7 @@ struct ForwardPass {
             rejected[misfit.column, default: []].formUnion(misfit.types)
             return nil
         }
+        FaultPoint.reach(.workerRows)
         do throws(ColumnarError) {
             if rowCount == 0 {
                 let sample = rows.outputsOfMadeUpRow(interruption, &phases)

@@ -40,6 +40,7 @@ struct ModelValidation {
             if error.kind == .badModel { try opened.verifyUnchanged() }
             throw error
         }
+        FaultPoint.reach(.workerCopied)
         try opened.verifyUnchanged()
         try accept(written: copy, &phases, &result)
     }
@@ -79,6 +80,7 @@ struct ModelValidation {
             if error.kind == .badModel { models.forget(loaded) }
             throw error
         }
+        FaultPoint.reach(.workerAccepted)
         result.operatorSets = loaded.facts.operatorSets
         result.files = []
         for name in try FileManager.default.contentsOfDirectory(atPath: files.directory, orFail: files.model.path) {

@@ -65,14 +65,18 @@ struct CheckpointStore {
         checkpoint.machine = machine
         let stateName = "state-\(checkpoint.batches).safetensors"
         checkpoint.state = .init(name: stateName, digest: try Safetensors.write(state, to: directory + "/" + stateName))
+        FaultPoint.reach(.checkpointState)
         if let best {
             let name = "best-\(checkpoint.bestEpoch).safetensors"
             checkpoint.best = .init(name: name, digest: try Safetensors.write(best, to: directory + "/" + name))
+            FaultPoint.reach(.checkpointBest)
         }
         let file = FilePath(path(of: checkpoint.batches))
         try onDisk { [checkpoint] () throws(FileSystemError) in try DurableFile.write(try JSONFile.encode(checkpoint, for: file), to: file)
         }
+        FaultPoint.reach(.checkpointWritten)
         prune()
+        FaultPoint.reach(.checkpointPruned)
     }
 
     /// The last checkpoint of this run and machine that is whole.

@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Recipes
 import Tensors
@@ -47,6 +48,7 @@ struct TrainingLoop {
         nonFinite = Set(machine.namedParameters.filter { !$0.tensor.isFinite }.map(\.name))
         switch store.latest() {
         case .whole(let found, let state):
+            FaultPoint.reach(.trainingResumed)
             checkpoint = found
             try machine.restore(state)
             savedSteps = checkpoint.steps

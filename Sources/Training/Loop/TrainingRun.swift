@@ -1,6 +1,7 @@
 import Autodiff
 import Columnar
 import Engine
+import FileSystem
 import Foundation
 import ONNX
 import Reasons
@@ -57,6 +58,7 @@ struct TrainingRun {
             evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed,
             store: CheckpointStore(directory: run.directory, fingerprint: identity, machine: run.machine))
+        FaultPoint.reach(.trainingPacked)
         let resumedAt = try loop.begin()
         try loop.train()
         return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)

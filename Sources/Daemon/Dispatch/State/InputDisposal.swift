@@ -60,6 +60,7 @@ final class InputDisposal {
             if let report = item.report {
                 try publisher.quarantine(.read(item.file), report, pipeline: item.pipeline)
             } else {
+                FaultPoint.reach(.disposeBegin)
                 try publisher.dispose(of: item.file, pipeline: item.pipeline)
             }
             return nil

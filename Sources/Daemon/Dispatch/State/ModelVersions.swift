@@ -94,16 +94,10 @@ final class ModelVersions {
             activation == nil ? "version published, and not in force, since another is pinned" : "version published",
             metadata: ["pipeline.name": "\(pipeline.name)", "model.version": .number(version), "file.path": "\(path)"])
         if let landing = pipeline.land.models {
-            let old = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
-            if !old.isEmpty {
-                do throws(FileSystemError) {
-                    try publisher.prune(versions: old, in: pipeline)
-                } catch {
-                    log.warning("old versions stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
-                }
-            }
+            _ = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
         }
         try read(pipeline.name)
+        removePruned(of: pipeline)
         try pruneFloatModels(of: pipeline)
     }
 
@@ -139,10 +133,23 @@ final class ModelVersions {
         }
     }
 
+    /// Removes versions that the ledger has let go and that still stand: those that just went, and those that an earlier daemon was killed
+    /// over or the machine did not let go.
+    func removePruned(of pipeline: Pipeline) {
+        let pruned = (versions[pipeline.name] ?? [:]).filter(\.value.isPruned).keys.sorted()
+        guard !pruned.isEmpty, pipeline.land.models != nil else { return }
+        do throws(FileSystemError) {
+            try publisher.prune(versions: pruned, in: pipeline)
+        } catch {
+            log.warning("old versions stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
+        }
+    }
+
     /// Removes float models that no version needs any more.
     func pruneFloatModels(of pipeline: Pipeline) throws(LedgerError) {
         guard pipeline.optimize != nil else { return }
         let used = try ledger.floatModelsInUse(pipeline: pipeline.name)
+        FaultPoint.reach(.floatPruned)
         do throws(FileSystemError) {
             try publisher.pruneFloatModels(keeping: used, in: pipeline)
         } catch {

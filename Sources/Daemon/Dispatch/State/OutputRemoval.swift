@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Landing
 import Ledger
 import Logging
@@ -46,6 +47,7 @@ final class OutputRemoval {
         }
         postponement = isLeft ? Postponement(at: now, after: postponement) : nil
         guard !decided.isEmpty else { return }
+        FaultPoint.reach(.removalRemoved)
         try ledger.write { (tx) throws(LedgerError) in
             for (output, isRemoved) in decided { try tx.left(output.publication, isRemoved: isRemoved) }
         }

@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import FileSystem
 import Landing
 import Ledger
 import Names
@@ -67,6 +68,7 @@ final class PinnedColumns {
                     try tx.pinTypes(result.types, pipeline: pipeline, revision: revision, arrival: arrival)
                 )
             }
+            FaultPoint.reach(.pinsRecorded)
             known = ColumnPins(orders: orders, types: types, arrivals: known.arrivals.union([arrival]))
             pins[pipeline, default: [:]][revision] = known
         }
