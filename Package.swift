@@ -145,7 +145,7 @@ let package = Package(
 
         // Tests: one target per target.
         .target(name: "TestSupport", dependencies: ["Arrivals"], path: "Tests/TestSupport"),
-        .target(name: "ModelSupport", dependencies: ["ONNX", "Tensors"], path: "Tests/ModelSupport"),
+        .target(name: "ModelSupport", dependencies: ["ONNX", "Tensors", "TestSupport"], path: "Tests/ModelSupport"),
         .target(name: "LedgerSupport", dependencies: ["Arrivals", "Ledger"], path: "Tests/LedgerSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
@@ -174,7 +174,10 @@ let package = Package(
         tests("WorkerProtocol", ["Arrivals", "Attempts", "FileSystem", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "WorkerProcesses",
-            ["Attempts", "FileSystem", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol", "millrace-worker", system]),
+            [
+                "Attempts", "FileSystem", "ModelSupport", "ONNX", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol",
+                "millrace-worker", system,
+            ]),
         tests("FileSystem", [system]),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
         tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
@@ -183,8 +186,8 @@ let package = Package(
         tests(
             "Runner",
             [
-                "ConformanceSupport", "Arrivals", "Attempts", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "FileSystem",
-                "PipelineConfig", system,
+                "ConformanceSupport", "Arrivals", "Attempts", "ModelSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
+                "FileSystem", "PipelineConfig", system,
             ]),
         tests(
             "Daemon",

@@ -11,8 +11,12 @@ import Synchronization
 package final class LocalExecutor: AttemptExecutor {
     private let models: ModelLoader
 
-    /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
-    package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
+    /// - Parameters:
+    ///   - sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
+    ///   - prepared: where large models are kept as the engine maps them; nil loads all models as they are.
+    package init(sessionBytes: Int, prepared: PreparedFolder? = nil) {
+        models = ModelLoader(sessionBytes: sessionBytes, prepared: prepared.map { PreparedModels($0) })
+    }
 
     /// The machine and the engine that run the models here.
     package static let machine = AttemptMachine(processor: Processor.name, engine: "ONNX Runtime", engineVersion: ONNXRuntime.version)

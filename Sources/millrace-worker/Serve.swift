@@ -1,7 +1,9 @@
 import ArgumentParser
+import Attempts
 import Foundation
 import Glibc
 import Runner
+import SystemPackage
 import Terminal
 import WorkerProtocol
 
@@ -12,6 +14,7 @@ struct Serve: ParsableCommand {
     @Option(help: "The descriptor of the connection.") var connection: Int32
     @Option(help: "What the first frame shows, so that the daemon knows this process.") var token: String
     @Option(help: "What kept sessions may cost, in bytes of their models.") var sessionBytes: Int
+    @Option(help: "The folder of large models as the engine maps them. Left out, all models are loaded as they are.") var prepared: String?
 
     /// Deep graphs are walked by functions that call themselves.
     private static let stackBytes = 16 << 20
@@ -20,7 +23,8 @@ struct Serve: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
         signal(SIGINT, SIG_IGN)
-        let service = WorkerService(FrameConnection(connection), executor: LocalExecutor(sessionBytes: sessionBytes))
+        let executor = LocalExecutor(sessionBytes: sessionBytes, prepared: prepared.map { PreparedFolder(FilePath($0)) })
+        let service = WorkerService(FrameConnection(connection), executor: executor)
         let thread = Thread {
             // Foundation's own name stays inside the process; this one shows in `top -H` and `perf`.
             try? Data("attempts".utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))

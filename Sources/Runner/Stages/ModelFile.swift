@@ -158,6 +158,29 @@ struct ModelFile {
         }.map(\.name)
     }
 
+    /// Writes the model for an engine that maps its weights: the graph to `path`, and initializers of 64 KiB or more to `path.data`, with the
+    /// adapter merged in. Neither may be there.
+    /// - Parameter least: a model whose initializers take fewer bytes is not written.
+    /// - Returns: the facts about the model; nil if it was not written.
+    func writeRunnable(to path: String, ifWeightsTake least: Int) throws(Failure) -> ModelFacts? {
+        var model = try parsed()
+        var weights = 0
+        model.forEachTensor { _, tensor in weights += min(tensor.byteCount ?? 0, .max / 2 - weights) }
+        if weights < least { return nil }
+        let facts = ModelFacts(model)
+        model.mergeImports()
+        if model.hasReplaceableLocales { model.replaceLocales() }
+        var options = Model.WritingOptions()
+        options.embeddedBytesAtMost = 0
+        options.externalTensorBytesAtLeast = Self.smallestApart
+        do {
+            if let adapter { model = try adapter.adapter.merged(into: model) }
+            try model.write(to: path, options: options)
+        } catch { throw unavailable(error) }
+        try verifyUnchanged()
+        return facts
+    }
+
     private func weight(_ name: String, of model: Model, _ directory: ExternalDataDirectory?) throws(Failure) -> Tensor {
         do {
             if let factors = adapter?.adapter.factors.first(where: { $0.weight == name }) { return try factors.merged(into: model) }
