@@ -13,13 +13,14 @@ package final class ProcessExecutor: AttemptExecutor {
     ///   - program: the path of the worker program.
     ///   - workers: how many processes are kept while nothing is done.
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
-    package convenience init(program: String, workers: Int, sessionBytes: Int) {
-        self.init(program: program, workers: workers, sessionBytes: sessionBytes, shares: MemoryShares())
+    ///   - prepared: the path of the folder of large models as the engine maps them; nil lets each process load all models for itself.
+    package convenience init(program: String, workers: Int, sessionBytes: Int, prepared: String? = nil) {
+        self.init(program: program, workers: workers, sessionBytes: sessionBytes, prepared: prepared, shares: MemoryShares())
     }
 
-    init(program: String, workers: Int, sessionBytes: Int, shares: MemoryShares) {
+    init(program: String, workers: Int, sessionBytes: Int, prepared: String? = nil, shares: MemoryShares) {
         self.shares = shares
-        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes)
+        fleet = WorkerFleet(program: program, kept: workers, sessionBytes: sessionBytes, prepared: prepared)
     }
 
     deinit { fleet.close() }

@@ -18,6 +18,7 @@ final class WorkerFleet: Sendable {
 
     private let program: String
     private let sessionBytes: Int
+    private let prepared: String?
     private let kept: Int
     private let state = Mutex(State())
     /// How long a process may take to start, on a machine that is busy.
@@ -27,10 +28,12 @@ final class WorkerFleet: Sendable {
     ///   - program: the path of the worker program.
     ///   - kept: how many processes are kept while nothing is done.
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
-    init(program: String, kept: Int, sessionBytes: Int) {
+    ///   - prepared: the folder of large models as the engine maps them; nil lets each process load all models for itself.
+    init(program: String, kept: Int, sessionBytes: Int, prepared: String? = nil) {
         self.program = program
         self.kept = kept
         self.sessionBytes = sessionBytes
+        self.prepared = prepared
     }
 
     /// The ids of the processes that execute an attempt, and of those that do not.
@@ -44,7 +47,7 @@ final class WorkerFleet: Sendable {
             if worker.isAlive, (try? worker.greet(within: Self.patience)) != nil { return worker }
             remove(worker)
         }
-        let worker = try WorkerProcess(program: program, sessionBytes: sessionBytes)
+        let worker = try WorkerProcess(program: program, sessionBytes: sessionBytes, prepared: prepared)
         // One that cannot greet ends as the value goes.
         _ = try worker.greet(within: Self.patience)
         state.withLock { $0.busy.append(worker) }
@@ -93,7 +96,7 @@ final class WorkerFleet: Sendable {
         }
         for worker in dead { worker.kill() }
         while state.withLock({ !$0.isClosed && $0.idle.count + $0.busy.count < kept }) {
-            guard let worker = try? WorkerProcess(program: program, sessionBytes: sessionBytes) else { return }
+            guard let worker = try? WorkerProcess(program: program, sessionBytes: sessionBytes, prepared: prepared) else { return }
             state.withLock { $0.idle.append(worker) }
         }
     }

@@ -47,15 +47,15 @@ final class WorkerProcess: Sendable {
     private static let largestOutput = 1 << 20
 
     /// Starts `program`. What it is told comes over the connection; it inherits no other descriptor.
-    init(program: String, sessionBytes: Int) throws(WorkerError) {
+    init(program: String, sessionBytes: Int, prepared: String? = nil) throws(WorkerError) {
         let ends: (own: Int32, other: Int32)
         do throws(FrameError) { ends = try FrameConnection.pair() } catch { throw .cannotStart(program, "\(error)") }
         let output = LinuxCalls.namelessFile("output")
         let token = String(UInt64.random(in: .min ... .max), radix: 36)
         var process: pid_t = 0
+        let arguments = ["serve", "--connection", "3", "--token", token, "--session-bytes", "\(sessionBytes)"]
         let failure = Self.spawn(
-            program, ["serve", "--connection", "3", "--token", token, "--session-bytes", "\(sessionBytes)"], connection: ends.other,
-            output: output, &process)
+            program, arguments + (prepared.map { ["--prepared", $0] } ?? []), connection: ends.other, output: output, &process)
         Glibc.close(ends.other)
         guard failure == 0 else {
             Glibc.close(ends.own)

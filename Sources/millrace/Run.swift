@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attempts
 import Daemon
 import FileSystem
 import Foundation
@@ -8,6 +9,7 @@ import Logging
 import PipelineConfig
 import Reports
 import ServiceLifecycle
+import SystemPackage
 import Terminal
 import UnixSignals
 import Watcher
@@ -93,7 +95,8 @@ struct Run: AsyncParsableCommand {
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
         let executor = ProcessExecutor(
             program: program, workers: workers,
-            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers)
+            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
+            prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string)
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(

@@ -48,6 +48,7 @@ extension Dispatcher {
             window.readAgain(pipeline.name)
             try versions.pruneFloatModels(of: pipeline)
         }
+        try versions.prunePreparedModels(isStart: true)
     }
 
     private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {

@@ -36,7 +36,9 @@ enum PreparedModel {
     /// Returns a session of what is there; nil if there is nothing, if a file is not as it was made, or if the engine does not take it.
     static func open(_ folder: FilePath, _ options: SessionOptions) -> (Session, ModelFacts)? {
         guard let manifest = try? JSONFile.decode(Manifest.self, from: folder.appending(manifest)), manifest.isTrue(in: folder),
-            let session = try? Session(prepared: folder.appending(graph).string, options: options), manifest.isTrue(in: folder)
+            // The engine lays each weight out in memory to see whether the file has the same.
+            let session = returningLargeBlocks({ try? Session(prepared: folder.appending(graph).string, options: options) }),
+            manifest.isTrue(in: folder)
         else { return nil }
         return (session, manifest.facts)
     }

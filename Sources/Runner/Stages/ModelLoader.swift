@@ -121,11 +121,10 @@ final class ModelLoader: Sendable {
     private func session(
         of file: ModelFile, digest: String, _ byteCount: Int, _ options: SessionOptions, _ interruption: Interruption
     ) throws(Failure) -> (Session, ModelFacts) {
-        if byteCount >= PreparedModels.smallestModel,
-            let mapped = try prepared?.session(of: file, digest: digest, options: options, interruption)
-        {
-            return mapped
-        }
+        if byteCount < PreparedModels.smallestModel { return try file.session(options: options) }
+        // The engine lays weights out in memory that it frees again, of which the allocator may keep the size of several weights.
+        defer { returnFreedMemory() }
+        if let mapped = try prepared?.session(of: file, digest: digest, options: options, interruption) { return mapped }
         return try file.session(options: options)
     }
 }
