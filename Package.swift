@@ -150,7 +150,7 @@ let package = Package(
 
         // Tests: one target per target.
         .target(name: "TestSupport", dependencies: ["Arrivals"], path: "Tests/TestSupport"),
-        .target(name: "ModelSupport", dependencies: ["ONNX", "Tensors"], path: "Tests/ModelSupport"),
+        .target(name: "ModelSupport", dependencies: ["ONNX", "Tensors", "TestSupport"], path: "Tests/ModelSupport"),
         .target(name: "LedgerSupport", dependencies: ["Arrivals", "Ledger"], path: "Tests/LedgerSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
@@ -180,8 +180,8 @@ let package = Package(
         tests(
             "WorkerProcesses",
             [
-                "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol", "millrace-worker",
-                system,
+                "Attempts", "FileSystem", "Machine", "ModelSupport", "ONNX", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol",
+                "millrace-worker", system,
             ]),
         tests("FileSystem", [system]),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
@@ -191,8 +191,8 @@ let package = Package(
         tests(
             "Runner",
             [
-                "ConformanceSupport", "Arrivals", "Attempts", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "FileSystem",
-                "PipelineConfig", system,
+                "ConformanceSupport", "Arrivals", "Attempts", "ModelSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
+                "FileSystem", "PipelineConfig", system,
             ]),
         tests(
             "Daemon",

@@ -25,11 +25,12 @@ class Sizes:
     rows: int
     latencies: int  # per repetition
     done: int
+    blocks: int  # of 64 MiB
     repeats: int
 
 
-FULL = Sizes(files=10_000, rows=2_000_000, latencies=12, done=100_000, repeats=5)
-QUICK = Sizes(files=300, rows=100_000, latencies=4, done=1_000, repeats=2)
+FULL = Sizes(files=10_000, rows=2_000_000, latencies=12, done=100_000, blocks=16, repeats=5)
+QUICK = Sizes(files=300, rows=100_000, latencies=4, done=1_000, blocks=2, repeats=2)
 
 
 class Bench:
@@ -49,14 +50,18 @@ class Bench:
 
     def sides(self, one_file: bool) -> list[Callable[[Path], Daemon]]:
         """The sides that are compared; for one file at a time each gives that file all the cores."""
-        jobs, threads = (1, len(self.cores)) if one_file else (self.peer_jobs, 1)
-        peer = lambda root: Peer("peer", root, self.model, self.cores, jobs, threads)
+        if one_file:
+            return self.sides_with(self.model, 1, 1, len(self.cores))
+        return self.sides_with(self.model, len(self.cores), self.peer_jobs, 1)
+
+    def sides_with(self, model: Path, ours: int, theirs: int, threads: int) -> list[Callable[[Path], Daemon]]:
+        """The sides with so many jobs of Millrace and of the peer, and so many engine threads for each."""
+        peer = lambda root: Peer("peer", root, model, self.cores, theirs, threads)
         if self.arguments.peer_only:
             return [peer]
-        ours = 1 if one_file else len(self.cores)
 
         def millrace(name: str, binary: Path) -> Callable[[Path], Daemon]:
-            return lambda root: Millrace(name, root, self.model, self.cores, ours, threads, binary=binary.resolve())
+            return lambda root: Millrace(name, root, model, self.cores, ours, threads, binary=binary.resolve())
 
         other = millrace("former", self.arguments.former) if self.arguments.former else peer
         return [millrace("millrace", self.arguments.millrace), other]
@@ -104,8 +109,26 @@ class Bench:
             side.daemon.remove()
         shutil.rmtree(source)
 
+    def weights(self) -> None:
+        """One worker and four with the same large model."""
+        model = self.work / "wide.onnx"
+        inputs.write_wide_model(model, self.sizes.blocks)
+        for jobs in (1, 4) * min(self.repeats, 3):
+            for side in self.sides_with(model, jobs, jobs, 1):
+                daemon = side(self.fresh_root())
+                name = f"{jobs} {'files' if jobs > 1 else 'file'} at once, a model of {model.stat().st_size / 2**20:,.0f} MiB"
+                self.report.add(name, daemon.name, measurements.shared_weights(daemon, 512))
+                daemon.remove()
+        model.unlink()
 
-MEASUREMENTS = {"small": Bench.small, "large": Bench.large, "latency": Bench.latency, "startup": Bench.startup}
+
+MEASUREMENTS = {
+    "small": Bench.small,
+    "large": Bench.large,
+    "latency": Bench.latency,
+    "startup": Bench.startup,
+    "weights": Bench.weights,
+}
 
 
 def cores(text: str) -> list[int]:

@@ -129,6 +129,17 @@ class Daemon:
             total += sum(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
         self.peak_bytes = max(self.peak_bytes, total)
 
+    def proportional_bytes(self) -> int:
+        """The memory of all its processes: a page that several of them have counts once (PSS)."""
+        total = 0
+        for pid in self.processes():
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        return total
+
     def cpu_seconds(self) -> float:
         """User and system time that its processes have used so far."""
         ticks = 0
@@ -191,7 +202,7 @@ class Millrace(Daemon):
 
     def wait_until_ready(self) -> None:
         """A version of the model is active; the folder of data is watched before any arrival is decided."""
-        self.wait(lambda: (self.root / "out" / "models" / "ACTIVE").exists(), 120, "a model version")
+        self.wait(lambda: (self.root / "out" / "models" / "ACTIVE").exists(), 600, "a model version")
 
     def where_time_goes(self) -> dict[str, float]:
         answer = subprocess.run(

@@ -38,6 +38,35 @@ def write_model(path: Path) -> None:
     onnx.save(model, path)
 
 
+WIDTH = 4096
+
+
+def write_wide_model(path: Path, blocks: int) -> None:
+    """As above, with `blocks` weights of 64 MiB between the layers, of MatMul and Gemm in turn: so large that memory is what they cost."""
+    random = numpy.random.default_rng(3)
+
+    def weight(inward: int, outward: int) -> numpy.ndarray:
+        return random.standard_normal((inward, outward), numpy.float32) * numpy.float32(inward**-0.5)
+
+    weights = [numpy_helper.from_array(weight(COLUMNS, WIDTH), "embed"), numpy_helper.from_array(weight(WIDTH, CLASSES), "head")]
+    nodes = [helper.make_node("MatMul", ["features", "embed"], ["h0"])]
+    for at in range(blocks):
+        weights.append(numpy_helper.from_array(weight(WIDTH, WIDTH), f"w{at}"))
+        if at % 2:
+            weights.append(numpy_helper.from_array(numpy.zeros(WIDTH, numpy.float32), f"b{at}"))
+            nodes.append(helper.make_node("Gemm", [f"h{at}", f"w{at}", f"b{at}"], [f"p{at}"]))
+        else:
+            nodes.append(helper.make_node("MatMul", [f"h{at}", f"w{at}"], [f"p{at}"]))
+        nodes.append(helper.make_node("Tanh", [f"p{at}"], [f"h{at + 1}"]))
+    nodes.append(helper.make_node("MatMul", [f"h{blocks}", "head"], ["logits"]))
+    nodes.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
+    graph = helper.make_graph(
+        nodes, "wide",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", COLUMNS])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", CLASSES])], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
 def small_csv(number: int, rows: int = 10) -> bytes:
     """A CSV file whose content no other number has."""
     values = numpy.random.default_rng(number).standard_normal((rows, COLUMNS), numpy.float32)

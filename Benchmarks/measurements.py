@@ -1,4 +1,4 @@
-"""The four measurements. Each takes a daemon over a fresh folder, drives it, checks what landed and returns figures."""
+"""The five measurements. Each takes a daemon over a fresh folder, drives it, checks what landed and returns figures."""
 
 import os
 import re
@@ -201,6 +201,32 @@ class StartUp:
     def _wait_for_all(self, timeout: float) -> None:
         count = self.done + self.dropped
         self.daemon.wait(lambda: len(landed(self.daemon.out)) >= count, timeout, f"{count} outputs", interval=0.2)
+
+
+# (v) Memory of workers that share a large model
+
+
+def shared_weights(daemon: Daemon, rows: int) -> dict[str, float]:
+    """Memory in which pages of several processes count once (PSS), when as many files were scored at once as there are jobs, and seconds
+    from the first start to a model version, and from the files to the last output."""
+    started = time.monotonic()
+    daemon.start()
+    version = time.monotonic() - started
+    names = [f"rows-{number}.parquet" for number in range(daemon.jobs)]
+    for number, name in enumerate(names):
+        (daemon.aside / name).write_bytes(inputs.small_parquet(number, rows))
+    started = time.time()
+    for name in names:
+        os.link(daemon.aside / name, daemon.root / name)
+        os.rename(daemon.aside / name, daemon.spool / name)
+    daemon.wait(lambda: len(landed(daemon.out)) >= len(names), 1200, f"{len(names)} outputs", interval=0.1)
+    seconds = last_landed(daemon.out) - started
+    memory = daemon.proportional_bytes()
+    phases = daemon.where_time_goes()
+    daemon.stop()
+    check_output(daemon.model, daemon.root / names[0], daemon.out / names[0])
+    figures = {"MiB together (PSS)": memory / 2**20, "seconds": seconds, "seconds to a version": version}
+    return figures | ({"load, s": phases["load"]} if "load" in phases else {})
 
 
 def _named(phases: dict[str, float]) -> dict[str, float]:

@@ -27,6 +27,10 @@ extension DiskPublisher {
         try files(pipeline).pruneModels(keeping: digests)
     }
 
+    package func prunePreparedModels(keeping digests: Set<String>, isStart: Bool) throws(FileSystemError) {
+        try PreparedFolder(work: work).prune(keeping: digests, isStart: isStart)
+    }
+
     /// At the start: where runs that are closed would have gone on.
     package func pruneCheckpoints(keeping open: Set<Int64>, of pipelines: [Pipeline]) throws(FileSystemError) {
         for pipeline in pipelines { try files(pipeline).pruneCheckpoints(keeping: open) }

@@ -51,6 +51,9 @@ package protocol Publisher: AnyObject {
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
     func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError)
     func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError)
+    /// Removes what workers have prepared of models that are not among `digests`.
+    /// - Parameter isStart: whether no worker runs yet, so that what they did not finish goes too.
+    func prunePreparedModels(keeping digests: Set<String>, isStart: Bool) throws(FileSystemError)
 
     /// Returns whether the file was removed from its spool, as far as that can be told now.
     func isRemoved(_ file: ArrivedFile, _ pipeline: Pipeline) -> Bool

@@ -25,12 +25,13 @@ package final class Session: Sendable {
     /// refused and the file must have been checked before.
     package convenience init(file path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
         let native = try Self.load(options) { table, options throws(NativeFailure) in
-            try NativeSession(table, file: path, options: options)
+            try options.forbidExternalFiles()
+            return try NativeSession(table, file: path, options: options)
         }
         self.init(native)
     }
 
-    private init(_ native: NativeSession) {
+    init(_ native: NativeSession) {
         self.native = native
         table = native.table
         inputs = native.inputs
@@ -53,18 +54,18 @@ package final class Session: Sendable {
             do { try given?.add(name, weight) } catch { throw FailureWording.loading(error) }
         }
         return try load(options) { table, options throws(NativeFailure) in
-            try NativeSession(table, model: model, weights: given, options: options)
+            try options.forbidExternalFiles()
+            return try NativeSession(table, model: model, weights: given, options: options)
         }
     }
 
-    private static func load(
+    static func load(
         _ options: SessionOptions, _ make: (Native.Table, borrowing NativeSessionOptions) throws(NativeFailure) -> NativeSession
     ) throws(EngineError) -> NativeSession {
         let table = try ONNXRuntime.table()
         do {
             let nativeOptions = try NativeSessionOptions(table)
             try nativeOptions.configure(options)
-            try nativeOptions.forbidExternalFiles()
             try nativeOptions.readFilesAsONNX()
             return try make(table, nativeOptions)
         } catch {

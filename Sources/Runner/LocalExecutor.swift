@@ -14,9 +14,10 @@ package final class LocalExecutor: AttemptExecutor {
 
     /// - Parameters:
     ///   - sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
+    ///   - prepared: where large models are kept as the engine maps them; nil loads all models as they are.
     ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil: what is usual for its format.
-    package init(sessionBytes: Int, rangeBytes: Int? = nil) {
-        models = ModelLoader(sessionBytes: sessionBytes)
+    package init(sessionBytes: Int, prepared: PreparedFolder? = nil, rangeBytes: Int? = nil) {
+        models = ModelLoader(sessionBytes: sessionBytes, prepared: prepared.map { PreparedModels($0) })
         self.rangeBytes = rangeBytes
     }
 

@@ -15,14 +15,16 @@ package final class ProcessExecutor: AttemptExecutor {
     ///   - program: the path of the worker program.
     ///   - workers: how many processes are kept while nothing is done.
     ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
+    ///   - prepared: the path of the folder of large models as the engine maps them; nil lets each process load all models for itself.
     ///   - contents: what small files hold that were read for their digests; nil where nobody keeps that.
     ///   - transport: how workers are connected.
     ///   - delegated: where each process gets a control group of its own, if it is not nil.
     package convenience init(
-        program: String, workers: Int, sessionBytes: Int, contents: SmallContents? = nil, transport: WorkerTransport = .local,
-        in delegated: DelegatedGroup? = nil
+        program: String, workers: Int, sessionBytes: Int, prepared: String? = nil, contents: SmallContents? = nil,
+        transport: WorkerTransport = .local, in delegated: DelegatedGroup? = nil
     ) {
-        let settings = WorkerSettings(program: program, sessionBytes: sessionBytes, transport: transport, delegated: delegated)
+        let settings = WorkerSettings(
+            program: program, sessionBytes: sessionBytes, prepared: prepared, transport: transport, delegated: delegated)
         self.init(settings, workers: workers, contents: contents, shares: MemoryShares())
     }
 

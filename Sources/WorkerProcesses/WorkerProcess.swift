@@ -60,7 +60,7 @@ final class WorkerProcess: Sendable {
         let token = String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
         var process: pid_t = 0
         let failure = Self.spawn(
-            program, ["serve"] + way.arguments + ["--session-bytes", "\(settings.sessionBytes)"],
+            program, ["serve"] + way.arguments + settings.arguments,
             // Unlike arguments, the environment is hidden from other users.
             [WorkerHello.tokenVariable: token], connection: way.inherited, output: output, &process)
         if way.inherited >= 0 { Glibc.close(way.inherited) }

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Attempts
 import Foundation
 import Glibc
 import Reports
 import Runner
+import SystemPackage
 import Terminal
 import WorkerProtocol
 
@@ -13,6 +15,7 @@ struct Serve: ParsableCommand {
     @Option(help: "The descriptor of the connection.") var connection: Int32?
     @Option(help: "The HOST:PORT of a daemon that listens.") var connect: String?
     @Option(help: "What kept sessions may cost, in bytes of their models.") var sessionBytes: Int
+    @Option(help: "The folder of large models as the engine maps them. Left out, all models are loaded as they are.") var prepared: String?
 
     /// Deep graphs are walked by functions that call themselves.
     private static let stackBytes = 16 << 20
@@ -24,7 +27,8 @@ struct Serve: ParsableCommand {
         // What the first frame shows, so that the daemon knows this process.
         let token = ProcessInfo.processInfo.environment[WorkerHello.tokenVariable] ?? ""
         unsetenv(WorkerHello.tokenVariable)
-        let service = WorkerService(try openedConnection(), executor: LocalExecutor(sessionBytes: sessionBytes))
+        let executor = LocalExecutor(sessionBytes: sessionBytes, prepared: prepared.map { PreparedFolder(FilePath($0)) })
+        let service = WorkerService(try openedConnection(), executor: executor)
         let thread = Thread {
             // Foundation's own name stays inside the process; this one shows in `top -H` and `perf`.
             try? Data("attempts".utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))

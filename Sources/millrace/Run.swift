@@ -9,6 +9,7 @@ import Logging
 import PipelineConfig
 import Reports
 import ServiceLifecycle
+import SystemPackage
 import Terminal
 import UnixSignals
 import Watcher
@@ -95,8 +96,8 @@ struct Run: AsyncParsableCommand {
         let contents = SmallContents()
         let executor = ProcessExecutor(
             program: program, workers: workers,
-            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers, contents: contents,
-            in: DelegatedGroup())
+            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
+            prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, contents: contents, in: DelegatedGroup())
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(

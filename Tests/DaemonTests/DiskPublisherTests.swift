@@ -106,6 +106,23 @@ import Testing
         #expect(try world.directory.read("out/models/ACTIVE") == Array("2\n".utf8))
     }
 
+    /// What workers have prepared of a model goes with its last version; what is unfinished goes at the next start.
+    @Test func preparedModelsGoWithTheirVersions() throws {
+        let world = try DiskWorld(DiskWorld.yaml.replacing("models: out/models", with: "models: { path: out/models, keep: 1 }"))
+        let folder = FilePath(world.directory(".millrace/prepared"))
+        func there() throws -> Set<String> { Set(try Disk.names(in: folder).map(\.string)) }
+        func prepare(_ name: String) throws { try world.directory.write("x", to: ".millrace/prepared/\(name)/model.onnx") }
+        let (one, two, unfinished) = (digest("one") + "-0", digest("two") + "-0", ".\(digest("one"))-0")
+        for name in [one, digest("none") + "-0", unfinished] { try prepare(name) }
+        try world.publishModel("m.onnx", "one")
+        #expect(try there() == [one, unfinished])
+        try prepare(two)
+        try world.publishModel("n.onnx", "two")
+        #expect(try there() == [two, unfinished])
+        try world.restart()
+        #expect(try there() == [two])
+    }
+
     @Test func anOutputsManifestLineSaysWhatItCameFrom() throws {
         let world = try DiskWorld()
         try world.publishModel()

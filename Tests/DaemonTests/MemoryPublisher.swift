@@ -175,6 +175,7 @@ final class MemoryPublisher: Publisher {
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { "/kept/\(kept)" }
     func discard(_ kept: Kept, pipeline: Pipeline) {}
     func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) {}
+    func prunePreparedModels(keeping digests: Set<String>, isStart: Bool) {}
 
     private func check() throws(FileSystemError) {
         guard let fault else { return }

@@ -121,6 +121,7 @@ import Testing
         #expect(try f.ledger.floatModelsInUse(pipeline: "p") == ["float-A", "float-B", "float-C", "float-D"])
         #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [1, 2, 3])
         #expect(try f.ledger.floatModelsInUse(pipeline: "p") == ["float-D", "float-B"])
+        #expect(try f.ledger.modelsInUse() == ["published-D"])
     }
 
     @Test func pruningKeepsWhatWaitingDataAndOpenRunsNeed() throws {

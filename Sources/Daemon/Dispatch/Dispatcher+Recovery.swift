@@ -45,6 +45,7 @@ extension Dispatcher {
             versions.removePruned(of: pipeline)
             try versions.pruneFloatModels(of: pipeline)
         }
+        try versions.prunePreparedModels(isStart: true)
     }
 
     private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {

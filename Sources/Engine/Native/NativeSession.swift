@@ -63,6 +63,15 @@ struct NativeSessionOptions: ~Copyable {
     /// looks in the working directory.
     func forbidExternalFiles() throws(NativeFailure) { try set("session.model_external_initializers_file_folder_path", "/dev/null") }
 
+    /// As the session is made, the runtime writes the graph that it runs to `path`, and initializers of 64 KiB or more, also as its kernels lay
+    /// them out, to the file `weights` in the same folder. Smaller ones stay in the graph: shape inference reads those of shapes.
+    func save(to path: String, weights: String) throws(NativeFailure) {
+        try table.check(table.api.pointee.SetOptimizedModelFilePath(pointer, path))
+        try set("session.optimized_model_external_initializers_file_name", weights)
+        try set("session.optimized_model_external_initializers_min_size_in_bytes", "\(64 << 10)")
+        try set("session.save_external_prepacked_constant_initializers", "1")
+    }
+
     /// A file is ONNX whatever its name is: of one that ends in .ort the runtime believes otherwise.
     func readFilesAsONNX() throws(NativeFailure) { try set("session.load_model_format", "ONNX") }
 }

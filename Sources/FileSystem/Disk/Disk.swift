@@ -165,6 +165,11 @@ package enum Disk {
         _ = failure { flock(descriptor.rawValue, LOCK_EX) }
     }
 
+    /// Takes the exclusive `flock` unless another descriptor has it. A file system without locks is used without.
+    package static func tryLock(_ descriptor: FileDescriptor) -> Bool {
+        failure { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) } != .wouldBlock
+    }
+
     package static func willReadOnce(_ descriptor: FileDescriptor) {
         _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
     }

@@ -152,6 +152,17 @@ extension RunLedger {
             return Set(rows.filter { $0.isLiving || used.contains($0.version) }.flatMap { [$0.float, $0.parent].compactMap(\.self) })
         }
     }
+
+    /// Digests of the models of all versions that stand, whatever their pipeline is.
+    package func modelsInUse() throws(LedgerError) -> Set<String> {
+        try read { (connection) throws(LedgerError) in
+            Set(
+                try connection.all(
+                    "SELECT DISTINCT model_digest FROM model_versions WHERE verdict = 'published' AND pruned_at IS NULL",
+                    row: { $0.textOrNil(0) }
+                ).compactMap(\.self))
+        }
+    }
 }
 
 extension RunLedger {

@@ -26,6 +26,26 @@ package struct ModelFacts: Sendable {
     }
 }
 
+extension ModelFacts: Codable {
+    private enum Key: CodingKey {
+        case nanInputs, unranked, operatorSets
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        nanInputs = NameSet(try values.decode([String].self, forKey: .nanInputs))
+        unranked = NameSet(try values.decode([String].self, forKey: .unranked))
+        operatorSets = try values.decode([String: Int].self, forKey: .operatorSets)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: Key.self)
+        try values.encode(nanInputs.sorted(), forKey: .nanInputs)
+        try values.encode(unranked.sorted(), forKey: .unranked)
+        try values.encode(operatorSets, forKey: .operatorSets)
+    }
+}
+
 /// Finds the inputs that a graph sends to an operator that looks for NaN: an Imputer that replaces it, or IsNaN.
 private enum MissingValues {
     /// Operators that pass values on unchanged, possibly to another place.

@@ -158,6 +158,29 @@ struct ModelFile {
         }.map(\.name)
     }
 
+    /// Writes the model for an engine that maps its weights: the graph to `path`, and initializers of 64 KiB or more to `path.data`, with the
+    /// adapter merged in. Neither may be there.
+    /// - Parameter least: a model whose initializers take fewer bytes is not written.
+    /// - Returns: the facts about the model; nil if it was not written.
+    func writeRunnable(to path: String, ifWeightsTake least: Int) throws(Failure) -> ModelFacts? {
+        var model = try parsed()
+        var weights = 0
+        model.forEachTensor { _, tensor in weights += min(tensor.byteCount ?? 0, .max / 2 - weights) }
+        if weights < least { return nil }
+        let facts = ModelFacts(model)
+        model.mergeImports()
+        if model.hasReplaceableLocales { model.replaceLocales() }
+        var options = Model.WritingOptions()
+        options.embeddedBytesAtMost = 0
+        options.externalTensorBytesAtLeast = Self.smallestApart
+        do {
+            if let adapter { model = try adapter.adapter.merged(into: model) }
+            try model.write(to: path, options: options)
+        } catch { throw unavailable(error) }
+        try verifyUnchanged()
+        return facts
+    }
+
     private func weight(_ name: String, of model: Model, _ directory: ExternalDataDirectory?) throws(Failure) -> Tensor {
         do {
             if let factors = adapter?.adapter.factors.first(where: { $0.weight == name }) { return try factors.merged(into: model) }
@@ -214,4 +237,19 @@ package enum TunedModel {
 func returnFreedMemory() {
     typealias Trim = @convention(c) (Int) -> CInt
     if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }
+}
+
+/// Lets the allocator take large blocks from the system, and give them back when they are freed, while `body` runs. Otherwise it may keep
+/// the last one at the end of a thread's heap, where `malloc_trim` does not look.
+func returningLargeBlocks<Result>(_ body: () -> Result) -> Result {
+    typealias Option = @convention(c) (CInt, CInt) -> CInt
+    guard let address = dlsym(nil, "mallopt") else { return body() }
+    let set = unsafeBitCast(address, to: Option.self)
+    // mallopt(3): M_MMAP_THRESHOLD is -3 and M_TRIM_THRESHOLD -1. What is set afterwards is where they are after a large block was freed.
+    _ = set(-3, 1 << 20)
+    defer {
+        _ = set(-3, 32 << 20)
+        _ = set(-1, 64 << 20)
+    }
+    return body()
 }

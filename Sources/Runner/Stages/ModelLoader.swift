@@ -41,9 +41,14 @@ final class ModelLoader: Sendable {
     }
 
     private let sessions: SessionCache
+    /// Nil where models are loaded as they are.
+    private let prepared: PreparedModels?
     private let known = Mutex<[String: Known]>([:])
 
-    init(sessionBytes: Int) { sessions = SessionCache(byteLimit: sessionBytes) }
+    init(sessionBytes: Int, prepared: PreparedModels?) {
+        sessions = SessionCache(byteLimit: sessionBytes)
+        self.prepared = prepared
+    }
 
     /// - Parameters:
     ///   - model: its digest covers its adapter.
@@ -98,7 +103,7 @@ final class ModelLoader: Sendable {
                 do throws(Failure) {
                     interruption.control.phase(.loading)
                     defer { interruption.control.phase(.working) }
-                    let (session, facts) = try file().session(options: options)
+                    let (session, facts) = try self.session(of: try file(), digest: digest, byteCount, options, interruption)
                     known.withLock { if $0[digest] == nil { $0[digest] = Known(facts: facts) } }
                     return session
                 } catch {
@@ -111,5 +116,15 @@ final class ModelLoader: Sendable {
         } catch {
             throw failure ?? Failure(loading: error, place: path)
         }
+    }
+
+    private func session(
+        of file: ModelFile, digest: String, _ byteCount: Int, _ options: SessionOptions, _ interruption: Interruption
+    ) throws(Failure) -> (Session, ModelFacts) {
+        if byteCount < PreparedModels.smallestModel { return try file.session(options: options) }
+        // The engine lays weights out in memory that it frees again, of which the allocator may keep the size of several weights.
+        defer { returnFreedMemory() }
+        if let mapped = try prepared?.session(of: file, digest: digest, options: options, interruption) { return mapped }
+        return try file.session(options: options)
     }
 }

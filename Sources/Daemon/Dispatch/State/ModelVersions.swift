@@ -99,6 +99,7 @@ final class ModelVersions {
         try read(pipeline.name)
         removePruned(of: pipeline)
         try pruneFloatModels(of: pipeline)
+        try prunePreparedModels()
     }
 
     /// An earlier daemon had made a version visible, which the ledger now has too.
@@ -154,6 +155,16 @@ final class ModelVersions {
             try publisher.pruneFloatModels(keeping: used, in: pipeline)
         } catch {
             log.warning("old float models stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
+        }
+    }
+
+    /// Removes what workers have prepared of models that are no version any more.
+    func prunePreparedModels(isStart: Bool = false) throws(LedgerError) {
+        let used = try ledger.modelsInUse()
+        do throws(FileSystemError) {
+            try publisher.prunePreparedModels(keeping: used, isStart: isStart)
+        } catch {
+            log.warning("prepared models stay that no version needs", metadata: ["reason": "\(error)"])
         }
     }
 

@@ -1,0 +1,41 @@
+package import FileSystem
+package import SystemPackage
+
+/// `prepared` in the work folder: large models with their weights as the engine lays them out for a processor. All workers map these
+/// files, so that a machine has the weights in memory once. Only the daemon's own processes write there.
+package struct PreparedFolder: Hashable, Sendable {
+    package let path: FilePath
+
+    package init(_ path: FilePath) { self.path = path }
+
+    /// - Parameter work: `ROOT/.millrace`, or what `work:` of millrace.yaml says.
+    package init(work: FilePath) { path = work.appending("prepared") }
+
+    /// The names that one prepared model has.
+    package struct Place: Hashable, Sendable {
+        /// The folder of the model. It appears by one rename, with all files in it.
+        package let folder: FilePath
+        /// Where the folder is made. One that stands and is not locked is what a try that did not succeed has left.
+        package let staging: FilePath
+        /// Locked by the process that makes the folder.
+        package let lock: FilePath
+    }
+
+    /// - Parameters:
+    ///   - digest: the model's, which covers its adapter.
+    ///   - setting: everything else that the content depends on.
+    package func place(of digest: String, setting: String) -> Place {
+        let name = "\(digest)-\(FileDigest.of(bytes: setting.utf8).prefix(16))"
+        return Place(folder: path.appending(name), staging: path.appending("." + name), lock: path.appending(".\(name).lock"))
+    }
+
+    /// Removes the models that are not among `digests`. Processes that have mapped one keep what they have mapped.
+    /// - Parameter isStart: whether no worker runs, so that what is unfinished goes too.
+    package func prune(keeping digests: Set<String>, isStart: Bool) throws(FileSystemError) {
+        guard try Disk.status(path) != nil else { return }
+        for name in try Disk.names(in: path).map(\.string) {
+            let goes = name.hasPrefix(".") ? isStart : !digests.contains(String(name.prefix { $0 != "-" }))
+            if goes { try Disk.removeTree(path.appending(name)) }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Foundation
+
+// A prepared model is the graph as the engine runs it on this processor, with its weights in a file as the kernels have them. Sessions map
+// that file, so that all processes share one copy of its pages.
+
+extension Session {
+    /// The name of the weights' file that belongs to a graph's file.
+    private static let weightsSuffix = ".data"
+
+    /// Reads a model and writes it prepared to `target` and `target.data`, which must not be there. The source's external data must be in
+    /// its own folder; they are mapped, so nobody may cut them short meanwhile.
+    ///
+    /// All initializers of 64 KiB or more are in the second file: as they are in the model, and, where the kernel can take that from a file,
+    /// as the kernel lays them out. Those are MatMul, Gemm, their quantized forms and Attention; LSTM and GRU take a part, and
+    /// ConvTranspose and QLinearConv nothing. Convolutions need no other layout than the graph has here.
+    package static func prepare(_ source: String, as target: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
+        _ = try load(options) { table, options throws(NativeFailure) in
+            try options.save(to: target, weights: (target as NSString).lastPathComponent + weightsSuffix)
+            return try NativeSession(table, file: source, options: options)
+        }
+    }
+
+    /// Maps a prepared model. Its files must be as `prepare` has written them, on a processor of the same class, with the same version of
+    /// the engine and the same options; a process that reads what somebody has cut off gets a SIGBUS.
+    package convenience init(prepared path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
+        var options = options
+        // The graph is as it runs.
+        options.optimization = .none
+        self.init(
+            try Self.load(options) { table, options throws(NativeFailure) in try NativeSession(table, file: path, options: options) })
+    }
+}
+
+extension SessionOptions {
+    /// The options that a prepared model depends on, as text.
+    package var preparation: String {
+        let dimensions = freeDimensions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return "\(optimization.rawValue) \(prepacking) \(deterministic) \(dimensions.joined(separator: ","))"
+    }
+}
