@@ -197,6 +197,7 @@ final class WorkerProcess: Sendable {
 
     /// Sends an attempt: one that scores in its short form, after what it has in common with those before it.
     func send(_ spec: AttemptSpec, _ reference: AttemptReference) throws(FrameError) {
+        let spec = boundedByKernel(spec)
         guard case .score(let files) = spec.work else { return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec)) }
         let setting = ScoreSetting(spec, files)
         let (number, isNew) = state.withLock { state in
@@ -208,6 +209,17 @@ final class WorkerProcess: Sendable {
         }
         if isNew { try connection.send(DaemonFrame.setting(number: number, setting: setting)) }
         try connection.send(DaemonFrame.score(ScoreOrder(reference: reference, setting: number, spec, files)))
+    }
+
+    /// The attempt as the process gets it: without a limit of memory where its control group keeps that; otherwise it limits its own address
+    /// space.
+    private func boundedByKernel(_ spec: AttemptSpec) -> AttemptSpec {
+        guard let limit = spec.limits.memoryBytes, let group, group.bound(restingMemory + limit, mapped: spec.mappedBytes) else {
+            return spec
+        }
+        var bounded = spec
+        bounded.limits.memoryBytes = nil
+        return bounded
     }
 
     // MARK: Models
