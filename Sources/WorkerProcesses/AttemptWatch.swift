@@ -20,8 +20,10 @@ final class AttemptWatch {
     /// How often the kernel had ended the process's control group for lack of memory before the attempt.
     private let killsBefore: Int
     private var clock: AttemptClock
-    /// Whether the worker has been told to pause.
-    private var isPauseAsked = false
+    /// When the worker was told to pause, where it has not done so yet.
+    private var pauseAsked: ContinuousClock.Instant?
+    /// The attempt's place, while others have it although the attempt goes on.
+    private var lent: LentPlace?
     /// Whether the attempt took long enough that its memory was looked at.
     private var hasTicked = false
     /// When it is ended if it has not answered.
@@ -32,6 +34,8 @@ final class AttemptWatch {
 
     /// How often turns and limits are looked at while an attempt runs.
     private static let tick: Duration = .milliseconds(50)
+    /// How long a worker may take to pause before its place is lent.
+    private static let hearing: Duration = .milliseconds(100)
     /// How long a worker may take to answer after it was told to end an attempt.
     private static let grace: Duration = .seconds(2)
 
@@ -53,11 +57,12 @@ final class AttemptWatch {
 
     func run() -> AttemptResult {
         defer {
+            lent?.end()
             shares.forget(reference.nonce)
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
-            try worker.send(boundedByKernel, reference, courier)
+            try worker.send(spec, reference, courier)
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))
@@ -73,16 +78,6 @@ final class AttemptWatch {
         } catch {
             return died(error)
         }
-    }
-
-    /// The attempt as the worker gets it: without a limit of memory where the worker's control group keeps that; otherwise the worker limits
-    /// its own address space.
-    private var boundedByKernel: AttemptSpec {
-        guard let limit = spec.limits.memoryBytes, let group = worker.group, group.bound(memoryBefore + limit, mapped: spec.mappedBytes)
-        else { return spec }
-        var bounded = spec
-        bounded.limits.memoryBytes = nil
-        return bounded
     }
 
     /// Returns the answer, if the frame is that.
@@ -106,8 +101,10 @@ final class AttemptWatch {
     }
 
     private func pause() {
-        isPauseAsked = false
+        pauseAsked = nil
         clock.pause()
+        lent?.wait { control.cancellation.isCancelled }
+        lent = nil
         if let gate, gate.isWanted {
             gate.leave()
             gate.enter()
@@ -121,10 +118,7 @@ final class AttemptWatch {
     /// Returns why the process is to be ended now; nil where the attempt goes on.
     private func lookAtLimits() -> Failure? {
         hasTicked = true
-        if !isPauseAsked, endBy == nil, control.turn?.isOver == true || gate?.isWanted == true {
-            isPauseAsked = true
-            try? worker.connection.send(DaemonFrame.pause(reference: reference))
-        }
+        letOthersGoFirst()
         if let endBy {
             guard ContinuousClock.now >= endBy else { return nil }
             return control.cancellation.cause.map { .cancelled(spec, by: $0) } ?? .timeLimit(spec)
@@ -143,6 +137,18 @@ final class AttemptWatch {
             return nil
         case .loading(let limit): return .loadTime(spec, limit)
         case .standstill(let limit): return .standstill(spec, limit)
+        }
+    }
+
+    private func letOthersGoFirst() {
+        if lent?.isBack == true { lent = nil }
+        guard endBy == nil, lent == nil else { return }
+        let isOver = control.turn?.isOver == true
+        if let pauseAsked {
+            if isOver, let turn = control.turn, .now - pauseAsked >= Self.hearing { lent = LentPlace(turn) }
+        } else if isOver || gate?.isWanted == true {
+            pauseAsked = .now
+            try? worker.connection.send(DaemonFrame.pause(reference: reference))
         }
     }
 

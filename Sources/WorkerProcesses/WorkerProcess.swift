@@ -221,6 +221,7 @@ final class WorkerProcess: Sendable {
     func send(
         _ spec: AttemptSpec, _ reference: AttemptReference, _ courier: InputCourier, isLast: Bool = true
     ) throws(FrameError) {
+        let spec = boundedByKernel(spec)
         FaultPoint.reach(.orderSend)
         defer { FaultPoint.reach(.orderSent) }
         let data = spec.data.flatMap { courier.data(of: $0, isLocal: connection.isLocal) }
@@ -248,6 +249,17 @@ final class WorkerProcess: Sendable {
         } else {
             try connection.hold(DaemonFrame.score(order))
         }
+    }
+
+    /// The attempt as the process gets it: without a limit of memory where its control group keeps that; otherwise it limits its own address
+    /// space.
+    private func boundedByKernel(_ spec: AttemptSpec) -> AttemptSpec {
+        guard let limit = spec.limits.memoryBytes, let group, group.bound(restingMemory + limit, mapped: spec.mappedBytes) else {
+            return spec
+        }
+        var bounded = spec
+        bounded.limits.memoryBytes = nil
+        return bounded
     }
 
     // MARK: Models

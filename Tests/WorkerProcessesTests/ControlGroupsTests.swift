@@ -125,8 +125,7 @@ import Testing
     @Test(arguments: [true, false]) func theKernelsKillIsTheLimitOfMemory(isForMemory: Bool) throws {
         let root = try root()
         let directory = try TemporaryDirectory("attempt")
-        let executor = ProcessExecutor(
-            program: BuiltProgram.worker, workers: 1, sessionBytes: 1 << 20, shares: MemoryShares(), in: delegated(root))
+        let executor = ProcessExecutor(program: BuiltProgram.worker, workers: 1, sessionBytes: 1 << 20, in: delegated(root))
         let spec = try Scoring.spec(
             model: TinyModel.counting(), rows: "id,x\na,2e12\n", limits: .init(memoryBytes: 1 << 30), in: directory)
         let kills = Atomic(0)
@@ -156,8 +155,7 @@ import Testing
             let root = try root()
             let directory = try TemporaryDirectory("attempt")
             let executor = ProcessExecutor(
-                program: BuiltProgram.worker, workers: 1, sessionBytes: 1 << 20, shares: MemoryShares(),
-                in: hasGroup ? delegated(root) : nil)
+                program: BuiltProgram.worker, workers: 1, sessionBytes: 1 << 20, in: hasGroup ? delegated(root) : nil)
             let spec = try Scoring.spec(rows: "id,x\na,1\n", limits: .init(memoryBytes: 1 << 30), in: directory)
             #expect(executor.execute(spec, cancellation: AttemptCancellation()).failure == nil)
             let worker = try #require(executor.fleet.idleProcesses.first)

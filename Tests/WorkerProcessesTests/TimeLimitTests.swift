@@ -9,7 +9,7 @@ import Testing
 @testable import WorkerProcesses
 
 /// `limits.time` ends an attempt wherever it is: in one endless run of the engine too.
-@Suite struct TimeLimitTests {
+@Suite(.serialized) struct TimeLimitTests {
     /// Lets others go first once, for a time that is longer than the limit.
     private final class LongTurn: AttemptTurn {
         private let hasPaused = Atomic(false)
@@ -43,6 +43,40 @@ import Testing
         #expect(answer.failure == nil, "\(String(describing: answer.failure))")
         #expect(answer.timings["paused"] ?? 0 > 5, "\(answer.timings)")
         #expect(answer.timings["total"] ?? 0 > 0)
+    }
+
+    /// Wants others to go first once the batch is under way, counts how often they do, and lets them for as long as nobody ends it.
+    private final class WantedTurn: AttemptTurn {
+        let pauses = Atomic(0)
+        private let mayGoOn = Mutex(false)
+        private let since = ContinuousClock.now + .seconds(2)
+        var isOver: Bool { .now >= since && pauses.load(ordering: .relaxed) == 0 }
+        func pause() {
+            pauses.add(1, ordering: .relaxed)
+            while !mayGoOn.withLock({ $0 }) { usleep(1000) }
+        }
+        func goOn() { mayGoOn.withLock { $0 = true } }
+    }
+
+    /// One batch that never ends keeps nobody waiting: others have its place, and its time goes on.
+    @Test func anAttemptThatDoesNotPauseLendsItsPlace() throws {
+        let directory = try TemporaryDirectory("lent")
+        let turn = WantedTurn()
+        let start = ContinuousClock.now
+        let answer = try score(["2e12"], seconds: 4, turn: turn, in: directory)
+        #expect(answer.failure?.kind == .timeLimit, "\(String(describing: answer.failure))")
+        #expect(turn.pauses.load(ordering: .relaxed) == 1)
+        #expect(ContinuousClock.now - start < .seconds(30))
+    }
+
+    /// One that hears it after its place was lent waits until others have had their turn, and then goes on.
+    @Test func anAttemptThatPausesLateGoesOn() throws {
+        let directory = try TemporaryDirectory("late")
+        let turn = WantedTurn()
+        DispatchQueue.global().asyncAfter(deadline: .now() + 5) { turn.goOn() }
+        let answer = try score(["1200000", "1", "2"], seconds: 60, turn: turn, in: directory)
+        #expect(answer.failure == nil, "\(String(describing: answer.failure))")
+        #expect(turn.pauses.load(ordering: .relaxed) == 1)
     }
 
     @Test func anEndlessRunEndsWhenItsTimeIsOver() throws {

@@ -38,8 +38,13 @@ import Testing
             seconds.append(Date().timeIntervalSince(start))
         }
 
-        func median(_ range: Range<Int>) -> Double { seconds[range].sorted()[range.count / 2] }
+        func median(_ range: Range<Int>) -> Double { share(0.5, range) }
+        /// The time within which this share of them is done.
+        func share(_ share: Double, _ range: Range<Int>) -> Double { seconds[range].sorted()[Int(Double(range.count) * share)] }
     }
+
+    /// What a long attempt has before it lets others go first: a slice of 50 ms, and a tick of 50 ms until it is asked.
+    private static let turn = 0.1
 
     private func drop(_ files: [HostileFile], in folder: String, _ root: TemporaryDirectory) throws {
         for file in files {
@@ -73,7 +78,7 @@ import Testing
         try #require(eventually { root.files().contains("out/good/models/ACTIVE") }, "\(daemon.logText)")
         let good = GoodFiles(daemon)
         for _ in 0..<30 { try good.dropOne() }
-        let usual = good.median(0..<good.seconds.count)
+        let before = good.median(0..<good.seconds.count)
 
         let start = Date()
         try drop(models, in: "bad/models", root)
@@ -92,6 +97,9 @@ import Testing
         }
         let took = Date().timeIntervalSince(start)
         let meanwhile = first..<good.seconds.count
+        // Measured once more, since the machine may have become busier with other things.
+        for _ in 0..<30 { try good.dropOne() }
+        let usual = max(before, good.median(meanwhile.upperBound..<good.seconds.count))
         for file in hostile {
             let verdict = verdicts[file.name]
             // A model that is refused for what it is, is rejected; what an attempt ended by is quarantined, and what is not whole too.
@@ -101,10 +109,10 @@ import Testing
         }
         print(
             "hostile: \(hostile.count) files in \(Int(took)) s; a file of `good` takes \(Int(usual * 1000)) ms, meanwhile "
-                + "\(Int(good.median(meanwhile) * 1000)) ms, at most \(Int((good.seconds[meanwhile].max() ?? 0) * 1000)) ms "
+                + "\(Int(good.median(meanwhile) * 1000)) ms, 95 of 100 at most \(Int(good.share(0.95, meanwhile) * 1000)) ms, all at most \(Int((good.seconds[meanwhile].max() ?? 0) * 1000)) ms "
                 + "of \(meanwhile.count)"
         )
-        #expect(good.median(meanwhile) <= 2 * usual, "of `good`")
+        #expect(good.median(meanwhile) <= 2 * usual + Self.turn, "of `good`")
         #expect(daemon.process?.isRunning == true)
         // What is honest in `bad` is scored now as ever.
         try daemon.drop("id,x\na,3\n".utf8, at: "spool/bad/data/honest.csv")

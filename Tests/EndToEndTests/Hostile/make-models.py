@@ -402,10 +402,10 @@ outside("external-key-twice", OUTSIDE, plain, more=[("location", "/etc/passwd")]
 outside("external-texts", BAD, plain, kind=STRING)
 outside("external-too-short", CUT, plain, length="4000000000", dims=(10**9,))
 outside(
-    "external-64-gib", ["attempt.resources", "attempt.memory", "model.limit"], lambda path: sparse(b"", 64 << 30)(path), length=str(64 << 30), dims=(1, 16 << 30))
+    "external-4-gib", ["attempt.resources"], lambda path: sparse(b"", 4 << 30)(path), length=str(4 << 30), dims=(1, 1 << 30))
 
 
-@file("external-overlapping.onnx", "attempt.resources", "attempt.memory", "model.limit")
+@file("external-overlapping.onnx", "attempt.resources")
 def _(path):
     """A thousand weights of 64 MiB, all of them the same bytes of one file."""
     folder = path.removesuffix(".onnx") + ".d"
@@ -420,11 +420,11 @@ def _(path):
 
 @file("external-in-constant.onnx", "attempt.resources")
 def _(path):
-    """The weight of 64 GiB is not among the initializers."""
+    """The weight of 4 GiB is not among the initializers."""
     folder = path.removesuffix(".onnx") + ".d"
     os.makedirs(folder)
-    sparse(b"", 64 << 30)(folder + "/w.bin")
-    weight = external("external-in-constant.d/w.bin", length=str(64 << 30), dims=(16 << 30,))
+    sparse(b"", 4 << 30)(folder + "/w.bin")
+    weight = external("external-in-constant.d/w.bin", length=str(4 << 30), dims=(1 << 30,))
     nodes = [node("Constant", [], ["w"], message((1, "value"), (5, weight), (20, 4)))]
     with open(path, "wb") as out:
         out.write(scoring([*nodes, node("ReduceMax", ["w"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])]))

@@ -184,7 +184,7 @@ def _():
     return b"PAR1" + body + struct.pack("<I", len(body)) + b"PAR1"
 
 
-@file("columns-100005.parquet", "data.limit.columns")
+@file("columns-100005.parquet", "data.limit.columns", "attempt.time")
 def _():
     return b"PAR1" + footer(0, [], [ID, X] + [((1, I32(4)), (3, I32(0)), (4, b"f%d" % n)) for n in range(100_005)])
 
@@ -372,7 +372,7 @@ def _():
     return buffer.getvalue()
 
 
-@file("fields-100005.arrow", "data.limit.columns")
+@file("fields-100005.arrow", "data.limit.columns", "attempt.time")
 def _():
     fields = [pyarrow.field("id", pyarrow.string()), pyarrow.field("x", pyarrow.float32())]
     fields += [pyarrow.field(f"f{n}", pyarrow.float32()) for n in range(100_005)]
@@ -454,7 +454,7 @@ def _():
 
 ROW, ZEROS = npy("'<f4'", (1, 2**28)), npy("'<f4'", (2 * 10**9, 1))
 file("row-1-gib.npy", "data.limit.row")(sparse(ROW, len(ROW) + (1 << 30)))
-file("zeros-8-gb.npy", "attempt.time", "data.columns")(sparse(ZEROS, len(ZEROS) + 8 * 10**9))
+file("zeros-8-gb.npy", "data.columns", "attempt.time")(sparse(ZEROS, len(ZEROS) + 8 * 10**9))
 
 
 def archive(entries, method=zipfile.ZIP_DEFLATED):
@@ -559,9 +559,9 @@ def zstd(path, head, filler, megabytes):
     assert process.wait() == 0
 
 
-file("blank-zst.csv.zst", "data.limit.blank")(lambda path: zstd(path, b"id,x\n", b"\n", 300))
+file("blank-zst.csv.zst", "data.limit.blank", "attempt.time")(lambda path: zstd(path, b"id,x\n", b"\n", 300))
 file("spaces.jsonl.zst", "data.limit.row", "data.limit.blank", "data.format")(lambda path: zstd(path, b"", b" ", 300))
-file("rows-zst.jsonl.zst", "attempt.time", "data.limit.compression")(lambda path: zstd(path, b"", b'{"id":"a","x":1}', 1))
+file("rows-zst.jsonl.zst", "attempt.time", "data.limit.compression")(lambda path: zstd(path, b"", b'{"id":"a","x":1}\n', 600))
 
 
 @file("blocks.csv.zst", "data.limit.blank", "data.limit.row", "attempt.time", "data.limit.compression")
@@ -597,7 +597,7 @@ def _():
     return b'{"id":"a","x":1,"z":{' + b",".join(b'"k%d":1' % n for n in range(100_000)) + b"}}\n"
 
 
-@file("key-new-in-each-row.jsonl", "data.limit.columns")
+@file("key-new-in-each-row.jsonl", "data.limit.columns", "attempt.time")
 def _():
     return b"".join(b'{"id":"a","x":1,"k%d":1}\n' % n for n in range(150_000))
 
