@@ -70,7 +70,7 @@ std::shared_ptr<arrow::DataType> JsonShape::Type() const {
 bool JsonShape::IsMixed() const {
   constexpr uint32_t others = kBooleans | kTexts | kLists | kObjects;
   int kinds = (kinds_ & ~others) != 0 ? 1 : 0;
-  for (const uint32_t kind : {uint32_t{kBooleans}, uint32_t{kTexts}, uint32_t{kLists}, uint32_t{kObjects}}) kinds += (kinds_ & kind) != 0 ? 1 : 0;
+  for (const auto kind : {kBooleans, kTexts, kLists, kObjects}) kinds += (kinds_ & kind) != 0 ? 1 : 0;
   if (kinds > 1 || (element_ && element_->IsMixed())) return true;
   return std::any_of(members_.begin(), members_.end(), [](const auto &member) { return member.second.IsMixed(); });
 }

@@ -111,8 +111,8 @@ class ParquetSource final : public Source {
         bytes += std::max<int64_t>(facts->ColumnChunk(column)->total_compressed_size(), 0);
       const int64_t least = std::max(target, kLeastColumnBytes * facts->num_columns());
       const int64_t pieces = cuts_groups ? std::clamp<int64_t>(bytes / least, 1, std::max<int64_t>(rows, 1)) : 1;
-      for (int64_t piece = 0; piece < pieces; ++piece)
-        parts.push_back({Share(rows, piece + 1, pieces) - Share(rows, piece, pieces), Share(bytes, piece + 1, pieces) - Share(bytes, piece, pieces)});
+      const auto share = [&](int64_t whole, int64_t piece) { return Share(whole, piece + 1, pieces) - Share(whole, piece, pieces); };
+      for (int64_t piece = 0; piece < pieces; ++piece) parts.push_back({share(rows, piece), share(bytes, piece)});
     }
     // The footer is read for each range.
     if (const int64_t footer = metadata->size(); footer > kSmallOverhead) target = std::max(target, 16 * footer);

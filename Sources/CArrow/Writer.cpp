@@ -29,6 +29,59 @@ class ParquetSink {
   }
 };
 
+/// Whether an array of lists has elements before or behind those of its own rows.
+template <typename Offset>
+bool HasOtherElements(const arrow::ArrayData &lists) {
+  const auto *offsets = lists.GetValues<Offset>(1);
+  return lists.length == 0 || offsets == nullptr || offsets[0] != 0 || offsets[lists.length] != lists.child_data[0]->length;
+}
+
+/// Whether there is a part of nested values that no row has, as in slices.
+bool HasOtherValues(const arrow::ArrayData &array) {
+  switch (array.type->storage_id()) {
+    case arrow::Type::LIST:
+    case arrow::Type::MAP:
+      if (array.offset != 0 || HasOtherElements<int32_t>(array)) return true;
+      break;
+    case arrow::Type::LARGE_LIST:
+      if (array.offset != 0 || HasOtherElements<int64_t>(array)) return true;
+      break;
+    case arrow::Type::LIST_VIEW:
+    case arrow::Type::LARGE_LIST_VIEW:
+    case arrow::Type::SPARSE_UNION:
+    case arrow::Type::DENSE_UNION:
+      return true;
+    case arrow::Type::FIXED_SIZE_LIST: {
+      const auto &lists = static_cast<const arrow::FixedSizeListType &>(
+          array.type->id() == arrow::Type::EXTENSION ? *static_cast<const arrow::ExtensionType &>(*array.type).storage_type()
+                                                     : *array.type);
+      if (array.offset != 0 || array.child_data[0]->length != array.length * lists.list_size()) return true;
+      break;
+    }
+    case arrow::Type::STRUCT:
+      for (const auto &child : array.child_data)
+        if (array.offset != 0 || child->length != array.length) return true;
+      break;
+    default:
+      return false;
+  }
+  return std::any_of(array.child_data.begin(), array.child_data.end(), [](const auto &child) { return HasOtherValues(*child); });
+}
+
+/// Returns the batch with nothing but its own rows: of nested values Arrow would write some of the bytes around them too, and the file
+/// would depend on how the rows were read.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> Trimmed(std::shared_ptr<arrow::RecordBatch> batch) {
+  for (int column = 0; column < batch->num_columns(); ++column) {
+    const auto array = batch->column(column);
+    if (!HasOtherValues(*array->data())) continue;
+    auto trimmed = arrow::Concatenate({array});
+    if (trimmed.status().IsNotImplemented()) continue;
+    ARROW_RETURN_NOT_OK(trimmed.status());
+    ARROW_ASSIGN_OR_RAISE(batch, batch->SetColumn(column, batch->schema()->field(column), *trimmed));
+  }
+  return batch;
+}
+
 }  // namespace
 }  // namespace carrow
 
@@ -52,13 +105,15 @@ struct CArrowWriter {
   }
 
   arrow::Status Write(const std::shared_ptr<arrow::RecordBatch> &batch) {
+    // Of a slice without rows, Arrow writes buffers of a negative length.
+    if (batch->num_rows() == 0) return arrow::Status::OK();
     if (ipc) return ipc->WriteRecordBatch(*batch);
     // Large batches are cut, so that no row group exceeds its rows.
     for (int64_t begin = 0; begin < batch->num_rows();) {
       const int64_t count = std::min(options.row_group_rows - pending_rows, batch->num_rows() - begin);
       auto part = begin == 0 && count == batch->num_rows() ? batch : batch->Slice(begin, count);
       pending_rows += count;
-      // The bytes that it has in a message do not depend on how its memory came about: row groups are the same after a detour through a file.
+      // The bytes that it has in a message do not depend on where its memory comes from, so that rows from a part make the same row groups.
       int64_t bytes = 0;
       if (arrow::ipc::GetRecordBatchSize(*part, &bytes).ok()) pending_bytes += bytes;
       pending.push_back(std::move(part));
@@ -138,6 +193,7 @@ int32_t carrow_writer_open(const CArrowWriteOptions *options, struct ArrowSchema
 int32_t carrow_writer_write(CArrowWriter *writer, struct ArrowArray *batch, CArrowError *error) {
   return located(writer, error, [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(auto imported, arrow::ImportRecordBatch(batch, writer->schema));
+    ARROW_ASSIGN_OR_RAISE(imported, carrow::Trimmed(std::move(imported)));
     return writer->Write(imported);
   });
 }
