@@ -110,10 +110,10 @@ class Bench:
         shutil.rmtree(source)
 
     def weights(self) -> None:
-        """One worker and four with the same large model."""
+        """One worker, and as many as there are cores, at most four, with the same large model."""
         model = self.work / "wide.onnx"
         inputs.write_wide_model(model, self.sizes.blocks)
-        for jobs in (1, 4) * min(self.repeats, 3):
+        for jobs in (1, min(4, len(self.cores))) * min(self.repeats, 3):
             for side in self.sides_with(model, jobs, jobs, 1):
                 daemon = side(self.fresh_root())
                 name = f"{jobs} {'files' if jobs > 1 else 'file'} at once, a model of {model.stat().st_size / 2**20:,.0f} MiB"
