@@ -1,5 +1,5 @@
 """What must be true at the end, from what was dropped, the outputs, the manifests and the published models alone."""
-import csv, io, json, os, struct, sys
+import csv, io, json, os, re, struct, sys
 
 import pyarrow, pyarrow.ipc, pyarrow.parquet
 
@@ -75,6 +75,21 @@ class Judge:
         return found
 
     # Waiting for the end.
+
+    def backlog(self):
+        """How many paths have no output yet, roughly: for whoever drops files while others are done."""
+        count = 0
+        for pipeline in PIPELINES:
+            folder, done = self.path("out", pipeline, "outputs", "_millrace"), set()
+            try:
+                for name in os.listdir(folder):
+                    if name.endswith(".jsonl"):
+                        done.update(re.findall(rb'"input": ?"([^"]*)"', contents(os.path.join(folder, name))))
+            except OSError:
+                return 0
+            good = [path for path, dropped in list(self.load.data[pipeline].items()) if any(one.rows for one in list(dropped))]
+            count += sum(path.encode() not in done for path in good)
+        return count
 
     def pending(self):
         """What is not done yet, in words: of each path its last content counts."""
@@ -182,7 +197,8 @@ class Judge:
 
     def learnt(self, pipeline, versions):
         """Versions follow each other, each from labels that were dropped, each row of which counts once, and none that the gate should have held."""
-        before, published = set(), ""
+        # The labels that versions were trained on, by the number of what they came from.
+        known, published = {}, ""
         for number in sorted(versions):
             card = json.loads(contents(self.path("out", pipeline, "models", str(number), "card.json")))
             where = f"{pipeline}: version {number}"
@@ -198,9 +214,11 @@ class Judge:
             if not set(digests) <= set(labels):
                 self.say("wrong", f"{where} was trained on labels that were never dropped")
                 continue
-            if not before <= set(digests):
+            # Labels that arrived before a model are trained on what was there before it, also where the model has been trained sooner.
+            arrival = versions[number][0]
+            if not all(before <= set(digests) for other, before in known.items() if other < arrival):
                 self.say("lost", f"{where} does not know labels that a version before it was trained on")
-            before = set(digests)
+            known[arrival] = set(digests)
             rows, wanted = card["decisions"]["training_rows"] + card["gate"]["rows"], sum(len(labels[digest]["t"]) for digest in digests)
             if rows != wanted:
                 self.say("doubled" if rows > wanted else "lost", f"{where} was trained and measured on {rows} rows of {wanted}")

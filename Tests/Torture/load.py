@@ -198,9 +198,13 @@ class Load:
         for pipeline in PIPELINES:
             self.drop_model(pipeline)
 
-    def run(self, pause):
-        """Until stopped: about one file every `pause` seconds."""
+    def run(self, pause, backlog):
+        """Until stopped: about one file every `pause` seconds, as long as no more than some hundreds have no output yet."""
+        count = 0
         while not self.is_stopped.is_set():
+            count += 1
+            while count % 20 == 0 and not self.is_stopped.is_set() and backlog() > 300:
+                self.is_stopped.wait(2)
             chance = self.random.random()
             if chance < 0.008 and self.counts["large files"] < self.most_large:
                 self.drop_large(self.random.choice(list(PIPELINES)))

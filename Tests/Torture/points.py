@@ -61,11 +61,15 @@ class Points:
         self.load.drop_model(self.random.choice(["kept", "archived", "deleted"]))
         self.load.drop_data("kept", is_bad=False)
 
-    def drop_labels_and_model(self):
-        """A model that is tuned on labels that wait for their own training."""
-        self.load.drop_model("learning")
+    def drop_labels_together(self):
+        """Labels that wait for their own training when a model is tuned on them."""
+        self.daemon.command("pause", "learning")
         for _ in range(3):
             self.load.drop_labels()
+        time.sleep(1)
+        self.load.drop_model("learning")
+        time.sleep(1)
+        self.daemon.command("resume", "learning")
 
     def replace(self):
         path = sorted(path for path in self.load.data["kept"])[0]
@@ -200,7 +204,7 @@ class Points:
             "intake.refused": self.drop_twin, "land.replace": self.replace, "reason.clear": self.mend, "remove.returning": self.hold_open,
             "version.pruned": self.mirrored_model, "version.card": self.mirrored_model, "version.away": self.mirrored_model, "edit.begin": self.edit,
             "edit.in-force": self.edit, "pins.recorded": self.mirrored_data, "float.copied": self.load.drop_labels, "float.pruned": self.load.drop_labels,
-            "labels.decided": self.drop_labels_and_model, "training.discard": self.load.drop_labels, "recover.model": self.nothing,
+            "labels.decided": self.drop_labels_together, "training.discard": self.load.drop_labels, "recover.model": self.nothing,
         }
         by_part = {
             "claim": self.nothing, "start": self.nothing, "recover": self.nothing, "labels": self.load.drop_labels, "training": self.load.drop_labels,
@@ -309,8 +313,13 @@ class Points:
         for name in order:
             if name not in early and name not in late:
                 self.point(name, is_sample)
+        if "retention.history" in wanted:
+            self.lose_inputs()
         self.judged("after the points")
         self.mirror()
+        if "retention.history" in wanted:
+            self.retaining(["retention.history"], {"mirrored": "history: 1m"})
+            late.remove("retention.history")
         for part, scene in [("rename", self.renaming), ("restore", self.restoring), ("retention", self.retaining)]:
             names = [name for name in late if name.startswith(part)]
             if names:
@@ -332,6 +341,9 @@ class Points:
         self.daemon.start()
         self.daemon.expected = True
         self.torture.settle()
+        if os.path.exists(os.path.join(self.root, "pipelines", "mirrored.yaml")):
+            # All known files are looked for every ten seconds.
+            self.wait_for(lambda: self.mirrored_outputs() == self.standing, within=60)
         if (status := self.daemon.stop()) != 0:
             self.fail(f"{when}: the daemon ended with {status}")
         for kind, lines in self.judge.judge().items():
@@ -342,12 +354,15 @@ class Points:
             for row in ledger.execute("SELECT run, outcome, error FROM attempts WHERE outcome = 'worker-died'"):
                 self.fail(f"{when}: a worker that was killed once has cost an attempt: {row}")
 
+    def mirrored_outputs(self):
+        return {path for path in tree(os.path.join(self.root, "out", "mirrored", "outputs")) if not path.startswith("_millrace/")}
+
     def mirror(self):
         """What went with its input, and what did not."""
         if not os.path.exists(os.path.join(self.root, "pipelines", "mirrored.yaml")):
             return
         folder = os.path.join(self.root, "out", "mirrored")
-        there = {path for path in tree(os.path.join(folder, "outputs")) if not path.startswith("_millrace/")}
+        there = self.mirrored_outputs()
         if there != self.standing:
             self.fail(f"mirrored: outputs {sorted(there - self.standing)} have no input, inputs {sorted(self.standing - there)} no output")
         removed = {line["path"] for line in self.judge.manifest("mirrored") if line.get("removed_at")}
@@ -381,11 +396,25 @@ class Points:
         self.drop()
         self.judged("after the ledger was restored")
 
-    def retaining(self, names):
+    def lose_inputs(self):
+        """History of inputs that are gone, with their outputs."""
+        self.daemon.start()
+        self.daemon.expected = True
+        deadline = time.monotonic() + 60
+        while len(self.deleted) < 2 and time.monotonic() < deadline:
+            self.mirrored_data()
+            time.sleep(3)
+        self.daemon.stop()
+        self.lost_at = time.monotonic()
+
+    def retaining(self, names, kept={"archived": "archive: 1KiB, quarantine: 1KiB", "learning": "labels: 1KiB"}):
         """Not by the daemon, which does this every hour, but by the command that does the same."""
-        for pipeline, retain in [("archived", "archive: 1KiB, quarantine: 1KiB, history: 1s"), ("learning", "labels: 1KiB")]:
+        for pipeline, retain in kept.items():
             with open(os.path.join(self.root, "pipelines", pipeline + ".yaml"), "a") as file:
                 file.write(f"retain: {{ {retain} }}\n")
+        # History is kept for a minute at least.
+        if "mirrored" in kept:
+            time.sleep(max(0, self.lost_at + 65 - time.monotonic()))
         for name in names:
             for count in [1] if name in ONCE else [1, 3]:
                 self.number += 1

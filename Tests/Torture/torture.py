@@ -107,9 +107,9 @@ class Torture:
 
     def step(self, number, step):
         # Some kills hit a daemon that starts, others one at work.
-        if self.random.random() < (0.25 if self.options.quick else 0.4):
+        if self.random.random() < 0.5:
             self.daemon.wait_until_it_runs()
-        time.sleep(self.random.uniform(0, 0.3 if self.options.quick else 1.2))
+        time.sleep(self.random.uniform(0, 0.6 if self.options.quick else 1.2))
         if self.random.random() < 0.04:
             # So that what takes seconds ends now and then.
             time.sleep(self.random.uniform(1, 4))
@@ -129,7 +129,7 @@ class Torture:
         self.daemon.start()
         self.load.first_models()
         threading.Thread(target=self.daemon.watch_orphans, daemon=True).start()
-        writer = threading.Thread(target=self.load.run, args=[self.options.pause], daemon=True)
+        writer = threading.Thread(target=self.load.run, args=[self.options.pause, self.judge.backlog], daemon=True)
         self.reading = reader = self.reader()
         writer.start()
         # Who has seen enough gets the verdict of what was done.
