@@ -180,7 +180,8 @@ let package = Package(
         tests(
             "WorkerProcesses",
             [
-                "Attempts", "FileSystem", "Machine", "ModelSupport", "ONNX", "PipelineConfig", "Reasons", "Recipes", "Runner", "WorkerProtocol",
+                "Attempts", "FileSystem", "Machine", "ModelSupport", "ONNX", "PipelineConfig", "Reasons", "Recipes", "Runner",
+                "WorkerProtocol",
                 "millrace-worker", system,
             ]),
         tests("FileSystem", [system]),
