@@ -5,6 +5,7 @@ import Engine
 import FileSystem
 import Foundation
 import Glibc
+import Machine
 import ModelSupport
 import ONNX
 import PipelineConfig

@@ -2,6 +2,7 @@ import Attempts
 import Engine
 import FileSystem
 import Glibc
+import Machine
 import SystemPackage
 
 /// Sessions over prepared models, which are made as they are needed: by the first process that loads the model, while others that need it

@@ -1,6 +1,7 @@
 import Attempts
 import Columnar
 import FileSystem
+import Machine
 import PipelineConfig
 import Recipes
 import SystemPackage
