@@ -310,6 +310,7 @@ class Points:
         for name in early:
             self.point(name, is_sample)
         self.load.first_models()
+        self.drop()
         for name in order:
             if name not in early and name not in late:
                 self.point(name, is_sample)
@@ -409,6 +410,13 @@ class Points:
 
     def retaining(self, names, kept={"archived": "archive: 1KiB, quarantine: 1KiB", "learning": "labels: 1KiB"}):
         """Not by the daemon, which does this every hour, but by the command that does the same."""
+        if "archived" in kept:
+            for _ in range(6):
+                rows = self.load.rows(200)
+                self.put_data("archived", f"old{self.load.number}.csv", rows)
+            for _ in range(3):
+                self.load.drop_labels()
+            self.judged("before the pruning")
         for pipeline, retain in kept.items():
             with open(os.path.join(self.root, "pipelines", pipeline + ".yaml"), "a") as file:
                 file.write(f"retain: {{ {retain} }}\n")
