@@ -11,7 +11,9 @@ package enum WideModel {
     ///   - seed: gives other weights.
     package static func model(width: Int, blocks: Int, seed: UInt64 = 1) -> Model {
         var generator = SeededGenerator(seed: seed)
-        func random(_ count: Int, _ scale: Float) -> [Float] { (0..<count).map { _ in Float.random(in: -scale...scale, using: &generator) } }
+        func random(_ count: Int, _ scale: Float) -> [Float] {
+            (0..<count).map { _ in Float.random(in: -scale...scale, using: &generator) }
+        }
         var initializers = [
             StoredTensor("embed", .float32, [1, width], random(width, 1)), StoredTensor("head", .float32, [width, 1], random(width, 0.1)),
         ]
