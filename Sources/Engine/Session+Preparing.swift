@@ -10,9 +10,9 @@ extension Session {
     /// Reads a model and writes it prepared to `target` and `target.data`, which must not be there. The source's external data must be in
     /// its own folder; they are mapped, so nobody may cut them short meanwhile.
     ///
-    /// All initializers of 64 KiB or more are in the second file: as they are in the model, and, where the kernel can take that from a file,
-    /// as the kernel lays them out. Those are MatMul, Gemm, their quantized forms and Attention; LSTM and GRU take a part, and
-    /// ConvTranspose and QLinearConv nothing. Convolutions need no other layout than the graph has here.
+    /// All initializers of 64 KiB or more are in the second file: as they are in the model, and, where the kernel can take that from a
+    /// file, as the kernel lays them out. MatMul, Gemm, their quantized forms and Attention take all of it from there; LSTM and GRU take a
+    /// part, ConvTranspose and QLinearConv nothing. The weights of a convolution are in the graph here as its kernel wants them.
     package static func prepare(_ source: String, as target: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
         _ = try load(options) { table, options throws(NativeFailure) in
             try options.save(to: target, weights: (target as NSString).lastPathComponent + weightsSuffix)
