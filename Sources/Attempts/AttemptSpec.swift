@@ -66,10 +66,9 @@ package struct AttemptSpec: Codable, Sendable {
         package static let standardMemory = MachineMemory.total / 2
     }
 
-    /// The kind of an attempt's work. `.millrace/running` of this and of earlier releases holds the raw values.
-    package enum Goal: String, Codable, Sendable {
-        case validateModel = "decideModel"
-        case fineTune, score
+    /// The kind of an attempt's work.
+    package enum Goal: Codable, Sendable {
+        case validateModel, fineTune, score
     }
 
     /// A file of labelled rows.

@@ -150,8 +150,7 @@ import Testing
             }
             #expect(
                 eventually {
-                    attempt() == number
-                        && (try? String(contentsOfFile: root(".millrace/running"), encoding: .utf8))?.contains("score") == true
+                    attempt() == number && root.files().contains { $0.hasSuffix("-\(number)-output.csv") }
                 })
             if number == 6 {
                 // SIGTERM, and a kill that does not wait for it.
