@@ -101,8 +101,10 @@ import Testing
             try root.write(TinyModel.adding(1), to: "spool/\(name)/models/m.onnx")
             for number in 0..<12 { try root.write("id,x\n\(name),\(number)\n", to: "spool/\(name)/data/\(name)\(number).csv") }
         }
-        try root.write("id,x\nk,1\n", to: "spool/p/data/killer.csv")
-        try root.write("id,x\nk,2\n", to: "spool/p/data/killer-null.csv")
+        // Larger than what travels in a frame: the worker gets the open file, whose name the library finds.
+        for name in ["killer", "killer-null"] {
+            try root.write("id,x\n" + String(repeating: "k,1\n", count: 20_000), to: "spool/p/data/\(name).csv")
+        }
         try root.write(TinyModel.adding(2), to: "spool/r/models/killer.onnx")
         let labels = "id,x,y\n" + (0..<200).map { "l\($0),\(Double($0) / 2),\(Double($0) / 2 + 3)\n" }.joined()
         try root.write(labels, to: "spool/q/labelled/killer.csv")
