@@ -65,7 +65,11 @@ class IpcSource final : public Source {
     ARROW_RETURN_NOT_OK(CheckShape(*schema_, options));
     file_schema_ = schema_;
     if (!is_stream_) {
-      ARROW_ASSIGN_OR_RAISE(const int64_t rows, reader_->CountRows());
+      ARROW_ASSIGN_OR_RAISE(stored_, Stored());
+      int64_t rows = 0;
+      for (const auto &batch : stored_.batches) rows += batch.rows;
+      // Arrow reads all of the file to count its rows.
+      if (stored_.batches.empty()) ARROW_RETURN_NOT_OK(reader_->CountRows().Value(&rows));
       has_no_rows_ = rows == 0;
     }
     if (options.has_range) return StartRange(options.range_begin, options.range_end);
@@ -96,10 +100,9 @@ class IpcSource final : public Source {
   /// Batches stay whole. All dictionaries, and what each batch says about itself, are read for each range: it must be large beside them.
   arrow::Result<std::vector<int64_t>> Cut(int64_t target) override {
     if (is_stream_) return std::vector<int64_t>();
-    ARROW_ASSIGN_OR_RAISE(const auto stored, Stored());
-    target = std::max(target, 4 * stored.dictionary_bytes);
-    if (stored.metadata_bytes > kSmallOverhead) target = std::max(target, 16 * stored.metadata_bytes);
-    return CutStored(stored.batches, target);
+    target = std::max(target, 4 * stored_.dictionary_bytes);
+    if (stored_.metadata_bytes > kSmallOverhead) target = std::max(target, 16 * stored_.metadata_bytes);
+    return CutStored(stored_.batches, target);
   }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
@@ -126,26 +129,28 @@ class IpcSource final : public Source {
   arrow::Result<StoredBatches> Stored() const {
     StoredBatches stored;
     ARROW_ASSIGN_OR_RAISE(const int64_t size, file_->GetSize());
-    int64_t rows = 0;
     for (int64_t at = 8; at + 8 <= size;) {
-      int32_t prefix[2];
+      int32_t prefix[2] = {0, 0};
       ARROW_ASSIGN_OR_RAISE(const int64_t read, file_->ReadAt(at, sizeof prefix, prefix));
+      // Some writers fill up to 64 bytes in front of the first message.
+      if (at < 64 && prefix[0] == 0 && prefix[1] == 0) {
+        at += 8;
+        continue;
+      }
       // Files of Arrow before 0.15 have no mark here.
       if (read < static_cast<int64_t>(sizeof prefix) || prefix[0] != -1 || prefix[1] <= 0 || prefix[1] > size - at) break;
       ARROW_ASSIGN_OR_RAISE(auto metadata, file_->ReadAt(at + 8, prefix[1]));
-      ARROW_ASSIGN_OR_RAISE(const auto message, arrow::ipc::Message::Open(std::move(metadata), nullptr));
-      const int64_t bytes = 8 + prefix[1] + std::max<int64_t>(message->body_length(), 0);
+      const auto opened = arrow::ipc::Message::Open(std::move(metadata), nullptr);
+      if (!opened.ok()) break;
+      const auto &message = *opened;
+      const int64_t body_bytes = message->body_length(), bytes = 8 + prefix[1] + body_bytes;
+      if (body_bytes < 0 || body_bytes > size || bytes > size - at) break;
       stored.metadata_bytes += 8 + prefix[1];
       if (message->type() == arrow::ipc::MessageType::DICTIONARY_BATCH) stored.dictionary_bytes += bytes;
-      if (message->type() == arrow::ipc::MessageType::RECORD_BATCH) {
-        stored.batches.push_back({RowsOf(*message), bytes});
-        rows += stored.batches.back().rows;
-      }
-      if (bytes > size - at) break;
+      if (message->type() == arrow::ipc::MessageType::RECORD_BATCH) stored.batches.push_back({RowsOf(*message), bytes});
       at += bytes;
     }
-    ARROW_ASSIGN_OR_RAISE(const int64_t all_rows, reader_->CountRows());
-    if (rows != all_rows || static_cast<int>(stored.batches.size()) != reader_->num_record_batches()) return StoredBatches();
+    if (static_cast<int>(stored.batches.size()) != reader_->num_record_batches()) return StoredBatches();
     return stored;
   }
 
@@ -166,10 +171,10 @@ class IpcSource final : public Source {
 
   /// Goes to the batches that have the rows from `begin` to before `end`.
   arrow::Status StartRange(int64_t begin, int64_t end) {
-    if (is_stream_) return arrow::Status::Invalid("a stream is not read in ranges");
-    ARROW_ASSIGN_OR_RAISE(const auto stored, Stored());
+    if (stored_.batches.empty()) return arrow::Status::Invalid("its batches are not where a range of rows can be found");
+    is_range_ = true;
     int64_t first_row = 0;
-    for (const auto &batch : stored.batches) {
+    for (const auto &batch : stored_.batches) {
       if (first_row + batch.rows > begin) break;
       first_row += batch.rows;
       ++next_;
@@ -187,6 +192,8 @@ class IpcSource final : public Source {
     } else {
       if (next_ == reader_->num_record_batches()) return batch;
       ARROW_ASSIGN_OR_RAISE(batch, reader_->ReadRecordBatch(next_++));
+      if (is_range_ && batch->num_rows() != stored_.batches[static_cast<size_t>(next_ - 1)].rows)
+        return arrow::Status::Invalid("the batches are not in the order in which the footer has them");
     }
     if (positions_.empty() && !has_runs_) return batch;
     arrow::ArrayVector arrays;
@@ -220,6 +227,9 @@ class IpcSource final : public Source {
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> stream_;
   std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader_;
   int next_ = 0;
+  /// Of the file format.
+  StoredBatches stored_;
+  bool is_range_ = false;
   /// Of the rows from `next_` on, the first `rows_before_` are passed over, and `rows_wanted_` are given.
   int64_t rows_before_ = 0, rows_wanted_ = std::numeric_limits<int64_t>::max();
   bool has_runs_ = false;

@@ -114,8 +114,8 @@ class ParquetSource final : public Source {
       const auto share = [&](int64_t whole, int64_t piece) { return Share(whole, piece + 1, pieces) - Share(whole, piece, pieces); };
       for (int64_t piece = 0; piece < pieces; ++piece) parts.push_back({share(rows, piece), share(bytes, piece)});
     }
-    // The footer is read for each range.
-    if (const int64_t footer = metadata->size(); footer > kSmallOverhead) target = std::max(target, 16 * footer);
+    // The footer, which takes long for its size, is read for each range.
+    if (const int64_t footer = metadata->size(); footer > kSmallOverhead) target = std::max(target, 128 * footer);
     return CutStored(parts, target);
   }
 

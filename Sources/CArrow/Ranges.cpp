@@ -1,3 +1,7 @@
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -6,6 +10,27 @@
 
 namespace carrow {
 namespace {
+
+/// Returns a bit for each of 64 bytes: whether it is `wanted`.
+uint64_t Bits(const char *bytes, char wanted) {
+  uint64_t bits = 0;
+#ifdef __SSE2__
+  const __m128i all = _mm_set1_epi8(wanted);
+  for (int part = 0; part < 4; ++part) {
+    const __m128i read = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes) + part);
+    bits |= static_cast<uint64_t>(static_cast<uint16_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(read, all)))) << (16 * part);
+  }
+#else
+  for (int at = 0; at < 64; ++at) bits |= static_cast<uint64_t>(bytes[at] == wanted) << at;
+#endif
+  return bits;
+}
+
+/// Returns a bit for each bit: whether it and those below it are an odd number of ones.
+uint64_t Parity(uint64_t bits) {
+  for (int step = 1; step < 64; step *= 2) bits ^= bits << step;
+  return bits;
+}
 
 /// Finds the ends of rows in a text file, going forwards. Like Arrow's reader of CSV, it takes a quote for one only where it begins a cell;
 /// text after a closing quote is refused when it is read.
@@ -24,6 +49,8 @@ class RowEnds {
     while (true) {
       if (at_ == end_) ARROW_RETURN_NOT_OK(Refill());
       if (at_ == end_) return size_;
+      if (quote_ != 0) SkipBlocks(place);
+      if (at_ == end_) continue;
       const char *stop = quote_ == 0 ? nullptr : static_cast<const char *>(std::memchr(At(at_), quote_, static_cast<size_t>(end_ - at_)));
       const int64_t quote_at = stop == nullptr ? end_ : begin_ + (stop - window_);
       if (is_quoted_) {
@@ -53,13 +80,35 @@ class RowEnds {
       }
       at_ = quote_at;
       if (at_ == end_) continue;
-      const char before = at_ > begin_ ? *At(at_ - 1) : before_;
-      is_quoted_ = before == delimiter_ || before == '\n' || before == '\r';
+      is_quoted_ = IsAtCellStart();
       ++at_;
     }
   }
 
  private:
+  /// Passes over 64 bytes at a time in front of `place`, as long as all quotes there are the first of a cell, its last, or doubled.
+  void SkipBlocks(int64_t place) {
+    for (const int64_t last = std::min(end_, place) - 64; at_ <= last;) {
+      const uint64_t quotes = Bits(At(at_), quote_);
+      if (quotes == 0) {
+        at_ += 64;
+        continue;
+      }
+      const uint64_t inside = Parity(quotes) ^ (is_quoted_ ? ~uint64_t{0} : 0), opening = quotes & inside, closing = quotes & ~inside;
+      const uint64_t ends = Bits(At(at_), delimiter_) | Bits(At(at_), '\n') | Bits(At(at_), '\r');
+      if ((opening & ~((ends | closing) << 1 | (IsAtCellStart() ? 1 : 0))) != 0) return;
+      // Whether a quote that closes is the first of two, the byte behind it says.
+      const bool is_cut = closing >> 63 != 0;
+      is_quoted_ = is_cut || inside >> 63 != 0;
+      at_ += is_cut ? 63 : 64;
+    }
+  }
+
+  bool IsAtCellStart() const {
+    const char before = at_ > begin_ ? *At(at_ - 1) : before_;
+    return before == delimiter_ || before == '\n' || before == '\r';
+  }
+
   const char *At(int64_t place) const { return window_ + (place - begin_); }
   /// Whether the byte behind `at_` is in the file and not in the window.
   bool NeedsNext() const { return at_ + 1 == end_ && end_ < size_; }

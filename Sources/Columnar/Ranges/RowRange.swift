@@ -67,14 +67,7 @@ struct KnownColumn: Codable, Hashable, Sendable {
 }
 
 extension TableFormat {
-    /// The stored bytes of a range where the caller names none: about a second of work, and eight ranges or more for 100 MB. A file of many
-    /// gigabytes gets larger ranges, not more than some thousands.
-    package func rangeBytes(ofFile byteCount: Int) -> Int {
-        let usual =
-            switch kind {
-            case .parquet: 4 << 20
-            case .csv, .jsonLines, .arrow, .npy, .npz: 8 << 20
-            }
-        return max(usual, byteCount / 4096)
-    }
+    /// The stored bytes of a range where the caller names none: eight ranges for 100 MB, each of which takes a hundred times as long as
+    /// opening the file does. A file of many gigabytes gets larger ranges, not more than some thousands.
+    package func rangeBytes(ofFile byteCount: Int) -> Int { max(12_000_000, byteCount / 4096) }
 }
