@@ -123,7 +123,7 @@ class Points:
         """A file that is so large that it is scored in ranges."""
         if not self.ranged:
             self.ranged = True
-            self.load.drop_large("kept", rows=1_400_000)
+            self.load.drop_large("kept", rows=2_300_000)
 
     def busy_workers(self):
         """Those that write an output."""
