@@ -18,7 +18,7 @@ package final class SmallContents: Sendable {
 
     /// A larger file is not kept, in bytes.
     package static let largest: Int64 = 64 << 10
-    /// What was kept for that long may never be asked for: it makes room for others.
+    /// Content that was kept for that long may never be asked for: it makes room for others.
     private static let patience: Duration = .seconds(60)
 
     private let byteLimit: Int

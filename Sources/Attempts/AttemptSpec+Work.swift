@@ -1,4 +1,4 @@
-import Glibc
+import FileSystem
 package import PipelineConfig
 
 extension AttemptSpec {
@@ -86,12 +86,7 @@ extension AttemptSpec {
     }
 
     /// The bytes of the model's files, which are mapped while it is loaded: what a limit of memory leaves out.
-    package var mappedBytes: Int { [model.path, model.path + ".data"].reduce(0) { $0 + Self.byteCount($1) } }
-
-    private static func byteCount(_ path: String) -> Int {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : 0
-    }
+    package var mappedBytes: Int { Disk.byteCount(model.path) + Disk.byteCount(model.path + ".data") }
 
     /// The rows to score; nil for an attempt that makes a version.
     package var data: InputFile? {

@@ -4,8 +4,10 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/util/future.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -142,6 +144,31 @@ class Source {
   virtual arrow::Result<std::vector<int64_t>> Cut(int64_t) { return std::vector<int64_t>(); }
 
   Place place;
+};
+
+/// A file that stores its rows in batches, of which a range takes some rows.
+class StoredSource : public Source {
+ public:
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() final {
+    while (rows_wanted_ > 0) {
+      ARROW_ASSIGN_OR_RAISE(auto batch, NextStored());
+      if (!batch) return batch;
+      const int64_t skipped = std::min(rows_before_, batch->num_rows());
+      rows_before_ -= skipped;
+      const int64_t rows = std::min(batch->num_rows() - skipped, rows_wanted_);
+      if (rows == 0 && skipped > 0) continue;
+      rows_wanted_ -= rows;
+      return rows == batch->num_rows() ? batch : batch->Slice(skipped, rows);
+    }
+    return std::shared_ptr<arrow::RecordBatch>();
+  }
+
+ protected:
+  /// Returns the next rows that are stored; null at the end.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() = 0;
+
+  /// Of the rows that `NextStored` gives, the first `rows_before_` are passed over, and `rows_wanted_` are given.
+  int64_t rows_before_ = 0, rows_wanted_ = std::numeric_limits<int64_t>::max();
 };
 
 /// Says of a status which limit the file goes beyond.

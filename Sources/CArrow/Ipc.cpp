@@ -47,7 +47,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow
 }
 
 /// Arrow's file format (a footer at the end) and its stream format behind one face.
-class IpcSource final : public Source {
+class IpcSource final : public StoredSource {
  public:
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
     file_ = file;
@@ -103,20 +103,6 @@ class IpcSource final : public Source {
     target = std::max(target, 4 * stored_.dictionary_bytes);
     if (stored_.metadata_bytes > kSmallOverhead) target = std::max(target, 16 * stored_.metadata_bytes);
     return CutStored(stored_.batches, target);
-  }
-
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
-    while (rows_wanted_ > 0) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, NextStored());
-      if (!batch) return batch;
-      const int64_t skipped = std::min(rows_before_, batch->num_rows());
-      rows_before_ -= skipped;
-      const int64_t rows = std::min(batch->num_rows() - skipped, rows_wanted_);
-      if (rows == 0 && skipped > 0) continue;
-      rows_wanted_ -= rows;
-      return rows == batch->num_rows() ? batch : batch->Slice(skipped, rows);
-    }
-    return std::shared_ptr<arrow::RecordBatch>();
   }
 
  private:
@@ -184,7 +170,7 @@ class IpcSource final : public Source {
     return arrow::Status::OK();
   }
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() {
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() override {
     std::shared_ptr<arrow::RecordBatch> batch;
     if (is_stream_) {
       ARROW_RETURN_NOT_OK(stream_->ReadNext(&batch));
@@ -230,8 +216,6 @@ class IpcSource final : public Source {
   /// Of the file format.
   StoredBatches stored_;
   bool is_range_ = false;
-  /// Of the rows from `next_` on, the first `rows_before_` are passed over, and `rows_wanted_` are given.
-  int64_t rows_before_ = 0, rows_wanted_ = std::numeric_limits<int64_t>::max();
   bool has_runs_ = false;
   std::shared_ptr<arrow::Schema> file_schema_, schema_;
   std::vector<int> positions_;

@@ -56,7 +56,7 @@ arrow::MemoryPool *LargeFilePool() {
   return arrow::jemalloc_memory_pool(&pool).ok() ? pool : arrow::default_memory_pool();
 }
 
-class ParquetSource final : public Source {
+class ParquetSource final : public StoredSource {
  public:
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
     auto *pool = LimitedPool(file->is_in_memory() ? arrow::default_memory_pool() : LargeFilePool(), options);
@@ -119,22 +119,8 @@ class ParquetSource final : public Source {
     return CutStored(parts, target);
   }
 
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
-    while (rows_wanted_ > 0) {
-      ARROW_ASSIGN_OR_RAISE(auto batch, NextStored());
-      if (!batch) return batch;
-      const int64_t skipped = std::min(rows_before_, batch->num_rows());
-      rows_before_ -= skipped;
-      const int64_t rows = std::min(batch->num_rows() - skipped, rows_wanted_);
-      if (rows == 0 && skipped > 0) continue;
-      rows_wanted_ -= rows;
-      return rows == batch->num_rows() ? batch : batch->Slice(skipped, rows);
-    }
-    return std::shared_ptr<arrow::RecordBatch>();
-  }
-
  private:
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() {
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() override {
     if (!file_order_) Start();
     if (!flat_.empty()) return NextFlat();
     while (true) {
@@ -281,9 +267,8 @@ class ParquetSource final : public Source {
   int64_t rows_left_ = 0;
   int64_t batch_rows_ = 0;
   bool is_in_memory_ = false, cuts_group_ = false;
-  /// The row groups that are read. Of their rows, the first `rows_before_` are passed over, and `rows_wanted_` are given.
+  /// The row groups that are read.
   int first_group_ = 0, next_group_ = 0, end_group_ = 0;
-  int64_t rows_before_ = 0, rows_wanted_ = std::numeric_limits<int64_t>::max();
 };
 
 }  // namespace

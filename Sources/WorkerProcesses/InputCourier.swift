@@ -20,7 +20,7 @@ struct InputCourier: Sendable {
             return .content(content)
         }
         guard isLocal || size <= SmallContents.largest, input.companions.isEmpty, let spool = input.spool,
-            let relative = input.relative(to: spool),
+            let relative = SpoolAccess.relative(input.path, to: spool),
             let file = try? SpoolAccess(root: FilePath(spool)).open(relative)
         else { return nil }
         if isLocal { return .file(file) }
@@ -29,13 +29,5 @@ struct InputCourier: Sendable {
             let found = try? hashing.finish(), found.digest == input.digest, let content = hashing.content
         else { return nil }
         return .content(content)
-    }
-}
-
-extension AttemptSpec.InputFile {
-    fileprivate func relative(to spool: String) -> FilePath? {
-        let root = spool.hasSuffix("/") ? spool : spool + "/"
-        guard path.utf8.starts(with: root.utf8) else { return nil }
-        return FilePath(String(Substring(path.utf8.dropFirst(root.utf8.count))))
     }
 }

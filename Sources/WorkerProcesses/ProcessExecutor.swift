@@ -52,13 +52,8 @@ package final class ProcessExecutor: AttemptExecutor {
                     left.remove(place)
                     ended(place, result)
                 }
-                if isWhole {
-                    worker.noteModel(attempts[0].spec.model.digest)
-                    fleet.giveBack(worker)
-                } else {
-                    fleet.remove(worker)
-                    for place in left { removeOutput(of: attempts[place].spec) }
-                }
+                release(worker, isUsable: isWhole, after: attempts[0].spec)
+                for place in left { removeOutput(of: attempts[place].spec) }
             }
             gate.leave()
         }
@@ -103,13 +98,14 @@ package final class ProcessExecutor: AttemptExecutor {
         }
         let watch = AttemptWatch(worker, spec, control, gate: isAlone ? nil : gate, shares, courier)
         let result = watch.run()
-        if watch.isWorkerUsable {
-            worker.noteModel(spec.model.digest)
-            fleet.giveBack(worker)
-        } else {
-            fleet.remove(worker)
-        }
+        release(worker, isUsable: watch.isWorkerUsable, after: spec)
         return (result, watch.wasKilledFromOutside)
+    }
+
+    private func release(_ worker: WorkerProcess, isUsable: Bool, after spec: AttemptSpec) {
+        guard isUsable else { return fleet.remove(worker) }
+        worker.noteModel(spec.model.digest)
+        fleet.giveBack(worker)
     }
 
     private func removeOutput(of spec: AttemptSpec) {

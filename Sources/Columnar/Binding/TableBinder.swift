@@ -49,7 +49,7 @@ package final class TableBinder: InputBatches {
     private var spellings: [SpellingCheck?]
 
     private typealias Rows = (batch: RecordBatch, sources: [InputSource], lists: [ListRows?], kept: [Column])
-    /// Of a text file, before its columns were selected.
+    /// The columns of a text file before some were selected; nil for other formats.
     private let knownColumns: [KnownColumn]?
     private var current: Rows?
     private var position = 0

@@ -41,7 +41,7 @@ package struct RangePlan: Codable, Hashable, Sendable {
     package static let whole = RangePlan(ranges: [.whole])
 }
 
-/// What a range of a text file cannot find in its own rows: columns and types are those of the whole file. Other formats say them in each
+/// Holds what a range of a text file cannot find in its own rows: columns and types are those of the whole file. Other formats say them in each
 /// file, so that nothing is here.
 package struct KnownTable: Codable, Hashable, Sendable {
     /// The columns of a text file, with the types that its beginning, or all of it, has shown.

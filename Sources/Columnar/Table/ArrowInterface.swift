@@ -62,6 +62,18 @@ final class MemoryOwner {
 
     func keep(_ object: AnyObject) { retained.append(object) }
 
+    /// Returns pointers to the schemas of `fields`, as a parent has its children.
+    func children(_ fields: [Field]) -> UnsafeMutablePointer<UnsafeMutablePointer<ArrowSchema>?> {
+        let nodes = allocate(ArrowSchema.self, count: fields.count)
+        let pointers = allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: fields.count)
+        for (index, field) in fields.enumerated() {
+            keep(field.owner)
+            (nodes + index).initialize(to: borrowed(field.schema))
+            (pointers + index).initialize(to: nodes + index)
+        }
+        return pointers
+    }
+
     deinit { for block in blocks { block.deallocate() } }
 }
 
@@ -84,19 +96,12 @@ extension Field {
     /// Makes the field of a column of lists or structs.
     init(name: String, format: String, children: [Field], isNullable: Bool = true) {
         let memory = MemoryOwner()
-        let nodes = memory.allocate(ArrowSchema.self, count: children.count)
-        let pointers = memory.allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: children.count)
-        for (index, child) in children.enumerated() {
-            memory.keep(child.owner)
-            (nodes + index).initialize(to: borrowed(child.schema))
-            (pointers + index).initialize(to: nodes + index)
-        }
         var schema = ArrowSchema()
         schema.format = memory.cString(format)
         schema.name = memory.cString(name)
         schema.flags = isNullable ? Int64(ARROW_FLAG_NULLABLE) : 0
         schema.n_children = Int64(children.count)
-        schema.children = pointers
+        schema.children = memory.children(children)
         self.init(name: name, type: ColumnType(format: format), isNullable: isNullable, schema: schema, owner: memory)
     }
 
@@ -135,18 +140,11 @@ extension Column {
 /// An `ArrowSchema` for C to take over: a struct of `fields`, or the one field itself.
 func exportSchema(_ fields: [Field]) -> ArrowSchema {
     let memory = MemoryOwner()
-    let children = memory.allocate(ArrowSchema.self, count: fields.count)
-    let pointers = memory.allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: fields.count)
-    for (index, field) in fields.enumerated() {
-        memory.keep(field.owner)
-        (children + index).initialize(to: borrowed(field.schema))
-        (pointers + index).initialize(to: children + index)
-    }
     var parent = ArrowSchema()
     parent.format = memory.cString("+s")
     parent.name = memory.cString("")
     parent.n_children = Int64(fields.count)
-    parent.children = pointers
+    parent.children = memory.children(fields)
     return lent(parent, keeping: memory)
 }
 

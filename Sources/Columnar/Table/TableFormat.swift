@@ -85,7 +85,7 @@ package struct ReadOptions: Hashable, Sendable {
     package var originalPath: String?
     /// The rows that are read.
     package var range = RowRange.whole
-    /// What a range takes from the whole file: `known` of the plan that the range comes from.
+    /// A range takes this from the whole file: it is `known` of the plan that the range comes from.
     package var known = KnownTable()
     /// The file, where it is open already: it is read in place of the one that the path leads to by now, and stays the caller's.
     package var descriptor: Int32?

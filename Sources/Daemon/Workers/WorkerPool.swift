@@ -46,11 +46,16 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         case paused(Turn)
     }
 
-    /// What a worker begins with: work, several short ones of one pipeline, or a piece of what another worker does.
-    private enum Beginning {
+    /// A thread takes up one of these: work (where it is short, several of one pipeline), or a piece of what another worker does.
+    private enum Job {
         case lot([Item])
-        case paused(Turn)
         case piece(Offer)
+    }
+
+    /// A worker that is free gets a job, or goes to an attempt that is paused, which has its own thread.
+    private enum Beginning {
+        case job(Job)
+        case paused(Turn)
     }
 
     /// Pieces of an attempt's work that others may do. Its variables are touched only while the pool's state is locked.
@@ -73,7 +78,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var running = 0
         var paused = 0
         var idle: [Seat] = []
-        /// By the turn of the attempt that makes the offer.
+        /// The key is the turn of the attempt that makes the offer.
         var offers: [ObjectIdentifier: Offer] = [:]
         var threads: [NamedThread] = []
         var isClosed = false
@@ -83,7 +88,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private final class Seat: @unchecked Sendable {
         let signal = DispatchSemaphore(value: 0)
         /// Touched only while the pool's state is locked, or by the seat's own thread after the signal.
-        var beginning: Beginning?
+        var job: Job?
     }
 
     private let name: String
@@ -161,13 +166,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         while state.running < workers, let beginning = next(&state) {
             switch beginning {
             case .paused(let turn): wakes.append(turn.signal)
-            case .lot, .piece:
+            case .job(let job):
                 if let seat = state.idle.popLast() {
-                    seat.beginning = beginning
+                    seat.job = job
                     wakes.append(seat.signal)
                 } else {
                     let number = state.threads.count
-                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: beginning) })
+                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: job) })
                 }
             }
         }
@@ -180,7 +185,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             guard let offer = state.offers.values.first(where: { $0.open > 0 }) else { return nil }
             offer.open -= 1
             state.running += 1
-            return .piece(offer)
+            return .job(.piece(offer))
         }
         state.running += 1
         switch entry {
@@ -190,7 +195,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             return .paused(turn)
         case .waiting(let item):
             state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
-            return .lot(filled(item, &state))
+            return .job(.lot(filled(item, &state)))
         }
     }
 
@@ -215,11 +220,11 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     // MARK: A thread
 
-    private func work(first: Beginning) {
+    private func work(first: Job) {
         let seat = Seat()
-        var next: Beginning? = first
-        while let beginning = next {
-            switch beginning {
+        var next: Job? = first
+        while let job = next {
+            switch job {
             case .lot(let items):
                 let turn = Turn(self, items[0].pipeline)
                 let deliver = body(items.map(\.work), turn)
@@ -229,10 +234,6 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 let turn = Turn(self, offer.pipeline)
                 if !offer.body() { state.withLock { _ in offer.open = 0 } }
                 next = ended(turn, 0)
-            // A paused attempt has its own thread.
-            case .paused(let turn):
-                turn.signal.signal()
-                next = nil
             }
             if next == nil { next = awaited(seat) }
         }
@@ -240,16 +241,19 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     /// Frees the worker. Returns what the thread goes on with, where that was not begun by another.
     /// - Parameter count: of pieces of work that have ended.
-    private func ended(_ turn: Turn, _ count: Int) -> Beginning? {
+    private func ended(_ turn: Turn, _ count: Int) -> Job? {
         var wakes: [DispatchSemaphore] = []
-        let next: Beginning? = state.withLock { state in
+        let next: Job? = state.withLock { state in
             state.queue.charge(turn.pipeline, seconds: turn.ran())
             if !turn.isWithoutWorker { state.running -= 1 }
             state.offers[ObjectIdentifier(turn)] = nil
             for _ in 0..<count { state.queue.ended(turn.pipeline) }
-            var own: Beginning?
+            var own: Job?
             while own == nil, state.running < workers, let beginning = self.next(&state) {
-                if case .paused(let other) = beginning { wakes.append(other.signal) } else { own = beginning }
+                switch beginning {
+                case .job(let job): own = job
+                case .paused(let other): wakes.append(other.signal)
+                }
             }
             if own != nil { wakes += grant(&state) }
             return own
@@ -258,7 +262,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         return next
     }
 
-    private func awaited(_ seat: Seat) -> Beginning? {
+    private func awaited(_ seat: Seat) -> Job? {
         let (isEnd, wakes): (Bool, [DispatchSemaphore]) = state.withLock { state in
             guard !state.isClosed else { return (true, []) }
             state.idle.append(seat)
@@ -267,8 +271,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         if isEnd { return nil }
         wake(wakes)
         seat.signal.wait()
-        defer { seat.beginning = nil }
-        return seat.beginning
+        defer { seat.job = nil }
+        return seat.job
     }
 
     // MARK: Pauses

@@ -75,6 +75,12 @@ package enum Disk {
         return Int64(clamping: raw.f_blocks) * Int64(clamping: raw.f_frsize)
     }
 
+    /// Returns the size of the file that `path` leads to, in bytes; 0 where there is none.
+    package static func byteCount(_ path: String) -> Int {
+        var raw = Glibc.stat()
+        return stat(path, &raw) == 0 ? Int(raw.st_size) : 0
+    }
+
     // MARK: Open files
 
     package static func open(

@@ -91,6 +91,8 @@ enum Schema {
         ALTER TABLE attempts ADD COLUMN machine INTEGER;
         -- That of the attempt that made the output, since after a crash nothing else tells it to the run.
         ALTER TABLE publications ADD COLUMN machine INTEGER;
+        -- No attempt ends the daemon's process any more.
+        DROP TABLE suspects;
         """
 
     /// Training: what a run learns from, and what came of it.

@@ -49,7 +49,7 @@ enum PreparedModel {
     static func make(_ file: ModelFile, at place: PreparedFolder.Place, _ options: SessionOptions, beginPart: () -> Void) -> Bool {
         do {
             try? Disk.removeTree(place.folder)
-            let byteCount = Rows.byteCount(file.path) + Rows.byteCount(file.path + dataSuffix)
+            let byteCount = Disk.byteCount(file.path) + Disk.byteCount(file.path + dataSuffix)
             // A copy to read, and the weights in two layouts. The disk is not filled with that: others need it too.
             try DiskRoom.check(Int64(4 * byteCount), at: place.staging)
             try Disk.makeDirectories(place.staging)

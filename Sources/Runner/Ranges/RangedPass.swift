@@ -50,15 +50,12 @@ struct RangedPass {
     func run(_ result: inout AttemptResult) throws(Failure) -> Bool {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        if let known = folder.plan(for: subject), known.isInOneGo { return false }
+        let known = folder.plan(for: subject)
+        if let known, known.isInOneGo { return false }
         let model = try load(&phases)
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data) }
-        let plan = try phases.time("read") { () throws(Failure) in
-            try folder.planning { () throws(Failure) in
-                if let made = folder.plan(for: subject) { return made }
-                return try makePlan(model, input)
-            }
-        }
+        let plan: ScoringPlan
+        if let known { plan = known } else { plan = try phases.time("read") { () throws(Failure) in try planned(model, input) } }
         guard !plan.isInOneGo else { return false }
         let scoring = RangeScoring(spec, files, stage, model, plan.ranges.known, interruption)
         let output = scoring.output()
@@ -120,6 +117,14 @@ struct RangedPass {
     private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
         try phases.time("load") { () throws(Failure) in
             try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
+        }
+    }
+
+    /// Returns the plan that another attempt of the run has made meanwhile, or makes it.
+    private func planned(_ model: LoadedModel, _ input: OpenedInput) throws(Failure) -> ScoringPlan {
+        try folder.planning { () throws(Failure) in
+            if let made = folder.plan(for: subject) { return made }
+            return try makePlan(model, input)
         }
     }
 

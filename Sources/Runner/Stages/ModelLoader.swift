@@ -1,5 +1,6 @@
 import Attempts
 import Engine
+import FileSystem
 import ONNX
 import Reasons
 import Synchronization
@@ -97,7 +98,7 @@ final class ModelLoader: Sendable {
         var failure: Failure?
         do throws(EngineError) {
             // A version's weights, where they are in a file of their own, are in the model's folder (`Model.write`).
-            let byteCount = Rows.byteCount(path) + Rows.byteCount(path + ".data")
+            let byteCount = Disk.byteCount(path) + Disk.byteCount(path + ".data")
             let key = SessionCache.Key(digest: digest, options: options)
             let session = try sessions.session(key, byteCount: byteCount) { () throws(EngineError) in
                 do throws(Failure) {

@@ -48,7 +48,7 @@ struct ModelValidation {
     private func write(_ model: Model, to copy: String, _ phases: inout Phases) throws(Failure) {
         try phases.time("write") { () throws(Failure) in
             do {
-                try DiskRoom.check(Int64(Rows.byteCount(files.model.path) + model.externalByteCount), at: FilePath(copy))
+                try DiskRoom.check(Int64(Disk.byteCount(files.model.path) + model.externalByteCount), at: FilePath(copy))
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 embedded.mergeImports()
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }

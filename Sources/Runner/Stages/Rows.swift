@@ -2,7 +2,6 @@ import Arrivals
 import Attempts
 import Columnar
 import Engine
-import Glibc
 import Names
 import PipelineConfig
 import Reasons
@@ -212,11 +211,6 @@ struct Rows {
         let rowBytes = max(rowBytes, 1)
         let large = min(max((512 << 10) / rowBytes, min((4 << 20) / rowBytes, 32), 1), 16_384)
         return min(large, max(fileBytes / max(rowElements, 1), 64))
-    }
-
-    static func byteCount(_ path: String) -> Int {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 }
 
