@@ -7,7 +7,7 @@ import SystemPackage
 import Watcher
 
 extension ArrivedFile {
-    /// Returns the file itself first, then what belongs to it and to nothing else. Nil where they are not what was read any more.
+    /// Returns the file itself and then the files that belong only to it; nil where they are not what was read any more.
     /// - Parameter spool: the folder that the file arrived in.
     func files(in spool: String) throws(FileSystemError) -> [SpoolFile]? {
         let files = try SpoolFile.files(of: self, in: FilePath(spool))
@@ -16,9 +16,9 @@ extension ArrivedFile {
         return files.enumerated().filter { $0.offset == 0 || !shared.contains($0.element.relative.string) }.map(\.element)
     }
 
-    /// Those of the files beside a model that another model in the spool needs too: they stay, and go with the last one that needs them. A
-    /// model needs only what is in its own folder or below, so that such models stand in the folders above a file. One that is not whole
-    /// yet may need each of them.
+    /// Returns those of the files beside a model that another model in the spool needs too: they stay, and go with the last model that
+    /// needs them. A model needs only files in its own folder or below, so such models are in the folder of a file or in those above it. A
+    /// model that is not whole yet may need each of them.
     private func sharedData(_ data: [String], in spool: String) -> Set<String> {
         var shared: Set<String> = []
         var folders: Set<String> = []

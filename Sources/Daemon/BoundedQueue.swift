@@ -4,13 +4,13 @@ import Synchronization
 
 /// A first-in first-out queue between threads. `put` blocks while it is full, so that a fast producer waits instead of growing memory.
 ///
-/// Who waits counts itself in, and is woken by a signal of its own once the lock is free again: a thread that is woken while the lock is
-/// held costs two changes of threads for nothing, for every file at every step.
+/// A thread that waits counts itself, and is woken by a signal of its own once the lock is free again: a thread that is woken while the
+/// lock is held costs two changes of threads for nothing, for every file at every step.
 package final class BoundedQueue<Element: Sendable>: Sendable {
     private struct State {
         var elements = FIFO<Element>()
         var isClosed = false
-        /// Threads that wait and were not signalled yet.
+        /// The number of threads that wait for an element and were not signalled yet; `putters` counts those that wait for room.
         var takers = 0
         var putters = 0
     }
@@ -22,7 +22,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
 
     package init(capacity: Int) { self.capacity = capacity }
 
-    /// False when the queue was closed and the element was not taken.
+    /// Adds an element, and waits while the queue is full. Returns false where the queue is closed, so that the element was not taken.
     @discardableResult
     package func put(_ element: Element) -> Bool {
         while true {
@@ -43,7 +43,8 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// Up to `limit` elements, waiting only for the first.
+    /// Removes and returns up to `limit` elements, and waits only for the first. Returns none after `timeout`, or once the queue is closed
+    /// and empty.
     package func take(upTo limit: Int, timeout: Duration? = nil) -> [Element] {
         let deadline = timeout.map { DispatchTime.now() + $0.seconds } ?? .distantFuture
         var isLate = false
@@ -64,13 +65,13 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
                     if state.takers > 0 { state.takers -= 1 } else { return false }
                     return true
                 }
-                // A signal is under way for everyone who still waits; one is for this thread.
+                // Where no thread is counted any more, every one that waited was signalled: one of the signals is for this thread.
                 if !isCountedOut { arrivals.wait() }
             }
         }
     }
 
-    /// What is queued can still be taken; nothing more can be put.
+    /// Closes the queue: what is queued can still be taken, and nothing more can be put.
     package func close() {
         let (takers, putters) = state.withLock { state in
             state.isClosed = true

@@ -2,7 +2,7 @@ import Landing
 import Machine
 
 extension Card {
-    /// On what the model was made and tried: the engine and the processor.
+    /// The processor and the engine with which the model was made and tried; nil where the card lacks one of them.
     var machine: AttemptMachine? {
         get {
             guard let engine, let processor else { return nil }

@@ -4,8 +4,8 @@ import Foundation
 package import Ledger
 import Synchronization
 
-/// Holds what the daemon's process says of itself in `status` and nothing else tells. It is kept in the ledger's table `conditions`, and
-/// written by a thread of its own at most twice a second, so that saying something costs nobody a wait.
+/// Holds what the daemon's process says of itself in `status`, and what nothing else tells. It is kept in the ledger's table `conditions`;
+/// a thread of its own writes it at most twice a second, so that no thread waits for the ledger to say something.
 package final class ConditionBoard: Sendable {
     private struct State {
         var said: [Condition.Key: Condition] = [:]
@@ -17,15 +17,15 @@ package final class ConditionBoard: Sendable {
     private let state = Mutex(State())
     private let news = DispatchSemaphore(value: 0)
 
-    /// How long what is said may wait, so that what changes often is written seldom.
+    /// The pause after each write, so that what changes often is written seldom.
     private static let pause: Duration = .milliseconds(500)
 
     package init(ledger: RunLedger) { self.ledger = ledger }
 
     /// Says something, in place of what was said under this key.
     /// - Parameters:
-    ///   - text: for people.
-    ///   - facts: for programs.
+    ///   - text: what is said, in words for people.
+    ///   - facts: the same as a value for programs, which is written as JSON.
     package func set(_ key: Condition.Key, _ text: String, facts: (any Encodable)? = nil) {
         let facts = facts.flatMap(\.compactJSON)
         change { state in
@@ -46,7 +46,7 @@ package final class ConditionBoard: Sendable {
         }
     }
 
-    /// The work of the thread, until `close`.
+    /// Removes what an earlier daemon said, and then writes what is said until `close`. A thread of its own calls it.
     package func run() {
         try? ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.clearConditions() }
         while true {
@@ -55,7 +55,7 @@ package final class ConditionBoard: Sendable {
             if state.withLock(\.isClosed) { break }
             usleep(UInt32(Self.pause / .microseconds(1)))
         }
-        // Nobody is there any more who could take it back.
+        // Once this process has ended, nobody could take these back.
         let over = state.withLock { state in state.said.keys.filter { !$0.kind.outlivesDaemon } }
         try? ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.clear(over) }
     }
@@ -79,7 +79,7 @@ package final class ConditionBoard: Sendable {
             return (state.unwritten.compactMap { state.said[$0] }, state.unwritten.filter { state.said[$0] == nil })
         }
         guard !said.isEmpty || !over.isEmpty else { return }
-        // What cannot be written is said again with its next change.
+        // A condition that cannot be written now is written with its next change.
         try? ledger.write(durably: false) { (tx) throws(LedgerError) in
             try tx.set(said)
             try tx.clear(over)
@@ -88,7 +88,7 @@ package final class ConditionBoard: Sendable {
 }
 
 extension Encodable {
-    /// The value as JSON on one line, with keys in order; nil where it has no form in JSON.
+    /// The value as JSON on one line, with its keys in order; nil where it cannot be encoded.
     var compactJSON: String? {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -5,9 +5,10 @@ package import Ledger
 package import PipelineConfig
 import SystemPackage
 
-/// Where the content of an input is that was decided: in its spool, or where it was put when it was done or failed.
+/// Finds the content of inputs that were decided: in their spool, or where they were put when they were done or failed.
 package enum DecidedInputs {
-    /// Returns the path from which it can be read again; nil where it is nowhere.
+    /// Returns the path from which the input can be read again; nil where it cannot. Labels whose rows are kept can be read again under
+    /// their path in the spool, though no file may be there.
     package static func find(_ input: ArrivedFile, _ pipeline: Pipeline, work: String) -> String? {
         let relative = FilePath(input.path)
         let spooled = FilePath(pipeline.spoolPath(of: input.role)).pushing(relative)

@@ -8,24 +8,24 @@ import Synchronization
 import SystemPackage
 import Watcher
 
-/// Finds data files that were deleted from their spool, of pipelines whose outputs go with them: those that the watch has heard go, and, by
-/// looking at every known one from time to time, those that went while no daemon ran or nothing could be heard. A file counts as deleted
-/// when it has been away for `settle.quiet`.
+/// Finds data files that were deleted from their spool, in pipelines that remove the outputs of deleted inputs. It looks at the files whose
+/// removal the watch has heard of and, from time to time, at every known one, for those that went while no daemon ran or no event came. A
+/// file counts as deleted when it has been away for `settle.quiet`.
 ///
-/// Deletions count in the folder that was the spool before. In the place of an unmounted one, or of one that was moved away, stands
-/// another: what is missing there was not deleted, and its output stays. That folder becomes the spool once a known file stands in it. What
-/// is missing when the key is first in force was not deleted either.
+/// Deletions count only in the folder that was the spool before. Where that was unmounted or moved away, another folder stands in its
+/// place: a file that is missing there was not deleted, and its output stays. That folder becomes the spool once a known file is in it.
+/// Files that are missing when `on_input_deleted: remove` is first in force were not deleted either.
 final class DeletionWatch: Sendable {
     private struct Heard {
         let pipeline: String
-        /// Of a file, or of a folder.
+        /// The path of a file, or of a folder for all files in it.
         let path: String
         let due: ContinuousClock.Instant
     }
 
     private struct State {
         var pipelines: [String: Pipeline] = [:]
-        /// In the order in which they come due, but for pipelines with other quiet times.
+        /// The paths in the order in which they come due, except between pipelines with different quiet times.
         var heard = FIFO<Heard>()
         var sweeps: [String: ContinuousClock.Instant] = [:]
         var isStopped = false
@@ -33,12 +33,12 @@ final class DeletionWatch: Sendable {
 
     private let ledger: RunLedger
     private let log: Logger
-    /// Is told which files of a pipeline are gone.
+    /// Takes the paths of files that are gone, and the name of their pipeline.
     private let tell: @Sendable ([String], String) -> Void
     private let state = Mutex(State())
     private let wake = DispatchSemaphore(value: 0)
 
-    /// How often all known files are looked at: after this time, and never more than a twentieth of the time.
+    /// The least pause between two looks at all known files. It is longer where needed to keep looking below a twentieth of the time.
     private static let sweepInterval: Duration = .seconds(10)
     private static let pageSize = 1000
 
@@ -49,7 +49,7 @@ final class DeletionWatch: Sendable {
         use(pipelines)
     }
 
-    /// After an edit.
+    /// Takes the pipelines that are in force from now on: at the start, and after an edit.
     func use(_ pipelines: [Pipeline]) {
         for pipeline in pipelines where pipeline.onInputDeleted == .keep { forget(pipeline) }
         let removing = pipelines.filter { $0.onInputDeleted == .remove }
@@ -60,7 +60,8 @@ final class DeletionWatch: Sendable {
         wake.signal()
     }
 
-    /// Should the key come back, what is missing then was not deleted under it.
+    /// Forgets in which folder deletions counted: should `on_input_deleted: remove` come back, files that are missing then were not deleted
+    /// while it was in force.
     private func forget(_ pipeline: Pipeline) {
         do throws(LedgerError) {
             guard try ledger.watchedFolder(of: pipeline.name) != nil else { return }
@@ -72,7 +73,7 @@ final class DeletionWatch: Sendable {
         }
     }
 
-    /// From the watcher's thread.
+    /// Takes events from the watcher's thread. Data files and folders that went are looked at after `settle.quiet`.
     func hear(_ events: [SpoolEvent]) {
         let isNews = state.withLock { state in
             guard !state.pipelines.isEmpty else { return false }
@@ -87,7 +88,7 @@ final class DeletionWatch: Sendable {
         if isNews { wake.signal() }
     }
 
-    /// The work of a thread, until `stop`.
+    /// Looks at what is due, until `stop`. A thread of its own calls it.
     func run() {
         while !state.withLock(\.isStopped) {
             lookAtHeard(upTo: .now)
@@ -113,7 +114,7 @@ final class DeletionWatch: Sendable {
         wake.signal()
     }
 
-    /// With `--once`: looks at every known file, now.
+    /// Looks at every known file now, which is done with `--once`.
     func lookOnce() {
         for (name, pipeline) in state.withLock(\.pipelines) { sweep(pipeline) { tell($0, name) } }
     }
@@ -145,7 +146,8 @@ final class DeletionWatch: Sendable {
         }
     }
 
-    /// Looks at every known file of a pipeline, and tells those that are gone, a page at a time.
+    /// Looks at every known file of a pipeline, and gives those that are gone to `found`, a page at a time. Where the spool is another
+    /// folder than before, it records instead that what is missing was not deleted.
     private func sweep(_ pipeline: Pipeline, found: ([String]) -> Void) {
         attempt(pipeline) { () throws(LedgerError) in
             guard let look = open(pipeline) else { return }
@@ -171,7 +173,7 @@ final class DeletionWatch: Sendable {
         }
     }
 
-    /// Whether a known file stands in the folder, or none is known.
+    /// Returns whether a known file is in the folder, or no file is known.
     private func isInUse(_ look: borrowing SpoolLook, _ pipeline: Pipeline) throws(LedgerError) -> Bool {
         var last = ""
         while true {
@@ -182,7 +184,8 @@ final class DeletionWatch: Sendable {
         }
     }
 
-    /// - Parameter body: is told those that are gone of up to a thousand files.
+    /// Goes through all known files of a pipeline, up to a thousand at a time.
+    /// - Parameter body: takes the paths of those that are gone; it is not called where none are.
     private func eachPage(
         of pipeline: Pipeline, _ look: borrowing SpoolLook, _ body: ([String]) throws(LedgerError) -> Void
     ) throws(LedgerError) {
@@ -196,7 +199,7 @@ final class DeletionWatch: Sendable {
         }
     }
 
-    /// Nil where the spool cannot be looked into, which the watch says.
+    /// Returns nil where the spool cannot be looked into, which the watch reports.
     private func open(_ pipeline: Pipeline) -> SpoolLook? { try? SpoolLook(FilePath(pipeline.spoolPath(of: .data))) }
 
     private func isWatched(_ look: borrowing SpoolLook, _ pipeline: Pipeline) throws(LedgerError) -> Bool {
@@ -211,7 +214,7 @@ final class DeletionWatch: Sendable {
 }
 
 extension Pipeline {
-    /// The data spool as it stands now, so that another folder in its place is told from it.
+    /// Returns the data spool as it is now, with its device and inode, so that another folder in its place is recognized.
     func dataFolder(_ look: borrowing SpoolLook) -> WatchedFolder {
         WatchedFolder(path: spoolPath(of: .data), device: look.device, inode: look.inode)
     }

@@ -5,7 +5,7 @@ package import Ledger
 package import PipelineConfig
 import SystemPackage
 
-/// Outputs that go, and the inputs with which they go.
+/// Removes outputs, and tells which inputs are gone from their spool.
 extension DiskPublisher {
     package func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         let unwritten = recordRemovals(outputs.filter { $0.publication.state == .orphaned })
@@ -18,13 +18,13 @@ extension DiskPublisher {
             if outcome == .removed { directories.insert(target.removingLastComponent()) }
             return outcome
         }
-        // Should this be lost with the power, the file is still to be removed.
+        // The ledger records a removal only after this: one that a power cut undoes before then is made again.
         for directory in directories { try? OutputWithdrawal.sync(directory: directory) }
         return outcomes
     }
 
-    /// Writes into the manifests what goes with its input, before it goes: a lost ledger then does not come back with it. Returns those for
-    /// which that cannot be done.
+    /// Records in the manifests, before they are removed, the outputs that go with their inputs, so that `millrace rebuild` does not bring
+    /// them back. Returns the publications for which that cannot be done.
     private func recordRemovals(_ outputs: [LeavingOutput]) -> Set<Int64> {
         struct Place: Hashable { let root: String, pipeline: String }
         var unwritten: Set<Int64> = []

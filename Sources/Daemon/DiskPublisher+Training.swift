@@ -31,12 +31,12 @@ extension DiskPublisher {
         try PreparedFolder(work: work).prune(keeping: digests, isStart: isStart)
     }
 
-    /// At the start: where runs that are closed would have gone on.
+    /// Removes at the start the checkpoints of runs that are closed.
     package func pruneCheckpoints(keeping open: Set<Int64>, of pipelines: [Pipeline]) throws(FileSystemError) {
         for pipeline in pipelines { try files(pipeline).pruneCheckpoints(keeping: open) }
     }
 
-    /// The model as the next training starts from it, kept before anyone can see the version. Nil where nothing trains.
+    /// Keeps the model that the next training starts from, before anyone can see the version. Returns its digest; nil where nothing trains.
     func keepFloatModel(_ model: StagedModel) throws(FileSystemError) -> String? {
         guard model.pipeline.optimize != nil, let digest = model.files.modelDigest else { return nil }
         try files(model.pipeline).keepModel(model.files.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
@@ -45,8 +45,8 @@ extension DiskPublisher {
 }
 
 extension Card {
-    /// Takes up how training came out; a model that was not taken is what it would have been without. A card goes where the model goes, so
-    /// that it never tells what cells of tables hold.
+    /// Records how training came out. A model whose training was rejected is published as it would have been without training, and `reason`
+    /// says why. A card goes where the model goes, so it never tells what cells of tables hold.
     mutating func add(_ training: TrainingReport) {
         self.gate = training.gate
         trainingData = training.trainingData

@@ -10,14 +10,14 @@ import Recipes
 import Synchronization
 import SystemPackage
 
-/// The publisher that writes files. Every pipeline has a staging area on the mount of each of its targets.
+/// Publishes by writing files. Every pipeline has a staging area on the mount of each of its targets.
 package final class DiskPublisher: Publisher, Sendable {
     private struct Places: Sendable {
         let outputs: StagingArea?
         let models: ModelVersionDirectory?
         let modelArea: StagingArea?
         let quarantine: Quarantine
-        /// On the mounts of the spools, by spool path.
+        /// The areas on the mounts of the spools, by spool path.
         let spools: [String: StagingArea]
         let archive: StagingArea?
 
@@ -27,18 +27,18 @@ package final class DiskPublisher: Publisher, Sendable {
     private struct State: Sendable {
         var pipelines: [String: Pipeline] = [:]
         var places: [String: Places] = [:]
-        /// One for each staging directory, since each holds a descriptor.
+        /// The areas by the path of their staging directory: one for each, since each holds a descriptor.
         var areas: [String: StagingArea] = [:]
     }
 
     let root: FilePath
     let work: FilePath
-    /// The folders that nobody else may work on; nil where nobody else can.
+    /// The claims on the folders that no other daemon may work on; nil where no other daemon can run.
     private let claims: FolderClaims?
     private let state = Mutex(State())
 
-    /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
-    /// out: `ROOT/.millrace`.
+    /// Makes a publisher. It throws where a pipeline has no place to stage.
+    /// - Parameter work: the folder that keeps what training needs, and in which staging is preferred; nil for `ROOT/.millrace`.
     init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(FileSystemError) {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
@@ -46,7 +46,7 @@ package final class DiskPublisher: Publisher, Sendable {
         try use(pipelines)
     }
 
-    /// After an edit: places for `pipelines`. Work under way keeps those it has.
+    /// Chooses the places of `pipelines`, which are in force from now on. Work under way keeps the places that it has.
     package func use(_ pipelines: [Pipeline]) throws(FileSystemError) {
         let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
@@ -80,21 +80,22 @@ package final class DiskPublisher: Publisher, Sendable {
         state.withLock { $0 = made }
     }
 
-    /// At the start, once what the ledger intended is finished: removes what attempts of an earlier daemon left, but for what is scored of
-    /// large files.
-    /// - Parameter open: the runs that go on.
+    /// Removes what attempts of an earlier daemon left in staging, but keeps the scored parts of large files. It is called at the start,
+    /// once what the ledger intended is finished.
+    /// - Parameter open: the runs that go on, whose parts are kept.
     package func sweep(open: Set<Int64>) throws(FileSystemError) {
         for area in state.withLock({ Array($0.areas.values) }) { try area.sweep(keeping: open.map { area.parts(run: $0) }) }
     }
 
-    /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount,
-    /// so that what stands in one may be on its way to any other.
+    /// Finishes or takes back, at the start, the moves of inputs that were on their way to archive or quarantine. Pipelines share the areas
+    /// of a mount, so what is in one area may be on its way to any other.
     package func recoverInputs() throws(FileSystemError) {
         let areas = state.withLock { Array($0.areas.values) }
         for area in areas { try Disposal.recover(area: area, areas: areas) }
     }
 
-    /// Something was mounted since the areas were chosen: what is staged from now on is staged on the mounts as they are.
+    /// Chooses the staging areas again, because something was mounted since they were chosen: from now on files are staged on the mounts as
+    /// they are.
     private func chooseAgain() { try? use(Array(state.withLock { $0 }.pipelines.values)) }
 
     private func places(_ pipeline: Pipeline) throws(FileSystemError) -> Places {
@@ -104,7 +105,7 @@ package final class DiskPublisher: Publisher, Sendable {
         return places
     }
 
-    /// Of what lands for the pipeline of that name.
+    /// Returns the access rights of what lands for the pipeline of that name.
     func access(of pipeline: String) -> FileAccess { state.withLock { $0.pipelines[pipeline]?.land.access.landing } ?? .standard }
 
     private func models(_ pipeline: Pipeline) throws(FileSystemError) -> (directory: ModelVersionDirectory, area: StagingArea) {
@@ -244,7 +245,7 @@ package final class DiskPublisher: Publisher, Sendable {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)
     }
 
-    /// Whether the reason of an input that stays in its spool stands in quarantine, or whether that cannot be told now.
+    /// Returns whether quarantine says why an input failed that stays in its spool; also true where that cannot be told now.
     func hasReason(_ path: String, _ pipeline: Pipeline) -> Bool {
         (try? places(pipeline).quarantine.hasReason(relative: FilePath(path))) ?? true
     }

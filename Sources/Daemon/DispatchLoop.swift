@@ -4,45 +4,46 @@ import Ledger
 import Logging
 import PipelineConfig
 
-/// The thread that owns the dispatcher. Everything that is to be decided reaches it as a message, so that it never waits for work: while it
-/// lands one round, finished attempts gather for the next.
+/// Runs the thread that owns the dispatcher. Everything that is to be decided reaches it as a message, so that it never waits for work:
+/// while it lands one round, finished attempts gather for the next.
 final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
         case finished([Dispatcher.Finished])
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
         case foundKnown(SpoolPlace, FileStamp)
-        /// Data files that are not in their spool any more, of a pipeline whose outputs go with them.
+        /// Data files are not in their spool any more, and their pipeline removes the outputs of deleted inputs.
         case deleted([String], pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.
         case paused
         case pipelines([Pipeline])
-        /// With `--once`: nothing more will be numbered; these files had not settled.
+        /// With `--once`, nothing more will be numbered; these files had not settled.
         case caughtUp([String])
-        /// Take nothing more; finish what is in flight.
+        /// The loop is to take nothing more, and to finish what is in flight.
         case stop
     }
 
-    // Touched by the loop's own thread only, but for the inbox and the workers.
+    // Only the loop's own thread uses these, except the inbox and the workers.
     let inbox: BoundedQueue<Message>
     let workers: Workers
     private let dispatcher: Dispatcher
     private let log: Logger
-    /// Is told which files are to be judged again, since what was read of them was not what was numbered. Set before the thread starts.
+    /// Takes the files that are to be judged again, since what was read of them was not what was numbered. It is set before the thread
+    /// starts.
     var unread: @Sendable ([SpoolPlace]) -> Void = { _ in }
     private var isStopping = false
     private(set) var unsettled: [String]?
     private(set) var failure: LedgerError?
-    /// How long it waits for the machine once everything that is there has been numbered, with `--once`.
+    /// The time for which the loop waits for the machine, with `--once`, once everything that is there has been numbered.
     private let patience: Duration
-    /// Says what is wrong where the ledger in use is not the one that stands there any more.
+    /// Returns what is wrong where the ledger in use is not the one that is at its path any more.
     private let ledgerFault: @Sendable () -> LedgerError?
     private var machineIsAwaitedUntil: UTCTime?
 
     /// The seconds that landing lately took, in which workers get no work.
     private var away = 0.0
 
-    /// How often commands are looked for.
+    /// The time between two looks for commands.
     private static let requestInterval: Duration = .milliseconds(250)
 
     init(
@@ -58,7 +59,8 @@ final class DispatchLoop: @unchecked Sendable {
         workers = Workers(jobs: jobs, executor: executor, conditions: conditions, log: log) { inbox.put($0) }
     }
 
-    /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
+    /// Runs until it is told to stop and nothing is in flight or, with `--once`, until nothing can be done any more. A ledger that cannot
+    /// be used ends it too.
     func run() {
         do throws(LedgerError) {
             try loop()

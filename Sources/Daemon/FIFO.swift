@@ -1,4 +1,4 @@
-/// A first-in first-out list of one thread.
+/// A first-in first-out list for one thread.
 struct FIFO<Element> {
     private var elements: [Element] = []
     private var head = 0

@@ -8,7 +8,7 @@ import PipelineConfig
 import Synchronization
 import SystemPackage
 
-/// The claims on all folders that this daemon works on, so that no other does, whatever its root or its host.
+/// Holds the claims on all folders that this daemon works on, so that no other does, whatever its root or its host.
 final class FolderClaims: Sendable {
     private struct Key: Hashable {
         let folder: String
@@ -25,7 +25,7 @@ final class FolderClaims: Sendable {
 
     private struct State {
         var claims: [Key: FolderClaim] = [:]
-        /// Claims that another process has taken, which is said once.
+        /// The claims that another process has taken; each is logged once.
         var lost: Set<Key> = []
         var isStopped = false
     }
@@ -36,7 +36,7 @@ final class FolderClaims: Sendable {
     private let state = Mutex(State())
     private let wake = DispatchSemaphore(value: 0)
 
-    /// Throws `claimed` where another daemon works on one of the folders; then none is kept.
+    /// Claims the folders of `pipelines`. It throws `claimed` where another daemon works on one of them; then no claim is kept.
     init(root: String, pipelines: [Pipeline], timing: FolderClaim.Timing = .init(), log: Logger) throws(FileSystemError) {
         holder = ClaimHolder(root: root, since: UTCTime.now.description)
         self.timing = timing
@@ -47,8 +47,8 @@ final class FolderClaims: Sendable {
         }
     }
 
-    /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where one is another daemon's, all stays as
-    /// it was.
+    /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where another daemon has one of them, all
+    /// claims stay as they were.
     func use(_ pipelines: [Pipeline]) throws(FileSystemError) {
         let wanted = Set(pipelines.flatMap(Self.keys))
         let present = state.withLock(\.claims)
@@ -86,7 +86,7 @@ final class FolderClaims: Sendable {
         for key in Self.keys(of: pipeline) { try state.withLock { $0.claims[key] }?.verify() }
     }
 
-    /// The work of a thread: gives signs of life until `stop`, and then gives everything back.
+    /// Gives signs of life until `stop`, and then gives all claims back. A thread of its own calls it.
     func run() {
         let pause = DispatchTimeInterval.milliseconds(Int(timing.beat / .milliseconds(1)))
         while !state.withLock(\.isStopped) {

@@ -5,8 +5,8 @@ import Ledger
 import PipelineConfig
 import SystemPackage
 
-/// The output folders that a pipeline had before an edit of `land.outputs.path`, and in which outputs of it still stand: a file beside the
-/// manifests of the present folder names them, so that a lost ledger is restored from the manifests there too.
+/// Keeps the output folders that a pipeline had before an edit of `land.outputs.path`, and in which outputs of it still are: a file beside
+/// the manifests of the present folder names them, so that a lost ledger is restored from the manifests there too.
 struct FormerRoots {
     private let file: FilePath
     private let access: FileAccess
@@ -16,7 +16,7 @@ struct FormerRoots {
         access = pipeline.land.access.landing
     }
 
-    /// Absolute paths, oldest first.
+    /// Returns absolute paths, oldest first.
     func paths() throws(FileSystemError) -> [String] {
         guard FileManager.default.fileExists(atPath: file.string) else { return [] }
         return try JSONFile.decode([String].self, from: file)
@@ -30,7 +30,8 @@ struct FormerRoots {
             guard !roots.isEmpty else { continue }
             let former = FormerRoots(of: pipeline, in: landing)
             let known = (try? former.paths()) ?? []
-            // What stood there once and went is in their manifests as published, and is to be found gone.
+            // Folders whose outputs have all gone stay in the list: a restoration reads from their manifests what was published, and finds
+            // it gone.
             let all = known.filter { $0 != landing.path } + roots.filter { !known.contains($0) }
             if all != known { try former.write(all) }
         }

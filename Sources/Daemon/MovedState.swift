@@ -1,6 +1,6 @@
 import Foundation
 
-/// A state or work folder that `millrace.yaml` puts elsewhere while what it held stays behind: to begin with an empty one would do
+/// Refuses a state or work folder that `millrace.yaml` puts elsewhere while what it held stays behind: to begin with an empty one would do
 /// everything again.
 package enum MovedState {
     package struct Left: Error, CustomStringConvertible {

@@ -5,8 +5,8 @@ import Logging
 import PipelineConfig
 
 extension PipelineDaemon {
-    /// Before anything else: restores what pipelines have published and the ledger does not know, from the manifests and cards beside it.
-    /// Where there was no ledger it must tell everything, or the daemon does not start.
+    /// Restores what pipelines have published and the ledger does not know, from the manifests and cards beside it, before anything else is
+    /// done. Where there was no ledger they must tell everything, or the daemon does not start.
     static func restoreLedger(_ ledger: RunLedger, for pipelines: [Pipeline], work: String, log: Logger) throws {
         let wanted = try pipelines.filter { try Restoration.isNeeded(for: $0, by: ledger) }
         guard !wanted.isEmpty else { return }

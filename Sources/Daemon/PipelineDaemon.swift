@@ -19,19 +19,20 @@ package final class PipelineDaemon: Service {
         package var root: String
         package var jobs: Int
         package var threads: Int
-        /// Does what is there and returns.
+        /// Tells whether the daemon does what is there and returns.
         package var once: Bool
-        /// How long running attempts may take to finish after a stop, before they are taken back.
+        /// The time that running attempts may take to finish after a stop, before they are taken back.
         package var grace: Duration
-        /// With `once`: how long to wait for a machine that does not do what the work needs.
+        /// The time to wait, with `once`, for a machine that does not do what the work needs.
         package var patience: Duration
-        /// Neither logs nor stores what cells of tables hold.
+        /// Tells whether what cells of tables hold is neither logged nor stored.
         package var hidesValues: Bool
 
         package var stateDirectory: String
         package var workDirectory: String
 
-        /// `state` and `work`: left out, `ROOT/.millrace`.
+        /// Makes options. The state folder is `ROOT/.millrace` where `state` is left out, and the work folder is the state folder where
+        /// `work` is.
         package init(
             root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, once: Bool = false,
             grace: Duration = .seconds(30), patience: Duration = .zero, hidesValues: Bool = false
@@ -48,10 +49,10 @@ package final class PipelineDaemon: Service {
         }
     }
 
-    /// How a run over what was there came out.
+    /// Tells how a run of the daemon came out.
     package struct Outcome: Sendable {
         package var unsettled: [String]
-        /// How many arrivals were put into quarantine or rejected.
+        /// The number of files that were refused, rejected or put into quarantine, or that came again and are known as such.
         package var problems: Int
         package var failure: LedgerError?
     }
@@ -60,7 +61,6 @@ package final class PipelineDaemon: Service {
     let lock: DaemonLock
     let ledger: RunLedger
     let log: Logger
-    /// Nil where it cannot be written, as on a disk without room.
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let numbering: NumberingLoop
@@ -75,8 +75,8 @@ package final class PipelineDaemon: Service {
     private let couriers: Couriers
     private let edits = Mutex<ConfigWatch?>(nil)
 
-    /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
-    /// - Parameter contents: gets what small files of data hold, for the executor.
+    /// Takes the lock, opens the ledger, and settles what an earlier daemon left. It throws what an operator must mend first.
+    /// - Parameter contents: takes what small files of data hold, for the executor.
     package init(
         _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, contents: SmallContents? = nil, log: Logger
     ) throws {
@@ -181,7 +181,7 @@ package final class PipelineDaemon: Service {
         writeInForce()
     }
 
-    /// Tells the commands what is in force.
+    /// Writes for the commands which pipelines are in force.
     private func writeInForce() {
         let files = pipelineFiles.inForce.map { (pipeline: $0.name, file: CanonicalPaths.absolute($0.source, root: ".")) }
         do { try InForce(files).write(stateDirectory: options.stateDirectory) } catch {
@@ -195,10 +195,10 @@ package final class PipelineDaemon: Service {
         Retention(ledger: ledger, pipelines: pipelineFiles.inForce, work: options.workDirectory, now: now)
     }
 
-    /// From any thread: reads the pipeline files again, as after an edit, and says so.
+    /// Has the pipeline files read again, as after an edit, and the log say so. Any thread may call it.
     package func rereadPipelines() { edits.withLock { $0 }?.ask() }
 
-    /// Nil until `run` has returned.
+    /// The outcome of `run`; nil until it has returned.
     package var outcome: Outcome? { finished.withLock { $0 } }
 
     package func run() async throws {
@@ -232,7 +232,7 @@ package final class PipelineDaemon: Service {
             options.once
             ? nil
             : NamedThread("edits") { [self] in
-                // Edits from before the watch knew the files.
+                // The files may have been edited before the watch knew them.
                 reload()
                 edits.run { path in reload(isAsked: path == nil) }
             }
@@ -253,7 +253,7 @@ package final class PipelineDaemon: Service {
             await pruning?.join()
             deletions.stop()
             await missing?.join()
-            // What the last of the work tells is told too, if its targets take it soon.
+            // The notifications of the last work are delivered too, if their targets take them soon.
             await couriers.stop(within: options.once ? max(.seconds(10), options.patience) : .seconds(3))
             conditions.close()
             await telling.join()
@@ -340,7 +340,7 @@ package final class PipelineDaemon: Service {
                 try FormerRoots.note(pipelines, ledger)
                 try claims.use(pipelines)
                 do { try publisher.use(pipelines) } catch {
-                    // Folders that only this edit names are nobody's.
+                    // The claims on folders that only this edit names are given back.
                     try claims.use(pipelineFiles.inForce)
                     throw error
                 }
@@ -358,7 +358,7 @@ package final class PipelineDaemon: Service {
     }
 }
 
-/// Whether the daemon is to end, as its threads see it.
+/// Tells the daemon's threads whether the daemon is to end.
 private final class Ending: Sendable {
     private let flag = Atomic(false)
 
@@ -367,7 +367,7 @@ private final class Ending: Sendable {
 }
 
 extension PipelineDaemon {
-    /// What the ledger says of the pipelines in force.
+    /// Returns what the ledger says of the pipelines in force.
     package func status() throws(LedgerError) -> [PipelineStatus] {
         let names = pipelineFiles.inForce.map(\.name)
         return try ledger.status(naming: names, strict: pipelineFiles.inForce.strict, now: .now).filter { names.contains($0.pipeline) }

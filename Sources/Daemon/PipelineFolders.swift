@@ -7,10 +7,10 @@ extension LandAccess {
     package var landing: FileAccess { FileAccess(mode: mode, group: group) }
 }
 
-/// The folders that pipelines name.
+/// Makes and checks the folders that pipelines name.
 enum PipelineFolders {
-    /// Makes those that are missing: spools as the umask would make them, since others write there, the rest as `land` says. Refuses a
-    /// group that nothing can be given to.
+    /// Makes the folders that are missing: spools as the umask says, since others write there, the rest as `land` says. Throws for a group
+    /// to which no file can be given.
     static func make(_ pipelines: [Pipeline]) throws(FileSystemError) {
         for pipeline in pipelines {
             if let group = pipeline.land.access.group { try checkMembership(group, pipeline) }
@@ -21,15 +21,15 @@ enum PipelineFolders {
         }
     }
 
-    /// Throws where one of them is gone again, as with a disk that was unmounted meanwhile: what was set up for it since is on another
-    /// disk.
+    /// Throws where one of the folders is gone again, as with a disk that was unmounted meanwhile: what was set up for it since is on
+    /// another disk.
     static func verify(_ pipelines: [Pipeline]) throws(FileSystemError) {
         for folder in pipelines.flatMap(CanonicalPaths.folders) where access(folder, F_OK) != 0 {
             throw .system(doing: "find", path: FilePath(folder), errno: Errno(rawValue: errno))
         }
     }
 
-    /// Only root may give files to a group that it is no member of.
+    /// Throws where the daemon cannot give files to `group`: only root can give them to a group that it is no member of.
     private static func checkMembership(_ group: UInt32, _ pipeline: Pipeline) throws(FileSystemError) {
         guard geteuid() != 0, group != getegid() else { return }
         var groups = [gid_t](repeating: 0, count: 65_536)

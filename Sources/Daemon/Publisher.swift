@@ -7,13 +7,14 @@ package import Machine
 package import PipelineConfig
 package import Reasons
 
-/// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at
-/// all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.
+/// Does what the dispatcher asks of the disk: it gives attempts a private place to write, and makes what they wrote visible, whole or not
+/// at all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.
 package protocol Publisher: AnyObject {
-    /// A path (not there yet) that an attempt may write its output to, on the mount that it will be published on.
+    /// Returns a path (not there yet) that an attempt may write its output to, on the mount that it will be published on.
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(FileSystemError) -> String
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal)
-    /// A folder for what is scored of a large file, for all attempts of a run; it may be there already.
+    /// Returns a folder for the scored parts of a large file, which all attempts of a run use; it may be there already. Nil where there is
+    /// no place for it.
     func partsPath(run: Int64, pipeline: Pipeline) -> String?
     func discardParts(run: Int64, pipeline: Pipeline)
     /// Returns whether what the attempt has written so far takes half of its file system or more.
@@ -22,32 +23,32 @@ package protocol Publisher: AnyObject {
     /// Starts to make outputs durable. They become visible, and get their lines in the manifests, when the round lands. One that fails does
     /// not hold up the others.
     func begin(_ outputs: [StagedOutput]) throws(FileSystemError) -> PublishingRound
-    /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
+    /// Finishes after a crash what an earlier daemon intended. Returns for each output whether it is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(FileSystemError) -> [Bool]
 
-    /// Removes outputs in whose place others stand elsewhere, or whose input was deleted. Nil for one that stays for now; it is tried
-    /// again.
+    /// Removes outputs that were replaced by others with another path, or whose input was deleted. The outcome is nil for one that stays
+    /// for now; it is tried again.
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?]
 
     /// Returns which of the data files were removed from that folder, where that is still the pipeline's data spool.
     func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput]
 
-    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the
-    /// pipeline trains, the model is kept first as what the next training starts from: its digest.
+    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. It is safe to repeat. Where the
+    /// pipeline trains, the model is first kept for the next training to start from, and its digest is returned.
     func publish(_ model: StagedModel, activate: Bool) throws(FileSystemError) -> String?
-    /// After a crash: what that version is, where it is there and was made for `arrival`.
+    /// Returns, after a crash, what is known of that version; nil where it is not there or was made for another arrival.
     func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(FileSystemError) -> PublishedModel?
     func activate(version: Int, in pipeline: Pipeline) throws(FileSystemError)
     /// Notes beside the versions which one is pinned.
     func pin(version: Int?, in pipeline: Pipeline) throws(FileSystemError)
     func prune(versions: [Int], in pipeline: Pipeline) throws(FileSystemError)
 
-    /// What a request asks about the files of inputs.
+    /// Returns the functions that tell a request about the files of inputs.
     func lookup(among pipelines: [Pipeline]) -> InputLookup
-    /// Where the content of an input is that was decided before: in its spool, unless it was put away.
+    /// Returns the path of an input that was decided before: in its spool, unless it was put away. Nil where it is in neither place.
     func inputPath(_ file: ArrivedFile, pipeline: Pipeline) -> String?
 
-    /// Where something is, or is to be, kept for training.
+    /// Returns the path at which something is, or is to be, kept for training.
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
     func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError)
     func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError)
@@ -57,7 +58,7 @@ package protocol Publisher: AnyObject {
 
     /// Returns whether the file was removed from its spool, as far as that can be told now.
     func isRemoved(_ file: ArrivedFile, _ pipeline: Pipeline) -> Bool
-    /// The input after its output is durable, as `after:` says.
+    /// Archives or deletes an input after its output is durable, as `after:` says.
     func dispose(of file: ArrivedFile, pipeline: Pipeline) throws(FileSystemError)
     /// Returns whether anything is in the pipeline's quarantine.
     func hasQuarantine(_ pipeline: Pipeline) -> Bool
@@ -67,7 +68,7 @@ package protocol Publisher: AnyObject {
     func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError)
 }
 
-/// Outputs that are being made durable. What is `ready` is recorded in the ledger meanwhile; then the round lands.
+/// Holds outputs that are being made durable. What is `ready` is recorded in the ledger meanwhile; then the round lands.
 package struct PublishingRound {
     package typealias Results = [Result<Void, FileSystemError>]
 
@@ -82,25 +83,25 @@ package struct PublishingRound {
         self.landing = landing
     }
 
-    /// Makes the outputs visible; called once.
+    /// Makes the outputs visible; it is called once.
     package func land(_ intents: [Intent]) throws(FileSystemError) -> Results { try landing(intents) }
 }
 
-/// What the state folder keeps for training.
+/// Names something that the work folder keeps for training.
 package enum Kept: Hashable, Sendable {
-    /// `name`: of the file that arrived.
+    /// The rows of labels; `name` is that of the file that arrived.
     case labels(digest: String, name: String)
     case model(digest: String)
     case checkpoints(run: Int64)
 }
 
-/// A version as it stands under `land.models`.
+/// Describes a version as it is under `land.models`.
 package struct PublishedModel: Sendable {
     package var digest: String
     package var floatDigest: String?
     package var parentDigest: String?
     package var training: TrainingReport?
-    /// On what it was made and tried, where its card says that.
+    /// The machine on which it was made and tried, where its card says that.
     package var machine: AttemptMachine?
 
     package init(
@@ -115,7 +116,7 @@ package struct PublishedModel: Sendable {
     }
 }
 
-/// An input that is refused.
+/// Describes an input that is refused.
 package enum RefusedInput: Sendable, Hashable {
     /// The file was read, so that it can be moved without losing other content.
     case read(ArrivedFile)
@@ -137,7 +138,7 @@ package enum RefusedInput: Sendable, Hashable {
     }
 }
 
-/// A directory that an attempt has filled with a model and that is to become a version.
+/// Describes a directory that an attempt has filled with a model and that is to become a version.
 package struct StagedModel: Sendable {
     package var pipeline: Pipeline
     package var version: Int
@@ -148,10 +149,10 @@ package struct StagedModel: Sendable {
     package var files: [AttemptResult.WrittenFile]
     package var trial: AttemptResult.Trial?
     package var operatorSets: [String: Int] = [:]
-    /// On what it was made and tried.
+    /// The machine on which it was made and tried.
     package var machine: AttemptMachine?
     package var training: TrainingReport?
-    /// What labels were trained from.
+    /// The model that labels were trained from; nil for a model that arrived.
     package var parent: Card.Parent?
 
     package var root: String { pipeline.land.models?.path ?? "" }

@@ -7,13 +7,13 @@ import Synchronization
 import SystemPackage
 import Watcher
 
-/// Keeps the reasons in quarantine for as long as their files stand. Those of files that are done since, or forgotten, go with that; those
-/// of files that were removed go here. A file that only was away, as with its whole spool, has its reason again when it is back: it is
-/// known, so that nobody judges it a second time.
+/// Keeps the reasons in quarantine for as long as their files are in the spool. A file that is done or forgotten loses its reason with
+/// that; this removes the reasons of files that were removed. A file that was only away, as with its whole spool, gets its reason again
+/// when it is back: it is known, so that nobody judges it a second time.
 final class ReasonKeeper: Sendable {
     private let ledger: RunLedger
     private let publisher: DiskPublisher
-    /// Those whose reason this process has taken away.
+    /// The places of files whose reason this process has removed.
     private let away = Mutex<Set<SpoolPlace>>([])
 
     init(_ ledger: RunLedger, _ publisher: DiskPublisher) {
@@ -21,7 +21,7 @@ final class ReasonKeeper: Sendable {
         self.publisher = publisher
     }
 
-    /// At the start: what was removed, and what is back, since an earlier daemon looked.
+    /// Takes up at the start what was removed, and what came back, since an earlier daemon looked.
     func settle(_ pipelines: [Pipeline]) throws(LedgerError) {
         var after: Int64 = 0
         while true {
@@ -39,7 +39,7 @@ final class ReasonKeeper: Sendable {
         }
     }
 
-    /// What the watch has seen go.
+    /// Removes the reasons of files that the watch has seen go.
     func hear(_ events: [SpoolEvent], _ pipelines: [Pipeline]) {
         for case .gone(let place) in events {
             guard let pipeline = pipelines.first(where: { $0.name == place.pipeline }),
@@ -49,7 +49,7 @@ final class ReasonKeeper: Sendable {
         }
     }
 
-    /// What stands, with the content that the ledger knows.
+    /// Restores the reason of a file that is there again with the content that the ledger knows.
     func stands(_ place: SpoolPlace, _ pipelines: [Pipeline]) {
         guard away.withLock({ $0.remove(place) }) != nil,
             let pipeline = pipelines.first(where: { $0.name == place.pipeline }),
@@ -58,7 +58,7 @@ final class ReasonKeeper: Sendable {
         try? restore(arrival, pipeline)
     }
 
-    /// -1 where the file is gone; nil where that cannot be told now.
+    /// Returns the size of the file: -1 where it is gone, and nil where that cannot be told now.
     private func size(_ place: SpoolPlace, _ pipeline: Pipeline) -> Int64? {
         do throws(FileSystemError) {
             return try FileDigest.stamp(FilePath(pipeline.spoolPath(of: place.role)).pushing(FilePath(place.path)))?.size ?? -1

@@ -9,7 +9,7 @@ import Reasons
 import Recipes
 import SystemPackage
 
-/// What manifests and cards tell of a lost ledger (SEMANTICS 15): every arrival that was published, with its number. Those that were
+/// Restores a lost ledger from manifests and cards (SEMANTICS 15): every arrival that was published, with its number. Those that were
 /// rejected or quarantined, and models that never became a version, left nothing behind and are decided again.
 package struct Restoration: Sendable {
     package let pipeline: String
@@ -18,10 +18,10 @@ package struct Restoration: Sendable {
     private var results: [RestoredResult] = []
     /// The pins of first files, in the order of the manifest's lines.
     private var pins: [(revision: String, arrival: Int64, pins: ManifestPins)] = []
-    /// As `ACTIVE` says it.
+    /// The version that `ACTIVE` names.
     private var active: Int?
     private var pinned: Int?
-    /// What stands beside what was published and cannot be read, one sentence each.
+    /// The faults of what is beside published files, one sentence each.
     private var problems: [String] = []
 
     /// - Parameter work: the work folder, which may still have what is kept for training.
@@ -49,7 +49,7 @@ package struct Restoration: Sendable {
             }
             for line in read.lines where pipeline.isOwn(line.pipeline) {
                 if line.removedAt != nil {
-                    // Nothing of the input stands there any more, whatever content it had.
+                    // Nothing of the input is there any more, whatever content it had.
                     lines[line.input] = lines[line.input]?.filter {
                         $0.key.arrival > line.arrival || $0.value.root != root || !$0.value.line.path.isName(line.path)
                     }
@@ -70,8 +70,7 @@ package struct Restoration: Sendable {
         }
     }
 
-    /// The manifests that tell of the pipeline, oldest first: those in output folders that it had before, those under a name that it had
-    /// before.
+    /// Returns the manifests that tell of the pipeline, oldest first, with those in output folders, and under a name, that it had before.
     private static func manifests(
         of pipeline: Pipeline, _ landing: OutputLanding, _ problems: inout [String]
     ) throws(FileSystemError) -> [(root: String, file: FilePath)] {
@@ -88,7 +87,7 @@ package struct Restoration: Sendable {
         return found
     }
 
-    /// What the manifests in the present output folder say was published last, under each name.
+    /// Returns the newest line that the manifests in the present output folder have under each name of the pipeline.
     static func newestLines(of pipeline: Pipeline) throws(FileSystemError) -> [ManifestLine] {
         guard let landing = pipeline.land.outputs else { return [] }
         var lines: [ManifestLine] = []
@@ -127,7 +126,7 @@ package struct Restoration: Sendable {
         pinned = try models.pinned()
     }
 
-    /// Labels that were learnt from beside those that a card is about.
+    /// Adds labels that were learnt from, besides those that a card is about.
     private mutating func readLabels(_ cards: [Card], _ pipeline: Pipeline) {
         var known = Set(cards.map(\.arrival))
         for card in cards {
@@ -141,12 +140,12 @@ package struct Restoration: Sendable {
         }
     }
 
-    /// Nil where the state folder does not have the model: training then starts from the version as it landed.
+    /// Returns the digest; nil where the work folder does not have the model: training then starts from the version as it landed.
     private func keptModel(_ digest: String) -> String? {
         FileManager.default.fileExists(atPath: kept.model(digest).string) ? digest : nil
     }
 
-    /// Without the stamp that the file had: it is hashed once when the daemon next sees it, and known by its digest.
+    /// Returns a file without the stamp that it had: it is hashed once when the daemon next sees it, and known by its digest.
     private func file(_ path: String, _ digest: String, _ role: ArrivalRole, _ pipeline: Pipeline, outputKey: String? = nil) -> ArrivedFile
     {
         let size = (try? FileManager.default.attributesOfItem(atPath: pipeline.spoolPath(of: role) + "/" + path)[.size] as? Int64) ?? 0
@@ -159,21 +158,21 @@ package struct Restoration: Sendable {
 
     // MARK: Applying
 
-    /// What a restoration put into the ledger.
+    /// Tells what a restoration put into the ledger.
     package struct Report: Sendable, Encodable {
         package let pipeline: String
         package var outputs = 0
         package var versions = 0
         package var labels = 0
-        /// What the ledger knew already.
+        /// The number of results that the ledger knew already.
         package var known = 0
         /// The version that is in force now.
         package var active: Int?
-        /// What is not in the ledger, one sentence each.
+        /// The things that are not in the ledger, one sentence each.
         package var left: [String] = []
     }
 
-    /// What keeps a ledger from being restored whole.
+    /// Says what keeps a ledger from being restored whole.
     package struct Incomplete: Error, CustomStringConvertible {
         package let reports: [Report]
 
@@ -241,7 +240,7 @@ package struct Restoration: Sendable {
 
     // MARK: At the start
 
-    /// Whether the pipeline has published what the ledger does not know: the ledger was lost, or is an older copy.
+    /// Returns whether the pipeline has published what the ledger does not know: the ledger was lost, or is an older copy.
     static func isNeeded(for pipeline: Pipeline, by ledger: RunLedger) throws -> Bool {
         if let landing = pipeline.land.outputs {
             for line in try newestLines(of: pipeline)

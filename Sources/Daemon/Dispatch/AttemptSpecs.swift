@@ -7,7 +7,7 @@ import PipelineConfig
 import Reasons
 import Recipes
 
-/// Makes the specs of attempts: from an open run and what is known of its pipeline to paths, digests and limits.
+/// Makes the specs of attempts: it turns an open run, and what is known of its pipeline, into paths, digests and limits.
 struct AttemptSpecs {
     let ledger: RunLedger
     let publisher: any Publisher
@@ -76,13 +76,15 @@ struct AttemptSpecs {
             spool: putAway == nil ? spool : nil, stamp: putAway == nil ? file.stamp : nil)
     }
 
-    /// Returns where an input is that was archived, or moved to quarantine, and is worked on again; nil for those that are in their spool.
+    /// Returns the path of an input that is worked on again and may have been archived or moved to quarantine; nil for any other, which is
+    /// in its spool.
     private func putAwayPath(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> String? {
         guard pipeline.after != .keep, arrival.isReplay || arrival.run != nil else { return nil }
         return publisher.inputPath(arrival.file, pipeline: pipeline)
     }
 
-    /// Returns nil for a model that arrives while no labels are known.
+    /// Returns the labels of a run and the place of its checkpoints; nil where nothing trains, as for a model that arrives while no labels
+    /// are known.
     private func training(for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.Training? {
         guard pipeline.optimize != nil else { return nil }
         let labels: [LabelledArrival]

@@ -67,7 +67,7 @@ extension Dispatcher {
         try settling.withdrawRemoved()
     }
 
-    /// Removes what was scored of a large file whose run is decided.
+    /// Removes the scored parts of a large file whose run is decided.
     private func discardParts(_ end: RunDecisions.Closed) {
         let attempt = end.attempt
         guard attempt.goal == .score, attempt.arrival.file.stamp.size >= AttemptSpec.ScoringFiles.leastRanged else { return }
@@ -75,7 +75,7 @@ extension Dispatcher {
     }
 
     private func closed(_ ended: [RunDecisions.Closed], at now: UTCTime) {
-        // Where nothing was ever refused no file is looked for that would say why.
+        // While quarantine is empty there is no file with a reason to look for.
         var quarantines: [String: Bool] = [:]
         func hasQuarantine(_ pipeline: Pipeline) -> Bool {
             if let found = quarantines[pipeline.name] { return found }

@@ -6,10 +6,10 @@ import Logging
 import PipelineConfig
 
 extension Dispatcher {
-    /// Data files that are not in their spool any more: where the pipeline says so, their outputs go.
+    /// Marks the outputs of data files that are not in their spool any more and removes them, where the pipeline says so.
     package func deleted(_ paths: [String], in name: String, at now: UTCTime) throws(LedgerError) {
         guard let pipeline = pipelines[name], pipeline.onInputDeleted == .remove else { return }
-        // Looked at again, since the same file may have been dropped once more, and numbered, in the meantime.
+        // The spool is looked at again, since the same file may have been dropped once more, and numbered, in the meantime.
         let gone = publisher.lacking(try ledger.knownInputs(of: name, paths), from: try ledger.watchedFolder(of: name), of: pipeline)
         guard !gone.isEmpty else { return }
         let deleted = try ledger.write { (tx) throws(LedgerError) in try tx.inputsDeleted(gone.map(\.path), of: name, at: now) }
@@ -33,7 +33,7 @@ extension Dispatcher {
         try removal.removeMarked(at: now)
     }
 
-    /// Looks for inputs that were deleted while they were worked on, when nothing could be removed.
+    /// Looks for inputs that were deleted while an attempt worked on them, when no output could be removed.
     func checkDeleted(_ closed: [RunDecisions.Closed], at now: UTCTime) throws(LedgerError) {
         let scored = closed.filter { $0.attempt.goal == .score && $0.attempt.pipeline.onInputDeleted == .remove }
         for (name, closed) in Dictionary(grouping: scored, by: { $0.attempt.pipeline.name }) {

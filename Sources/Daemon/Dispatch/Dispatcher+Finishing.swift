@@ -79,7 +79,7 @@ extension Dispatcher {
     /// of each.
     /// - Parameters:
     ///   - mayReplace: the runs for whose input there was an attempt, or other content, before.
-    ///   - machines: on what the outputs of runs were made.
+    ///   - machines: the machines on which the outputs were made, by run.
     private func publish(
         _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
     ) throws(LedgerError) -> PublishingRound.Results {
@@ -91,7 +91,7 @@ extension Dispatcher {
         do throws(FileSystemError) { return try round.land(intents) } catch { return outputs.map { _ in .failure(error) } }
     }
 
-    /// An output is visible, durable and in its manifest.
+    /// Closes the run of an output that is visible, durable and in its manifest.
     private func landed(_ assignment: Assignment, _ result: AttemptResult, _ decisions: inout RunDecisions) {
         let (pipeline, revision) = (assignment.pipeline.name, assignment.run.revision)
         if result.rowCount ?? 0 > 0 {

@@ -56,7 +56,7 @@ extension Dispatcher {
                 training: result.training, position: position))
     }
 
-    /// Removes what an attempt has staged and what is not needed any more.
+    /// Removes what an attempt has staged, which is not needed any more.
     func discardStaged(_ attempt: OpenAttempt) {
         publisher.discard(run: attempt.run.run, attempt: attempt.run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
     }

@@ -24,7 +24,7 @@ extension Dispatcher {
         let learning = try pipelinesWithLabels()
         var room = window.room
         let starts = window.starts(at: now) { start in
-            // The first work of a pipeline is held up by no number of others'.
+            // A pipeline that has no work under way may start some, however much other pipelines have.
             guard room > 0 || loads.scoring.lots[start.pipeline] == nil else { return false }
             let isAdmitted =
                 switch start.work {
@@ -63,8 +63,8 @@ extension Dispatcher {
             }
             return RunOpening(arrival: start.arrival, version: version, revision: pipelines.revision(of: start.pipeline)!)
         }
-        // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this
-        // with it.
+        // A scoring run that is lost in a power cut is opened again: nothing of it is visible before `intend`, and that write is durable
+        // and makes this one durable with it.
         let isOnlyScoring = starts.allSatisfy { if case .score = $0.work { true } else { false } }
         FaultPoint.reach(.openBegin)
         let outcomes = try ledger.write(durably: !isOnlyScoring) { (tx) throws(LedgerError) in

@@ -10,7 +10,7 @@ import SystemPackage
 
 extension Dispatcher {
     /// Settles what a daemon that was killed left open: runs whose results are all in place are closed as done, the others start another
-    /// attempt under their old binding. Before anything else is dispatched, and when a pipeline comes back that was away.
+    /// attempt under their old binding. It runs before anything else is dispatched, and when a pipeline comes back that was away.
     package func recover(at now: UTCTime) throws(LedgerError) {
         var interrupted: [Int64] = []
         var isLeft = false
@@ -24,7 +24,7 @@ extension Dispatcher {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
                 log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
-                // What may stand under its final name already is not left without its manifest line.
+                // An output that may already have its final name is not left without its manifest line.
                 if waitsForMachine(open, current, error) {
                     isLeft = true
                     continue

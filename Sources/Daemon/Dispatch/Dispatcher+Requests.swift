@@ -47,7 +47,7 @@ extension Dispatcher {
 }
 
 extension Request {
-    /// The events that tell of a request that was done: one for each arrival that now waits again, or one for the request.
+    /// Returns the events that tell of a request that was done: one for each arrival that now waits again, or one for the request.
     func events(_ outcome: RequestOutcome) -> [NewEvent] {
         if !outcome.affected.isEmpty { return outcome.affected.map { NewEvent(kind, pipeline: $0.pipeline, arrival: $0.arrival) } }
         switch self {

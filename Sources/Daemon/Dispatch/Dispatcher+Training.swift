@@ -22,7 +22,7 @@ extension Dispatcher {
             assignment.opened, .kept(Explanation(wait)), timings: result.timings, rowCount: result.rowCount, training: result.training)
     }
 
-    /// Takes labels that a model was tuned on out of what waits, and does with their files what is done with any input.
+    /// Takes labels that a model was tuned on out of what waits, and does with their files what is done with every input.
     func decided(_ labels: [Int64], by published: RunDecisions.Published, at now: UTCTime) {
         let pipeline = published.assignment.pipeline
         let unusable = published.training?.unusableLabels ?? [:]
@@ -41,7 +41,7 @@ extension Dispatcher {
         }
     }
 
-    /// Removes what a run that is decided kept to go on from, and rows that could not be used.
+    /// Removes the checkpoints of a run that is decided, and the rows of its labels where they could not be used.
     func discardTraining(_ end: RunDecisions.Closed) {
         guard end.attempt.trains else { return }
         FaultPoint.reach(.trainingDiscard)
@@ -50,7 +50,7 @@ extension Dispatcher {
         discardRows(of: end.attempt.arrival, end.attempt.pipeline)
     }
 
-    /// Removes rows that could not be used, unless they could be when they arrived before.
+    /// Removes the rows of labels that could not be used, unless they could be when they arrived before.
     private func discardRows(of labels: WaitingArrival, _ pipeline: Pipeline) {
         if (try? ledger.isDecided(labels: labels.file.digest, pipeline: pipeline.name)) != false { return }
         discard(.labels(digest: labels.file.digest, name: labels.path), pipeline)
@@ -66,7 +66,7 @@ extension Dispatcher {
 }
 
 extension TrainingReport {
-    /// The training as lists show it.
+    /// The training as lists of versions show it.
     var record: TrainingRecord {
         TrainingRecord(
             rejection: rejection?.whole, metric: gate?.metric, before: gate?.before, after: gate?.after, lossPerEpoch: lossPerEpoch)

@@ -7,36 +7,37 @@ package import Logging
 package import PipelineConfig
 
 /// Joins the scheduler's decisions to the ledger: what arrived becomes runs, what attempts answer becomes publications, retries, rejections
-/// and quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
+/// and quarantines. One thread owns it; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
 /// manual clock.
 ///
 /// Its parts keep what it knows, each with private state; the dispatcher says what happens in which order. Every batch of work waits for
 /// the disk in two ledger transactions, however many files it is about: one records what is about to become visible, the other closes those
-/// runs. To open the next takes a third, which nothing waits for.
+/// runs. Opening the next runs takes a third, which waits for the disk only where not all of them score.
 package final class Dispatcher {
-    /// An attempt handed out, until it is finished.
+    /// Describes an attempt that is handed out and not finished yet.
     package struct Assignment: Sendable {
         package let spec: AttemptSpec
         let opened: OpenAttempt
-        /// How long it takes, as far as that is known.
+        /// The seconds that it probably takes; nil where that is not known.
         var seconds: Double?
 
         var arrival: WaitingArrival { opened.arrival }
         var run: OpenedRun { opened.run }
         var pipeline: Pipeline { opened.pipeline }
         var goal: AttemptSpec.Goal { opened.goal }
-        /// Whether it trains, which may take hours.
+        /// Tells whether it trains, which may take hours.
         var trains: Bool { opened.trains }
         /// The digest of the float model that labels were trained from; nil for a model that arrived.
         var parentDigest: String? { goal == .fineTune ? spec.model.digest : nil }
     }
 
     package struct Configuration: Sendable {
-        /// Attempts handed out at most, which is what one landing round may hold.
+        /// The number of attempts that may be handed out at once, which one landing round can hold. Only a pipeline without work may exceed
+        /// it.
         package var window: Int
-        /// Engine threads of one attempt, unless its pipeline says otherwise.
+        /// The number of engine threads of one attempt, unless its pipeline says otherwise.
         package var threads: Int
-        /// Whether attempts tell nothing that cells of tables hold, so that it is neither logged nor recorded.
+        /// Tells whether attempts leave out what cells of tables hold, so that it is neither logged nor recorded.
         package var hidesValues: Bool
 
         package init(window: Int = 256, threads: Int = 1, hidesValues: Bool = false) {
@@ -61,7 +62,8 @@ package final class Dispatcher {
     let inputs: InputDisposal
     let unfinished = UnfinishedOutputs()
     let removal: OutputRemoval
-    /// How many arrivals this process has put into quarantine or rejected.
+    /// The number of arrivals that this process has refused, rejected or put into quarantine, and of files that came again and whose
+    /// content is known but not done.
     package private(set) var problems = 0
     /// The newest arrival of earlier processes.
     private let newestAtStart: Int64
@@ -110,7 +112,8 @@ package final class Dispatcher {
 
     // MARK: Arrivals
 
-    /// The ledger has numbered new arrivals. They are held as they come; the ledger is read only where it has more that wait than are held.
+    /// Takes up arrivals that the ledger has numbered. They are held as they come; the ledger is read only where it has more that wait than
+    /// are held.
     package func arrived(_ numbered: Intake.Numbered) throws(LedgerError) {
         let pipeline = numbered.pipeline
         for (file, outcome) in numbered.arrivals {
@@ -139,7 +142,8 @@ package final class Dispatcher {
         problems += numbered.refused.count { $0.report.run == nil && $0.input.digest == nil && $0.report.arrival > newestAtStart }
     }
 
-    /// A scan has found a file that the ledger knows. Where it is done, an earlier daemon was killed before it could archive or delete it.
+    /// Puts away a file that a scan has found and that the ledger knows as done: it was not archived or deleted before, because an earlier
+    /// daemon was killed or the machine did not allow it.
     package func foundKnown(_ place: SpoolPlace, _ stamp: FileStamp, at now: UTCTime) throws(LedgerError) {
         guard let pipeline = pipelines[place.pipeline], pipeline.after != .keep, let done = try ledger.doneInput(place, stamp) else {
             return
@@ -147,7 +151,7 @@ package final class Dispatcher {
         if !inputs.isPostponed(done) { inputs.dispose(done, pipeline, at: now) }
     }
 
-    /// Lets go of an arrival that will not start, or not as it is known here.
+    /// Forgets an arrival that will not start, or not as it is known here.
     func forget(_ arrival: Int64, in pipeline: String) {
         window.remove(arrival, in: pipeline)
         settling.remove(arrival)
@@ -169,10 +173,10 @@ package final class Dispatcher {
 
     // MARK: What waits
 
-    /// Whether no attempt is handed out.
+    /// Tells whether no attempt is handed out.
     var isIdle: Bool { !window.hasHandedOut }
 
-    /// Returns when the next retry is due, if nothing else happens.
+    /// Returns the time of the next retry; nil where nothing waits for a time.
     /// - Parameter limit: what waits for the machine beyond this time is left out.
     package func nextWake(awaitingMachineUntil limit: UTCTime? = nil) -> UTCTime? {
         let next = scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map {
@@ -182,7 +186,7 @@ package final class Dispatcher {
         return ([next].compactMap(\.self) + machine).min()
     }
 
-    /// Does again what the machine did not allow before.
+    /// Tries again what the machine did not allow before.
     package func tryAgain(at now: UTCTime) throws(LedgerError) {
         if unfinished.isRecoveryDue(at: now) { try recover(at: now) }
         try finishAgain(at: now)
@@ -193,6 +197,6 @@ package final class Dispatcher {
 }
 
 extension UTCTime {
-    /// As the scheduler counts time.
+    /// The time as the scheduler counts it.
     var scheduling: Duration { .milliseconds(milliseconds) }
 }

@@ -47,7 +47,7 @@ extension Logger {
 }
 
 extension Reason {
-    /// The fields of a log line: the sentence, and apart from it what cells of tables hold.
+    /// The fields of a log line: the sentence and, apart from it, what cells of tables hold.
     var logged: Logger.Metadata {
         var fields: Logger.Metadata = ["reason": "\(text)"]
         if let cells { fields["cell.values"] = "\(cells.values)" }
@@ -63,7 +63,7 @@ extension RunClosing {
         var verdict: String?
     }
 
-    /// What an event tells besides the file: never what cells of tables hold.
+    /// The JSON that an event carries besides the file; nil where there is none. It never has what cells of tables hold.
     var payload: String? {
         var payload = Payload()
         switch outcome {

@@ -3,13 +3,13 @@ import Attempts
 import Ledger
 package import PipelineConfig
 
-/// An attempt that the ledger has opened, whether or not it could be handed out.
+/// Describes an attempt that the ledger has opened, whether or not it could be handed out.
 struct OpenAttempt: Sendable {
     let arrival: WaitingArrival
     let run: OpenedRun
     /// The pipeline as it was under the run's revision.
     let pipeline: Pipeline
-    /// Whether it trains. One that could not be handed out does not.
+    /// Tells whether it trains. An attempt that could not be handed out does not.
     var trains = false
 
     var goal: AttemptSpec.Goal { AttemptSpec.Goal(arrival.role) }

@@ -9,7 +9,7 @@ import SystemPackage
 
 extension Dispatcher.Assignment {
     /// Returns the output that an attempt has written as it is to be published.
-    /// - Parameter path: relative to the output folder.
+    /// - Parameter path: the place of the output, relative to the output folder.
     func stagedOutput(_ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {
         let root = FilePath(pipeline.land.outputs!.path)
         return StagedOutput(
@@ -40,7 +40,7 @@ extension RunLedger {
     /// Records what is about to become visible, durably.
     /// - Parameters:
     ///   - mayReplace: the runs for whose input there was an attempt, or other content, before.
-    ///   - machines: on what the outputs of runs were made.
+    ///   - machines: the machines on which the outputs were made, by run.
     func intend(
         _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
     ) throws(LedgerError) -> [Intent] {

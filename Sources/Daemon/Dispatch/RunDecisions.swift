@@ -5,9 +5,9 @@ import Machine
 import PipelineConfig
 import Reasons
 
-/// Decisions about runs whose attempts have ended, which are recorded in one transaction.
+/// Holds decisions about runs whose attempts have ended, which are recorded in one transaction.
 struct RunDecisions {
-    /// A run that ends.
+    /// Describes a run that ends.
     struct Closed {
         let attempt: OpenAttempt
         let closing: RunClosing
@@ -15,13 +15,13 @@ struct RunDecisions {
         var training: TrainingReport?
     }
 
-    /// A run that goes on with another attempt.
+    /// Describes a run that goes on with another attempt.
     struct Delayed {
         let attempt: OpenAttempt
         let failure: FailedAttempt
     }
 
-    /// A model that became a version; its run is among `closed` too.
+    /// Describes a model that became a version; its run is among `closed` too.
     struct Published {
         let assignment: Dispatcher.Assignment
         let version: Int
@@ -29,19 +29,19 @@ struct RunDecisions {
         let floatDigest: String?
         let card: String
         let training: TrainingReport?
-        /// Where the version comes into force.
+        /// The place in the order of arrivals at which the version comes into force.
         let position: Int64
     }
 
-    /// The ledger's answer for each version that was published.
+    /// Holds the ledger's answer for each version that was published.
     struct Recorded {
-        /// Nil for a version that is not in force.
+        /// The activation of each version; nil for a version that is not in force.
         var activations: [VersionActivation?] = []
         /// The labels that each version decides.
         var labels: [[Int64]] = []
     }
 
-    /// On what the attempts of runs were executed, as far as that is known.
+    /// The machines on which the attempts of runs were executed, by run, as far as that is known.
     private var machines: [Int64: AttemptMachine] = [:]
     private(set) var closed: [Closed] = []
     private(set) var delayed: [Delayed] = []
@@ -49,7 +49,7 @@ struct RunDecisions {
 
     var isEmpty: Bool { closed.isEmpty && delayed.isEmpty }
 
-    /// Notes on what an attempt was executed, before anything is decided about its run.
+    /// Notes the machine on which an attempt was executed, before anything is decided about its run.
     mutating func note(_ machine: AttemptMachine?, of run: Int64) { machines[run] = machine }
 
     mutating func close(
@@ -61,6 +61,7 @@ struct RunDecisions {
         closed.append(Closed(attempt: attempt, closing: closing, training: training))
     }
 
+    /// Decides that a run goes on with another attempt.
     /// - Parameters:
     ///   - time: when the next attempt may start; nil where that is as soon as there is room.
     ///   - counts: whether the failed attempt counts against `on_error.attempts`.
@@ -73,7 +74,7 @@ struct RunDecisions {
 
     mutating func publish(_ version: Published) { published.append(version) }
 
-    /// Records all in one transaction, with the events that tell of it.
+    /// Records all decisions in one transaction, with the events that tell of them.
     func record(in ledger: RunLedger, at now: UTCTime) throws(LedgerError) -> Recorded {
         let events = events
         return try ledger.write { (tx) throws(LedgerError) in
@@ -115,7 +116,7 @@ struct RunDecisions {
 }
 
 extension RunClosing {
-    /// The event that tells of it.
+    /// Returns the event that tells how the run ended.
     func event(of arrival: Int64, in pipeline: String) -> NewEvent {
         var event = NewEvent(outcome.eventKind, pipeline: pipeline, arrival: arrival, run: run)
         event.payload = payload
@@ -124,7 +125,7 @@ extension RunClosing {
 }
 
 extension NewEvent {
-    /// The event that tells that an arrival became a version.
+    /// Returns the event that tells that an arrival became a version.
     static func published(_ version: Int, of arrival: Int64, in pipeline: String, run: Int64) -> NewEvent {
         var event = NewEvent("published", pipeline: pipeline, arrival: arrival, run: run)
         event.payload = "{\"version\":\(version)}"

@@ -1,12 +1,12 @@
-/// Decides what may start, purely: no clock, no ledger, no files. It holds a bounded window of waiting data per pipeline (the ledger has
-/// the rest), the undecided models, and where in arrival order each version became active. It is a class, since the parts of the dispatcher
+/// Decides what may start, without a clock, the ledger or files. It holds a bounded window of waiting data per pipeline (the ledger has the
+/// rest), the undecided models, and where in arrival order each version became active. It is a class, since the parts of the dispatcher
 /// that tell it what happened share it; the dispatcher's thread owns it.
 ///
 /// The order promised (P4): a data arrival waits for every model that arrived before it to be decided, and is scored by the newest version
 /// in force at its place in arrival order; where the order is strict, it waits for the labels before it too. Data from before the first
 /// version is scored by that first version.
 package final class Scheduler {
-    /// One thing to start now.
+    /// Describes one arrival that starts now, and the work that it is for.
     package struct Start: Hashable, Sendable {
         package let pipeline: String
         package let arrival: Int64
@@ -26,7 +26,7 @@ package final class Scheduler {
         case fineTune(parent: Int)
     }
 
-    /// `version` is in force for arrivals numbered above `position`.
+    /// Says that `version` is in force for arrivals numbered above `position`.
     package struct Activation: Hashable, Sendable {
         package let position: Int64
         package let version: Int
@@ -37,13 +37,13 @@ package final class Scheduler {
         }
     }
 
-    /// Which version scores an arrival.
+    /// Tells which version scores an arrival, or which one is trained on labels.
     package enum Binding: Hashable, Sendable {
-        /// The newest in force at its place in arrival order.
+        /// The newest version in force at its place in arrival order.
         case positional
-        /// The one in force now: what `replay` asks for.
+        /// The version in force now, which `replay` asks for and which labels are trained from.
         case current
-        /// That of the run's first attempt.
+        /// The version of the run's first attempt.
         case bound(Int)
     }
 
@@ -57,17 +57,17 @@ package final class Scheduler {
         var retries: [Int64: Duration] = [:]
         /// The arrivals among `retries` that wait for their file to be readable.
         var unreadable: Set<Int64> = []
-        /// Set while the machine does not do what the pipeline's work needs.
+        /// The hold that is set while the machine does not do what the pipeline's work needs.
         var hold: Hold?
         var activations: [Activation] = []
         var isPaused = false
-        /// Whether data waits for the labels before it too.
+        /// Tells whether data waits for the labels before it too.
         var isStrict = false
-        /// Whether data arrivals start one at a time, in order.
+        /// Tells whether data arrivals start one at a time, in order.
         var isOneByOne = false
     }
 
-    /// Nothing starts until `end`; from then on one arrival at a time does, until the hold is lifted.
+    /// Holds work back: nothing starts until `end`; from then on one arrival at a time does (`probe`), until the hold is lifted.
     fileprivate struct Hold: Sendable {
         var end: Duration
         var probe: Int64?
@@ -103,19 +103,20 @@ package final class Scheduler {
         lanes[pipeline]?.bindings[arrival] = binding == .positional ? nil : binding
     }
 
-    /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their
-    /// run is bound to. Data waits for them only where the order is strict.
+    /// Takes up labels that arrived. They are trained on one at a time, in order, after the models before them, from the version in force
+    /// then, or the one that their run is bound to. Data waits for them only where the order is strict.
     package func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
         lanes[pipeline]?.waitingLabels.insertSorted(arrival)
         lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .current
     }
 
-    /// The arrival will never run: a newer content took its place, or it was refused before it started.
+    /// Forgets an arrival that will not start, or not as it is known here: newer content took its place, it was refused, or a command
+    /// changed it.
     package func withdrawn(_ arrival: Int64, in pipeline: String) {
         finished(arrival, in: pipeline)
     }
 
-    /// The version that a published model or the command `activate` put in force after `position`.
+    /// Takes up that a published model or the command `activate` put a version in force after a position.
     package func activated(_ activation: Activation, in pipeline: String) {
         guard var lane = lanes[pipeline] else { return }
         let place = lane.activations.firstIndex { $0.position > activation.position } ?? lane.activations.endIndex
@@ -123,7 +124,7 @@ package final class Scheduler {
         lanes[pipeline] = lane
     }
 
-    /// Done, rejected or quarantined: in any case decided.
+    /// Forgets an arrival whose run has ended, or that will have none.
     package func finished(_ arrival: Int64, in pipeline: String) {
         lanes[pipeline]?.undecidedModels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingLabels.removeAll { $0 == arrival }
@@ -133,7 +134,7 @@ package final class Scheduler {
         lanes[pipeline]?.bindings[arrival] = nil
     }
 
-    /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
+    /// Has an arrival start again at `time`, in its place, since its attempt failed in a way that another try may cure.
     /// - Parameter isUnreadable: whether it is tried again as often as it takes, until the machine can read the file.
     package func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration, isUnreadable: Bool = false) {
         lanes[pipeline]?.taken.remove(arrival)
@@ -145,13 +146,14 @@ package final class Scheduler {
     /// Starts nothing before `end`, and then one arrival at a time, since the machine may still not do what the work needs.
     package func hold(_ pipeline: String, until end: Duration) { lanes[pipeline]?.hold = Hold(end: end) }
 
-    /// The machine works again.
+    /// Ends the hold of a pipeline, since the machine works again.
     package func lift(_ pipeline: String) { lanes[pipeline]?.hold = nil }
 
-    /// `order: strict`: data waits for every labelled arrival before it to be decided, not for models alone.
+    /// Sets whether data waits for every labelled arrival before it to be decided, not for models alone (`order: strict`).
     package func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
 
-    /// Lets data arrivals start in order, each after the one before it has finished, since the first pins columns and types for the others.
+    /// Sets whether data arrivals start in order, each after the one before it has finished, since the first pins columns and types for the
+    /// others.
     package func startOneByOne(_ isOneByOne: Bool, in pipeline: String) { lanes[pipeline]?.isOneByOne = isOneByOne }
 
     package func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }
@@ -159,8 +161,8 @@ package final class Scheduler {
 
     // MARK: What to do
 
-    /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked
-    /// for.
+    /// Returns the starts that `admits` lets through; pipelines take turns. Where it refuses an arrival, no later data of that pipeline is
+    /// asked for.
     package func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {
         var starts: [Start] = []
         var idle = 0
@@ -216,7 +218,7 @@ package final class Scheduler {
         return nil
     }
 
-    /// Returns when something that waits for time becomes due, if that is all it waits for.
+    /// Returns the next time at which something becomes due that waits for nothing else; nil where nothing does.
     /// - Parameter limit: what waits for the machine beyond this time is left out.
     package func nextWake(awaitingMachineUntil limit: Duration? = nil) -> Duration? {
         lanes.values.compactMap { lane -> Duration? in
@@ -229,13 +231,14 @@ package final class Scheduler {
 
     package func hasUndecidedModels(in pipeline: String) -> Bool { lanes[pipeline]?.undecidedModels.isEmpty == false }
 
-    /// The number of data arrivals that wait here, to be kept near a window's size by whoever reads the ledger.
+    /// Returns the number of data arrivals that wait here (one or two less while models or labels are worked on). The reader of the ledger
+    /// keeps it near the size of a window.
     package func heldData(in pipeline: String) -> Int {
         guard let lane = lanes[pipeline] else { return 0 }
         return lane.waitingData.count - lane.taken.count
     }
 
-    /// The version that a fresh arrival would get.
+    /// Returns the version that a fresh arrival would get.
     package func activeVersion(in pipeline: String) -> Int? { lastActivation(in: pipeline)?.version }
     package func lastActivation(in pipeline: String) -> Activation? { lanes[pipeline]?.activations.last }
 
@@ -268,7 +271,7 @@ extension Scheduler.Lane {
 }
 
 extension [Int64] {
-    /// Arrivals come almost always in order, so the search from the end is short.
+    /// Inserts an arrival in order, unless it is there already. Arrivals almost always come in order, so the search from the end is short.
     fileprivate mutating func insertSorted(_ arrival: Int64) {
         var place = endIndex
         while place > startIndex, self[place - 1] > arrival { place -= 1 }

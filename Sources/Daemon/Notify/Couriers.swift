@@ -6,8 +6,9 @@ import Logging
 import PipelineConfig
 import Synchronization
 
-/// Tells what stands in the ledger's outbox: a thread for each target, so that neither the pipelines nor the other targets wait for one.
-/// What is not told is told later, also by the next daemon; what was told and not noted as told is told again, under the same id.
+/// Delivers the notifications in the ledger's outbox: each target has a thread, so that neither the pipelines nor the other targets wait
+/// for one. What is not delivered is tried later, also by the next daemon; what was delivered and not recorded as delivered is delivered
+/// again, under the same id.
 final class Couriers: Sendable {
     private struct State {
         var targets: [String: NotifyTarget] = [:]
@@ -21,12 +22,12 @@ final class Couriers: Sendable {
     private let isClosing = Atomic(false)
     private let isStopped = Atomic(false)
 
-    /// How often the outbox is looked into.
+    /// The seconds between two looks into the outbox.
     private static let interval = 0.25
     private static let longWaitInterval: Duration = .seconds(5)
-    /// For how long a target may refuse one event before it is given up.
+    /// The time for which a target may refuse one event before the event is given up.
     private static let patience: Duration = .seconds(7 * 86_400)
-    /// Between the attempts to tell one event.
+    /// The pauses between the attempts to deliver one event.
     private static let pauses = GrowingPauses(longest: .seconds(600))
 
     init(ledger: RunLedger, log: Logger) {
@@ -34,7 +35,7 @@ final class Couriers: Sendable {
         self.log = log
     }
 
-    /// Puts who is told of what in force: at the start and after an edit.
+    /// Puts in force who is told of what, at the start and after an edit.
     func use(_ settings: RootSettings, _ pipelines: [Pipeline]) {
         var routes = NotificationRoutes()
         var limits: [String: Duration] = [:]
@@ -90,7 +91,7 @@ final class Couriers: Sendable {
                 Thread.sleep(forTimeInterval: Self.interval)
                 continue
             }
-            // Asked before the outbox is read, so that what was put into it before the closing is seen.
+            // This is asked before the outbox is read, so that what was put into it before the closing is seen.
             let isLast = isClosing.load(ordering: .relaxed)
             let due = (try? ledger.dueNotifications(for: name, at: .now)) ?? []
             guard let next = due.first else {
@@ -135,7 +136,7 @@ final class Couriers: Sendable {
         }
     }
 
-    /// Sleeps, but no longer than until it is closing.
+    /// Sleeps for that time, or until closing begins.
     private func pause(_ duration: Duration) {
         let end = ContinuousClock.now + duration
         while ContinuousClock.now < end, !isClosing.load(ordering: .relaxed) { Thread.sleep(forTimeInterval: 0.05) }
@@ -153,7 +154,7 @@ final class Couriers: Sendable {
                     log.warning("what waits long cannot be told", metadata: ["reason": "\(error)"])
                 }
             }
-            // A short limit is kept to the second.
+            // Where a limit is short, waits are looked at twice in its time, so that the news of one is at most half of it late.
             pause(min(Self.longWaitInterval, (limits.values.min() ?? .seconds(5)) / 2))
         }
     }

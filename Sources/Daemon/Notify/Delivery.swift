@@ -2,12 +2,12 @@ import Foundation
 import Glibc
 import PipelineConfig
 
-/// Tells one event to one target, on the calling thread, for as long as the target's timeout at most.
+/// Delivers one event to one target, on the calling thread, for as long as the target's timeout at most.
 struct Delivery {
     enum Outcome: Equatable {
         case told
         case failed(String)
-        /// It was taken back, since the daemon is to stop.
+        /// The delivery was taken back, since the daemon is to stop.
         case stopped
     }
 
@@ -19,7 +19,7 @@ struct Delivery {
         case .command(let words):
             return run(words, input: body + "\n") { $0 == 0 ? nil : "it ended with status \($0)" }
         case .post(let address):
-            // What curl is told stands on its standard input, so that no other user sees the address.
+            // Curl reads what it is to do from its standard input, so that no other user sees the address.
             let input = """
                 url = "\(address)"
                 header = "Content-Type: application/json"
@@ -37,7 +37,7 @@ struct Delivery {
         }
     }
 
-    /// Nil where the last line of what curl said is a status of success.
+    /// Returns whether the last status in what curl said is one of success.
     private static func isAccepted(_ said: String) -> Bool { said.components(separatedBy: "HTTP ").last?.hasPrefix("2") == true }
 
     private func run(
@@ -73,7 +73,7 @@ struct Delivery {
     }
 }
 
-/// A command in a process group of its own. It sees none of the daemon's files and ignores none of its signals.
+/// Runs a command in a process group of its own, which has none of the daemon's open files and ignores no signals.
 final class SpawnedCommand {
     struct SpawnError: Error { let code: Int32 }
 
@@ -94,7 +94,7 @@ final class SpawnedCommand {
             for descriptor in toChild { close(descriptor) }
             throw SpawnError(code: code)
         }
-        // As every other descriptor of the daemon.
+        // No other child inherits these, as with every descriptor of the daemon.
         for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -135,7 +135,7 @@ final class SpawnedCommand {
         close(output)
     }
 
-    /// Gives the command its input, as fast as it takes it. One that does not want it is no error.
+    /// Gives the command its input, as fast as the command takes it. It is no error where the command does not read it.
     func write(_ text: String) {
         rest = Array(text.utf8)[...]
         feed()
@@ -161,7 +161,7 @@ final class SpawnedCommand {
         }
     }
 
-    /// The exit status, 128 and the signal where it was killed; nil while it runs.
+    /// Returns the exit status, or 128 plus the signal where the command was killed; nil while it runs.
     func status() -> Int32? {
         feed()
         listen()
@@ -172,13 +172,13 @@ final class SpawnedCommand {
         return exitStatus
     }
 
-    /// The last of what it said on both of its outputs.
+    /// Returns the end of what the command wrote to both of its outputs.
     func said() -> String {
         listen()
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Ends it and what it has started.
+    /// Kills the command and what it has started.
     func kill() {
         guard exitStatus == nil else { return }
         Glibc.kill(-pid, SIGKILL)

@@ -9,7 +9,7 @@ import Synchronization
 import SystemPackage
 import Watcher
 
-/// One complete file whose content is being read before it gets its number. Read piece by piece, by one thread at a time.
+/// Reads one complete file before it gets its number, piece by piece, by one thread at a time.
 package final class HashJob: @unchecked Sendable {
     let file: CompleteFile
     let route: Intake.Route
@@ -21,22 +21,22 @@ package final class HashJob: @unchecked Sendable {
         case dropped
     }
 
-    // Touched by the thread that numbers.
+    // Only the thread that numbers uses these.
     var stage = Stage.hashing
-    /// Whether what was complete after it in its pipeline gets its numbers after it.
+    /// Tells whether what was complete after it in its pipeline gets its numbers after it.
     var isInLane = false
 
-    // Touched by the thread that has the job.
+    // Only the thread that has the job uses these.
     private let access: SpoolAccess
     private let contents: SmallContents?
-    /// The file, then its companions, by their names relative to its folder.
+    /// The file and then its companions: each with its name relative to the file's folder, and its path in the spool.
     private let parts: [(name: String, path: FilePath)]
     private var digested: [FileDigest.Digested] = []
     private var current: (descriptor: FileDescriptor, hashing: FileHashing)?
-    /// The bytes of parts that are done.
+    /// The number of bytes in parts that are done.
     private var bytesBefore: Int64 = 0
 
-    /// - Parameter contents: gets the content of a small file of data.
+    /// - Parameter contents: takes the content of a small file of data.
     init(_ file: CompleteFile, _ route: Intake.Route, contents: SmallContents?) {
         self.file = file
         self.contents = route.role == .data ? contents : nil
@@ -60,10 +60,10 @@ package final class HashJob: @unchecked Sendable {
     var unreadableKey: Condition.Key { .init(.unreadable, pipeline: pipeline, subject: file.place.path) }
     var pipeline: String { route.pipeline.name }
     var size: Int64 { file.stamp.size }
-    /// The bytes that have been read so far.
+    /// The number of bytes that have been read so far.
     var readCount: Int64 { bytesBefore + (current?.hashing.offset ?? 0) }
 
-    /// The file has changed or gone: nobody needs its digest any more.
+    /// Has the reading end, since the file has changed or gone: nobody needs its digest any more.
     func cancel() { cancelled.store(true, ordering: .relaxed) }
     var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
@@ -77,7 +77,7 @@ package final class HashJob: @unchecked Sendable {
             }
             return try arriving()
         } catch {
-            // From the beginning, where it is tried again.
+            // Where it is tried again, it starts from the beginning.
             close()
             digested = []
             bytesBefore = 0
@@ -85,7 +85,7 @@ package final class HashJob: @unchecked Sendable {
         }
     }
 
-    /// Returns whether the part is done.
+    /// Reads about `budget` more bytes of the part that comes next. Returns whether that part is done.
     private func advancePart(by budget: Int64, _ ledger: RunLedger) throws(FileSystemError) -> Bool {
         let part = parts[digested.count]
         if current == nil {
@@ -99,7 +99,7 @@ package final class HashJob: @unchecked Sendable {
             }
         }
         let stamp = current!.hashing.stamp
-        // A large file that only got a new name, or that was numbered before.
+        // The ledger knows the digest of a large file that only got a new name, or that was numbered before.
         if current!.hashing.offset == 0, digested.count > 0 || parts.count == 1, let known = try? ledger.knownDigest(stamp) {
             finish(.init(digest: known, stamp: stamp))
             return true
@@ -138,7 +138,7 @@ package final class HashJob: @unchecked Sendable {
     }
 }
 
-/// What came of a job.
+/// Holds what came of a job.
 package struct Hashed: Sendable {
     let job: HashJob
     let result: Result<ArrivedFile, FileSystemError>

@@ -4,21 +4,21 @@ import Ledger
 import Synchronization
 import SystemPackage
 
-/// The threads that read complete files for their digests. Pipelines take turns, and so do the files of one pipeline, piece by piece: a
-/// file of hundreds of gigabytes delays nothing else by more than one piece, and everything stops after the piece that it is at.
+/// Runs the threads that read complete files for their digests. Pipelines take turns, and so do the files of one pipeline, piece by piece:
+/// a file of hundreds of gigabytes delays nothing else by more than one piece, and everything stops after the piece that it is at.
 final class HashingPool: Sendable {
-    /// What one turn of a thread reads at most.
+    /// The most bytes that one turn of a thread reads.
     static let piece: Int64 = 16 << 20
-    /// Small files that go together in one turn, at most.
+    /// The most small files that go together in one turn.
     private static let mostTogether = 64
 
     private struct State {
-        /// Jobs that no thread has, by pipeline, in their order.
+        /// The jobs that no thread has, by pipeline, in their order.
         var queues: [String: FIFO<HashJob>] = [:]
-        /// Pipelines with jobs, the one whose turn it is first.
+        /// The pipelines with jobs; the one whose turn it is comes first.
         var turns: [String] = []
         var isStopped = false
-        /// Threads that wait and were not signalled yet.
+        /// The number of threads that wait and were not signalled yet.
         var waiting = 0
     }
 
@@ -29,8 +29,8 @@ final class HashingPool: Sendable {
     private let finished: @Sendable ([Hashed]) -> Void
 
     /// - Parameters:
-    ///   - progress: called after each piece of a file that takes several, and when such a file is done.
-    ///   - finished: called on the threads.
+    ///   - progress: is called after each piece of a file that takes several, and when such a file is done.
+    ///   - finished: is called on the threads.
     init(
         ledger: RunLedger, progress: @escaping @Sendable (HashJob, Bool) -> Void, finished: @escaping @Sendable ([Hashed]) -> Void
     ) {
@@ -65,12 +65,13 @@ final class HashingPool: Sendable {
         for _ in 0..<waiting { arrivals.signal() }
     }
 
-    /// The work of one thread.
+    /// Works until `stop`. Each thread of the pool calls it.
     func run() {
         while let jobs = next() { jobs.isEmpty ? arrivals.wait() : work(jobs) }
     }
 
-    /// The jobs of one turn: one large file, or some small ones. None where there is nothing to do, and nil after a stop.
+    /// Returns the jobs of one turn: one large file, or some small ones. It returns none where there is nothing to do, and nil after a
+    /// stop.
     private func next() -> [HashJob]? {
         state.withLock { state in
             if state.isStopped { return nil }

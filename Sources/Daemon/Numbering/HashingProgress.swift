@@ -8,11 +8,11 @@ final class HashingProgress: Sendable {
         let size: Int64
     }
 
-    /// A file that takes less time is not worth a word.
+    /// The time between two messages about a file; a file that takes less gets none.
     private static let long: Duration = .seconds(1)
 
     private let conditions: ConditionBoard
-    /// When the next word of each file is due.
+    /// The time at which the next message about each file is due.
     private let due = Mutex<[Condition.Key: ContinuousClock.Instant]>([:])
 
     init(_ conditions: ConditionBoard) { self.conditions = conditions }
@@ -37,7 +37,7 @@ final class HashingProgress: Sendable {
             facts: Facts(read: job.readCount, size: job.size))
     }
 
-    /// With one decimal.
+    /// Returns a number of gigabytes with one decimal.
     private static func gigabytes(_ bytes: Int64) -> String {
         let tenths = (bytes + 50_000_000) / 100_000_000
         return "\(tenths / 10).\(tenths % 10)"

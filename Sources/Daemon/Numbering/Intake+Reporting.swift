@@ -5,7 +5,7 @@ import Names
 import PipelineConfig
 import Watcher
 
-/// What the watcher tells of spools, and not of files: it goes into the log once, and into `status` for as long as it is so.
+/// Reports what the watcher tells of spools, and not of files: it goes into the log once, and into `status` for as long as it is so.
 extension Intake {
     private struct Unmatched: Encodable {
         let count: Int
@@ -39,7 +39,7 @@ extension Intake {
         }
     }
 
-    /// The key of a condition of a spool, or of a folder in it.
+    /// Returns the key of a condition of a spool, or of a folder in it; nil for a spool that is not known.
     private func key(_ kind: Condition.Kind, _ spool: SpoolID, _ path: String = "") -> Condition.Key? {
         routes[spool].map {
             .init(kind, pipeline: $0.pipeline.name, subject: path.isEmpty ? $0.role.rawValue : "\($0.role.rawValue)/\(path)")

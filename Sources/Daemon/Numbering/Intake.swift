@@ -9,12 +9,13 @@ package import PipelineConfig
 import Reasons
 package import Watcher
 
-/// Turns complete files into numbered arrivals: has them read for their digests, keeps their order, and asks the ledger. Owned by one
-/// thread, which reads no file itself.
+/// Turns complete files into numbered arrivals: it has them read for their digests, keeps their order, and asks the ledger. One thread owns
+/// it, which reads no file itself.
 ///
 /// The order of one pipeline (SEMANTICS 3): files get their numbers in the order in which they were complete, so that a model, labels, or a
 /// small data file that is being read holds up what was complete after it. A large data file does not: it gets its number when it has been
-/// read, unless the pipeline's order is strict. Nor does a file that the machine does not let be read. Pipelines never wait for each other.
+/// read, unless the pipeline's order is strict. A file that the machine does not let be read holds up nothing either. Pipelines never wait
+/// for each other.
 package final class Intake {
     package struct Route: Sendable {
         let pipeline: Pipeline
@@ -26,7 +27,7 @@ package final class Intake {
     private struct Retry {
         let job: HashJob
         var pauses = GrowingPauses()
-        /// Nil while it is being read.
+        /// The time of the next try; nil while the file is being read.
         var due: ContinuousClock.Instant?
     }
 
@@ -35,19 +36,19 @@ package final class Intake {
     let room: NumberingRoom
     private let contents: SmallContents?
     let log: Logger
-    /// Files that nothing takes and that were said in the log, by spool.
+    /// The files that nothing takes and that the log has named, by spool.
     var saidUnmatched: [SpoolID: NameSet] = [:]
     private(set) var routes: [SpoolID: Route] = [:]
-    /// Files that have no number yet, each in its newest state.
+    /// The files that have no number yet, each in its newest state.
     private var jobs: [SpoolPlace: HashJob] = [:]
-    /// Those that keep their order, by pipeline.
+    /// The jobs that keep their order, by pipeline.
     private var lanes: [String: FIFO<HashJob>] = [:]
-    /// The others that have been read.
+    /// The files outside the lanes that have been read.
     private var read: [(HashJob, ArrivedFile)] = []
     private var retries: [SpoolPlace: Retry] = [:]
     private var refused: [(file: RefusedFile, folder: String)] = []
 
-    /// - Parameter contents: gets the contents of small files, which need not be read again.
+    /// - Parameter contents: takes the contents of small files, which need not be read again.
     package init(
         ledger: RunLedger, conditions: ConditionBoard, room: NumberingRoom = NumberingRoom(), contents: SmallContents? = nil, log: Logger
     ) {
@@ -58,7 +59,7 @@ package final class Intake {
         self.log = log
     }
 
-    /// The directories to watch for `pipelines`, whose events this intake can then take.
+    /// Returns the directories to watch for `pipelines`, whose events this intake can then take.
     package func directories(for pipelines: [Pipeline]) -> [SpoolDirectory] {
         var directories: [SpoolDirectory] = []
         for pipeline in pipelines {
@@ -79,7 +80,7 @@ package final class Intake {
         return directories
     }
 
-    /// What one pipeline got.
+    /// Holds what was numbered or refused in one pipeline.
     package struct Numbered: Sendable {
         package struct Refused: Sendable {
             package let input: RefusedInput
@@ -90,9 +91,9 @@ package final class Intake {
 
         package let pipeline: String
         package let time: UTCTime
-        /// In the order of their numbers.
+        /// The files with the ledger's answers, in the order of their numbers.
         package var arrivals: [(file: ArrivedFile, outcome: ArrivalOutcome)]
-        /// Files that can never be arrivals, which need a reason beside them.
+        /// The files that are refused, for each of which a reason is to be written.
         package var refused: [Refused] = []
 
         package init(pipeline: String, at time: UTCTime, arrivals: [(file: ArrivedFile, outcome: ArrivalOutcome)] = []) {
@@ -104,8 +105,8 @@ package final class Intake {
 
     // MARK: What is heard
 
-    /// Takes what the watcher tells, and returns the files whose content is to be read: models first, then labels, then data, each by when
-    /// it changed last.
+    /// Takes what the watcher tells, and returns the files whose content is to be read: models first, then labels, then data, each kind in
+    /// the order of their last changes.
     package func take(_ events: [SpoolEvent]) -> [HashJob] {
         var complete: [(file: CompleteFile, route: Route, order: Int)] = []
         for event in events {
@@ -134,10 +135,10 @@ package final class Intake {
         return complete.compactMap { file, route, _ in begin(file, route) }
     }
 
-    /// Files of more bytes are large: data that is large is numbered when it has been read, whatever came after it.
+    /// The number of bytes above which a file is large: large data is numbered when it has been read, whatever came after it.
     package static let largeSize: Int64 = 64 << 20
 
-    /// Nil where the same state of the file is being read already.
+    /// Begins to read a file. Returns nil where the same state of it is being read already.
     private func begin(_ file: CompleteFile, _ route: Route) -> HashJob? {
         let key = file.place
         if let known = jobs[key], known.file.stamp == file.stamp { return nil }
@@ -156,7 +157,7 @@ package final class Intake {
         refused.append((RefusedFile(place, stamp: stamp, explanation: explanation), route.folder))
     }
 
-    /// The file is not there any more as it was.
+    /// Forgets the job of a file that is not there any more as it was.
     private func forget(_ key: SpoolPlace) {
         guard let job = jobs.removeValue(forKey: key) else { return }
         room.ended(in: job.pipeline)
@@ -192,7 +193,7 @@ package final class Intake {
         return again
     }
 
-    /// The machine does not let the file be read: it alone waits, as long as it takes.
+    /// Has a file wait, as long as it takes, since the machine does not let it be read. No other file waits for it.
     private func hold(_ job: HashJob, _ failure: Failure, at now: ContinuousClock.Instant) {
         var retry = retries[job.place] ?? Retry(job: job)
         if retry.pauses.count == 0 {
@@ -208,7 +209,7 @@ package final class Intake {
         job.isInLane = false
     }
 
-    /// Files that are due to be tried again.
+    /// Returns the files that are due to be tried again.
     package func dueAgain(at now: ContinuousClock.Instant) -> [HashJob] {
         var due: [HashJob] = []
         for (key, retry) in retries where retry.due.map({ $0 <= now }) ?? false {
@@ -218,18 +219,18 @@ package final class Intake {
         return due
     }
 
-    /// When the next file is to be tried again; nil where none waits for that.
+    /// The time at which the next file is to be tried again; nil where none waits for that.
     package var nextRetry: ContinuousClock.Instant? { retries.values.compactMap(\.due).min() }
 
-    /// Whether nothing is being read.
+    /// Tells whether nothing is being read.
     package var isIdle: Bool { jobs.count == retries.count && retries.values.allSatisfy { $0.due != nil } }
 
-    /// What cannot be read, for who waits no longer.
+    /// The files that cannot be read, one sentence each, for a daemon that waits no longer.
     package var unreadable: [String] { retries.keys.map { "\($0.path): it cannot be read" }.sorted() }
 
     // MARK: Numbering
 
-    /// Numbers what may be: in each pipeline everything that was read, up to the first file that is still being read.
+    /// Numbers the files that may be: in each pipeline all that were read, up to the first in its lane that is still being read.
     /// - Throws: the ledger's error, after `lost` has been called with what is not on record.
     package func number(at now: UTCTime, lost: ([SpoolPlace]) -> Void) throws(LedgerError) -> [Numbered] {
         var files = read
@@ -260,8 +261,9 @@ package final class Intake {
         _ files: [ArrivedFile], _ refused: [(file: RefusedFile, folder: String)], at now: UTCTime
     ) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
-        // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable
-        // and they with it. What is refused may be moved to quarantine next, and must be known before; of some only the ledger can tell.
+        // Arrivals that are lost in a power cut are found and numbered again: nothing of them is visible before `intend`, and that write is
+        // durable and makes them durable with it. What is refused may be moved to quarantine next, and must be on record before; that some
+        // files are refused only the ledger can tell.
         FaultPoint.reach(.intakeNumber)
         let outcomes: [ArrivalOutcome], refusals: [Int64]
         do throws(LedgerError) {
@@ -287,7 +289,8 @@ package final class Intake {
         return numbered.values.sorted { $0.pipeline < $1.pipeline }
     }
 
-    /// Records files in one transaction with the events that tell of them. Throws `takenBack` where it is not durable and refuses one.
+    /// Records files in one transaction with the events that tell of them. Throws `takenBack` where it is not durable and the ledger
+    /// refuses one.
     private func record(
         _ files: [ArrivedFile], _ refused: [(file: RefusedFile, folder: String)], durably: Bool, at now: UTCTime
     ) throws(LedgerError) -> (outcomes: [ArrivalOutcome], refusals: [Int64]) {
@@ -310,7 +313,7 @@ extension ArrivalOutcome {
         if case .refused = self { true } else { false }
     }
 
-    /// None where nothing happened.
+    /// Returns the events that tell of it; none where nothing happened.
     fileprivate func events(of file: ArrivedFile) -> [NewEvent] {
         eventKind.map { [NewEvent($0, pipeline: file.pipeline, arrival: number)] } ?? []
     }
@@ -327,6 +330,6 @@ extension ArrivalOutcome {
 }
 
 extension OutputLanding {
-    /// What two inputs must not share: the output's path without the partitions, which depend on when they arrive.
+    /// The naming that gives what two inputs must not share: the output's path without the partitions, which depend on when they arrive.
     var keyNaming: OutputNaming { OutputNaming(fileExtension: format.fileExtension) }
 }

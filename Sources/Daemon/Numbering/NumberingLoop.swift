@@ -4,34 +4,34 @@ import Logging
 import PipelineConfig
 import Watcher
 
-/// The thread between the watcher and the dispatcher: what is heard reaches it as a message, is read by the hashing threads, and leaves it
-/// numbered. It never waits for a file.
+/// Runs the thread between the watcher and the dispatcher: what is heard reaches it as a message, is read by the hashing threads, and
+/// leaves it numbered. It never waits for a file.
 final class NumberingLoop: @unchecked Sendable {
     enum Message: Sendable {
         case heard([SpoolEvent])
         case hashed([Hashed])
         case pipelines([Pipeline])
-        /// With `--once`: everything that is there has been told, and these files had not settled.
+        /// With `--once`, everything that is there has been told, and these files had not settled.
         case scanned([String])
-        /// The watch has ended, or the daemon is to.
+        /// The watch has ended, or the daemon is to end.
         case stop
     }
 
-    /// What others do with what comes of it.
+    /// Holds the functions that take what the loop gives to others.
     struct Outlets: Sendable {
         var numbered: @Sendable ([Intake.Numbered]) -> Void
-        /// Everything is numbered that could be; these files are not.
+        /// Takes the files that are not numbered, once everything is that could be.
         var caughtUp: @Sendable ([String]) -> Void
-        /// Another set of pipelines is in force from here on.
+        /// Takes another set of pipelines, which is in force from here on, and their spools.
         var pipelines: @Sendable ([Pipeline], [SpoolDirectory]) -> Void
-        /// The watcher is to judge these files again: the ledger does not have them.
+        /// Takes files that the watcher is to judge again: the ledger does not have them.
         var lookAgain: @Sendable ([SpoolPlace]) -> Void
     }
 
     let inbox = BoundedQueue<Message>(capacity: 256)
     let pool: HashingPool
     private let room: NumberingRoom
-    // Touched by the loop's own thread only.
+    // Only the loop's own thread uses these.
     private let intake: Intake
     private let outlets: Outlets
     private let log: Logger
@@ -39,7 +39,7 @@ final class NumberingLoop: @unchecked Sendable {
     private var unsettled: [String]?
     private var deadline: ContinuousClock.Instant?
 
-    /// - Parameter patience: with `--once`, how long it waits for files that cannot be read.
+    /// - Parameter patience: the time that it waits, with `--once`, for files that cannot be read.
     init(_ intake: Intake, ledger: RunLedger, conditions: ConditionBoard, outlets: Outlets, patience: Duration, log: Logger) {
         self.intake = intake
         room = intake.room
@@ -51,13 +51,13 @@ final class NumberingLoop: @unchecked Sendable {
         pool = HashingPool(ledger: ledger, progress: { progress.advanced($0, isDone: $1) }, finished: { inbox.put(.hashed($0)) })
     }
 
-    /// From the watcher's thread.
+    /// Takes what the watcher tells, on the watcher's thread.
     func hear(_ events: [SpoolEvent]) {
         room.heard()
         inbox.put(.heard(events))
     }
 
-    /// Until told to stop, or, with `--once`, until everything is numbered.
+    /// Runs until it is told to stop or, with `--once`, until everything is numbered.
     func run() {
         loop()
         pool.stop()

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// How many files the watcher has told of that have no number yet. The watcher holds back files that a scan found while there are many,
-/// since it keeps them in a tenth of the memory.
+/// Counts the files that the watcher has told of and that have no number yet. While there are many, the watcher holds back files that a
+/// scan found, since it keeps them in a tenth of the memory.
 package final class NumberingRoom: Sendable {
     private struct State {
-        /// Lists of files that nobody has looked at.
+        /// The number of lists of files that nobody has looked at.
         var lists = 0
-        /// By pipeline: one whose files cannot be numbered yet holds up no other.
+        /// The number of files by pipeline: one whose files cannot be numbered yet holds up no other.
         var files: [String: Int] = [:]
     }
 

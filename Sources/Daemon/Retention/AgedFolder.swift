@@ -4,18 +4,18 @@ import Foundation
 import Glibc
 import Ledger
 
-/// The regular files below a folder of ours, with the time since which they are there: a rename sets the change time, and keeps the time of
-/// their content.
+/// Lists the regular files below a folder of ours, with the time since which they are there: that is the change time, which a rename sets,
+/// while it leaves the time of the content.
 struct AgedFolder {
     struct File {
         let relative: String
         let bytes: Int64
         let since: UTCTime
 
-        /// Whether this is `path`, or a later file of that name: `a.csv`, `a.2.csv`, `2/a.csv`.
+        /// Returns whether this is `path`, or a later file of that name: `a.csv`, `a.2.csv`, `2/a.csv`.
         func isCopy(of path: String) -> Bool {
             if relative == path { return true }
-            // A model that was put away with its external data.
+            // A model with external data is put away in a numbered folder.
             if let slash = relative.firstIndex(of: "/"), Int(relative[..<slash]) != nil, relative[relative.index(after: slash)...] == path {
                 return true
             }
@@ -34,7 +34,7 @@ struct AgedFolder {
 
     init(_ path: String) { self.path = path }
 
-    /// Links are neither followed nor counted, nor names that begin with a dot, which are marks and not inputs.
+    /// Returns the files. Links are neither followed nor counted, nor are names that begin with a dot, which are marks and not inputs.
     func files() -> [File] {
         guard let walker = FileManager.default.enumerator(atPath: path) else { return [] }
         var found: [File] = []

@@ -4,10 +4,10 @@ import Ledger
 import Logging
 
 extension PipelineDaemon {
-    /// How often what `retain` does not keep is let go.
+    /// The time between two rounds that let go what `retain` does not keep.
     private static let pruneInterval: Duration = .seconds(3600)
 
-    /// The thread that lets go what `retain` does not keep, until the daemon is to end.
+    /// Lets go what `retain` does not keep, until the daemon is to end. A thread of its own calls it.
     func prune() {
         var next = ContinuousClock.now + .seconds(60)
         while !mustEnd {

@@ -4,26 +4,27 @@ import Ledger
 import PipelineConfig
 
 extension Pipeline {
-    /// Whether what is published under this name is the pipeline's own.
+    /// Returns whether what is published under this name is the pipeline's own.
     func isOwn(_ name: String) -> Bool { name == self.name || name == was }
 
     /// The names under which it has published, the present one last.
     var names: [String] { [was, name].compactMap { $0 } }
 }
 
-/// `was: OLD`: what is known of the pipeline under its former name becomes its own, once, when the daemon starts.
+/// Gives a pipeline with `was: OLD` what is known under its former name, once, when the daemon starts.
 enum Renaming {
     struct Renamed {
         let old: String
         let new: String
     }
 
-    /// - Parameter work: where labelled rows and the like are kept.
+    /// Takes over what is known under former names. Returns the pipelines for which it did.
+    /// - Parameter work: the folder in which labelled rows and the like are kept.
     static func apply(_ pipelines: [Pipeline], ledger: RunLedger, work: String, root: String) throws -> [Renamed] {
         var renamed: [Renamed] = []
         for pipeline in pipelines {
             guard let was = pipeline.was else { continue }
-            // The folders first: after a crash in between, the ledger still has the former name, and this is done again.
+            // The folders are moved first: after a crash in between, the ledger still has the former name, and this is done again.
             guard try ledger.knows(was), try !ledger.knows(pipeline.name) else { continue }
             try move(work + "/training/" + was, to: work + "/training/" + pipeline.name)
             if pipeline.onError.quarantine == CanonicalPaths.absolute("quarantine/\(pipeline.name)", root: root) {
@@ -36,7 +37,7 @@ enum Renaming {
         return renamed
     }
 
-    /// The pipelines whose former name has a history that only the next start can give them.
+    /// Returns the pipelines whose former name has a history that only the next start can give them.
     static func pending(_ pipelines: [Pipeline], ledger: RunLedger) throws(LedgerError) -> [Pipeline] {
         var pending: [Pipeline] = []
         for pipeline in pipelines {

@@ -6,20 +6,20 @@ package import Ledger
 package import PipelineConfig
 import SystemPackage
 
-/// What `retain` lets go: archived inputs, inputs in quarantine, history, labelled rows. Nothing goes that an input that stands, an output
-/// that stands or an open training needs.
+/// Lets go what `retain` does not keep: archived inputs, inputs in quarantine, history, labelled rows. Nothing goes that is needed by an
+/// input or an output that is still there, or by an open training.
 package struct Retention {
     package enum Kind: String, Codable, Sendable {
         case archive, quarantine, history, labels
     }
 
-    /// What goes, or went, of one kind in one pipeline.
+    /// Describes what goes, or went, of one kind in one pipeline.
     package struct Share: Codable, Sendable, Equatable {
         package let pipeline: String
         package let kind: Kind
         package var count = 0
         package var bytes: Int64 = 0
-        /// The first few, as a person may know them.
+        /// The first few of them, as a person may know them.
         package var examples: [String] = []
 
         mutating func add(_ name: String, bytes: Int64 = 0) {
@@ -41,7 +41,8 @@ package struct Retention {
         self.now = now
     }
 
-    /// - Parameter dry: says what would go, and changes nothing.
+    /// Returns what goes, and removes it unless `dry` is true.
+    /// - Parameter dry: whether nothing is changed.
     package func apply(dry: Bool) throws -> [Share] {
         var shares: [Share] = []
         for pipeline in pipelines {
@@ -50,7 +51,7 @@ package struct Retention {
                 shares.append(try archive(path, limit, pipeline, dry: dry))
             }
             if let limit = retain.quarantine { shares.append(try quarantine(limit, pipeline, dry: dry)) }
-            // Before the history, which may then forget what they were.
+            // Labels go before the history, which may then forget what they were.
             if let limit = retain.labels { shares.append(try labels(limit, pipeline, dry: dry)) }
             if let age = retain.history { shares.append(try history(age, pipeline, dry: dry)) }
         }
@@ -63,7 +64,7 @@ package struct Retention {
         var share = Share(pipeline: pipeline.name, kind: .archive)
         let needed = try pathsInWork(of: pipeline)
         let folder = AgedFolder(path)
-        // What is about to be done again is read from here.
+        // An input that is about to be done again is read from here.
         let files = folder.files().filter { file in !needed.contains { file.isCopy(of: $0) } }
         for file in Self.going(files, limit, now) {
             share.add(file.relative, bytes: file.bytes)
@@ -85,7 +86,7 @@ package struct Retention {
         return paths
     }
 
-    /// A model's own and those of its external data.
+    /// Returns the paths of a model and of its external data.
     private static func paths(_ path: String, _ companions: [Companion]) -> [String] {
         let folder = (path as NSString).deletingLastPathComponent
         return [path] + companions.map { folder.isEmpty ? $0.path : folder + "/" + $0.path }
@@ -93,8 +94,8 @@ package struct Retention {
 
     // MARK: Quarantine
 
-    /// A reason stays for as long as the input that it is about stands in its spool and is refused; an input in quarantine goes with its
-    /// reason.
+    /// Lets go what is in quarantine. A reason stays for as long as the input that it is about is in its spool and is refused; an input in
+    /// quarantine goes with its reason.
     private func quarantine(_ limit: Retain.Limit, _ pipeline: Pipeline, dry: Bool) throws -> Share {
         var share = Share(pipeline: pipeline.name, kind: .quarantine)
         let folder = AgedFolder(pipeline.onError.quarantine)
@@ -102,7 +103,7 @@ package struct Retention {
         let suffix = ".reason.json"
         let needed = try blockedPaths(of: pipeline)
         files.removeAll { file in file.relative.hasSuffix(suffix) && needed.contains { file.isCopy(of: $0 + suffix) } }
-        // What is about to be done again is read from here, where it does not stay in its spool.
+        // An input that is about to be done again is read from here, where it does not stay in its spool.
         let inWork = try pathsInWork(of: pipeline)
         files.removeAll { file in inWork.contains { file.isCopy(of: $0) } }
         for file in Self.going(files, limit, now) {
@@ -112,7 +113,7 @@ package struct Retention {
         return share
     }
 
-    /// The paths of inputs that are refused and still stand in a spool.
+    /// Returns the paths of inputs that are refused and still in a spool.
     private func blockedPaths(of pipeline: Pipeline) throws(LedgerError) -> [String] {
         try ledger.blocked(in: pipeline.name).filter {
             FileManager.default.fileExists(atPath: pipeline.spoolPath(of: $0.role) + "/" + $0.path)
@@ -124,7 +125,7 @@ package struct Retention {
     private func history(_ age: Duration, _ pipeline: Pipeline, dry: Bool) throws -> Share {
         var share = Share(pipeline: pipeline.name, kind: .history)
         let cutoff = now.advanced(by: .zero - age)
-        // By what was published last a ledger shows that it is no older copy.
+        // What was published last stays: a ledger without it would be taken for an older copy.
         let published = try Restoration.newestLines(of: pipeline)
         var last: Int64 = 0
         while true {
@@ -141,7 +142,8 @@ package struct Retention {
         }
     }
 
-    /// Whether the file stands, which would else be taken for a new one, or something that it gave.
+    /// Returns whether the file is still there, so that it would be taken for a new one, or an output of it. It is also needed where the
+    /// folder of either is away.
     private func isNeeded(_ arrival: OldArrival, _ pipeline: Pipeline) -> Bool {
         if arrival.isKept { return true }
         let files = FileManager.default
@@ -169,7 +171,7 @@ package struct Retention {
         switch limit {
         case .age(let age): going = labels.filter { $0.arrivedAt.advanced(by: age) <= now }
         case .bytes(let most):
-            // Each content once, under its newest arrival.
+            // Each content counts once, under its newest arrival.
             var total: Int64 = 0, seen: Set<String> = []
             for label in labels.reversed() {
                 if seen.insert(label.digest).inserted { total += files[label.digest]!.bytes }
@@ -195,7 +197,7 @@ package struct Retention {
 
     // MARK: Which of them
 
-    /// The oldest ones, by when they were put there.
+    /// Returns the files that go: the oldest ones, by when they were put there.
     private static func going(_ files: [AgedFolder.File], _ limit: Retain.Limit, _ now: UTCTime) -> [AgedFolder.File] {
         switch limit {
         case .age(let age): return files.filter { $0.since.advanced(by: age) <= now }

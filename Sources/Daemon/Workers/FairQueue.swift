@@ -1,18 +1,19 @@
-/// Work of several pipelines, and which of it comes next: pipelines share the workers' time equally, and within one the oldest comes first.
+/// Holds work of several pipelines, and decides which of it comes next: pipelines share the workers' time equally, and within one the
+/// oldest comes first.
 ///
 /// Each pipeline's lane counts the time that its work took. The lane that has had least comes next, so that the work of a pipeline that was
-/// idle comes at once, and many small files get as much time as a large one. No clock and no threads.
+/// idle comes at once, and many small files get as much time as a large one. It has no clock and no threads.
 package struct FairQueue<Item> {
     private struct Lane {
-        /// Work that was begun and paused comes before the rest.
+        /// The work that was begun and paused, which comes before the rest.
         var begun: [Item] = []
         var waiting: ArraySlice<Item> = []
-        /// Seconds of work, counted from when the lane's pipeline last had none.
+        /// The seconds that its work took; a new lane begins with the least of the other lanes.
         var used: Double
-        /// Whether nothing of it has been taken yet.
+        /// Tells whether nothing of it has been taken yet.
         var isFresh = true
         var lastTurn = 0
-        /// Taken and not ended.
+        /// The number of items that were taken and have not ended.
         var taken = 0
 
         var first: Item? { begun.first ?? waiting.first }
@@ -20,10 +21,11 @@ package struct FairQueue<Item> {
 
     private var lanes: [String: Lane] = [:]
     private var turns = 0
-    /// How far one lane can fall behind the others at most, in seconds.
+    /// The most seconds by which a lane can get ahead of the one that has had least.
     private let debt: Double
 
-    /// - Parameter debt: what a pipeline may have had more than the others before it waits for them; one that had more waits no longer.
+    /// - Parameter debt: the seconds that a pipeline may have had more than the others before it waits for them; one that had more waits no
+    ///   longer.
     package init(debt: Double) { self.debt = debt }
 
     package mutating func put(_ item: Item, of pipeline: String) {
@@ -31,20 +33,20 @@ package struct FairQueue<Item> {
         lanes[pipeline]!.waiting.append(item)
     }
 
-    /// Puts back what was taken and has more to do.
+    /// Puts back an item that was taken and has more to do.
     package mutating func putBack(_ item: Item, of pipeline: String) {
         makeLane(pipeline)
         lanes[pipeline]!.begun.append(item)
         lanes[pipeline]!.taken -= 1
     }
 
-    /// Takes out what was put back and is not to go on.
+    /// Removes the items that were put back and are not to go on.
     package mutating func remove(of pipeline: String, where isMeant: (Item) -> Bool) {
         lanes[pipeline]?.begun.removeAll(where: isMeant)
         dropIfIdle(pipeline)
     }
 
-    /// Takes out all that was not begun.
+    /// Removes all items that were not begun.
     package mutating func removeWaiting() {
         for pipeline in Array(lanes.keys) {
             lanes[pipeline]!.waiting = []
@@ -67,14 +69,14 @@ package struct FairQueue<Item> {
         return (lanes[pipeline]!.waiting.removeFirst(), pipeline)
     }
 
-    /// Takes one more of a pipeline beside what was just taken of it, where it is meant; nil where what comes next there is not.
+    /// Takes one more item of a pipeline beside one that was just taken, where `isMeant` says so of the next; nil where it does not.
     package mutating func more(of pipeline: String, where isMeant: (Item) -> Bool) -> Item? {
         guard let lane = lanes[pipeline], lane.begun.isEmpty, let first = lane.waiting.first, isMeant(first) else { return nil }
         lanes[pipeline]!.taken += 1
         return lanes[pipeline]!.waiting.removeFirst()
     }
 
-    /// How much of a pipeline waits that was not begun.
+    /// Returns the number of items of a pipeline that wait and were not begun.
     package func waiting(of pipeline: String) -> Int { lanes[pipeline]?.waiting.count ?? 0 }
 
     /// Returns whether the first work of another pipeline should come before more work of this one.
@@ -93,13 +95,13 @@ package struct FairQueue<Item> {
         lanes[pipeline]!.used = min(before + seconds, max(least + debt, before))
     }
 
-    /// What was taken has ended.
+    /// Notes that an item that was taken has ended.
     package mutating func ended(_ pipeline: String) {
         lanes[pipeline]?.taken -= 1
         dropIfIdle(pipeline)
     }
 
-    /// Those with anything that waits, is paused, or was taken.
+    /// The pipelines with anything that waits, is paused, or was taken.
     package var pipelines: some Sequence<String> { lanes.keys }
 
     private func isBefore(_ one: Lane, _ other: Lane) -> Bool {
@@ -107,7 +109,7 @@ package struct FairQueue<Item> {
         return (one.used, one.lastTurn) < (other.used, other.lastTurn)
     }
 
-    /// A pipeline that was idle has no claim on the time that others took meanwhile.
+    /// Makes the lane of a pipeline that has none. A pipeline that was idle has no claim on the time that others took meanwhile.
     private mutating func makeLane(_ pipeline: String) {
         guard lanes[pipeline] == nil else { return }
         let least = lanes.values.map(\.used).min() ?? 0

@@ -4,9 +4,9 @@ import PipelineConfig
 import Recipes
 import Synchronization
 
-/// Tells where a training is, for `status`.
+/// Says in `status` how far a training is.
 final class TrainingCondition: Sendable {
-    /// For programs.
+    /// Holds the same for programs.
     private struct Facts: Encodable {
         let run: Int64
         let file: String
@@ -27,7 +27,7 @@ final class TrainingCondition: Sendable {
     private let conditions: ConditionBoard
     private struct State {
         var next = ContinuousClock.now
-        /// What was last said of it: there is none while the model is measured.
+        /// The loss that was said last, since there is none while the model is measured.
         var loss: Double?
     }
 
@@ -40,7 +40,7 @@ final class TrainingCondition: Sendable {
         self.conditions = conditions
     }
 
-    /// Says it at most once a second.
+    /// Says how far the training is, at most once a second.
     func update(_ progress: TrainingProgress) {
         var progress = progress
         let isDue = state.withLock { state in

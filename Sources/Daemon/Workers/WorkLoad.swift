@@ -1,13 +1,13 @@
-/// What the workers have in hand, and how much more may be handed out.
+/// Counts what the workers have in hand, and decides how much more may be handed out.
 ///
-/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files in lots that take a pipeline's share of
-/// the workers one slice, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand,
-/// where an attempt of another can be paused for it.
+/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files in lots that take all workers one
+/// slice, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand, where an attempt
+/// of another can be paused for it.
 package struct WorkLoad: Sendable {
-    /// What one pipeline has that no worker has begun.
+    /// Counts the work of one pipeline that no worker has begun.
     package struct Lot: Sendable {
         package var seconds = 0.0
-        /// The number that take long, or nobody knows how long.
+        /// The number of files that take longer than a slice, or nobody knows how long.
         package var long = 0
         private var short = 0
 
@@ -22,7 +22,7 @@ package struct WorkLoad: Sendable {
         package mutating func remove(_ seconds: Double?, slice: Double) {
             guard let seconds, seconds <= slice else { return long -= 1 }
             short -= 1
-            // What is left of the sum where nothing waits is an error of rounding.
+            // Where nothing waits, what is left of the sum is an error of rounding.
             self.seconds = short == 0 ? 0 : self.seconds - seconds
         }
     }
@@ -33,9 +33,9 @@ package struct WorkLoad: Sendable {
     package var free = 0
     /// The number of attempts that can be paused.
     package var pauses = 0
-    /// By pipeline; those that have nothing in hand are left out.
+    /// The lots by pipeline, without the pipelines that have nothing in hand.
     package var lots: [String: Lot] = [:]
-    /// Whether a pipeline's lot is filled up now, by pipeline that has asked.
+    /// Tells whether a pipeline's lot is filled up now, for each pipeline that has asked.
     private var isFilling: [String: Bool] = [:]
 
     package init(workers: Int, slice: Double) {
@@ -44,7 +44,7 @@ package struct WorkLoad: Sendable {
     }
 
     /// Returns whether one more of the pipeline may be handed out, and counts it as handed out where it may.
-    /// - Parameter seconds: how long it takes, as far as that is known.
+    /// - Parameter seconds: the time that it takes; nil where that is not known.
     package mutating func admit(_ pipeline: String, seconds: Double?) -> Bool {
         let lot = lots[pipeline]
         let isFilling = mayFill(pipeline)
@@ -61,7 +61,8 @@ package struct WorkLoad: Sendable {
 
     private var largestLot: Double { Double(workers) * slice }
 
-    /// A lot is filled up once half of it is gone, so that the ledger opens many small files in one transaction.
+    /// Returns whether the pipeline's lot is filled up: it is once half of it is gone, so that the ledger opens many small files in one
+    /// transaction.
     private mutating func mayFill(_ pipeline: String) -> Bool {
         if let known = isFilling[pipeline] { return known }
         let isDue = lots[pipeline].map { $0.seconds <= largestLot / 2 } ?? true
@@ -70,7 +71,7 @@ package struct WorkLoad: Sendable {
     }
 }
 
-/// What the two kinds of workers have in hand.
+/// Holds what the two kinds of workers have in hand.
 package struct WorkLoads: Sendable {
     package var scoring: WorkLoad
     package var training: WorkLoad
@@ -80,7 +81,7 @@ package struct WorkLoads: Sendable {
         self.training = training
     }
 
-    /// For those who take all that may start.
+    /// The loads for callers that take all that may start.
     package static var none: WorkLoads {
         var load = WorkLoad(workers: 1, slice: 0)
         load.free = .max
@@ -88,7 +89,7 @@ package struct WorkLoads: Sendable {
     }
 }
 
-/// How long a pipeline's attempts take, by what the last few took. It rather says too much than too little.
+/// Estimates how long a pipeline's attempts take, by what the last few took. It says too much rather than too little.
 package struct Pace: Sendable {
     private var files = 0.0
     private var bytes = 0.0
@@ -103,7 +104,7 @@ package struct Pace: Sendable {
         self.seconds = self.seconds * kept + seconds
     }
 
-    /// Nil where none has ended yet.
+    /// Returns the seconds for a file of that many bytes; nil where no attempt has ended yet.
     package func seconds(for bytes: Int64) -> Double? {
         guard files > 0 else { return nil }
         return max(seconds / files, Double(bytes) * seconds / max(self.bytes, 1))

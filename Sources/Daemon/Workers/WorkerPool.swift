@@ -3,32 +3,32 @@ package import Attempts
 import Dispatch
 import Synchronization
 
-/// A place among the workers, whose attempt may have others help.
+/// The place of an attempt among the workers, which can have other workers help.
 package protocol WorkerTurn: AttemptTurn {
     /// Has workers for whom nothing waits do pieces of the attempt's work, one at a time, until the attempt ends.
     /// - Parameters:
-    ///   - open: how many pieces nobody has begun; none ends the offer.
-    ///   - piece: does one piece on a worker's thread, and returns whether there was one. The first that was given counts.
+    ///   - open: the number of pieces that nobody has begun; zero ends the offer.
+    ///   - piece: does one piece on a worker's thread, and returns whether there was one. Only that of the first call counts.
     func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool)
 }
 
-/// The threads that run attempts, at most `workers` of them at a time, pipelines in turn (`FairQueue`).
+/// Runs the threads that execute attempts, at most `workers` of them at a time; pipelines take turns (`FairQueue`).
 ///
 /// An attempt that has run for a slice and sees that another pipeline waits is paused at its next batch: its thread blocks, and another
 /// thread takes what waits. At most `pausedAtMost` attempts are paused, each with its thread and the memory of one batch, one row group of
 /// its input and one of its output; the last `workers` of those places are kept for work that is not known to be long, so that many long
 /// attempts never keep a short one waiting.
 ///
-/// Short work of one pipeline is taken in lots, where more waits than there are workers: what takes it pays for the change of threads and
-/// processes once.
+/// Short work of one pipeline is taken in lots, where more waits than there are workers: a lot pays for the change of threads and processes
+/// once.
 ///
 /// Workers for whom nothing waits help those that work: an attempt offers pieces of its work, which are done one at a time (`offer`).
 package final class WorkerPool<Work: Sendable>: Sendable {
-    /// A class, since queues and counts of them would copy all of an assignment each time.
+    /// Holds one piece of work. It is a class, since queues and counts of them would copy all of an assignment each time.
     package final class Item: Sendable {
         let pipeline: String
         let work: Work
-        /// As far as it is known how long it takes.
+        /// The seconds that it takes; nil where that is not known.
         let seconds: Double?
 
         package init(pipeline: String, work: Work, seconds: Double?) {
@@ -46,19 +46,19 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         case paused(Turn)
     }
 
-    /// A thread takes up one of these: work (where it is short, several of one pipeline), or a piece of what another worker does.
+    /// Describes what a thread takes up: work (where it is short, several of one pipeline), or a piece of what another worker does.
     private enum Job {
         case lot([Item])
         case piece(Offer)
     }
 
-    /// A worker that is free gets a job, or goes to an attempt that is paused, which has its own thread.
+    /// Tells what a free worker is used for: it gets a job, or goes to an attempt that is paused, which has its own thread.
     private enum Beginning {
         case job(Job)
         case paused(Turn)
     }
 
-    /// Pieces of an attempt's work that others may do. Its variables are touched only while the pool's state is locked.
+    /// Holds pieces of an attempt's work that others may do. Its variables are used only while the pool's state is locked.
     private final class Offer: @unchecked Sendable {
         let pipeline: String
         let body: @Sendable () -> Bool
@@ -78,16 +78,17 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var running = 0
         var paused = 0
         var idle: [Seat] = []
-        /// The key is the turn of the attempt that makes the offer.
+        /// The offers by the turn of the attempt that makes them.
         var offers: [ObjectIdentifier: Offer] = [:]
         var threads: [NamedThread] = []
         var isClosed = false
     }
 
-    /// A thread that waits for work.
+    /// Holds the signal and the next job of a thread that waits for work.
     private final class Seat: @unchecked Sendable {
         let signal = DispatchSemaphore(value: 0)
-        /// Touched only while the pool's state is locked, or by the seat's own thread after the signal.
+        /// The job that the thread takes up. It is used only while the pool's state is locked, or by the seat's own thread after the
+        /// signal.
         var job: Job?
     }
 
@@ -97,7 +98,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private let lot: Duration
     private let pausedAtMost: Int
     private let body: Body
-    /// Called when an attempt was paused, so that what was handed out makes room for more.
+    /// Is called when an attempt was paused, so that what was handed out makes room for more.
     private let onPause: @Sendable () -> Void
     private let state: Mutex<State>
 
@@ -127,7 +128,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             })
     }
 
-    /// What is in hand, for those who decide how much more to hand out.
+    /// The work in hand, for those who decide how much more to hand out.
     package var load: WorkLoad {
         state.withLock { state in
             var load = WorkLoad(workers: workers, slice: slice.seconds)
@@ -138,10 +139,10 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         }
     }
 
-    /// Whether a worker is free.
+    /// Tells whether a worker is free.
     package var hasRoom: Bool { state.withLock { $0.running < workers } }
 
-    /// What was begun is finished; what was not begun is dropped, and threads that wait end.
+    /// Ends the pool: what was begun is finished, what was not begun is dropped, and threads that wait end.
     package func close() {
         wake(
             state.withLock { state in
@@ -160,7 +161,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     // MARK: Granting
 
-    /// Gives free workers what comes next; returns who is to be woken once the lock is free again.
+    /// Gives free workers what comes next. Returns the signals for those who are to be woken once the lock is free again.
     private func grant(_ state: inout State) -> [DispatchSemaphore] {
         var wakes: [DispatchSemaphore] = []
         while state.running < workers, let beginning = next(&state) {
@@ -179,7 +180,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         return wakes
     }
 
-    /// Takes what comes next for a worker that is free.
+    /// Takes what comes next for a worker that is free; nil where there is nothing.
     private func next(_ state: inout State) -> Beginning? {
         guard let (entry, pipeline) = state.queue.next() else {
             guard let offer = state.offers.values.first(where: { $0.open > 0 }) else { return nil }
@@ -199,7 +200,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         }
     }
 
-    /// Returns what is begun together with `first`. Workers share what waits: none takes more than its part of it.
+    /// Returns the items that are begun together, with `first`. Workers share what waits: none takes more than its part of it.
     private func filled(_ first: Item, _ state: inout State) -> [Item] {
         var items = [first]
         guard var left = first.seconds.map({ lot.seconds - $0 }) else { return items }
@@ -239,8 +240,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         }
     }
 
-    /// Frees the worker. Returns what the thread goes on with, where that was not begun by another.
-    /// - Parameter count: of pieces of work that have ended.
+    /// Frees the worker. Returns the job that the thread goes on with; nil where there is none for it.
+    /// - Parameter count: the number of items that have ended.
     private func ended(_ turn: Turn, _ count: Int) -> Job? {
         var wakes: [DispatchSemaphore] = []
         let next: Job? = state.withLock { state in
@@ -277,13 +278,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     // MARK: Pauses
 
-    /// One attempt's place. Its variables are touched only while the pool's state is locked.
+    /// Holds one attempt's place. Its variables are used only while the pool's state is locked.
     private final class Turn: WorkerTurn, @unchecked Sendable {
         let pipeline: String
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
         var isPaused = false
-        /// Set where a pause ended without a worker being free.
+        /// Tells whether a pause ended without a worker being free.
         var isWithoutWorker = false
         private let since = Mutex(ContinuousClock.now)
 
@@ -292,7 +293,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             self.pipeline = pipeline
         }
 
-        /// The seconds since it was last asked.
+        /// Returns the seconds since the last call, or since the attempt began.
         func ran() -> Double {
             since.withLock { since in
                 let now = ContinuousClock.now

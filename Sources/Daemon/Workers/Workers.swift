@@ -4,19 +4,19 @@ import PipelineConfig
 import Recipes
 import Synchronization
 
-/// The threads that score and decide models, and apart from them the one that trains, so that neither ever waits for the other.
+/// Runs the threads that score and decide models, and apart from them the one that trains, so that neither ever waits for the other.
 final class Workers: Sendable {
     private let scoring: WorkerPool<Dispatcher.Assignment>
     private let training: WorkerPool<Dispatcher.Assignment>
     private let underWay: AttemptsUnderWay
 
-    /// Small files are handed out in lots of that much work, and a long attempt runs for that long before it lets others go first.
+    /// The time that workers take for one lot of small files, and that a long attempt runs before it lets others go first.
     private static let slice: Duration = .milliseconds(50)
-    /// Short files that one worker takes together, by the time that they take.
+    /// The time for which one worker takes short files together.
     private static let lot: Duration = .milliseconds(10)
-    /// The same for trainings. A paused one holds as much memory as one that runs, so that only one is ever paused.
+    /// The slice of trainings. A paused training holds as much memory as one that runs, so that only one is ever paused.
     private static let trainingSlice: Duration = .seconds(1)
-    /// Lots are not made larger than this, however long landing takes.
+    /// The most seconds that the slice for lots grows to, however long landing takes.
     private static let largestLot = 1.0
 
     init(
@@ -57,7 +57,7 @@ final class Workers: Sendable {
         training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.paused) }, body)
     }
 
-    /// What the workers have in hand.
+    /// Returns what the workers have in hand.
     /// - Parameter away: the seconds that landing takes, in which they are to have enough to do.
     func loads(away: Double) -> WorkLoads {
         var loads = WorkLoads(scoring: scoring.load, training: training.load)
@@ -93,12 +93,12 @@ final class Workers: Sendable {
     }
 }
 
-/// The attempts that run or are paused, by run, so that each can be told to end.
+/// Keeps the attempts that run or are paused, by run, so that each can be told to end.
 private final class AttemptsUnderWay: Sendable {
     private struct State {
         var isTakenBack = false
         var cancellations: [Int64: AttemptCancellation] = [:]
-        /// Runs that are to end and were not begun.
+        /// The runs that are to end and were not begun.
         var stopping: Set<Int64> = []
     }
 

@@ -2,17 +2,17 @@ import Arrivals
 import Ledger
 import PipelineConfig
 
-/// The arrivals that may start next, and the runs whose attempts are handed out. Of each pipeline it holds all models and labels that wait,
-/// and as much of its data as two windows take; the ledger has the rest. The scheduler knows every arrival that is held.
+/// Holds the arrivals that may start next, and the runs whose attempts are handed out. Of each pipeline it holds all models and labels that
+/// wait, and as much of its data as two windows take; the ledger has the rest. The scheduler knows every arrival that is held.
 final class ArrivalsWindow {
     private let ledger: RunLedger
     private let scheduler: Scheduler
     private let pipelines: PipelinesInForce
-    /// Attempts handed out at most, which is what one landing round may hold.
+    /// The number of attempts that may be handed out at once, which one landing round can hold.
     private let size: Int
     /// The arrivals that the scheduler knows and whose attempts are not handed out, by number.
     private var held: [Int64: WaitingArrival] = [:]
-    /// The pipelines whose waiting arrivals must be read from the ledger again. Of the others every one is held or handed out.
+    /// The pipelines whose waiting arrivals must be read from the ledger again. Of the other pipelines every one is held or handed out.
     private var stale: Set<String> = []
     /// The highest arrival that was ever held, by pipeline.
     private var newest: [String: Int64] = [:]
@@ -31,7 +31,8 @@ final class ArrivalsWindow {
 
     // MARK: What comes and goes
 
-    /// Holds an arrival that the ledger has just numbered, where there is room for it.
+    /// Holds an arrival that the ledger has just numbered, where there is room for it. Others, and all labels, are read from the ledger
+    /// later.
     func add(_ arrival: WaitingArrival) {
         let pipeline = arrival.pipeline
         guard scheduler.holds(pipeline), !stale.contains(pipeline), arrival.role != .labelled,
@@ -40,7 +41,7 @@ final class ArrivalsWindow {
             stale.insert(pipeline)
             return
         }
-        // A look at the ledger may have met it before it was told.
+        // A read of the ledger may have found it before this call.
         guard arrival.number > newest[pipeline] ?? 0 else { return }
         hold(arrival)
         switch arrival.role {
@@ -51,19 +52,19 @@ final class ArrivalsWindow {
 
     /// Holds an arrival again whose attempt failed, until it starts at `time`.
     func add(again arrival: WaitingArrival, at time: UTCTime, isUnreadable: Bool) {
-        // One whose pipeline was taken away meanwhile is read from the ledger when that comes back.
+        // An arrival whose pipeline was removed meanwhile is read from the ledger when the pipeline comes back.
         guard scheduler.holds(arrival.pipeline) else { return }
         held[arrival.number] = arrival
         scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: time.scheduling, isUnreadable: isUnreadable)
     }
 
-    /// Lets go of an arrival that will not start, or not as it is known here.
+    /// Forgets an arrival that will not start, or not as it is known here.
     func remove(_ arrival: Int64, in pipeline: String) {
         scheduler.withdrawn(arrival, in: pipeline)
         held[arrival] = nil
     }
 
-    /// Lets go of what a pipeline has that is not in force any more.
+    /// Forgets the arrivals of a pipeline that is not in force any more.
     func remove(pipeline: String) {
         scheduler.remove(pipeline: pipeline)
         held = held.filter { $0.value.pipeline != pipeline }
@@ -74,7 +75,8 @@ final class ArrivalsWindow {
     /// Has the pipeline's waiting arrivals read from the ledger again, since there may be some that are not held.
     func readAgain(_ pipeline: String) { stale.insert(pipeline) }
 
-    /// Reads waiting arrivals from the ledger where there may be some that are not held; only a window of data is.
+    /// Reads waiting arrivals from the ledger for the pipelines that may have some that are not held, once less than a window of their data
+    /// is held.
     func refill() throws(LedgerError) {
         guard !stale.isEmpty else { return }
         for pipeline in pipelines.names.sorted() where stale.contains(pipeline) {
@@ -137,7 +139,7 @@ final class ArrivalsWindow {
     /// Takes out an arrival that is held, since its run is open.
     func take(_ start: Scheduler.Start) -> WaitingArrival { held.removeValue(forKey: start.arrival)! }
 
-    /// The number of attempts that may still be handed out.
+    /// The number of attempts that may still be handed out; zero or less where the window is full.
     var room: Int { size - handedOut.count }
 
     var hasHandedOut: Bool { !handedOut.isEmpty }

@@ -7,20 +7,20 @@ import PipelineConfig
 
 /// Puts decided inputs away: archives, deletes or quarantines them. What the machine does not allow is tried again.
 final class InputDisposal {
-    /// An input that is decided and still in its spool, or without its reason.
+    /// Describes an input that is decided and still in its spool, or without its reason.
     private struct Item {
         let file: ArrivedFile
         let pipeline: Pipeline
-        /// Why it is refused, where it goes to quarantine.
+        /// The reason for quarantine; nil for an input that is done.
         let report: QuarantineReport?
-        /// When it is tried again; nil where it was not tried yet.
+        /// The time of the next try; nil where there was none yet.
         var postponement: Postponement?
     }
 
     private let publisher: any Publisher
     private let log: Logger
     private var postponed: [Item] = []
-    /// As many are remembered; the scans of the spools find the others.
+    /// The largest number of inputs that are remembered; the scans of the spools find the others.
     private static let postponedAtMost = 4096
 
     init(publisher: any Publisher, log: Logger) {
@@ -28,13 +28,13 @@ final class InputDisposal {
         self.log = log
     }
 
-    /// Does with an input that is done what `after` says.
+    /// Archives or deletes an input that is done, as `after` says.
     func dispose(_ file: ArrivedFile, _ pipeline: Pipeline, at now: UTCTime) {
         guard pipeline.after != .keep else { return }
         begin(Item(file: file, pipeline: pipeline, report: nil), at: now)
     }
 
-    /// Writes why an input is refused, and moves it there where `after` is not keep.
+    /// Writes into quarantine why an input is refused, and moves the input there where `after` is not keep.
     func quarantine(_ file: ArrivedFile, _ report: QuarantineReport, _ pipeline: Pipeline, at now: UTCTime) {
         begin(Item(file: file, pipeline: pipeline, report: report), at: now)
     }
@@ -54,7 +54,7 @@ final class InputDisposal {
         postponed.append(left)
     }
 
-    /// Returns what is to be tried again; nil where it is done.
+    /// Tries to put an input away. Returns what is to be tried again; nil where it is done.
     private func attempt(_ item: Item, at now: UTCTime) -> Item? {
         do throws(FileSystemError) {
             if let report = item.report {

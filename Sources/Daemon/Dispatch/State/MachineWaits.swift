@@ -5,7 +5,7 @@ import Logging
 import PipelineConfig
 import Reasons
 
-/// The pipelines that wait until the machine does again what their work needs, such as take bytes on a disk that is full.
+/// Keeps the pipelines that wait until the machine does again what their work needs, such as take bytes on a disk that is full.
 final class MachineWaits {
     private struct Wait {
         let since: UTCTime
@@ -13,7 +13,7 @@ final class MachineWaits {
         var end: UTCTime
     }
 
-    /// How often the output of a run has filled the disk.
+    /// Counts how often the output of a run has filled the disk.
     private struct Filling {
         let pipeline: String
         var count = 0
@@ -27,7 +27,7 @@ final class MachineWaits {
     /// The counts by run.
     private var fillings: [Int64: Filling] = [:]
 
-    /// How often one file's output may fill an otherwise empty disk before that is the file's own fault.
+    /// The number of times that a file's output must fill the disk, with half of it or more, before that is the file's own fault.
     private static let fillingsAtMost = 3
 
     init(publisher: any Publisher, scheduler: Scheduler, log: Logger) {
@@ -63,8 +63,8 @@ final class MachineWaits {
             metadata: ["pipeline.name": "\(pipeline)", "waited": "\(Double(now.milliseconds - wait.since.milliseconds) / 1000) s"])
     }
 
-    /// Returns the failure as the one who is to blame has it. A full disk is the machine's fault, unless the attempt itself wrote half of
-    /// the disk or more, again and again, while nothing else of the pipeline could land.
+    /// Returns the failure with its true cause. A full disk is the machine's fault, unless the attempt itself wrote half of the disk or
+    /// more, again and again, while nothing else of the pipeline could land.
     func blamed(_ failure: Failure, on attempt: OpenAttempt) -> Failure {
         let run = attempt.run
         guard failure.kind == .machine,

@@ -7,7 +7,7 @@ import Logging
 import PipelineConfig
 import Reasons
 
-/// The versions of each pipeline's model: which there are, which one is in force, and what the disk says of that.
+/// Keeps the versions of each pipeline's model: which there are, which one is in force, and what the disk says of that.
 final class ModelVersions {
     private let ledger: RunLedger
     private let publisher: any Publisher
@@ -70,19 +70,20 @@ final class ModelVersions {
         role == .labelled ? scheduler.position(of: arrival, parent: parent, in: pipeline) : arrival
     }
 
-    /// Returns whether a version comes into force there: unless one is pinned, or someone went back to another version after this model
-    /// arrived, or what labels were trained from is not in force any more.
+    /// Returns whether a version comes into force at `position`. It does not where a version is pinned, where someone went back to another
+    /// version after this model arrived, or where the version that labels were trained from is not in force any more.
     func isNext(at position: Int64, in pipeline: String) throws(LedgerError) -> Bool {
         if try ledger.pinnedVersion(pipeline: pipeline) != nil { return false }
         return scheduler.lastActivation(in: pipeline).map { $0.position <= position } ?? true
     }
 
-    /// The ledger has put a version in force.
+    /// Tells the scheduler that the ledger has put a version in force.
     func activated(_ activation: VersionActivation, in pipeline: String) {
         scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline)
     }
 
-    /// The ledger has a new version: from here on data may be scored by it, unless another is pinned. Old ones are pruned.
+    /// Takes up a version that the ledger has just got: from here on data may be scored by it, unless another is pinned. Old versions are
+    /// pruned.
     /// - Parameters:
     ///   - activation: nil where the version is not in force.
     ///   - path: the file that became the version.
@@ -102,7 +103,7 @@ final class ModelVersions {
         try prunePreparedModels()
     }
 
-    /// An earlier daemon had made a version visible, which the ledger now has too.
+    /// Takes up a version that an earlier daemon had made visible, and that the ledger now has too.
     func recovered(_ version: Int, _ activation: VersionActivation?, in pipeline: Pipeline) throws(FileSystemError) {
         if let activation { activated(activation, in: pipeline.name) }
         do throws(LedgerError) { try read(pipeline.name) } catch { throw .ledger(step: "the recovery", cause: "\(error)") }
@@ -111,7 +112,7 @@ final class ModelVersions {
 
     // MARK: What the disk says
 
-    /// A command has put a version in force.
+    /// Takes up that a command has put a version in force, and writes that to the disk.
     func activate(_ version: Int, _ activation: VersionActivation?, in name: String) throws(LedgerError) {
         if let activation { activated(activation, in: name) }
         try read(name)
@@ -123,7 +124,7 @@ final class ModelVersions {
         }
     }
 
-    /// A command has pinned a version, or unpinned what was pinned.
+    /// Takes up that a command has pinned a version, or (nil) that none is pinned any more, and writes that to the disk.
     func pin(_ version: Int?, in name: String) throws(LedgerError) {
         try read(name)
         guard let pipeline = pipelines[name] else { return }
@@ -134,8 +135,8 @@ final class ModelVersions {
         }
     }
 
-    /// Removes versions that the ledger has let go and that still stand: those that just went, and those that an earlier daemon was killed
-    /// over or the machine did not let go.
+    /// Removes versions that the ledger has let go and that are still there: those that just went, and those that stayed because an earlier
+    /// daemon was killed or because the machine did not allow it.
     func removePruned(of pipeline: Pipeline) {
         let pruned = (versions[pipeline.name] ?? [:]).filter(\.value.isPruned).keys.sorted()
         guard !pruned.isEmpty, pipeline.land.models != nil else { return }
@@ -170,8 +171,7 @@ final class ModelVersions {
 
     // MARK: What comes again
 
-    /// A file came again that is known already. Where it is a model whose version is not in force, says in the log which command puts it
-    /// there.
+    /// Logs which command puts a known model in force, where its file came again and its version is not in force.
     func logKnown(_ file: ArrivedFile) {
         guard file.role == .model else { return }
         let own = (versions[file.pipeline] ?? [:]).values.filter { $0.verdict == .published && $0.sourceDigest == file.digest }

@@ -4,13 +4,13 @@ import Landing
 import Ledger
 import Logging
 
-/// Removes outputs in whose place others have landed elsewhere, such as in another format, since an input has one output; and outputs whose
-/// input was deleted.
+/// Removes outputs that were replaced by others with another path, such as in another format, since an input has one output; and outputs
+/// whose input was deleted.
 final class OutputRemoval {
     private let ledger: RunLedger
     private let publisher: any Publisher
     private let log: Logger
-    /// When outputs that could not be removed are tried again.
+    /// The time at which outputs that could not be removed are tried again; nil where there are none.
     private var postponement: Postponement?
 
     init(ledger: RunLedger, publisher: any Publisher, log: Logger) {
@@ -19,8 +19,8 @@ final class OutputRemoval {
         self.log = log
     }
 
-    /// Removes the outputs that the ledger has marked. What is not ours any more stays, and is said. What cannot be removed now is tried
-    /// again.
+    /// Removes the outputs that the ledger has marked. A file that is not what was published stays, and the log says so. What cannot be
+    /// removed now is tried again.
     func removeMarked(at now: UTCTime) throws(LedgerError) {
         let leaving = try ledger.leavingOutputs()
         guard !leaving.isEmpty else {

@@ -7,8 +7,8 @@ import Names
 import PipelineConfig
 import Reasons
 
-/// The settings that the first file scored under a revision fixes for the files after it (SEMANTICS 19 and 20): the order of columns where
-/// the schema leaves it to the file, and the types of kept columns of text.
+/// Holds the settings that the first file scored under a revision fixes for the files after it (SEMANTICS 19 and 20): the order of columns
+/// where the schema leaves it to the file, and the types of kept columns of text.
 struct ColumnPins {
     var orders: [String: [String]]
     var types: [String: String]
@@ -21,11 +21,11 @@ struct ColumnPins {
     }
 }
 
-/// The pins of every pipeline and revision that this process has worked under, and whether a pipeline's first file has fixed them.
+/// Keeps the pins of every pipeline and revision that this process has worked under, and whether a pipeline's first file has fixed them.
 final class PinnedColumns {
     private let ledger: RunLedger
     private let scheduler: Scheduler
-    /// The pins by pipeline and revision; read from the ledger as they are needed.
+    /// The pins by pipeline and revision, which are read from the ledger as they are needed.
     private var pins: [String: [String: ColumnPins]] = [:]
     /// The revision under which this process has scored a file with rows, by pipeline.
     private var firstScored: [String: String] = [:]

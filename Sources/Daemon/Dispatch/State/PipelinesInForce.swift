@@ -3,16 +3,16 @@ import Ledger
 import Logging
 import PipelineConfig
 
-/// The pipelines in force with their revisions, and pipelines as they were before an edit, for runs that were opened under them.
+/// Keeps the pipelines in force with their revisions, and pipelines as they were before an edit, for runs that were opened under them.
 ///
 /// Work that is handed out keeps the pipeline that it was opened under.
 final class PipelinesInForce {
     private let ledger: RunLedger
     private let log: Logger
     private var current: [String: Pipeline] = [:]
-    /// The revisions of those, which every file asks for and which take a digest to make.
+    /// The revisions of the pipelines in force: every file asks for one, and to make it takes a digest.
     private var revisions: [String: String] = [:]
-    /// Pipelines that are not in force any more, by name and revision; read from the ledger as they are needed.
+    /// Pipelines that are not in force any more, by name and revision, which are read from the ledger as they are needed.
     private var former: [String: [String: Pipeline]] = [:]
 
     init(ledger: RunLedger, log: Logger) {

@@ -1,12 +1,12 @@
 import Arrivals
 import Ledger
 
-/// When something that the machine did not allow is tried again: later each time.
+/// Tells when something that the machine did not allow is tried again; the pauses grow from one try to the next.
 struct Postponement {
     let due: UTCTime
     private var pauses: GrowingPauses
 
-    /// - Parameter former: the one before, where it was postponed before.
+    /// - Parameter former: the postponement before this one; nil at the first.
     init(at now: UTCTime, after former: Postponement?) {
         pauses = former?.pauses ?? GrowingPauses()
         due = now.advanced(by: pauses.next())

@@ -4,7 +4,7 @@ import Ledger
 /// Remembers of each pipeline's scoring in this process how long files take, and which rows were scored last.
 final class ScoringHistory {
     private var paces: [String: Pace] = [:]
-    /// The newest data files that were scored: what a new model is tried on.
+    /// The newest data file that was scored, by pipeline: a new model is tried on its rows.
     private var rows: [String: AttemptSpec.InputFile] = [:]
 
     func took(_ seconds: Double, byteCount: Int64, in pipeline: String) {

@@ -4,15 +4,15 @@ import Logging
 import PipelineConfig
 import Reasons
 
-/// Arrivals whose attempt was void, since their file is not what was numbered: they wait until the file has settled again. A file that is
-/// removed instead never does.
+/// Holds arrivals whose attempt was void, since their file is not what was numbered: they wait until the file has settled again. They are
+/// withdrawn where the file is removed instead.
 final class SettlingArrivals {
     private let ledger: RunLedger
     private let publisher: any Publisher
     private let pipelines: PipelinesInForce
     private let log: Logger
     private var waiting: [Int64: WaitingArrival] = [:]
-    /// Files that the watcher is to judge again and has not been told of.
+    /// The files that the watcher is to judge again and has not been told of.
     private var files: [SpoolPlace] = []
 
     init(ledger: RunLedger, publisher: any Publisher, pipelines: PipelinesInForce, log: Logger) {
@@ -22,7 +22,7 @@ final class SettlingArrivals {
         self.log = log
     }
 
-    /// Reads those that an earlier daemon left.
+    /// Reads from the ledger the arrivals that an earlier daemon left waiting for their file.
     func readAll() throws(LedgerError) {
         for name in pipelines.names {
             for role in ArrivalRole.allCases {
@@ -40,7 +40,7 @@ final class SettlingArrivals {
     /// Forgets an arrival that waits for its file no longer.
     func remove(_ arrival: Int64) { waiting[arrival] = nil }
 
-    /// Forgets the arrivals of a file that is known by other means.
+    /// Forgets the arrivals of a file whose content is known from before.
     func remove(_ role: ArrivalRole, _ path: String, in pipeline: String) {
         guard !waiting.isEmpty else { return }
         waiting = waiting.filter { $0.value.pipeline != pipeline || $0.value.role != role || $0.value.path != path }
@@ -52,7 +52,7 @@ final class SettlingArrivals {
         return files
     }
 
-    /// Withdraws those whose file is not in its spool any more.
+    /// Withdraws the arrivals whose file is not in its spool any more.
     func withdrawRemoved() throws(LedgerError) {
         guard !waiting.isEmpty else { return }
         let removed = waiting.values.filter { arrival in

@@ -3,7 +3,7 @@ import Attempts
 import Landing
 import Ledger
 
-/// Outputs that have their final name, while the machine does not let their folder be synced or their manifest be written.
+/// Holds outputs that have their final name, while the machine does not let their folder be synced or their manifest be written.
 ///
 /// An output that has its final name is finished and never made again: those who read the folder may have it, and new content of the input,
 /// which may be bad, would leave it in no manifest. Its run stays open as one in progress, which the next daemon recovers.
@@ -17,14 +17,14 @@ final class UnfinishedOutputs {
 
     /// The outputs of this process, by run.
     private var items: [Int64: Item] = [:]
-    /// When the recovery is tried again of what an earlier process left.
+    /// The time at which the recovery of what an earlier process left is tried again; nil where nothing is left.
     private var recovery: Postponement?
 
     func add(_ item: Item) { items[item.assignment.run.run] = item }
 
     func contains(_ run: Int64) -> Bool { items[run] != nil }
 
-    /// Takes out those that are due, in the order of their runs.
+    /// Removes and returns the outputs that are due, in the order of their runs.
     func takeDue(at now: UTCTime) -> [Item] {
         guard !items.isEmpty else { return [] }
         let due = items.filter { $0.value.due <= now }.sorted { $0.key < $1.key }.map(\.value)
