@@ -1,15 +1,15 @@
 import Foundation
 
 /// Lets an attempt that outgrew the memory beside others run once while no other does: those that run pause at their next batch, and those
-/// that begin wait. For any number of threads.
+/// that begin wait. Any number of threads may use it.
 final class AloneGate: @unchecked Sendable {
-    // Every variable is touched only while `condition` is locked.
+    // Every variable is used only while `condition` is locked.
     private let condition = NSCondition()
     private var inside = 0
-    /// Whether an attempt runs alone, or waits for that.
+    /// Tells whether an attempt runs alone, or waits for that.
     private var isTaken = false
 
-    /// Whether those inside are to leave as soon as they can.
+    /// Tells whether those inside are to leave as soon as they can.
     var isWanted: Bool { condition.withLock { isTaken } }
 
     /// Returns when the caller may run beside others.

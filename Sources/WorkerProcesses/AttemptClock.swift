@@ -31,7 +31,8 @@ struct AttemptClock {
         sinceProgress = Stopwatch(now)
     }
 
-    /// - Parameter steps: how many batches and steps the attempt has begun.
+    /// Notes how far the attempt is. Its time without progress begins again where that has changed.
+    /// - Parameter steps: the number of batches and steps that the attempt has begun.
     mutating func note(steps: Int, now: ContinuousClock.Instant = .now) {
         guard steps != self.steps else { return }
         self.steps = steps
@@ -69,7 +70,7 @@ struct AttemptClock {
     }
 }
 
-/// Time that passes, and can be stopped.
+/// Measures time, and can be stopped meanwhile.
 private struct Stopwatch {
     private var before = Duration.zero
     private var since: ContinuousClock.Instant?

@@ -4,39 +4,39 @@ import FileSystem
 import Synchronization
 import WorkerProtocol
 
-/// Follows one attempt in a worker process from its order to its answer: passes on what either side tells the other, and ends the process
-/// where a limit is reached. Used by one thread, except for cancellation.
+/// Follows one attempt in a worker process from its order to its answer: it passes on what either side tells the other, and ends the
+/// process where a limit is reached. One thread uses it, except for cancellation.
 final class AttemptWatch {
     private let worker: WorkerProcess
     private let spec: AttemptSpec
     private let control: AttemptControl
     private let reference: AttemptReference
-    /// Nil for an attempt that runs alone.
+    /// The gate for attempts that run beside others; nil for an attempt that runs alone.
     private let gate: AloneGate?
     private let shares: MemoryShares
     private let courier: InputCourier
-    /// What the process had before the attempt.
+    /// The memory of the process before the attempt, in bytes.
     private let memoryBefore: Int
-    /// How often the kernel had ended the process's control group for lack of memory before the attempt.
+    /// The number of processes in the control group that the kernel had ended for lack of memory before the attempt.
     private let killsBefore: Int
     private var clock: AttemptClock
-    /// When the worker was told to pause, where it has not done so yet.
+    /// The time at which the worker was told to pause; nil where it was not, or has paused since.
     private var pauseAsked: ContinuousClock.Instant?
     /// The attempt's place, while others have it although the attempt goes on.
     private var lent: LentPlace?
-    /// Whether the attempt took long enough that its memory was looked at.
+    /// Tells whether the attempt took long enough that its memory was looked at.
     private var hasTicked = false
-    /// When it is ended if it has not answered.
+    /// The time at which the process is ended if it has not answered; nil where the attempt may go on.
     private var endBy: ContinuousClock.Instant?
     private(set) var isWorkerUsable = true
-    /// Whether the process was killed by a signal that nothing but another process sends.
+    /// Tells whether the process was killed by a signal that only another process sends.
     private(set) var wasKilledFromOutside = false
 
-    /// How often turns and limits are looked at while an attempt runs.
+    /// The time between two looks at turns and limits while an attempt runs.
     private static let tick: Duration = .milliseconds(50)
-    /// How long a worker may take to pause before its place is lent.
+    /// The time that a worker may take to pause before its place is lent.
     private static let hearing: Duration = .milliseconds(100)
-    /// How long a worker may take to answer after it was told to end an attempt.
+    /// The time that a worker may take to answer after it was told to end an attempt.
     private static let grace: Duration = .seconds(2)
 
     init(
@@ -91,10 +91,10 @@ final class AttemptWatch {
         case .progress(reference, let progress):
             clock.note(progress)
             control.progress(progress)
-        // One that runs alone has no help.
+        // An attempt that runs alone has no help.
         case .ranges(reference, let open): if gate != nil { control.offer(open) }
         case .paused(reference): pause()
-        // What is about another attempt was said too late.
+        // A frame about another attempt comes too late.
         case .answer, .phase, .heartbeat, .progress, .ranges, .paused, .hello: break
         }
         return nil
@@ -115,7 +115,7 @@ final class AttemptWatch {
         try? worker.connection.send(DaemonFrame.goOn(reference: reference))
     }
 
-    /// Returns why the process is to be ended now; nil where the attempt goes on.
+    /// Returns the reason why the process is to be ended now; nil where the attempt goes on.
     private func lookAtLimits() -> Failure? {
         hasTicked = true
         letOthersGoFirst()
@@ -171,7 +171,7 @@ final class AttemptWatch {
         FaultPoint.reach(.workerLost)
         isWorkerUsable = false
         if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
-        // One that has closed its connection is about to end; one that says what nobody understands is ended.
+        // A process that has closed its connection is about to end; one whose frames cannot be understood is ended.
         let ending = error == .closed ? worker.ending() : worker.kill()
         let isOutOfMemory = worker.group.map { $0.killsForMemory > killsBefore } ?? false
         wasKilledFromOutside = error == .closed && ending.isFromOutside && !isOutOfMemory

@@ -5,11 +5,11 @@ import Machine
 import Synchronization
 import SystemPackage
 
-/// The control groups (version 2 of the kernel's interface) of a daemon's workers, one for each, below the group that was delegated to the
-/// daemon: the kernel keeps `memory.max` however fast the memory of a worker grows.
+/// Holds the control groups (version 2 of the kernel's interface) of a daemon's workers, one for each, below the group that was delegated
+/// to the daemon: the kernel keeps `memory.max` however fast the memory of a worker grows.
 ///
-/// A group whose controllers are used below it may have no process of its own, so the daemon moves into a group `daemon` beside those of its
-/// workers. What a daemon that was killed left is removed by the next one.
+/// A group whose controllers are used below it may have no process of its own, so the daemon moves into a group `daemon` beside those of
+/// its workers. The next daemon removes what one that was killed left.
 package final class DelegatedGroup: Sendable {
     private static let own = "daemon"
     private static let controller = "memory"
@@ -19,13 +19,13 @@ package final class DelegatedGroup: Sendable {
     private let makeFolder: @Sendable (String) -> Bool
     private struct State {
         var made = 0
-        /// Groups that could not be removed yet.
+        /// The groups that could not be removed yet.
         var leftOver: [String] = []
     }
     private let state = Mutex(State())
 
-    /// Moves this process into a group of its own. Nil where no group with a memory controller is delegated to it, or where other processes
-    /// are in that group: then nothing has changed.
+    /// Moves this process into a group of its own. It returns nil where no group with a memory controller is delegated to the process, or
+    /// where other processes are in that group: then nothing has changed.
     package convenience init?() { self.init(root: "") { mkdir($0, 0o755) == 0 } }
 
     /// - Parameters:
@@ -46,8 +46,8 @@ package final class DelegatedGroup: Sendable {
         removeStale()
     }
 
-    /// The folder of this process's group, or of the one above where this process is in `daemon` already, as systemd's `DelegateSubgroup=daemon`
-    /// has it.
+    /// Returns the folder of this process's group, or of the one above where this process is in `daemon` already, as with systemd's
+    /// `DelegateSubgroup=daemon`; nil where no such group is delegated.
     private static func delegated(_ root: String) -> String? {
         let lines = Pseudofile.text(root + "/proc/self/cgroup")?.split(separator: "\n") ?? []
         guard let path = lines.first(where: { $0.hasPrefix("0::/") })?.dropFirst(3) else { return nil }
@@ -57,8 +57,9 @@ package final class DelegatedGroup: Sendable {
         return candidates.last { isDelegated($0, isTop: $0 == mount) }
     }
 
-    /// Whether a group is ours to divide: it can be written, and somebody said so. systemd marks what it delegates; a container has its group
-    /// as the uppermost one, which unlike that of the machine has a type; and a folder of a user who is not root was given to them.
+    /// Returns whether a group is ours to divide: it can be written, and somebody said so. systemd marks what it delegates; a container has
+    /// its group as the uppermost one, which unlike that of the machine has a type; and a folder of a user who is not root was given to
+    /// them.
     private static func isDelegated(_ folder: String, isTop: Bool) -> Bool {
         let controllers = Pseudofile.text(folder + "/cgroup.controllers")?.split(whereSeparator: \.isWhitespace) ?? []
         guard controllers.contains(where: { $0 == controller }),
@@ -87,10 +88,10 @@ package final class DelegatedGroup: Sendable {
         if !Self.remove(group) { state.withLock { $0.leftOver.append(group) } }
     }
 
-    /// Whether there is no such group any more. One that has processes stays.
+    /// Removes a group. Returns whether there is no such group any more; one that has processes stays.
     private static func remove(_ group: String) -> Bool { rmdir(group) == 0 || errno == ENOENT }
 
-    /// Removes the groups, and ends the processes, of daemons that are gone. That of this process's number is of an earlier one.
+    /// Removes the groups, and ends the processes, of daemons that are gone. A group with this process's number is of an earlier daemon.
     private func removeStale() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix("worker-") {
             guard let daemon = name.split(separator: "-").dropFirst().first.flatMap({ pid_t($0) }) else { continue }
@@ -100,7 +101,7 @@ package final class DelegatedGroup: Sendable {
         }
     }
 
-    /// Each write is one request to the kernel.
+    /// Writes a text in one call, since each call is one request to the kernel. Returns whether the kernel took it.
     fileprivate static func write(_ text: String, to path: String) -> Bool {
         let file = open(path, O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return false }
@@ -109,7 +110,7 @@ package final class DelegatedGroup: Sendable {
     }
 }
 
-/// The control group of one worker. It is removed as the value goes, which the process must not outlive.
+/// Holds the control group of one worker. The group is removed when this value is freed; the process must have ended by then.
 final class WorkerGroup: Sendable {
     private let folder: String
     private let delegated: DelegatedGroup
@@ -117,7 +118,7 @@ final class WorkerGroup: Sendable {
     fileprivate init(_ folder: String, of delegated: DelegatedGroup) {
         self.folder = folder
         self.delegated = delegated
-        // Of a process without all of its threads nothing is left that could answer; and memory that is swapped out is not freed.
+        // The kernel is to end the whole worker, since what is left of one could not answer; and memory that is swapped out is not freed.
         _ = DelegatedGroup.write("1", to: folder + "/memory.oom.group")
         _ = DelegatedGroup.write("0", to: folder + "/memory.swap.max")
     }
@@ -127,18 +128,18 @@ final class WorkerGroup: Sendable {
     /// Takes in a process, with what it starts from now on. Returns whether it is in the group.
     func add(_ process: pid_t) -> Bool { DelegatedGroup.write("\(process)", to: folder + "/cgroup.procs") }
 
-    /// What the kernel itself needs for a process, such as page tables and stacks of threads, counts too.
+    /// The bytes for what the kernel itself needs for a process, such as page tables and stacks of threads, which count too.
     private static let slack = 64 << 20
 
     /// Bounds the memory of the group from now on. Returns whether the kernel keeps the bound.
     /// - Parameters:
-    ///   - bytes: of the process's own memory.
-    ///   - mapped: of files which are read again and again, so that their pages should have room beside it.
+    ///   - bytes: the size of the process's own memory.
+    ///   - mapped: the bytes of files that are read again and again, so that their pages should have room beside it.
     func bound(_ bytes: Int, mapped: Int) -> Bool {
         DelegatedGroup.write("\(bytes + bytes / 64 + mapped + Self.slack)", to: folder + "/memory.max")
     }
 
-    /// How many processes of the group the kernel has ended for lack of memory.
+    /// The number of processes of the group that the kernel has ended for lack of memory.
     var killsForMemory: Int {
         let lines = Pseudofile.text(folder + "/memory.events")?.split(separator: "\n") ?? []
         return lines.first { $0.hasPrefix("oom_kill ") }.flatMap { Int($0.dropFirst(9)) } ?? 0

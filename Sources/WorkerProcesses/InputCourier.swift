@@ -3,17 +3,18 @@ import Attempts
 import FileSystem
 import SystemPackage
 
-/// What goes to a worker with the order to score a file, so that the worker need not open it by its name: the content of a small one, which
-/// was read for its digest, or the open file. Where neither is to be had, as for a file that is gone, the worker finds out why.
+/// Finds what goes to a worker with the order to score a file, so that the worker need not open it by its name: the content of a small one,
+/// which was read for its digest, or the open file. Where neither can be had, as for a file that is gone, the worker finds out why.
 struct InputCourier: Sendable {
-    /// What was read before; nil: everything is sent as an open file.
+    /// The contents that were read for digests; nil where nobody keeps them.
     let contents: SmallContents?
 
+    /// Returns what goes to the worker with the order.
     /// - Parameter isLocal: whether the worker can be given an open file.
-    /// - Returns: nil where the worker is to open it. An open file is the caller's to close.
+    /// - Returns: the content or the open file, which the caller closes; nil where the worker is to open the file.
     func data(of input: AttemptSpec.InputFile, isLocal: Bool) -> AttemptData? {
         let size = input.stamp?.size ?? .max
-        // One that was removed or changed since is not scored.
+        // A file that was removed or changed since is not scored.
         if size <= SmallContents.largest, let content = contents?.take(input.digest),
             (try? FileDigest.stamp(FilePath(input.path))) == input.stamp
         {

@@ -2,7 +2,7 @@ import Attempts
 import Foundation
 import Synchronization
 
-/// A place among the workers that is given to others while its attempt goes on: the attempt was told to pause and does not hear it, since it
+/// Lends an attempt's place among the workers to others while the attempt goes on: it was told to pause and does not hear it, since it
 /// loads a model or is in one long batch. So a pipeline whose attempts never pause keeps no other one waiting.
 final class LentPlace: Sendable {
     private let turn: any AttemptTurn
@@ -19,7 +19,7 @@ final class LentPlace: Sendable {
         thread.start()
     }
 
-    /// Whether others have had their turn.
+    /// Tells whether others have had their turn.
     var isBack: Bool { hasReturned.withLock { $0 } }
 
     /// Waits until others have had their turn, or until `isEnded` says that the attempt is to end.

@@ -1,16 +1,16 @@
 import Attempts
 import WorkerProtocol
 
-/// Follows short attempts that were sent to one worker process together. It takes their answers as they come; where the process dies, a limit
-/// is reached or another pipeline waits for long, it leaves those that were not answered, which are then executed one by one: so it is known
-/// which of them is to blame.
+/// Follows short attempts that were sent to one worker process together. It takes their answers as they come; where the process dies or the
+/// lot takes too long, it leaves those that were not answered, which are then executed one by one: so it is known which of them is to
+/// blame.
 struct LotWatch {
     private let worker: WorkerProcess
     private let attempts: [(spec: AttemptSpec, control: AttemptControl)]
     private let references: [AttemptReference]
     private let courier: InputCourier
 
-    /// How long a lot may take, which was expected to take some milliseconds.
+    /// The time that a lot may take, which was expected to take some milliseconds.
     private static let patience: Duration = .seconds(2)
 
     init(_ worker: WorkerProcess, _ attempts: [(spec: AttemptSpec, control: AttemptControl)], _ courier: InputCourier) {
@@ -21,7 +21,7 @@ struct LotWatch {
     }
 
     /// Calls `ended` for each attempt that is answered.
-    /// - Returns: whether all were. Where not, the process cannot be used any more.
+    /// - Returns: whether all were. If not, the process cannot be used any more.
     func run(_ ended: (Int, AttemptResult) -> Void) -> Bool {
         var left = Set(references.indices)
         let deadline = ContinuousClock.now + Self.patience

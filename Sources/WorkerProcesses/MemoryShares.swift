@@ -1,7 +1,8 @@
 import Attempts
 import Synchronization
 
-/// By how much the attempts that run have grown the memory of their processes, and which of them is ended where that is too much in all.
+/// Counts by how much the attempts that run have grown the memory of their processes, and decides which one is ended where that is too
+/// much.
 final class MemoryShares: Sendable {
     enum Excess: Hashable {
         /// The attempt alone has more than its own limit.
@@ -10,7 +11,7 @@ final class MemoryShares: Sendable {
         case most
     }
 
-    /// What all attempts together may take, in bytes.
+    /// The bytes that all attempts together may take.
     let allowance: Int
     private let grown = Mutex<[UInt64: Int]>([:])
 
@@ -18,8 +19,8 @@ final class MemoryShares: Sendable {
 
     /// Notes how much an attempt has grown its process. Returns why it is to be ended; nil where it may go on.
     /// - Parameters:
-    ///   - attempt: tells attempts apart.
-    ///   - limit: the attempt's own.
+    ///   - attempt: the number that tells attempts apart.
+    ///   - limit: the attempt's own limit, in bytes.
     func note(_ bytes: Int, of attempt: UInt64, limit: Int) -> Excess? {
         grown.withLock { grown in
             grown[attempt] = bytes

@@ -13,12 +13,12 @@ package final class ProcessExecutor: AttemptExecutor {
 
     /// - Parameters:
     ///   - program: the path of the worker program.
-    ///   - workers: how many processes are kept while nothing is done.
-    ///   - sessionBytes: what the sessions of one process may cost, by the bytes of their models.
+    ///   - workers: the number of processes that are kept while nothing is done.
+    ///   - sessionBytes: the most that the sessions of one process may cost, by the bytes of their models.
     ///   - prepared: the path of the folder of large models as the engine maps them; nil lets each process load all models for itself.
-    ///   - contents: what small files hold that were read for their digests; nil where nobody keeps that.
-    ///   - transport: how workers are connected.
-    ///   - delegated: where each process gets a control group of its own, if it is not nil.
+    ///   - contents: the contents of small files that were read for their digests; nil where nobody keeps them.
+    ///   - transport: the way in which workers are connected.
+    ///   - delegated: the group below which each process gets a control group of its own; nil for none.
     package convenience init(
         program: String, workers: Int, sessionBytes: Int, prepared: String? = nil, contents: SmallContents? = nil,
         transport: WorkerTransport = .local, in delegated: DelegatedGroup? = nil
@@ -36,13 +36,13 @@ package final class ProcessExecutor: AttemptExecutor {
 
     deinit { fleet.close() }
 
-    /// Starts the processes that are kept before they are needed, from now on.
+    /// Starts processes before they are needed, from now on, until there are as many as are kept.
     package func fill() { fleet.fill() }
 
-    /// How often an attempt is begun anew since its process was killed from outside.
+    /// The number of times that an attempt's process may be killed from outside; after the last one the attempt fails.
     private static let mostKills = 3
 
-    /// Short attempts go to one process together; those that it does not answer are executed one by one.
+    /// Executes attempts. Short ones go to one process together; those that it does not answer are executed one by one.
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
         var left = Set(attempts.indices)
         if attempts.count > 1 {
@@ -60,12 +60,12 @@ package final class ProcessExecutor: AttemptExecutor {
         for place in left.sorted() { ended(place, execute(attempts[place].spec, control: attempts[place].control)) }
     }
 
-    /// An attempt that outgrows the memory while others run is run once more, alone; the second time it is its own fault.
+    /// Executes an attempt. One that outgrows the memory while others run is run once more, alone; the second time it is its own fault.
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         gate.enter()
         let result = execute(spec, control, isAlone: false)
         gate.leave()
-        // A range is left to the attempt that the file is about.
+        // A range that outgrows the memory is left to the attempt that the file is about.
         if case .scoreRange = spec.work { return result }
         guard result.failure?.kind == .memoryLimit, !control.cancellation.isCancelled else { return result }
         gate.enterAlone()
@@ -85,7 +85,8 @@ package final class ProcessExecutor: AttemptExecutor {
         }
     }
 
-    /// - Returns: the answer, and whether the process was killed from outside, by an operator say, which is not the attempt's fault.
+    /// Executes an attempt in one process.
+    /// - Returns: the answer, and whether the process was killed from outside, such as by an operator, which is not the attempt's fault.
     private func executeOnce(
         _ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool
     ) -> (result: AttemptResult, wasKilled: Bool) {

@@ -3,16 +3,16 @@ import Glibc
 import Synchronization
 import WorkerProtocol
 
-/// The worker processes of a daemon: started before they are needed, used one attempt at a time, replaced when they die.
+/// Keeps the worker processes of a daemon: they are started before they are needed, used one attempt at a time, and replaced when they die.
 ///
 /// More processes than `kept` run only while more attempts are under way at once, as while some are paused.
 final class WorkerFleet: Sendable {
     private struct State {
-        /// Those that execute nothing, the one that was used last at the end.
+        /// The processes that execute nothing; the one that was used last is at the end.
         var idle: [WorkerProcess] = []
-        /// Those that execute an attempt.
+        /// The processes that execute an attempt.
         var busy: [WorkerProcess] = []
-        /// Whether processes are started before they are needed.
+        /// Tells whether processes are started before they are needed.
         var isReady = false
         var isClosed = false
     }
@@ -20,10 +20,10 @@ final class WorkerFleet: Sendable {
     private let settings: WorkerSettings
     private let kept: Int
     private let state = Mutex(State())
-    /// How long a process may take to start, on a machine that is busy.
+    /// The time that a process may take to start, on a machine that is busy.
     private static let patience: Duration = .seconds(60)
 
-    /// - Parameter kept: how many processes are kept while nothing is done.
+    /// - Parameter kept: the number of processes that are kept while nothing is done.
     init(_ settings: WorkerSettings, kept: Int) {
         self.settings = settings
         self.kept = kept
@@ -33,15 +33,15 @@ final class WorkerFleet: Sendable {
     var busyProcesses: [pid_t] { state.withLock { $0.busy.map(\.process) } }
     var idleProcesses: [pid_t] { state.withLock { $0.idle.map(\.process) } }
 
-    /// Returns a process that executes nothing, for one attempt: one that knows the model, if there is one.
+    /// Returns a process that executes nothing, for one attempt: one that has executed the model, if there is one.
     func take(for model: String) throws(WorkerError) -> WorkerProcess {
         while let worker = takeIdle(model) {
-            // One that died while it executed nothing is nobody's fault.
+            // It is nobody's fault where a process died while it executed nothing.
             if worker.isAlive, (try? worker.greet(within: Self.patience)) != nil { return worker }
             remove(worker)
         }
         let worker = try WorkerProcess(settings)
-        // One that cannot greet ends as the value goes.
+        // A process that cannot greet is ended when its value is freed.
         _ = try worker.greet(within: Self.patience)
         state.withLock { $0.busy.append(worker) }
         return worker
@@ -60,7 +60,7 @@ final class WorkerFleet: Sendable {
     func giveBack(_ worker: WorkerProcess) {
         worker.trimOutput()
         let isKept = state.withLock { state in
-            // One more than are kept ready: that of a training, beside those that score.
+            // One more than `kept` may stay: that of a training, beside those that score.
             guard !state.isClosed, state.idle.count + state.busy.count <= kept + 1 else { return false }
             state.busy.removeAll { $0 === worker }
             state.idle.append(worker)

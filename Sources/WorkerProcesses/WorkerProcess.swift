@@ -8,21 +8,21 @@ import Synchronization
 import SystemPackage
 import WorkerProtocol
 
-/// A worker program that runs, and the connection to it. One attempt at a time is executed in it.
+/// Runs a worker program, and holds the connection to it. The process executes one attempt at a time.
 ///
-/// What the process prints goes into a file without a name, whose end is shown when the process ends unexpectedly.
+/// The output of the process goes into a file without a name, whose end is shown when the process ends unexpectedly.
 final class WorkerProcess: Sendable {
     let process: pid_t
     let connection: FrameConnection
     private let token: String
-    /// What it said as it connected; nil where it has not been listened to yet.
+    /// The greeting that was received as the process connected; nil where nothing was read yet.
     private let said: WorkerHello?
     private let output: Int32
-    /// Nil where no control group was delegated to the daemon.
+    /// The control group of the process; nil where it has none of its own.
     let group: WorkerGroup?
     private struct State {
         var hello: WorkerHello?
-        /// Those that the process knows, the latest last.
+        /// The settings that the process knows, the latest last.
         var settings: [(number: Int, setting: ScoreSetting)] = []
         var ending: Ending?
         var restingMemory = 0
@@ -31,27 +31,27 @@ final class WorkerProcess: Sendable {
     }
     private let state = Mutex(State())
 
-    /// How a process has ended.
+    /// Tells how a process has ended.
     enum Ending: Sendable, Hashable {
         case status(Int32)
         case signal(Int32)
 
-        /// - Parameter status: as `waitpid` gives it.
+        /// - Parameter status: the status that `waitpid` gives.
         init(_ status: Int32) { self = status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f) }
 
-        /// Whether the process was ended by a signal that it got for what it did itself.
+        /// Tells whether the process was ended by a signal that it got for what it did itself.
         var isCrash: Bool { if case .signal = self { !isFromOutside } else { false } }
 
-        /// Whether it was ended by a signal that a process does not get for what it does itself.
+        /// Tells whether it was ended by a signal that a process does not get for what it does itself.
         var isFromOutside: Bool { [.signal(SIGKILL), .signal(SIGTERM), .signal(SIGHUP), .signal(SIGINT)].contains(self) }
     }
 
-    /// The longest part of what a process printed that is shown.
+    /// The most bytes of what a process printed that are shown.
     private static let shownOutput = 600
-    /// What a process may print before it is thrown away.
+    /// The bytes that a process may print before they are thrown away.
     private static let largestOutput = 1 << 20
 
-    /// Starts `program`. What it is told comes over the connection; it inherits no other descriptor.
+    /// Starts the worker program. It is told what to do over the connection; it inherits no other open file of the daemon.
     init(_ settings: WorkerSettings) throws(WorkerError) {
         let program = settings.program
         let way: (door: WorkerTransport.Door, arguments: [String], inherited: Int32)
@@ -101,7 +101,7 @@ final class WorkerProcess: Sendable {
             posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
             posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         }
-        // A descriptor that is dup2ed onto itself would stay closed on exec.
+        // This lets the process inherit the connection, even one whose descriptor is 3 already.
         if connection >= 0 { posix_spawn_file_actions_adddup2(&actions, connection, 3) }
         LinuxCalls.closeDescriptors(from: connection >= 0 ? 4 : 3, in: &actions)
         var attributes = posix_spawnattr_t()
@@ -138,7 +138,7 @@ final class WorkerProcess: Sendable {
         return hello
     }
 
-    /// Waits for the first frame.
+    /// Waits for the first frame, and returns the greeting in it.
     private func heard(within patience: Duration) throws(WorkerError) -> WorkerHello {
         let frame: WorkerFrame?
         do throws(FrameError) { frame = try connection.receive(WorkerFrame.self, within: patience) } catch {
@@ -148,17 +148,17 @@ final class WorkerProcess: Sendable {
         return hello
     }
 
-    /// What the process computes on, once it has greeted.
+    /// The machine that the process computes on; nil until it has greeted.
     var machine: AttemptMachine? { state.withLock { $0.hello?.machine } }
 
-    /// Ends the process, if it has not ended.
+    /// Ends the process, if it has not ended, and returns how it ended.
     @discardableResult
     func kill() -> Ending {
         Glibc.kill(process, SIGKILL)
         return ending()
     }
 
-    /// Waits for the end of a process that ends.
+    /// Waits until a process that is about to end has ended, and returns how it did.
     func ending() -> Ending {
         state.withLock { state in
             if let known = state.ending { return known }
@@ -170,7 +170,7 @@ final class WorkerProcess: Sendable {
         }
     }
 
-    /// Whether the process still runs.
+    /// Tells whether the process still runs.
     var isAlive: Bool {
         state.withLock { state in
             guard state.ending == nil else { return false }
@@ -190,7 +190,7 @@ final class WorkerProcess: Sendable {
         return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// Whether the last thing that the process has printed is that it got no memory.
+    /// Tells whether the process printed last that it got no memory.
     var saidItLacksMemory: Bool { ["bad_alloc", "no memory", "not enough memory"].contains { lastWords.contains($0) } }
 
     /// Throws away what the process has printed, where that is much.
@@ -214,10 +214,10 @@ final class WorkerProcess: Sendable {
 
     // MARK: Attempts
 
-    /// Sends an attempt: one that scores in its short form, after what it has in common with those before it.
+    /// Sends an attempt. One that scores is sent in its short form, after the setting that it has in common with others.
     /// - Parameters:
-    ///   - courier: gets the data to score.
-    ///   - isLast: whether it is sent now, or together with the next one.
+    ///   - courier: finds the data to score.
+    ///   - isLast: whether it is sent now, and not together with the next one.
     func send(
         _ spec: AttemptSpec, _ reference: AttemptReference, _ courier: InputCourier, isLast: Bool = true
     ) throws(FrameError) {
@@ -227,7 +227,7 @@ final class WorkerProcess: Sendable {
         let data = spec.data.flatMap { courier.data(of: $0, isLocal: connection.isLocal) }
         var file: Int32?
         if case .file(let opened) = data { file = opened.rawValue }
-        // Files that go with frames that are held would have to stay open.
+        // A frame with a file is sent at once: the file would have to stay open for as long as the frame is held.
         defer { if let file { Glibc.close(file) } }
         guard case .score(let files) = spec.work, files.parts == nil else {
             return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file)
@@ -251,8 +251,8 @@ final class WorkerProcess: Sendable {
         }
     }
 
-    /// The attempt as the process gets it: without a limit of memory where its control group keeps that; otherwise it limits its own address
-    /// space.
+    /// Returns the attempt as the process gets it: without a limit of memory where its control group keeps that. With a limit, the process
+    /// limits its own address space.
     private func boundedByKernel(_ spec: AttemptSpec) -> AttemptSpec {
         guard let limit = spec.limits.memoryBytes, let group, group.bound(restingMemory + limit, mapped: spec.mappedBytes) else {
             return spec
@@ -285,11 +285,11 @@ extension WorkerProcess.Ending: CustomStringConvertible {
     }
 }
 
-/// Why there is no worker.
+/// Says why there is no worker.
 package enum WorkerError: Error, Sendable, Hashable {
-    /// The program and why it could not be started.
+    /// The program, the first value, cannot be started; the second says why.
     case cannotStart(String, String)
-    /// A process that was started and did not become a worker.
+    /// A process was started and did not become a worker.
     case noHello(String)
 }
 

@@ -1,28 +1,29 @@
 import Glibc
 import WorkerProtocol
 
-/// How worker processes are connected with the daemon.
+/// Says how worker processes are connected with the daemon.
 package enum WorkerTransport: Sendable, Hashable {
-    /// By a pair of sockets, of which the process inherits one.
+    /// They are connected by a pair of sockets, of which the process inherits one.
     case local
-    /// By TCP, on a port of this host, such as `127.0.0.1`.
+    /// They are connected by TCP, on a port of this host, such as `127.0.0.1`.
     case tcp(host: String)
 
-    /// The daemon's side of a connection that is not there yet.
+    /// Holds the daemon's side of a connection that is not there yet.
     enum Door {
         case end(Int32)
         case listener(FrameListener)
     }
 
-    /// How long a process may take to connect.
+    /// The time that a process may take to connect.
     private static let patience: Duration = .seconds(60)
-    /// How long one that has connected may take to say who it is.
+    /// The time that one that has connected may take to say who it is.
     private static let helloPatience: Duration = .seconds(5)
     /// The largest frame of somebody who has not said who it is, in bytes.
     private static let largestHello = 1 << 18
 
     /// Prepares a connection.
-    /// - Returns: with it, what the worker is told, and the socket that it inherits as descriptor 3, which is to be closed; -1 for none.
+    /// - Returns: the daemon's side of it, the arguments that tell the worker of it, and the socket that the worker inherits as descriptor
+    ///   3, which the caller closes (-1 for none).
     func open() throws(FrameError) -> (door: Door, arguments: [String], inherited: Int32) {
         switch self {
         case .local:
@@ -36,8 +37,8 @@ package enum WorkerTransport: Sendable, Hashable {
 }
 
 extension WorkerTransport.Door {
-    /// Returns the connection to a process that was started, and what it has said already. Others who connect are sent away.
-    /// - Parameter token: what the process shows.
+    /// Returns the connection to a process that was started, and the greeting, where it was read already. Others who connect are sent away.
+    /// - Parameter token: the text by which the process shows that it is the one.
     func connection(to process: pid_t, token: String) throws(FrameError) -> (FrameConnection, WorkerHello?) {
         switch self {
         case .end(let socket): return (FrameConnection(socket), nil)
@@ -56,7 +57,7 @@ extension WorkerTransport.Door {
         }
     }
 
-    /// Returns whether a child has ended, which is still to be waited for.
+    /// Returns whether a child has ended. It must be waited for all the same.
     private static func hasEnded(_ process: pid_t) -> Bool {
         var ending = siginfo_t()
         return waitid(P_PID, id_t(process), &ending, WEXITED | WNOHANG | WNOWAIT) == 0 && ending.si_signo == SIGCHLD
