@@ -2,26 +2,26 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// One connection between the daemon and a worker: frames, each a line of JSON, in both directions. It is the same over a pair of local
-/// sockets and over TCP; but open files go with a frame over local sockets only.
+/// Carries frames, each a line of JSON, between the daemon and a worker in both directions. It is the same over a pair of local sockets and
+/// over TCP; but open files go with a frame over local sockets only.
 ///
 /// One thread at a time reads; any thread may send.
 package final class FrameConnection: @unchecked Sendable {
-    /// A longer line is refused, so that the other side cannot fill the memory.
+    /// The most bytes of a line. A longer one is refused, so that the other side cannot fill the memory.
     package static let largestFrame = 256 << 20
 
     private let descriptor: Int32
-    /// What is to be sent together with the next frame.
+    /// The frames that are to be sent together with the next one.
     private let held = Mutex(Held())
-    /// Bytes that were received and not read yet. Touched by the reading thread only.
+    /// The bytes that were received and not read yet. Only the reading thread uses them.
     private var received: [UInt8] = []
     private var start = 0
-    /// How far `received` is known to hold no end of a line.
+    /// The place up to which `received` is known to hold no end of a line.
     private var searched = 0
-    /// Files that came with what was received and were not taken yet. Touched by the reading thread only.
+    /// The files that came with what was received and were not taken yet. Only the reading thread uses them.
     private var receivedFiles: [Int32] = []
     private let decoder: JSONDecoder
-    /// Whether open files can go with a frame.
+    /// Tells whether open files can go with a frame.
     package let isLocal: Bool
     private let mostBytes: Atomic<Int>
 
@@ -44,13 +44,13 @@ package final class FrameConnection: @unchecked Sendable {
         for file in receivedFiles { Glibc.close(file) }
     }
 
-    /// Bounds the frames that are received from now on: few bytes as long as it is not known who speaks.
+    /// Sets the most bytes of a frame that is received from now on: few for as long as it is not known who sends.
     package func setLargestFrame(_ bytes: Int) { mostBytes.store(bytes, ordering: .relaxed) }
 
     // MARK: Sending
 
     /// Sends a frame, after those that are held.
-    /// - Parameter file: an open file that goes with it, which stays the caller's. The connection is a local one then.
+    /// - Parameter file: an open file that goes with it, which stays the caller's. The connection must be local then.
     package func send(_ frame: some QuickFrame, with file: Int32? = nil) throws(FrameError) {
         let line = try line(of: frame)
         try write { held in
@@ -61,7 +61,7 @@ package final class FrameConnection: @unchecked Sendable {
     }
 
     /// Keeps a frame to be sent with the next one, or by `sendHeld`. Several frames that are sent at once wake the other side once.
-    /// - Returns: how many bytes are held.
+    /// - Returns: the number of bytes that are held.
     @discardableResult
     package func hold(_ frame: some QuickFrame) throws(FrameError) -> Int {
         let line = try line(of: frame)
@@ -121,12 +121,12 @@ package final class FrameConnection: @unchecked Sendable {
 
     // MARK: Receiving
 
-    /// Returns the open file that came with the frame that was received last, where that says that one did. It is the caller's to close.
+    /// Returns the open file that came with the frame that was received last, where the frame says that one did. The caller closes it.
     package func takeFile() -> Int32? { receivedFiles.isEmpty ? nil : receivedFiles.removeFirst() }
 
     /// Waits for the next frame.
-    /// - Parameter patience: how long to wait; nil: as long as it takes.
-    /// - Returns: nil where none has come in that time.
+    /// - Parameter patience: the time to wait; nil for as long as it takes.
+    /// - Returns: the frame; nil where none has come in that time.
     package func receive<Frame: QuickFrame>(_ type: Frame.Type, within patience: Duration? = nil) throws(FrameError) -> Frame? {
         let deadline = patience.map { ContinuousClock.now + $0 }
         while true {
@@ -146,7 +146,7 @@ package final class FrameConnection: @unchecked Sendable {
         }
     }
 
-    /// Returns the place of a whole line in `received`, without its end.
+    /// Returns the place of a whole line in `received`, without its end; nil where there is none.
     private func nextLine() -> Range<Int>? {
         guard let end = received[searched...].firstIndex(of: UInt8(ascii: "\n")) else {
             searched = received.count

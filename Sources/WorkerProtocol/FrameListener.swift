@@ -6,7 +6,7 @@ package final class FrameListener: Sendable {
     /// The port that workers connect to.
     package let port: UInt16
 
-    /// - Parameter address: `HOST:PORT`; port 0 is one that is free.
+    /// - Parameter address: the address as `HOST:PORT`; port 0 stands for one that is free.
     package init(on address: String) throws(FrameError) {
         let socket = try TCPAddress(address).opened { socket, address, length in
             var yes: Int32 = 1
@@ -19,7 +19,7 @@ package final class FrameListener: Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let port: UInt16? = withUnsafeMutableBytes(of: &bound) { bytes in
             guard getsockname(socket, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), &length) == 0 else { return nil }
-            // The port stands at the same place in addresses of IPv4 and IPv6.
+            // The port is at the same place in addresses of IPv4 and IPv6.
             return UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self))
         }
         self.port = port ?? 0
@@ -27,6 +27,7 @@ package final class FrameListener: Sendable {
 
     deinit { Glibc.close(socket) }
 
+    /// Waits for a worker to connect.
     /// - Returns: the next connection; nil where none comes within `patience`.
     package func accept(within patience: Duration) throws(FrameError) -> FrameConnection? {
         let deadline = ContinuousClock.now + patience
@@ -52,7 +53,7 @@ package final class FrameListener: Sendable {
     }
 }
 
-/// A host and a port.
+/// Holds a host and a port.
 private struct TCPAddress {
     private let host: String
     private let port: String
@@ -67,13 +68,13 @@ private struct TCPAddress {
         port = String(address[address.index(after: colon)...])
     }
 
-    /// Frames are small and wanted at once.
+    /// Has the kernel send small packets at once, since frames are small and wanted at once.
     static func sendAtOnce(_ socket: Int32) {
         var yes: Int32 = 1
         setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Tries the host's addresses in turn.
+    /// Returns a socket for the first of the host's addresses with which `use` succeeds.
     /// - Parameter use: returns the name of the call that failed; nil where the socket can be used.
     func opened(_ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> String?) throws(FrameError) -> Int32 {
         var hints = addrinfo()

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The sockets of connections: local ones, which carry open files too, and TCP.
+/// Sends and receives over the sockets of connections: local ones, which carry open files too, and TCP.
 enum FrameSocket {
     /// The most files that the kernel takes with one message (`SCM_MAX_FD`).
     private static let mostFiles = 253
@@ -17,7 +17,7 @@ enum FrameSocket {
     }
 
     /// Sends bytes, and with the first of them the files.
-    /// - Returns: how many bytes were sent; -1 with `errno`.
+    /// - Returns: the number of bytes that were sent; -1 with `errno`.
     static func send(_ bytes: UnsafeRawBufferPointer, with files: [Int32], on socket: Int32) -> Int {
         guard files.count <= mostFiles else {
             errno = EMFILE
@@ -44,7 +44,7 @@ enum FrameSocket {
     }
 
     /// Receives bytes, and appends the files that came with them.
-    /// - Returns: how many bytes were received, 0 at the end of the connection; -1 with `errno`.
+    /// - Returns: the number of bytes that were received, 0 at the end of the connection; -1 with `errno`.
     static func receive(into bytes: UnsafeMutableRawBufferPointer, files: inout [Int32], on socket: Int32) -> Int {
         withUnsafeTemporaryAllocation(byteCount: headerBytes + mostFiles * 4, alignment: 8) { control in
             var piece = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)

@@ -2,8 +2,8 @@ package import Attempts
 package import Machine
 package import Recipes
 
-/// Which attempt a frame is about. The nonce is drawn for each time that an attempt is handed out, so that an answer to an earlier time is
-/// never taken for the answer to this one.
+/// Tells which attempt a frame is about. The nonce is drawn for each time that an attempt is handed out, so that an answer to an earlier
+/// time is never taken for the answer to this one.
 package struct AttemptReference: Codable, Sendable, Hashable {
     package var run: Int64
     package var attempt: Int
@@ -16,13 +16,13 @@ package struct AttemptReference: Codable, Sendable, Hashable {
     }
 }
 
-/// What a worker says of itself, in its first frame.
+/// Holds what a worker says of itself, in its first frame.
 package struct WorkerHello: Codable, Sendable, Hashable {
     /// The version of the protocol.
     package var frames: Int
     /// The version of the program.
     package var build: String
-    /// What the worker was started with, which shows that it is the one that was started.
+    /// The text that the worker was started with, which shows that it is the one that was started.
     package var token: String
     package var machine: AttemptMachine
     package var process: Int32
@@ -46,13 +46,13 @@ package struct WorkerHello: Codable, Sendable, Hashable {
     }
 }
 
-/// What the daemon tells a worker.
+/// Holds what the daemon tells a worker.
 package enum DaemonFrame: Codable, Sendable {
-    /// What later `score` frames have in common, under the number that they name.
+    /// Later `score` frames have this in common, under the number that they name.
     case setting(number: Int, setting: ScoreSetting)
-    /// A file to score after what was sent before.
+    /// A file is to be scored after what was sent before.
     case score(ScoreOrder)
-    /// An attempt of any kind to execute after what was sent before.
+    /// An attempt of any kind is to be executed after what was sent before.
     /// - Parameter hasFile: whether the open file with the data to score comes with the frame.
     case attempt(reference: AttemptReference, spec: AttemptSpec, hasFile: Bool)
     /// The attempt is to end as soon as it can. It answers with the failure that the cause stands for.
@@ -63,17 +63,17 @@ package enum DaemonFrame: Codable, Sendable {
     case goOn(reference: AttemptReference)
 }
 
-/// What a worker tells the daemon.
+/// Holds what a worker tells the daemon.
 package enum WorkerFrame: Codable, Sendable {
     case hello(hello: WorkerHello)
     /// The attempt has begun to load a model, or has ended that.
     case phase(reference: AttemptReference, phase: AttemptPhase)
-    /// The number of batches and steps that the attempt has begun so far. Told once a second while it grows.
+    /// The attempt has begun that many batches and steps so far. This is told once a second while the number grows.
     case heartbeat(reference: AttemptReference, steps: Int)
     case progress(reference: AttemptReference, progress: TrainingProgress)
-    /// The number of ranges of the attempt's file that nobody has begun.
+    /// Nobody has begun that many ranges of the attempt's file.
     case ranges(reference: AttemptReference, open: Int)
-    /// The attempt waits, as it was told.
+    /// The attempt waits, as it was told to.
     case paused(reference: AttemptReference)
     case answer(reference: AttemptReference, result: AttemptResult)
 }

@@ -1,10 +1,10 @@
 import Foundation
 import Glibc
 
-/// Reads one JSON object, field by field, in the order in which the fields stand. The counterpart of `JSONObjectWriter`; it takes any JSON
-/// that has values of the kinds that are asked for.
+/// Reads one JSON object, field by field, in the order of the fields. It is the counterpart of `JSONObjectWriter`, and takes any JSON that
+/// has values of the kinds that are asked for.
 struct JSONObjectReader {
-    /// What is not as it should be.
+    /// Says where the text is not as it should be.
     struct Malformed: Error {
         let place: Int
     }
@@ -13,7 +13,7 @@ struct JSONObjectReader {
     private var place: Int
     private var isFirst = true
 
-    /// - Parameter bytes: valid for as long as the reader is used.
+    /// - Parameter bytes: the text, which must stay valid for as long as the reader is used.
     init(_ bytes: UnsafeRawBufferPointer, at place: Int = 0) throws(Malformed) {
         self.bytes = bytes
         self.place = place
@@ -183,7 +183,7 @@ struct JSONObjectReader {
         byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") || byte <= 0x20
     }
 
-    /// The next byte that is no white space; 0 at the end.
+    /// Passes over white space. Returns the next byte, which is not taken; 0 at the end.
     private mutating func next() -> UInt8 {
         while place < bytes.count, bytes[place] <= 0x20 { place += 1 }
         return place < bytes.count ? bytes[place] : 0

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Writes one JSON object, field by field. For frames that are sent for every small file: it takes a twentieth of `JSONEncoder`'s time.
+/// Writes one JSON object, field by field, for frames that are sent for every small file: it takes a twentieth of `JSONEncoder`'s time.
 struct JSONObjectWriter {
     private(set) var text: [UInt8] = [UInt8(ascii: "{")]
     private var isFirst = true

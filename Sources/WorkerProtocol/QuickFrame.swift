@@ -2,8 +2,8 @@ import Arrivals
 import Attempts
 import Foundation
 
-/// A frame of which some kinds, those that are sent for every small file, are written and read without `JSONEncoder` and `JSONDecoder`, which
-/// take twenty times as long. What is written is JSON all the same.
+/// Describes frames of which some kinds, those that are sent for every small file, are written and read without `JSONEncoder` and
+/// `JSONDecoder`, which take twenty times as long. What is written is JSON all the same.
 package protocol QuickFrame: Codable {
     /// Returns the line of the frame, with its end; nil for a frame of another kind.
     func quickLine() -> [UInt8]?
@@ -78,7 +78,7 @@ extension DaemonFrame: QuickFrame {
 extension WorkerFrame: QuickFrame {
     private static let beginning = Array(#"{"scored":"#.utf8)
 
-    /// An answer without a failure, a trained or a tried model.
+    /// Returns the line of an answer that has no failure and neither a trained nor a tried model; nil for any other frame.
     package func quickLine() -> [UInt8]? {
         guard case .answer(let reference, let result) = self, result.failure == nil, result.training == nil, result.trial == nil,
             result.operatorSets.isEmpty, result.machine == nil

@@ -2,9 +2,10 @@ package import Attempts
 package import PipelineConfig
 package import Recipes
 
-/// What the attempts that score the files of one pipeline with one model have in common. It is sent once, and named by its number after that.
+/// Holds what the attempts that score the files of one pipeline with one model have in common. It is sent once, and named by its number
+/// then.
 package struct ScoreSetting: Codable, Sendable, Equatable {
-    /// How many settings the two sides of a connection know, the latest ones.
+    /// The number of settings that the two sides of a connection know, which are the latest ones.
     package static let mostKnown = 64
 
     package var pipeline: String
@@ -32,7 +33,7 @@ package struct ScoreSetting: Codable, Sendable, Equatable {
     }
 }
 
-/// One file to score, under a setting that was sent before.
+/// Describes one file to score, under a setting that was sent before.
 package struct ScoreOrder: Codable, Sendable {
     package var reference: AttemptReference
     package var setting: Int
@@ -41,10 +42,10 @@ package struct ScoreOrder: Codable, Sendable {
     package var provenance: [String: String]
     /// The content of a small file, which need not be opened then.
     package var content: [UInt8]?
-    /// Whether the open file comes with the frame.
+    /// Tells whether the open file comes with the frame.
     package var hasFile = false
 
-    /// An order of nothing, to be filled in.
+    /// Makes an order of nothing, to be filled in.
     init() {
         reference = AttemptReference(run: 0, attempt: 0, nonce: 0)
         setting = 0
