@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Tells a running attempt to end. What is registered is called once, from the thread that cancels, or at once if that already happened.
+/// Tells a running attempt to end. A handler is called once, from the thread that cancels, or at once if that already happened.
 package final class AttemptCancellation: Sendable {
     package enum Cause: String, Codable, Sendable {
         /// The daemon is stopping and takes the work back; it runs again.
@@ -24,7 +24,7 @@ package final class AttemptCancellation: Sendable {
     package var cause: Cause? { state.withLock { $0.cause } }
     package var isCancelled: Bool { cause != nil }
 
-    /// The first cause is the one that counts.
+    /// Cancels the attempt. The first cause is the one that counts.
     package func cancel(_ cause: Cause = .takenBack) {
         let handlers = state.withLock { state in
             if state.cause == nil { state.cause = cause }

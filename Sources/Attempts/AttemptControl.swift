@@ -1,19 +1,20 @@
 package import Recipes
 
-/// The connection between an attempt that runs and the code that started it.
+/// Connects an attempt that runs with the code that started it.
 package struct AttemptControl: Sendable {
     package var cancellation: AttemptCancellation
     /// The data to score; nil where it is opened by its name.
     package var data: AttemptData?
-    /// Asked between batches and between training steps. Nil where nobody else waits for the thread.
+    /// The attempt's place among the workers, which it asks between batches and between training steps; nil where nobody else waits for the
+    /// thread.
     package var turn: (any AttemptTurn)?
-    /// Called from the attempt's thread at every step of a training, so it should be quick.
+    /// Is called from the attempt's thread at every step of a training, so it should be quick.
     package var progress: @Sendable (TrainingProgress) -> Void
-    /// Called from the attempt's thread as a phase begins. An attempt begins in `working`.
+    /// Is called from the attempt's thread as a phase begins. An attempt begins in `working`.
     package var phase: @Sendable (AttemptPhase) -> Void = { _ in }
-    /// Called from the attempt's thread before each batch and each training step, so it must be quick.
+    /// Is called from the attempt's thread before each batch and each training step, so it must be quick.
     package var step: @Sendable () -> Void = {}
-    /// Called from the attempt's thread with the number of ranges of its file that nobody has begun: others may score them
+    /// Is called from the attempt's thread with the number of ranges of its file that nobody has begun: others may score them
     /// (`AttemptSpec.Work.scoreRange`).
     package var offer: @Sendable (Int) -> Void = { _ in }
 
@@ -27,10 +28,10 @@ package struct AttemptControl: Sendable {
     }
 }
 
-/// A place among the workers, which an attempt that takes long gives to others for a while. Called from the attempt's thread, but for
-/// `goOn`.
+/// Describes a place among the workers, which an attempt that takes long gives to others for a while. One thread at a time asks for it and
+/// pauses; `goOn` may come from any.
 package protocol AttemptTurn: Sendable {
-    /// Whether others should go first.
+    /// Tells whether others should go first.
     var isOver: Bool { get }
     /// Lets others go first, and returns when the attempt may go on.
     func pause()

@@ -1,7 +1,7 @@
 import Synchronization
 package import SystemPackage
 
-/// The data of an attempt, where the executor need not open it by its name.
+/// Holds the data of an attempt, where the executor need not open it by its name.
 package enum AttemptData: Sendable {
     /// All bytes of the file.
     case content([UInt8])
@@ -9,22 +9,22 @@ package enum AttemptData: Sendable {
     case file(FileDescriptor)
 }
 
-/// The contents of small files that were read for their digests, by digest, until they are scored: so that they are read once.
+/// Keeps the contents of small files that were read for their digests, by digest, until they are scored, so that they are read only once.
 package final class SmallContents: Sendable {
     private struct State {
         var contents: [String: (bytes: [UInt8], kept: ContinuousClock.Instant)] = [:]
         var byteCount = 0
     }
 
-    /// A larger file is not kept, in bytes.
+    /// The most bytes of a file that is kept.
     package static let largest: Int64 = 64 << 10
-    /// Content that was kept for that long may never be asked for: it makes room for others.
+    /// The time after which content makes room for others, since it may never be asked for.
     private static let patience: Duration = .seconds(60)
 
     private let byteLimit: Int
     private let state = Mutex(State())
 
-    /// - Parameter byteLimit: of all contents together. What does not fit is read again.
+    /// - Parameter byteLimit: the most bytes of all contents together. A file that does not fit is read again.
     package init(byteLimit: Int = 4 << 20) { self.byteLimit = byteLimit }
 
     package func keep(_ bytes: [UInt8], digest: String, now: ContinuousClock.Instant = .now) {
@@ -42,7 +42,7 @@ package final class SmallContents: Sendable {
         }
     }
 
-    /// Returns the content and forgets it.
+    /// Returns the content and forgets it; nil where it is not kept.
     package func take(_ digest: String) -> [UInt8]? {
         state.withLock { state in
             guard let content = state.contents.removeValue(forKey: digest) else { return nil }

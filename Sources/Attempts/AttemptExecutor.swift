@@ -7,7 +7,7 @@ package protocol AttemptExecutor: Sendable {
 }
 
 extension AttemptExecutor {
-    /// Executes each by itself.
+    /// Executes each attempt by itself.
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
         for (place, attempt) in attempts.enumerated() { ended(place, execute(attempt.spec, control: attempt.control)) }
     }

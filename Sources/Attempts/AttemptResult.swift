@@ -2,7 +2,8 @@ import FileSystem
 import Foundation
 package import Machine
 
-/// The answer of an attempt: the files that it wrote, or the reason why it did not. An executor never throws: a failure is an answer too.
+/// Holds the answer of an attempt: the files that it wrote, or the reason why it did not. An executor never throws: a failure is an answer
+/// too.
 package struct AttemptResult: Codable, Sendable {
     package struct WrittenFile: Codable, Sendable, Equatable {
         /// The output slot, and for a directory slot the path inside it.
@@ -19,14 +20,14 @@ package struct AttemptResult: Codable, Sendable {
         }
     }
 
-    /// The trial of a model before it is published.
+    /// Tells how a model was tried before it is published.
     package enum Trial: Codable, Sendable, Hashable {
         /// It ran on rows of the newest file, with this digest, that an earlier version has scored.
         case ran(rows: Int, of: String)
         /// No such rows are known.
         case noRowsKnown
 
-        /// Whether rows have shown that it runs.
+        /// Tells whether rows have shown that the model runs.
         package var hasRun: Bool { if case .ran = self { true } else { false } }
     }
 
@@ -35,7 +36,7 @@ package struct AttemptResult: Codable, Sendable {
     package var training: TrainingReport?
     package var files: [WrittenFile]
     package var rowCount: Int64?
-    /// Seconds by phase: read, run, write, hash and so on.
+    /// The seconds by phase: read, run, write, hash and so on.
     package var timings: [String: Double]
     /// The trial of the model that was written; nil if none was written, or if the pipeline scores nothing.
     package var trial: Trial?
@@ -45,7 +46,7 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
-    /// On what it was executed; nil where the executor died.
+    /// The machine on which it was executed; nil where the executor died.
     package var machine: AttemptMachine?
 
     package init(

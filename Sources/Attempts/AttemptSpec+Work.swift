@@ -2,7 +2,7 @@ import FileSystem
 package import PipelineConfig
 
 extension AttemptSpec {
-    /// The work, with the files that it reads and the one place that it writes.
+    /// Describes the work, with the files that it reads and the one place that it writes.
     package enum Work: Codable, Sendable {
         /// Checks a model that arrived and writes it. With `training`, it is tuned before it is written.
         case validateModel(ModelFiles, training: Training?)
@@ -22,7 +22,7 @@ extension AttemptSpec {
         }
     }
 
-    /// The files of an attempt that makes a version.
+    /// Names the files of an attempt that makes a version.
     package struct ModelFiles: Codable, Sendable {
         /// The model that arrived, or the float model to train from.
         package var model: InputFile
@@ -38,7 +38,7 @@ extension AttemptSpec {
         }
     }
 
-    /// The files of an attempt that scores.
+    /// Names the files of an attempt that scores.
     package struct ScoringFiles: Codable, Sendable {
         package var model: InputFile
         /// The path of the model's adapter if that is not in the model's folder. The model's digest covers it.
@@ -47,8 +47,8 @@ extension AttemptSpec {
         /// The path of the file to write.
         package var output: String
         package var format: OutputFormat
-        /// The path of a folder that outlives the attempt. The file is scored range by range, and what is scored of it stands there until
-        /// the output is whole. Nil for a file that is scored in one go.
+        /// The path of a folder that outlives the attempt. The file is scored range by range, and what is scored of it is there until the
+        /// output is whole. Nil for a file that is scored in one go.
         package var parts: String?
 
         package init(
@@ -62,7 +62,7 @@ extension AttemptSpec {
             self.parts = parts
         }
 
-        /// A smaller file is scored in one go, in bytes.
+        /// The least size in bytes of a file that is scored range by range; a smaller one is scored in one go.
         package static let leastRanged: Int64 = 8 << 20
     }
 }
@@ -85,7 +85,7 @@ extension AttemptSpec {
         }
     }
 
-    /// The bytes of the model's files, which are mapped while it is loaded: what a limit of memory leaves out.
+    /// The size in bytes of the model's files, which are mapped while it is loaded, and which a limit of memory leaves out.
     package var mappedBytes: Int { Disk.byteCount(model.path) + Disk.byteCount(model.path + ".data") }
 
     /// The rows to score; nil for an attempt that makes a version.

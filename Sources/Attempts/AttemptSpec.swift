@@ -4,15 +4,15 @@ import Machine
 package import PipelineConfig
 package import Recipes
 
-/// The complete description of one attempt. An executor, in this process, in a child or on another host, reads the files that `work` names,
-/// writes where it says, and answers with an `AttemptResult`. It is plain JSON.
+/// Describes one attempt completely. An executor, in this process, in a child or on another host, reads the files that `work` names, writes
+/// where it says, and answers with an `AttemptResult`. It is plain JSON.
 package struct AttemptSpec: Codable, Sendable {
-    /// A file by the role it plays. Paths are absolute.
+    /// Describes a file in the role that it has for an attempt. Paths are absolute.
     package struct InputFile: Codable, Sendable, Equatable {
         package var path: String
-        /// SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt.
+        /// The SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt.
         package var digest: String
-        /// Files that belong to it (external data), relative to its directory.
+        /// The files that belong to it (external data), relative to its directory.
         package var companions: [String]
         /// The folder that the file is opened beneath, so that no link leads out of it; nil for files that are not in a spool.
         package var spool: String?
@@ -30,17 +30,17 @@ package struct AttemptSpec: Codable, Sendable {
     }
 
     package struct Limits: Codable, Sendable, Hashable {
-        /// Wall-clock seconds for the attempt, without those that it is paused; nil: as long as it takes.
+        /// The wall-clock seconds for the attempt, without those that it is paused; nil for as long as it takes.
         package var seconds: Double?
         /// The same for each time that it reads, checks or loads a model.
         package var loadSeconds: Double?
         /// The same for the time from one batch or training step to the next.
         package var standstillSeconds: Double?
-        /// How far the memory of the process that executes it may grow above what the process has at rest, in bytes.
+        /// The bytes by which the memory of the process that executes it may grow above what the process has at rest.
         package var memoryBytes: Int?
-        /// How many files its process may have open.
+        /// The number of files that its process may have open.
         package var openFiles: Int?
-        /// Threads that the engine may use within one operator.
+        /// The number of threads that the engine may use within one operator.
         package var threads: Int
 
         package init(
@@ -62,19 +62,20 @@ package struct AttemptSpec: Codable, Sendable {
                 memoryBytes: limits.memory ?? Self.standardMemory, openFiles: limits.openFiles, threads: threads)
         }
 
-        /// Half of the machine, or of its control group: the limit of an attempt that has none of its own, and of all attempts together.
+        /// Half of the memory of the machine, or of its control group, in bytes: the limit of an attempt that has none of its own, and of
+        /// all attempts together.
         package static let standardMemory = MachineMemory.total / 2
     }
 
-    /// The kind of an attempt's work.
+    /// Tells the kind of an attempt's work.
     package enum Goal: Codable, Sendable {
         case validateModel, fineTune, score
     }
 
-    /// A file of labelled rows.
+    /// Describes a file of labelled rows.
     package struct LabelledFile: Codable, Sendable {
         package var arrival: Int64
-        /// Relative to its spool, for messages and the card.
+        /// The path relative to its spool, for messages and the card.
         package var name: String
         /// The file in the spool in which it arrived.
         package var file: InputFile
@@ -90,13 +91,13 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
-    /// The labels and settings of the optimize stage.
+    /// Holds the labels of the optimize stage, and the folder of its checkpoints.
     package struct Training: Codable, Sendable {
         /// The files in arrival order; no digest occurs twice.
         package var labelled: [LabelledFile]
         /// The arrival that the attempt is about, if that is a labelled one: its rows must be usable, those of others may not be.
         package var subject: Int64?
-        /// A directory that outlives the attempt: where an attempt of the same run goes on.
+        /// A directory that outlives the attempt, from which a later attempt of the same run goes on.
         package var checkpoints: String
 
         package init(labelled: [LabelledFile], subject: Int64?, checkpoints: String) {
@@ -112,14 +113,14 @@ package struct AttemptSpec: Codable, Sendable {
     package var work: Work
     package var schema: RowSchema
     package var stages: [Stage]
-    /// Goes into the output's own metadata, as it stands.
+    /// The entries that go into the output's own metadata, as they are.
     package var provenance: [String: String]
     package var limits: Limits
     /// The columns that the first file bound, by model input, where the pipeline's schema leaves them to the file's order.
     package var columns: [String: [String]]
     /// The types that the first file gave kept columns of text where the pipeline's schema leaves them open.
     package var types: [String: String] = [:]
-    /// Whether the answer tells nothing that cells of tables hold.
+    /// Tells whether the answer leaves out what cells of tables hold.
     package var hidesValues = false
 
     package init(

@@ -1,28 +1,29 @@
 package import FileSystem
 package import SystemPackage
 
-/// `prepared` in the work folder: large models with their weights as the engine lays them out for a processor. All workers map these
-/// files, so that a machine has the weights in memory once. Only the daemon's own processes write there.
+/// Describes the folder `prepared` in the work folder, which has large models with their weights as the engine lays them out for a
+/// processor. All workers map these files, so that a machine has the weights in memory once. Only the daemon's own processes write there.
 package struct PreparedFolder: Hashable, Sendable {
     package let path: FilePath
 
     package init(_ path: FilePath) { self.path = path }
 
-    /// - Parameter work: `ROOT/.millrace`, or what `work:` of millrace.yaml says.
+    /// - Parameter work: the work folder: `ROOT/.millrace`, or what `work:` of millrace.yaml says.
     package init(work: FilePath) { path = work.appending("prepared") }
 
-    /// The names that one prepared model has.
+    /// Holds the names that one prepared model has.
     package struct Place: Hashable, Sendable {
         /// The folder of the model. It appears by one rename, with all files in it.
         package let folder: FilePath
-        /// Where the folder is made. One that stands and is not locked is what a try that did not succeed has left.
+        /// The path at which the folder is made. A folder there that is not locked is what a try that did not succeed has left.
         package let staging: FilePath
-        /// Locked by the process that makes the folder.
+        /// The file that the process locks that makes the folder.
         package let lock: FilePath
     }
 
+    /// Returns the names of one prepared model.
     /// - Parameters:
-    ///   - digest: the model's, which covers its adapter.
+    ///   - digest: the digest of the model, which covers its adapter.
     ///   - setting: everything else that the content depends on.
     package func place(of digest: String, setting: String) -> Place {
         let name = "\(digest)-\(FileDigest.of(bytes: setting.utf8).prefix(16))"

@@ -1,9 +1,9 @@
 package import FileSystem
 package import Recipes
 
-/// The report of the optimize stage, for the card.
+/// Reports what the optimize stage did, for the card.
 package struct TrainingReport: Codable, Sendable, Equatable {
-    /// A labelled file whose rows could not be used.
+    /// Describes a labelled file whose rows could not be used.
     package struct Unusable: Codable, Sendable, Equatable {
         package var arrival: Int64
         package var failure: Failure
@@ -14,7 +14,7 @@ package struct TrainingReport: Codable, Sendable, Equatable {
         }
     }
 
-    /// Why the trained model was not taken: the model lands as it was. Nil where it was taken.
+    /// The reason why the trained model was not taken, so that the model lands as it was; nil where it was taken.
     package var rejection: Failure?
     /// The reason why nothing was trained yet although nothing is wrong with the labels: their rows are kept, and count when more arrive.
     package var wait: Failure?
@@ -22,7 +22,7 @@ package struct TrainingReport: Codable, Sendable, Equatable {
     package var lossPerEpoch: [Double]
     package var trainingData: [TrainingSource]
     package var hyperParameters: [String: JSONValue]
-    /// Such as the form of gradient that was chosen for each kind of node.
+    /// The decisions of the training, such as the form of gradient that was chosen for each kind of node.
     package var decisions: [String: JSONValue]
     package var unusable: [Unusable]
 

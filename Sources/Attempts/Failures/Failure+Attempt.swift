@@ -18,6 +18,7 @@ extension Failure {
             remedy: "Raise limits.time, or split the file.")
     }
 
+    /// Returns the failure of an attempt whose model took too long to load.
     /// - Parameter limit: the time that a model may take to load.
     package static func loadTime(_ spec: AttemptSpec, _ limit: Duration) -> Failure {
         Failure(
@@ -25,6 +26,7 @@ extension Failure {
             remedy: "Raise limits.load_time, or make the model smaller.")
     }
 
+    /// Returns the failure of an attempt that made no progress.
     /// - Parameter limit: the time in which an attempt has to begin a batch or a step.
     package static func standstill(_ spec: AttemptSpec, _ limit: Duration) -> Failure {
         Failure(
@@ -41,8 +43,9 @@ extension Failure {
             place: spec.place, remedy: "Raise limits.memory, make batch_size smaller, or split the file.")
     }
 
+    /// Returns the failure of an attempt whose process died.
     /// - Parameters:
-    ///   - why: how the process has ended.
+    ///   - why: says how the process has ended.
     ///   - lastWords: the end of what it has printed.
     package static func workerDied(_ spec: AttemptSpec, why: String, lastWords: String) -> Failure {
         let said = lastWords.isEmpty ? "" : "; it printed last: \(lastWords)"

@@ -2,12 +2,12 @@ package import FileSystem
 import Reasons
 import SystemPackage
 
-// The kind of failure that each error of the files is, and its wording. No switch here has a `default`: a new error does not compile before
-// it has its kind. What a kind leads to is decided in `FailurePolicy`. The errors of models and tables have theirs in
+// This gives each error of the files its kind of failure, and its wording. No switch here has a `default`: a new error does not compile
+// before it has its kind. `FailurePolicy` decides what a kind leads to. The errors of models and tables have theirs in
 // `Runner/Failure+Errors.swift`.
 
 extension FileSystemError {
-    /// The causes that failures tell apart. Each error has one.
+    /// Names the causes that failures tell apart. Each error has one.
     fileprivate enum Cause {
         case system(Errno)
         /// The machine is at fault, whatever the file is.
@@ -39,7 +39,7 @@ extension FileSystemError {
 }
 
 extension Failure {
-    /// The failure to put something on disk.
+    /// Makes the failure to put something on disk.
     package init(landing error: FileSystemError, place: String) {
         self.init(Self.kind(landing: error), what: "\(error)", place: place, remedy: "Nothing: it is tried again.")
     }
@@ -48,14 +48,14 @@ extension Failure {
         switch error.cause {
         case .system(let code): MachineFault.kind(writing: code.rawValue)
         case .machine: .machine
-        // Not what was written is gone, but the folder that it was written to.
+        // The folder that it was written to is gone, and not what was written.
         case .missing(let path) where path.components.count > 1 && !MachineFault.isThere(path.removingLastComponent()): .machine
         case .unfinished(let why): kind(landing: why)
         case .missing, .notInSpool, .changing, .nameTaken, .other: .resource
         }
     }
 
-    /// The failure to open or to read an input.
+    /// Makes the failure to open or to read an input.
     package init(opening error: FileSystemError, place: String) {
         switch error.cause {
         case .missing: self.init(.inputGone, what: "it is not there any more", place: place, remedy: "Drop it again if it is wanted.")
@@ -72,7 +72,7 @@ extension Failure {
         }
     }
 
-    /// The failure to read the file of a model.
+    /// Makes the failure to read the file of a model.
     package init(openingModel error: FileSystemError, place: String) {
         switch error.cause {
         case .changing: self = .modelChanged(place)
@@ -85,14 +85,14 @@ extension Failure {
         }
     }
 
-    /// The failure of a model whose file has other content than was expected.
+    /// Returns the failure of a model whose file has other content than was expected.
     package static func modelChanged(_ place: String) -> Failure {
         Failure(
             .inputChanged, what: "the model is not the one that was expected", place: place,
             remedy: "It is taken up again when it is quiet.")
     }
 
-    /// The failure to publish a result.
+    /// Makes the failure to publish a result.
     package init(publishing error: FileSystemError, place: String) {
         switch error.cause {
         case .nameTaken:

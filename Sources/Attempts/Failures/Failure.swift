@@ -1,6 +1,6 @@
 package import Reasons
 
-/// Why an attempt did not succeed, worded for an operator.
+/// Says why an attempt did not succeed, in words for an operator.
 package struct Failure: Error, Codable, Sendable, Equatable {
     package enum Kind: String, Codable, Sendable, CaseIterable {
         /// The data file cannot be what the pipeline says it is.
@@ -57,7 +57,7 @@ package struct Failure: Error, Codable, Sendable, Equatable {
     /// The rule, if more is known than the kind says.
     private var specificRule: Rule?
 
-    /// - Parameter rule: by default that of the kind.
+    /// - Parameter rule: the rule that was broken; by default that of the kind.
     package init(_ kind: Kind, rule: Rule? = nil, what: Reason, place: String, remedy: String) {
         self.kind = kind
         specificRule = rule
@@ -107,7 +107,7 @@ extension Failure.Kind {
 extension Failure: Reasoned, CustomStringConvertible {
     package var description: String { reason.sentence }
 
-    /// All of it: what failed, where, and what to do.
+    /// The whole text: what failed, where, and what to do.
     package var reason: Reason { "\(statement). \(remedy)" }
 
     /// The fault and its place, which is named once.

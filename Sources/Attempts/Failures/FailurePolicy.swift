@@ -1,7 +1,7 @@
 import Arrivals
 
-/// The only place that decides what is done about a failed attempt, by its kind. `Failure+Files.swift` and `Runner/Failure+Errors.swift`
-/// decide the kind.
+/// Decides what is done about a failed attempt, by its kind. Nothing else decides that; `Failure+Files.swift` and
+/// `Runner/Failure+Errors.swift` decide the kind.
 package enum FailurePolicy {
     package enum Action: Hashable, Sendable {
         /// Try again after a delay.
@@ -20,17 +20,18 @@ package enum FailurePolicy {
         case handBack
     }
 
+    /// Returns what is done about a failed attempt.
     /// - Parameters:
-    ///   - attempt: how many attempts were counted, this one included.
-    ///   - number: how many attempts were made, this one included.
-    ///   - limit: `on_error.attempts`.
-    ///   - backoff: `on_error.backoff`; it doubles with each attempt, up to an hour.
+    ///   - attempt: the number of attempts that were counted, with this one.
+    ///   - number: the number of attempts that were made, with this one.
+    ///   - limit: the value of `on_error.attempts`.
+    ///   - backoff: the value of `on_error.backoff`; it doubles with each attempt, up to an hour.
     package static func action(
         for failure: Failure, goal: AttemptSpec.Goal, attempt: Int, number: Int, limit: Int, backoff: Duration
     ) -> Action {
         switch failure.kind {
         case .badInput, .stopped: .quarantine
-        // What outgrew the memory did so alone, too: another attempt would not end otherwise.
+        // An attempt that outgrew the memory did so alone, too: another one would not end otherwise.
         case .badModel, .memoryLimit: goal == .score ? .quarantine : .reject
         case .gate, .diverged, .tooFewRows: .reject
         case .inputChanged, .inputGone: .resettle
@@ -48,7 +49,8 @@ package enum FailurePolicy {
 }
 
 extension Failure.Kind {
-    /// Whether a failure of this kind ends an attempt whichever of its files was in hand: it comes from the machine, the limits or a stop.
+    /// Tells whether a failure of this kind ends an attempt whichever of its files was in hand: it comes from the machine, the limits or a
+    /// stop.
     package var endsAttempt: Bool {
         switch self {
         case .machine, .resource, .timeLimit, .loadTime, .standstill, .memoryLimit, .workerDied, .cancelled, .stopped: true
