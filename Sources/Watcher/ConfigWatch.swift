@@ -18,7 +18,7 @@ package final class ConfigWatch: Sendable {
         /// The time at which it was found missing. That is reported only once it lasts, since editors remove a file before they put the new
         /// one there.
         var missingSince: Duration?
-        /// Whether it is missing and that need not be reported.
+        /// Tells whether it is missing and that need not be reported.
         var isKnownToBeMissing = true
     }
 

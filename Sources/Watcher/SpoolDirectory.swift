@@ -1,6 +1,6 @@
 package import Arrivals
 
-/// A directory to watch for one pipeline.
+/// Describes a directory to watch for one pipeline.
 package struct SpoolDirectory: Sendable, Hashable {
     package enum WatchMode: String, Sendable, Hashable, Codable {
         /// inotify where the file system is known to be local, polling elsewhere.
@@ -27,8 +27,8 @@ package struct SpoolDirectory: Sendable, Hashable {
     package var path: String
     /// Globs on the file name, or on the path relative to `path` where they contain `/`. Empty means every name.
     package var include: [String]
-    /// Whether the suffix of a pattern, from the first dot after its last wildcard or slash, matches letters of any case: `*.csv` matches
-    /// `A.CSV` too.
+    /// Tells whether the suffix of a pattern, from the first dot after its last wildcard or slash, matches letters of any case: `*.csv`
+    /// matches `A.CSV` too.
     package var ignoresSuffixCase: Bool
     /// The place of the directory in the order of deliveries: models 0, labelled 1, data 2. Only a directory of order 0 is searched for
     /// the models whose external data changed.

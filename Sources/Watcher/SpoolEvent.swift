@@ -1,7 +1,7 @@
 package import Arrivals
 package import Reasons
 
-/// An event that the watcher sends to its owner. Events come in the order in which things were found out.
+/// Describes an event that the watcher sends to its owner. Events come in the order in which things were found out.
 package enum SpoolEvent: Sendable, Equatable {
     case complete(CompleteFile)
     /// The file stayed incomplete, and nothing changed for as long as the policy allows.
@@ -32,7 +32,7 @@ package enum SpoolEvent: Sendable, Equatable {
     case caughtUp
 }
 
-/// A file that can be read, since it is complete.
+/// Describes a file that can be read, since it is complete.
 package struct CompleteFile: Sendable, Equatable {
     package var place: SpoolPlace
     /// The stamp of the file; for a model with external data, over all its files (see `FileStamp.init(path:companions:)`).
@@ -43,7 +43,7 @@ package struct CompleteFile: Sendable, Equatable {
     package var settledBy: Settling.Sign
     /// The external data of a model, relative to the spool, sorted.
     package var companions: [String]
-    /// Whether the last byte is a newline; nil where the file is not text.
+    /// Tells whether the last byte is a newline; nil where the file is not text.
     package var endsWithNewline: Bool?
     /// The number of the file among those that the watcher delivered as complete, from 1.
     package var sequence: Int
@@ -51,15 +51,15 @@ package struct CompleteFile: Sendable, Equatable {
     package var settledIn: Duration
 }
 
-/// A file that stayed incomplete for too long.
+/// Describes a file that stayed incomplete for too long.
 package struct TruncatedFile: Sendable, Equatable {
     package var place: SpoolPlace
     package var stamp: FileStamp
-    /// Says what is missing, worded for an operator.
+    /// The reason, which says what is missing, in words for an operator.
     package var reason: String
 }
 
-/// An entry of a spool that can never be an arrival as it is.
+/// Describes an entry of a spool that can never be an arrival as it is.
 package struct RefusedEntry: Sendable, Equatable {
     /// The place, in whose path bytes that are not UTF-8 are shown as U+FFFD.
     package var place: SpoolPlace
@@ -69,7 +69,7 @@ package struct RefusedEntry: Sendable, Equatable {
     package var explanation: Explanation
 }
 
-/// A file that is not settled yet, with the reason.
+/// Describes a file that is not settled yet, with the reason.
 package struct WaitingFile: Sendable, Equatable {
     package var place: SpoolPlace
     package var reason: String

@@ -33,8 +33,8 @@ package final class SpoolWatcher: Sendable {
     private let mailbox = Mailbox(Mail())
 
     /// - Parameters:
-    ///   - safetyRescan: how often everything is scanned though nothing was heard.
-    ///   - pollInterval: how often polled directories are listed; large ones are listed less often.
+    ///   - safetyRescan: the time after which everything is scanned though nothing was heard.
+    ///   - pollInterval: the time between two listings of a polled directory; large ones are listed less often.
     ///   - knowsAny: whether `isKnown` can be true of any file of that spool, which is asked once for each scan.
     ///   - hasRoom: whether the owner takes more files that a scan found, which wait here at less cost.
     package init(
@@ -70,7 +70,7 @@ package final class SpoolWatcher: Sendable {
     }
 
     /// Scans once and settles the files that can be settled now.
-    /// - Returns: what has not settled, and why.
+    /// - Returns: the files that have not settled, with the reasons.
     package func runOnce(deliver: @Sendable ([SpoolEvent]) -> Void) -> [WaitingFile] {
         let loop = WatchLoop(settings: settings, events: nil)
         loop.replace(with: initial)

@@ -1,5 +1,5 @@
-/// A source of changes in directories, used from one thread. It hears one directory at a time: its listener walks the tree, and watches
-/// each directory before it lists it.
+/// Describes a source of changes in directories, which is used from one thread. It hears one directory at a time: its listener walks the
+/// tree, and watches each directory before it lists it.
 package protocol DirectoryEvents: AnyObject {
     /// The time at which there will be something to take without a signal; nil where that cannot be.
     var wakeTime: Duration? { get }

@@ -7,7 +7,7 @@ struct DirectoryWatches {
         let spool: WatchedSpool
         /// The path relative to the spool.
         let directory: String
-        /// Whether everything below it is listed again and again, because it could not be watched or its mount is not local.
+        /// Tells whether everything below it is listed again and again, because it could not be watched or its mount is not local.
         fileprivate let isPolled: Bool
     }
 
@@ -47,7 +47,7 @@ struct DirectoryWatches {
     func isWatched(_ directory: String, of spool: WatchedSpool) -> Bool { tokens[spool.slot]?[directory] != nil }
 
     /// Watches one directory, unless it is watched or polled already. Where no inotify watch is left, it is polled.
-    /// - Returns: why it could not be watched, where listing it makes no sense either.
+    /// - Returns: the reason why it could not be watched, where listing it makes no sense either.
     mutating func watch(_ directory: String, of spool: WatchedSpool, now: Duration) -> WatcherError? {
         guard let events, spool.usesInotify, !isWatched(directory, of: spool), !isPolled(directory, of: spool) else { return nil }
         lastToken += 1

@@ -8,7 +8,7 @@ package final class InotifyEvents: DirectoryEvents {
     private var isClosed = false
 
     /// Subscribes to the process's instance, which is made if there is none.
-    /// - Parameter wake: signalled when there is something to take.
+    /// - Parameter wake: the pipe that is signalled when there is something to take.
     package init(wake: WakePipe) throws(WatcherError) {
         instance = try InotifyInstance.shared.get()
         listener = instance.subscribe(wake: wake)

@@ -4,10 +4,9 @@ internal import Synchronization
 
 /// Makes the only use of libinotifytools in the process, since its state is global. One thread of its own takes the events, one at a time,
 /// for as long as the process lives, and puts each into the queues of those who watch its directory; watches are made and removed under one
-/// lock.
-/// The library's wait shares nothing with its table of watches but the last error, for which `errno` stands here.
+/// lock. The library's wait shares nothing with its table of watches but the last error, in place of which `errno` is read here.
 ///
-/// Around the library's edges: it is initialized once and never again (it would return events of the old instance), its descriptor is found
+/// The library has its limits. It is initialized once and never again (it would return events of the old instance), its descriptor is found
 /// in /proc/self/fd, events are waited for without a limit (its limits count whole seconds) and taken one at a time (more would spin), its
 /// path table and its regular expressions are not used (the one goes stale, the other swallow overflows). How much it has buffered cannot
 /// be asked, so that only a thread that always waits in it hears everything at once.
@@ -15,7 +14,7 @@ internal import Synchronization
 /// The number of a new watch cannot be asked for either, but by a path, and a path that was watched before gives the number of its dead
 /// watch. So each watch is made under a spelling of its own: `/`, then a counter in binary with `/` for 0 and `./` for 1, then the path.
 final class InotifyInstance: Sendable {
-    /// An event as it was heard, its name copied out of the library's buffer.
+    /// Describes an event as it was heard, with its name copied out of the library's buffer.
     struct Heard {
         var token: Int
         var mask: UInt32
@@ -75,7 +74,7 @@ final class InotifyInstance: Sendable {
     }
 
     /// Adds a listener.
-    /// - Parameter wake: signalled when there is something to take.
+    /// - Parameter wake: the pipe that is signalled when there is something to take.
     func subscribe(wake: WakePipe) -> Int {
         state.withLock { state in
             state.nextListener += 1
@@ -150,7 +149,7 @@ final class InotifyInstance: Sendable {
         }
         while true {
             if let event = inotifytools_next_event(-1) {
-                // After the lock is free: a thread that is woken wants it first of all.
+                // The pipes are signalled once the lock is free: a thread that is woken wants it first of all.
                 for wake in state.withLock({ Self.distribute(event, &$0) }) { wake.signal() }
             } else if errno != EINTR {
                 sleep(1)
@@ -205,7 +204,7 @@ final class InotifyInstance: Sendable {
 
     /// Puts the event into the queue of one listener, and returns its pipe where this is the first event that waits.
     private static func give(_ event: Heard, to listener: Int, _ state: inout State) -> WakePipe? {
-        // In place: a copy of the listener would be a copy of its queue.
+        // The queue is changed in place, since a copy of the listener would be a copy of its queue.
         guard let index = state.listeners.index(forKey: listener) else { return nil }
         let waiting = state.listeners.values[index].heard.events.count
         if waiting >= queueLimit {
@@ -216,7 +215,7 @@ final class InotifyInstance: Sendable {
         return waiting == 0 ? state.listeners.values[index].wake : nil
     }
 
-    /// The kernel pads names with zeros.
+    /// Returns the name without the zeros that the kernel adds at its end; nil where it is not UTF-8.
     private static func name(of event: UnsafeMutablePointer<inotify_event>) -> String? {
         let start = UnsafeRawPointer(event).advanced(by: MemoryLayout<inotify_event>.size)
         let padded = UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))

@@ -2,7 +2,7 @@ internal import FileSystem
 internal import Glibc
 internal import SystemPackage
 
-/// One file opened to be judged: read by `pread` only, since a mapped file that shrinks is a SIGBUS.
+/// Holds one file open to be judged. It is read by `pread` only, since a mapped file that shrinks is a SIGBUS.
 struct SealedFile: ~Copyable {
     private let descriptor: CInt
     let status: stat
@@ -14,7 +14,8 @@ struct SealedFile: ~Copyable {
 
     var size: Int64 { Int64(status.st_size) }
 
-    /// Never blocks on a FIFO that took the file's place, never becomes a terminal's reader.
+    /// Opens a regular file, and throws `invalidArgument` for anything else. It never blocks on a FIFO that took the file's place, and
+    /// never takes a terminal as the controlling one of the process.
     init(path: String) throws(Errno) {
         let opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard opened >= 0 else { throw Errno(rawValue: errno) }
@@ -38,7 +39,7 @@ struct SealedFile: ~Copyable {
         close(descriptor)
     }
 
-    /// The bytes at `offset`, or nil where the file has not that many.
+    /// Returns the bytes at `offset`; nil where the file has not that many, or they cannot be read.
     mutating func bytes(at offset: Int64, count: Int) -> [UInt8]? {
         guard count >= 0, offset >= 0, offset <= size, Int64(count) <= size - offset else { return nil }
         if count > buffer.count {
@@ -55,7 +56,8 @@ struct SealedFile: ~Copyable {
         return buffer[Int(offset - bufferStart)]
     }
 
-    /// Little endian, as every format here but PNG has it.
+    /// Returns the integer at `offset`, which is little endian, as in all formats of which integers are read here; nil where it is not
+    /// there.
     mutating func integer<Value: FixedWidthInteger>(at offset: Int64, as type: Value.Type = Value.self) -> Value? {
         guard offset >= 0, offset <= size - Int64(MemoryLayout<Value>.size), holds(offset, MemoryLayout<Value>.size) else { return nil }
         return Value(littleEndian: buffer.loadUnaligned(fromByteOffset: Int(offset - bufferStart), as: Value.self))
@@ -75,7 +77,7 @@ struct SealedFile: ~Copyable {
     private mutating func holds(_ offset: Int64, _ count: Int) -> Bool {
         if offset >= bufferStart, offset + Int64(count) <= bufferStart + Int64(bufferCount) { return true }
         bufferStart = offset
-        // Not beyond the end as it was: that would only ask the kernel where it is.
+        // It does not read beyond the end as it was: that would only ask the kernel where the end is.
         let expected = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, Int(size - offset))])
         bufferCount = max(fill(expected, at: offset), 0)
         return bufferCount >= count

@@ -3,7 +3,7 @@ internal import Glibc
 package import Reasons
 internal import SystemPackage
 
-/// The entry under a candidate's name, by `lstat`: a file to settle, or a reason why it can never be an arrival.
+/// Tells what is under a candidate's name, by `lstat`: a file to settle, or a reason why it can never be an arrival.
 package enum FoundEntry: Sendable, Equatable {
     /// The stamp is of the file that a link leads to.
     case file(FileStamp)
@@ -15,7 +15,7 @@ package enum FoundEntry: Sendable, Equatable {
     case refused(Explanation, FileStamp?)
 
     /// Looks at the entry.
-    /// - Parameter root: the spool, its own links resolved; a link out of it is refused.
+    /// - Parameter root: the spool, with its own links resolved; a link out of it is refused.
     package init(path: String, root: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
@@ -42,7 +42,7 @@ package enum FoundEntry: Sendable, Equatable {
         .refused(Explanation(reason: "it is \(reason)", rule: rule, remedy: "Remove it, or drop a regular file under this name"), stamp)
     }
 
-    /// Why a file is refused that the daemon's user may not read.
+    /// The reason why a file is refused that the daemon's user may not read.
     static let unreadable = Explanation(
         reason: "the daemon's user may not read it", rule: .inputUnreadable,
         remedy: "Give the daemon's user read permission, for example: setfacl -m u:USER:r FILE")

@@ -1,7 +1,7 @@
-/// A shell pattern over names: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets. The case of letters counts, but with
-/// `ignoresSuffixCase` not in the suffix, which begins with the first dot after the last wildcard or slash: it names the format.
+/// Matches names by a shell pattern: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets. The case of letters counts, but
+/// with `ignoresSuffixCase` not in the suffix, which begins with the first dot after the last wildcard or slash: it names the format.
 struct Glob: Sendable, Hashable {
-    /// Whether it matches whole relative paths, because the pattern has a `/`.
+    /// Tells whether it matches whole relative paths, because the pattern has a `/`.
     let isOverPath: Bool
     private let pattern: [UInt8]
     /// The suffix of a pattern `*.suffix`, which almost every pipeline has; nil for other patterns.
@@ -21,8 +21,9 @@ struct Glob: Sendable, Hashable {
         caselessCount = ignoresSuffixCase ? tail.drop { $0 != UInt8(ascii: ".") }.count : 0
     }
 
+    /// Returns whether the pattern takes the file.
     /// - Parameters:
-    ///   - path: relative to the spool.
+    ///   - path: the path of the file, relative to the spool.
     ///   - name: its last component.
     func matches(path: String, name: Substring.UTF8View) -> Bool {
         if let plainSuffix {
@@ -44,7 +45,8 @@ struct Glob: Sendable, Hashable {
         }
     }
 
-    /// Backtracks to the last star only, so that no pattern takes more than its length times the name's; `**` is tried by recursion.
+    /// Returns whether the pattern takes the whole text. It goes back to the last star only, so that no pattern takes more than its length
+    /// times the name's; `**` is tried by recursion.
     private static func match(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
         var p = pattern.startIndex
         var t = text.startIndex

@@ -38,7 +38,7 @@ package struct NameFilter: Sendable, Hashable {
     /// Decides by the last component only, for a file in a directory that was decided on already.
     func decide(name: Substring, of relativePath: String) -> Decision {
         if let decision = Self.hidden(name, isDirectory: false) { return decision }
-        // Patterns before the table of temporary names: most names that are not wanted end here, and cheaply.
+        // The patterns come before the table of temporary names: they end most names that are not wanted, and cheaply.
         if !include.isEmpty, !include.contains(where: { $0.matches(path: relativePath, name: name.utf8) }) {
             return .ignored(rule: .nameInclude, reason: "matches no pattern of the spool's include list")
         }
@@ -49,7 +49,7 @@ package struct NameFilter: Sendable, Hashable {
         return Self.unprintable(name) ?? .candidate
     }
 
-    /// Returns whether no pattern takes the file, on which it was decided so, and it is no temporary file either.
+    /// Returns whether the decision was that no pattern takes the file, and it is no temporary file either.
     func isUnmatched(_ name: Substring, _ decision: Decision) -> Bool {
         guard case .ignored(rule: .nameInclude, _) = decision else { return false }
         let utf8 = String(name).utf8

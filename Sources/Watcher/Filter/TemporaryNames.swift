@@ -1,7 +1,7 @@
 internal import Reasons
 
-/// The names that writers give to what is not finished, and the litter of sync tools, editors and desktops. A name that is none of these
-/// proves nothing: many writers leave no mark at all.
+/// Lists the names that writers give to what is not finished, and the litter of sync tools, editors and desktops. A name that is none of
+/// these proves nothing: many writers leave no mark at all.
 enum TemporaryNames {
     struct Form: Sendable {
         let rule: Rule
@@ -51,7 +51,7 @@ enum TemporaryNames {
         },
     ]
 
-    /// The suffixes of marks that stand beside a file under its final name while it is being downloaded.
+    /// The suffixes of marks that are beside a file under its final name while it is being downloaded.
     static let marksOfProgress = [".aria2", ".lftp-pget-status", ".part", ".crdownload"]
 
     private static func suffix(_ suffix: String, of reason: String) -> Form {

@@ -1,5 +1,5 @@
-/// Arrow IPC. A file has `ARROW1` at both ends and a footer that fits. A stream is walked from message to message; only its end-of-stream
-/// mark, which writers may leave out, shows that it is complete.
+/// Checks Arrow IPC. A file has `ARROW1` at both ends and a footer that fits. A stream is walked from message to message; only its
+/// end-of-stream mark, which writers may leave out, shows that it is complete.
 enum ArrowCheck {
     private static let magic = Array("ARROW1".utf8)
     private static let continuation: UInt32 = 0xFFFF_FFFF
@@ -40,7 +40,8 @@ enum ArrowCheck {
         return .undecided(endsWithNewline: nil)
     }
 
-    /// `Message.bodyLength`, the fourth field of the flatbuffer table at the root (Arrow format, Message.fbs).
+    /// Returns `Message.bodyLength`, the fourth field of the flatbuffer table at the root (Arrow format, Message.fbs); nil where it does
+    /// not fit.
     private static func bodyLength(_ file: inout SealedFile, metadata: Int64, length: Int64) -> Int64? {
         guard let root = file.integer(at: metadata, as: UInt32.self), Int64(root) + 4 <= length else { return nil }
         let table = metadata + Int64(root)

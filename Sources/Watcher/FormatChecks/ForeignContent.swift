@@ -1,5 +1,5 @@
-/// Content that sometimes has the name of a model or a table and is neither. It is reported at once, but moved or quarantined only like any
-/// other incomplete file, since its writer may still be at work.
+/// Names content that sometimes has the name of a model or a table and is neither. It is reported at once, but moved or quarantined only
+/// like any other incomplete file, since its writer may still be at work.
 package enum ForeignContent: Sendable, CaseIterable {
     case empty
     case gitLFSPointer

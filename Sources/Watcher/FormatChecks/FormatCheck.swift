@@ -47,7 +47,8 @@ package enum FormatCheck: String, Sendable, CaseIterable {
             }
     }
 
-    /// - Parameter directory: where the file stands, for the external data of a model.
+    /// Checks an open file.
+    /// - Parameter directory: the directory of the file, for the external data of a model.
     func check(_ file: inout SealedFile, directory: String) -> Result {
         // The reader of a CSV or JSON Lines file decides about a file without bytes.
         if let foreign = ForeignContent(&file), self != .unknown, !(foreign == .empty && self == .text) {

@@ -1,5 +1,6 @@
-/// gzip: only unpacking shows that a member ends where the file does, and the worker does that. Checked here: a gzip head; a trailer whose
-/// length could have been packed into so few bytes (deflate packs at most 1032 to 1); and, for block gzip, its end-of-file block.
+/// Checks gzip files. Only unpacking shows that a member ends where the file does, and the worker does that. This checks that there is a
+/// gzip head, a trailer whose length could have been packed into so few bytes (deflate packs at most 1032 to 1), and, for block gzip, its
+/// end-of-file block.
 enum GzipCheck {
     /// The empty block that ends a BGZF file (SAM specification, 4.1.2).
     private static let endBlock: [UInt8] = [

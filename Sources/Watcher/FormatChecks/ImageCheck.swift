@@ -1,4 +1,4 @@
-/// Images: PNG ends with an IEND chunk, JPEG with an end-of-image marker.
+/// Checks images: PNG ends with an IEND chunk, JPEG with an end-of-image marker.
 enum ImageCheck {
     private static let pngHead: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     private static let pngEnd: [UInt8] = [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82]

@@ -1,5 +1,5 @@
-/// NPY: the header gives item size and shape, and so the size of the whole file. Arrays of Python objects are pickled and records are
-/// nested types: those show nothing.
+/// Checks NPY files: the header gives item size and shape, and so the size of the whole file. Arrays of Python objects are pickled and
+/// records are nested types: those show nothing.
 enum NPYCheck {
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     private static let longestHeader = 1 << 20

@@ -2,8 +2,9 @@ internal import Names
 internal import ONNXWire
 internal import Reasons
 
-/// ONNX: the protobuf wire format is walked without being kept; weights are stepped over. Whole means that every length fits its message
-/// and the file, that a graph and its operator sets are there (they are written in this order), and that all external data is there.
+/// Checks ONNX models: the protobuf wire format is walked without being kept; weights are stepped over. Whole means that every length fits
+/// its message and the file, that a graph and its operator sets are there (they are written in this order), and that all external data is
+/// there.
 ///
 /// Protocol buffers have no end mark: a file that was cut exactly after its operator sets, before its functions, cannot be distinguished
 /// from a whole one.
@@ -39,11 +40,12 @@ private struct ModelWalk {
     private var tensor = TensorFacts()
     private var pair: (key: String, value: String) = ("", "")
 
-    /// - Returns: what is wrong, or nil.
+    /// Walks through a message and those in it, and notes what matters for the check.
+    /// - Returns: the fault; nil where there is none.
     mutating func walk(
         _ file: inout SealedFile, _ message: ONNXMessage, from start: Int64, to end: Int64, depth: Int
     ) -> FormatCheck.Result? {
-        // Whatever may still follow, it is not read.
+        // Nothing more is read, whatever may still follow.
         guard depth < Self.deepest else {
             return .unsafe(
                 Explanation(

@@ -1,4 +1,5 @@
-/// Parquet: `PAR1` (or `PARE`, encrypted footer) at both ends, and a footer length that fits between them. The footer is written last.
+/// Checks Parquet files: `PAR1` (or `PARE`, encrypted footer) is at both ends, and a footer length fits between them. The footer is written
+/// last.
 enum ParquetCheck {
     private static let magics = [Array("PAR1".utf8), Array("PARE".utf8)]
 

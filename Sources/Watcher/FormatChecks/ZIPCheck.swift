@@ -1,4 +1,4 @@
-/// ZIP, and so NPZ: the end record, the central directory before it, and every member's data before that.
+/// Checks ZIP, and so NPZ: the end record, the central directory before it, and every member's data before that.
 enum ZIPCheck {
     private static let endSignature: UInt32 = 0x0605_4B50
     private static let end64Signature: UInt32 = 0x0606_4B50
@@ -31,13 +31,13 @@ enum ZIPCheck {
         return walk(&file, from: start, to: start + length, entries: entries)
     }
 
-    /// The record stands last, before a comment of at most 65,535 bytes.
+    /// Returns the place of the end record, which is the last, before a comment of at most 65,535 bytes; nil where there is none.
     private static func findEnd(_ file: inout SealedFile) -> Int64? {
         var offset = file.size - 22
         let lowest = max(0, offset - 65_535)
         guard offset >= 0 else { return nil }
         if isEnd(&file, at: offset) { return offset }
-        // From here backwards in pieces, so that a file without an end costs one pass over its last 64 KiB.
+        // The search goes backwards in pieces, so that a file without an end costs one pass over its last 64 KiB.
         while offset > lowest {
             let from = max(lowest, offset - 4096)
             guard let piece = file.bytes(at: from, count: Int(offset - from)) else { return nil }

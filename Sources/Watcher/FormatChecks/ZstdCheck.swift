@@ -1,5 +1,5 @@
-/// Zstandard (RFC 8878): frames are walked from block header to block header; the last must end where the file does. A file that was cut
-/// exactly between two frames cannot be distinguished from a whole one.
+/// Checks Zstandard (RFC 8878): frames are walked from block header to block header; the last must end where the file does. A file that was
+/// cut exactly between two frames cannot be distinguished from a whole one.
 enum ZstdCheck {
     private static let frameMagic: UInt32 = 0xFD2F_B528
     private static let skippableMagics: ClosedRange<UInt32> = 0x184D_2A50...0x184D_2A5F

@@ -1,7 +1,7 @@
 internal import Names
 
-/// The directories of one spool, relative to it, that cannot be listed or looked into, and why. They are tried again, less often the longer
-/// it takes.
+/// Keeps the directories of one spool, relative to it, that cannot be listed or looked into, with the reasons. They are tried again, less
+/// often the longer it takes.
 struct BlockedDirectories {
     private static let firstPause: Duration = .seconds(1)
     private static let longestPause: Duration = .seconds(10)
@@ -19,6 +19,7 @@ struct BlockedDirectories {
 
     func contains(_ directory: String) -> Bool { reasons[directory] != nil }
 
+    /// Adds a directory that cannot be listed or looked into.
     /// - Returns: whether the directory was not blocked before.
     mutating func insert(_ directory: String, _ reason: String, now: Duration) -> Bool {
         let isNews = reasons[directory] == nil

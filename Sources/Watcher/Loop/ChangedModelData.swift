@@ -1,7 +1,8 @@
 import FileSystem
 internal import Names
 
-/// The directories where something changed that a model may refer to. A model may stand in the directory of its external data or above it.
+/// Keeps the directories where something changed that a model may refer to. A model may be in the directory of its external data or above
+/// it.
 struct ChangedModelData {
     private struct Directory: Hashable {
         let slot: Int
@@ -42,7 +43,7 @@ extension WatchedSpool {
         return models.sorted()
     }
 
-    /// Returns whether the model has external data that is all there. One that lacks some is settling and was asked already.
+    /// Returns whether the model has external data that is all there. A model that lacks some is settling, and was asked already.
     func hasExternalData(_ path: String) -> Bool {
         guard case .whole(let companions) = FormatCheck.check(path: self.path(of: path)) else { return false }
         return !companions.isEmpty

@@ -1,6 +1,6 @@
 internal import Reasons
 
-/// The meaning of a change in a spool, as far as the name alone tells.
+/// Tells the meaning of a change in a spool, as far as the name alone shows it.
 enum EntryMeaning: Equatable {
     case nothing
     /// The file may be an arrival, so that it settles.

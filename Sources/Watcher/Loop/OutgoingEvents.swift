@@ -1,8 +1,8 @@
 import Arrivals
 internal import Reasons
 
-/// The events that the owner of the watch has not taken yet. A state of a file is sent once: what was sent a moment ago is remembered here
-/// until the owner has it on record.
+/// Holds the events that the owner of the watch has not taken yet. A state of a file is sent once: what was sent a moment ago is remembered
+/// here until the owner has it on record.
 struct OutgoingEvents {
     private let isKnown: SpoolWatcher.IsKnown
     private var events: [SpoolEvent] = []

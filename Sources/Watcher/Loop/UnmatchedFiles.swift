@@ -1,8 +1,8 @@
 import FileSystem
 internal import Names
 
-/// The files of one spool that no pattern takes. Their changes are reported once they have stood for a moment, since a model's external
-/// data comes before the model.
+/// Keeps the files of one spool that no pattern takes. Their changes are reported a moment later, since a model's external data comes
+/// before the model.
 struct UnmatchedFiles {
     /// The most files that are kept by name. More are only counted, by the next scan of the whole spool, so that they take no memory.
     private static let most = 10_000
@@ -28,7 +28,7 @@ struct UnmatchedFiles {
         if paths.remove(path) != nil { changed(now) }
     }
 
-    /// Removes those that a scan is about to find again.
+    /// Removes the files that a scan is about to find again.
     /// - Parameter isWhole: whether it is a scan of the whole spool.
     mutating func remove(now: Duration, isWhole: Bool, where isBelow: (String) -> Bool) {
         let before = count

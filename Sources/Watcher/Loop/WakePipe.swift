@@ -5,7 +5,7 @@ package final class WakePipe: Sendable {
     private let reader: CInt
     private let writer: CInt
 
-    /// Both ends are -1 where no descriptor is left; the watch then notices signals at its next look, within a second.
+    /// Makes the pipe. Both ends are -1 where no descriptor is left; the watch then notices signals at its next look, within a second.
     init() {
         var ends: [CInt] = [-1, -1]
         _ = pipe(&ends)
@@ -29,7 +29,7 @@ package final class WakePipe: Sendable {
     /// Waits for a signal, for at most `timeout`.
     func wait(timeout: Duration) {
         var set = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
-        // Rounded up: waking a little early would mean to look twice.
+        // The time is rounded up: waking a little early would mean to look twice.
         let (seconds, attoseconds) = timeout.components
         let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
         guard poll(&set, 1, CInt(clamping: max(milliseconds, 0))) > 0 else { return }

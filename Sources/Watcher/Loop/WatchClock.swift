@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// The two clocks of the watcher: ages are measured with the monotonic one; the other is compared with files' change times, and only where
-/// there is no time to wait.
+/// Holds the two clocks of the watcher: ages are measured with the monotonic one; the other is compared with files' change times, and only
+/// where there is no time to wait.
 package struct WatchClock: Sendable {
     package var now: @Sendable () -> Duration
-    /// Nanoseconds since 1970.
+    /// Returns the nanoseconds since 1970.
     package var wallNanoseconds: @Sendable () -> Int64
 
     package init(now: @escaping @Sendable () -> Duration, wallNanoseconds: @escaping @Sendable () -> Int64) {

@@ -4,15 +4,15 @@ internal import Logging
 internal import Names
 internal import Reasons
 
-/// One running watch, confined to the thread that runs it. It passes on what is heard to the files that settle and to the scans, and takes
-/// care of the spools: attached, lost and found again.
+/// Runs one watch, on one thread. It passes on what is heard to the files that settle and to the scans, and takes care of the spools:
+/// attached, lost and found again.
 final class WatchLoop {
     struct Settings: Sendable {
         var clock: WatchClock
         var pollInterval: Duration
         var safetyInterval: Duration
         var isKnown: SpoolWatcher.IsKnown
-        /// Whether the owner has any file of a spool on record.
+        /// Returns whether the owner has any file of a spool on record.
         var knowsAny: @Sendable (SpoolID) -> Bool = { _ in true }
         var hasRoom: @Sendable (SpoolID) -> Bool = { _ in true }
         var logger: Logger
@@ -29,7 +29,7 @@ final class WatchLoop {
     private var files: UnsettledFiles
     private var changedData = ChangedModelData()
     private var out: OutgoingEvents
-    /// Whether `caughtUp` is to be sent once the scans have ended and what they found was looked at.
+    /// Tells whether `caughtUp` is to be sent once the scans have ended and what they found was looked at.
     private var owesCaughtUp = false
     private var nextSafety: Duration
     private var nextHealth: Duration
@@ -198,7 +198,7 @@ final class WatchLoop {
 
     /// Lists everything below a directory, or only what is in it.
     private func scan(_ spool: WatchedSpool, below top: String, isDeep: Bool = true, for purpose: Scan.Purpose = .init()) {
-        // One that is under way begins again, with what is expected of its end.
+        // A scan of the same directory that is under way begins again, with what is expected of its end.
         let former = scans.take(spool, at: top, isDeep: isDeep)
         let scan = Scan(
             of: spool, below: top, isDeep: isDeep, for: purpose.joined(with: former?.purpose), mayBeOnRecord: settings.knowsAny(spool.id),
@@ -206,7 +206,7 @@ final class WatchLoop {
         spool.unmatched.remove(now: now, isWhole: isDeep && top.isEmpty) {
             isDeep ? scan.covers($0) : SpoolPath.split($0).directory.isName(top)
         }
-        // Most are over at once.
+        // Most scans are over at once.
         if scans.hasEarlier(than: spool) { scans.add(scan) } else { advance(scan, inPieces: true) }
     }
 
@@ -226,7 +226,7 @@ final class WatchLoop {
             owesCaughtUp = true
         }
         if scan.failure == nil || !scan.purpose.isAttaching {
-            // What failed, and nothing else there, is blocked.
+            // The directories that failed, and no others there, are blocked.
             spool.unblock(&out) { scan.failed[$0] == nil && scan.covers($0) }
             for (directory, error) in scan.failed { spool.block(directory, error.description, now: now, &out) }
         }
@@ -259,7 +259,7 @@ final class WatchLoop {
         do throws(WatcherError) {
             try spool.attach(hasInotify: watches.hasInotify)
         } catch {
-            // One that was attached, as after lost events, is attached anew at the next look at its health.
+            // A spool that was attached, as after lost events, is attached anew at the next look at its health.
             return spool.isAttached ? detach(spool, error.description) : out.send(spool.becomeUnhealthy(error.description))
         }
         scan(spool, below: "", for: .init(isReported: true, isAttaching: true))
@@ -319,12 +319,12 @@ final class WatchLoop {
     // MARK: Without time to wait
 
     private static let onceChunk = 512
-    /// Microseconds between the two looks that must agree.
+    /// The microseconds between the two looks that must agree.
     private static let gapBetweenLooks: UInt32 = 20_000
 
-    /// Settles what a scan found without waiting for quiet: a file whose change time is older than that, and which two looks find the same,
-    /// counts as quiet.
-    /// - Returns: what has not settled, and why.
+    /// Settles what a scan found without waiting for quiet: a file whose change time is older than the quiet time, and which two looks find
+    /// the same, counts as quiet.
+    /// - Returns: the files that have not settled, with the reasons.
     func settleOnce(flush: () -> Void, isStopped: () -> Bool) -> [WaitingFile] {
         while isScanning, !isStopped() { advanceScans(inPieces: false) }
         let pending = files.takePending()

@@ -2,13 +2,13 @@ import Arrivals
 internal import FileSystem
 internal import Glibc
 
-/// One spool of a running watch: where it stands, and which of its names nobody can or will read. Its files are in `UnsettledFiles`.
+/// Keeps one spool of a running watch: where it is, and which of its names nobody can or will read. Its files are in `UnsettledFiles`.
 final class WatchedSpool {
     private struct Attachment {
         let root: String
         let identity: FileStamp
         let usesInotify: Bool
-        /// Whether inotify reports everything that happens here.
+        /// Tells whether inotify reports everything that happens here.
         let isTrusted: Bool
     }
 
@@ -16,12 +16,12 @@ final class WatchedSpool {
     let slot: Int
     let directory: SpoolDirectory
     let filter: NameFilter
-    /// Whether files may stand here that are the external data of models.
+    /// Tells whether files may be here that are the external data of models.
     let mayHoldModels: Bool
     var blocked = BlockedDirectories()
     var unmatched: UnmatchedFiles
     private var attachment: Attachment?
-    /// Whether it could be attached; nil until the first try.
+    /// Tells whether it could be attached; nil until the first try.
     private var isHealthy: Bool?
 
     init(slot: Int, directory: SpoolDirectory) {
@@ -59,8 +59,8 @@ final class WatchedSpool {
 
     func detach() { attachment = nil }
 
-    /// Whether its path leads to the directory that was attached. One above it may be moved without any event here, and a mount may come to
-    /// lie over it.
+    /// Tells whether its path leads to the directory that was attached. One above it may be moved without any event here, and a mount may
+    /// come to lie over it.
     var isInPlace: Bool {
         guard let attachment else { return false }
         return FoundEntry.realPath(directory.path) == attachment.root && Self.identity(ofDirectory: attachment.root) == attachment.identity

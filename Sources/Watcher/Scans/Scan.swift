@@ -1,16 +1,16 @@
 import Arrivals
 internal import Names
 
-/// A scan that is under way, of everything below a directory or only of what is in it.
+/// Performs a scan of everything below a directory, or only of what is in it.
 ///
 /// The oldest file comes first of those that a scan finds within a second (SEMANTICS 3). A scan that takes longer hands on its files in
 /// pieces, so that the time to the first file does not depend on how many there are.
 final class Scan {
-    /// The things that are to happen at its end.
+    /// Tells what is to happen at the end of a scan.
     struct Purpose {
-        /// Whether the end is reported.
+        /// Tells whether the end is reported.
         var isReported = false
-        /// Whether the spool counts as attached after it.
+        /// Tells whether the spool counts as attached after it.
         var isAttaching = false
         /// The token of the poll that asked for it.
         var polled: Int?
@@ -36,7 +36,7 @@ final class Scan {
     /// The directories that could not be listed.
     private(set) var failed: NameMap<WatcherError> = [:]
     private let walk: TreeScan
-    /// Whether the owner may have any of the files on record.
+    /// Tells whether the owner may have any of the files on record.
     private let mayBeOnRecord: Bool
     private var pieceStart: Duration
     /// The files that start to settle one by one, when it ends.

@@ -1,9 +1,9 @@
 internal import Names
 
-/// The scans that are under way. They go on a little in turn, so that events, other spools and what was found already do not wait for the
-/// end of a long one: spools of models first, then labels, then data.
+/// Keeps the scans that are under way. They go on a little in turn, so that events, other spools and what was found already do not wait for
+/// the end of a long one: spools of models first, then labels, then data.
 struct ScanSchedule {
-    /// The one whose turn it is among equals comes first.
+    /// The scans in their order: among equals, the one whose turn it is comes first.
     private var scans: [Scan] = []
 
     var isEmpty: Bool { scans.isEmpty }

@@ -5,14 +5,14 @@ internal import Names
 internal import Reasons
 internal import SystemPackage
 
-/// Walks everything below one directory of a spool, a few names at a time: watches each directory before it lists it.
+/// Walks everything below one directory of a spool, a few names at a time, and has each directory watched before it lists it.
 final class TreeScan {
     enum Finding {
         case file(String, FileStamp)
         case refused(String, Explanation, FileStamp?)
         /// The directory cannot be listed, or what is in it not be looked at. The walk may have begun there.
         case failed(String, WatcherError)
-        /// A file that no pattern of the spool takes.
+        /// No pattern of the spool takes the file.
         case unmatched(String)
     }
 

@@ -1,7 +1,7 @@
 internal import Names
 
-/// A file that is due at a time. Files are ordered by it, then as those of one scan are delivered (SEMANTICS 3): models first, then the
-/// oldest first.
+/// Describes a file that is due at a time. Files are ordered by it, then as those of one scan are delivered (SEMANTICS 3): models first,
+/// then the oldest first.
 struct DueFile: Comparable {
     var time: Duration
     var order: Int

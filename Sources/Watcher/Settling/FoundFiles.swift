@@ -2,8 +2,8 @@ import Arrivals
 internal import Glibc
 internal import Names
 
-/// Files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each takes 40
-/// bytes besides its path; a file that anything is heard of leaves for the spool's table of settling files.
+/// Holds files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each
+/// takes 40 bytes besides its path; a file that anything is heard of leaves for the spool's table of settling files.
 struct FoundFiles {
     struct File {
         let path: String
@@ -12,9 +12,9 @@ struct FoundFiles {
         let since: Duration?
     }
 
-    /// The files that were found until `beginQuietTime` was called.
+    /// Holds the files that were found until `beginQuietTime` was called.
     private struct Batch {
-        /// 32 bytes.
+        /// Describes one file, in 32 bytes.
         struct Entry {
             var changed: Int64
             var inode: Int64

@@ -2,7 +2,7 @@ package import Arrivals
 
 /// These values go in and out of a `Settling`: each step asks for an answer, and each answer gives the next step.
 extension Settling {
-    /// A change that was heard or found.
+    /// Names a change that was heard or found.
     package enum Signal: String, Sendable, CaseIterable {
         /// A scan or a poll met the file.
         case found
@@ -15,14 +15,14 @@ extension Settling {
         case companion
     }
 
-    /// The result of a look at the file.
+    /// Holds the result of a look at the file.
     package enum Look: Sendable, Equatable {
         case gone
-        /// `age` is the time since the last change by the file system's clock; given only where there is no time to wait (`--once`).
+        /// `age` is the time since the last change by the file system's clock; it is given only where there is no time to wait (`--once`).
         case file(FileStamp, age: Duration?)
     }
 
-    /// The result of a check of the bytes.
+    /// Holds the result of a check of the bytes.
     package enum Content: Sendable, Equatable {
         /// The format shows that it is all there.
         case whole
@@ -39,14 +39,14 @@ extension Settling {
         case undecided(endsWithNewline: Bool?)
     }
 
-    /// The answer of `fcntl(F_SETLEASE, F_RDLCK)`, which is denied while anyone has the file open for writing.
+    /// Names the answers of `fcntl(F_SETLEASE, F_RDLCK)`, which is denied while anyone has the file open for writing.
     package enum Lease: Sendable {
         case granted
         case denied
         case unavailable
     }
 
-    /// A sign that the file is complete.
+    /// Names the signs that a file is complete.
     package enum Sign: String, Sendable, Codable {
         case renamed
         case closed
@@ -55,7 +55,7 @@ extension Settling {
         case quiet
     }
 
-    /// The next thing to do for the file.
+    /// Tells the next thing to do for the file.
     package enum Step: Sendable, Equatable {
         /// Stat the file and answer with `observed`.
         case look

@@ -6,8 +6,8 @@ package import Arrivals
 /// A rename into place, or a close of a file whose whole life was under our watch, is taken at once. Everything else must first stay
 /// unchanged for the quiet time by our own clock.
 package struct Settling: Sendable {
-    /// The way in which the file came here. Its payload says whether what was heard of the file allows to take it before its quiet time is
-    /// over. A change that no event explains takes that permission away.
+    /// Tells the way in which the file came here. Its payload says whether what was heard of the file allows to take it before its quiet
+    /// time is over. A change that no event explains takes that permission away.
     private enum Origin: Equatable {
         /// It was there before the watch heard of it. It may be taken early where only its attributes changed, since it was taken before.
         case foundHere(isOnlyTouched: Bool)
@@ -31,7 +31,7 @@ package struct Settling: Sendable {
         }
     }
 
-    /// The answer or the time that the file waits for.
+    /// Tells which answer or time the file waits for.
     private enum State: Equatable {
         /// The next look, which may find a change that was announced.
         case look(announced: Announcement)
@@ -40,7 +40,7 @@ package struct Settling: Sendable {
         case time(Duration, reason: String)
     }
 
-    /// The change of the stamp that the last signal explains.
+    /// Tells which change of the stamp the last signal explains.
     private enum Announcement {
         case none
         /// The file was closed, which explains any change.
@@ -49,10 +49,10 @@ package struct Settling: Sendable {
         case attributes
     }
 
-    /// The time for which the file has been as it is, by our own clock; everything here begins again when it changes.
+    /// Measures the time for which the file has been as it is, by our own clock; everything here begins again when it changes.
     private struct Rest: Equatable {
         let since: Duration
-        /// The time since the last change by the file system's clock. Known only where there is no time to wait.
+        /// The time since the last change by the file system's clock. It is known only where there is no time to wait.
         var age: Duration = .zero
         /// The pause before the next look at a file that is incomplete, which doubles each time.
         var pause: Duration
@@ -225,7 +225,7 @@ package struct Settling: Sendable {
         return .wait(until: time, for: reason)
     }
 
-    /// Whether the bytes were looked at, with whatever result.
+    /// Tells whether the bytes were looked at, with whatever result.
     package var wasChecked: Bool { content != nil }
 
     package var reason: String { if case .time(_, let reason) = state { reason } else { "just seen" } }
@@ -237,7 +237,7 @@ package struct Settling: Sendable {
         if case .wholeWithData(let whole, _) = content { whole } else { stamp }
     }
 
-    /// Whether marks of a download count. They mean nothing for a file that was renamed into place.
+    /// Tells whether marks of a download count. They mean nothing for a file that was renamed into place.
     package var respectsMarks: Bool { if case .movedIn = origin { false } else { true } }
 
     private var hasData: Bool {
@@ -246,7 +246,7 @@ package struct Settling: Sendable {
 
     private func isQuiet(_ now: Duration) -> Bool { rest.length(at: now) >= policy.quiet }
 
-    /// Whether the signal that caused this look explains the difference between the two stamps.
+    /// Returns whether the signal that caused this look explains the difference between the two stamps.
     private func explains(_ old: FileStamp, _ new: FileStamp) -> Bool {
         switch state {
         case .look(.anyChange): true

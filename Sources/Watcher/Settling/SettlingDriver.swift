@@ -31,7 +31,7 @@ struct SettlingDriver {
     let root: String
     let path: String
     let clock: WatchClock
-    /// Whether the file's age by its change time counts, because there is no time to wait.
+    /// Tells whether the file's age by its change time counts, because there is no time to wait.
     let countsAge: Bool
     private let directory: String
     private let check: FormatCheck
@@ -73,7 +73,7 @@ struct SettlingDriver {
                 do throws(Errno) { opened = try SealedFile(path: path) } catch {
                     if error == .noSuchFileOrDirectory { return .dropped }
                     if case .unreachable(let code) = FoundEntry(path: path, root: root) { return .unreachable(errno: code) }
-                    // What could not be opened may be again, when a folder's permission comes back between the two looks.
+                    // It may be possible to open the file by now, where a folder's permission came back between the two looks.
                     if error == .permissionDenied, (try? SealedFile(path: path)) != nil {
                         step = .look
                         continue
@@ -86,7 +86,7 @@ struct SettlingDriver {
                 }
                 let stamp = FileStamp(opened.status)
                 if stamp != settling.stamp {
-                    // Between the two looks; with the same size it was most likely its time that was set.
+                    // The file changed between the two looks; with the same size it was most likely its time that was set.
                     _ = settling.heard(.attributes, now: clock.now())
                     step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
                     if step == .checkContent { step = .look }

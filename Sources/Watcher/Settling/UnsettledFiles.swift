@@ -9,13 +9,13 @@ struct UnsettledFiles {
         var settling: Settling
         /// The earliest time for which it stands in the queue of due files.
         var scheduled: Duration?
-        /// Whether it was found by a scan whose end is still to be reported.
+        /// Tells whether it was found by a scan whose end is still to be reported.
         var isBacklog: Bool
-        /// Whether `SpoolEvent.foreign` was sent for the file.
+        /// Tells whether `SpoolEvent.foreign` was sent for the file.
         var isReportedForeign = false
     }
 
-    /// The files of one spool.
+    /// Holds the files of one spool.
     private final class Table {
         let spool: WatchedSpool
         var pending: NameMap<Pending> = [:]
@@ -150,7 +150,7 @@ struct UnsettledFiles {
             return false
         }
         if isKnown(path, stamp: stamp, in: spool, out, mayBeOnRecord: mayBeOnRecord) { return false }
-        // What a model needs beside it may be heard of at any time.
+        // A change of the files that a model needs beside it may be heard of at any time.
         if spool.mayHoldModels || !table.found.append(path, stamp) { return true }
         backlog += 1
         return false
@@ -220,7 +220,7 @@ struct UnsettledFiles {
     }
 
     /// Settles a file that was taken out, without waiting for quiet.
-    /// - Returns: why it has to wait, where it does.
+    /// - Returns: the reason why it has to wait, where it does.
     func settleNow(_ path: String, in spool: WatchedSpool, _ settling: Settling, _ out: inout OutgoingEvents) -> String? {
         var settling = settling
         let driver = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: true)
@@ -230,7 +230,7 @@ struct UnsettledFiles {
         return nil
     }
 
-    /// Sends what became of a file.
+    /// Sends the outcome of a file.
     private func report(
         _ outcome: SettlingDriver.Outcome, of path: String, in spool: WatchedSpool, firstSeen: Duration, _ out: inout OutgoingEvents
     ) {
@@ -300,7 +300,7 @@ struct UnsettledFiles {
 
     // MARK: Files that a scan found
 
-    /// The spool whose found files are due next, and when.
+    /// The spool whose found files are due next, with the time; nil where there are none.
     private var nextFound: (spool: WatchedSpool, due: Duration)? {
         var next: (spool: WatchedSpool, due: Duration)?
         for slot in slotsWithFound {
@@ -315,7 +315,7 @@ struct UnsettledFiles {
         return next
     }
 
-    /// Begins to settle what was only found, since something is heard of it.
+    /// Begins to settle a file that was only found, since something is heard of it.
     private mutating func takeUp(_ path: String, in spool: WatchedSpool) {
         guard let table = tables[spool.slot], !table.found.isEmpty, let file = table.found.remove(path) else { return }
         var pending = Pending(settling: settling(of: file, in: spool), scheduled: nil, isBacklog: true)
