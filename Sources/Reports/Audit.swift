@@ -32,7 +32,7 @@ package struct Audit: Report {
 
     private enum CodingKeys: String, CodingKey { case checkedFiles, checkedVersions, differences }
 
-    /// Compares, while a daemon may be at work. Changes nothing.
+    /// Compares the ledger with the disk, while a daemon may be at work. It changes nothing.
     /// - Parameter comparesDigests: whether published files are read as a whole, or only their sizes are compared.
     package init(ledger: RunLedger, settings: RootSettings, comparesDigests: Bool) throws(LedgerError) {
         self.ledger = ledger
@@ -87,7 +87,7 @@ package struct Audit: Report {
         }
     }
 
-    /// Outputs that were to be removed, and that are there all the same.
+    /// Records outputs that were to be removed, and that are there all the same.
     private mutating func checkLeft() throws(LedgerError) {
         for state in [PublicationState.left, .leaving, .orphaned] {
             for output in try ledger.publications(state) {
@@ -106,7 +106,8 @@ package struct Audit: Report {
         }
     }
 
-    /// Nil where `look` finds nothing wrong, be it after a moment: beside a daemon, files are in place shortly before the ledger has it.
+    /// Returns the fault that `look` finds; nil where it finds none, be it after a moment: beside a daemon, files are in place shortly
+    /// before the ledger has them.
     private func lasting<Fault>(_ look: () throws(LedgerError) -> Fault?) throws(LedgerError) -> Fault? {
         for _ in 0..<5 {
             guard let fault = try look() else { return nil }
@@ -145,7 +146,7 @@ package struct Audit: Report {
         guard let root = roots.last else { return }
         let models = PublishedModels(path: FilePath(root))
         let standing = (try? models.numbers()) ?? []
-        // Read after the folder: a number is reserved before its folder appears.
+        // The ledger is read after the folder: a number is reserved before its folder appears.
         let numbers = Set(try ledger.versions(pipeline: pipeline).compactMap(\.version))
         for number in standing where !numbers.contains(number) {
             differences.append(

@@ -6,13 +6,13 @@ package import PipelineConfig
 /// Tells what pipeline files mean for what has arrived so far: what `millrace replay` would redo.
 package struct PlanReport: Report {
     package let pipelines: [PipelinePlan]
-    /// Pipelines that the ledger knows and none of the files names: their arrivals stay where they are.
+    /// The pipelines that the ledger knows and none of the files names: their arrivals stay where they are.
     package let removed: [String]
     package let problems: [String]
 
     package init(of lint: LintReport, _ ledger: RunLedger) throws(LedgerError) {
         pipelines = try lint.pipelines.map { (pipeline) throws(LedgerError) in try PipelinePlan(of: pipeline, ledger) }
-        // Which of them an unreadable file holds cannot be said.
+        // Where a file cannot be read, nobody can say which of them are in it.
         removed = lint.isClean ? try ledger.pipelines().filter { name in !lint.files.contains { $0.name == name } } : []
         problems = lint.problems.map(\.description)
     }
@@ -24,11 +24,11 @@ package struct PlanReport: Report {
     }
 }
 
-/// What a pipeline file means for what has arrived so far.
+/// Tells what a pipeline file means for what has arrived so far.
 package struct PipelinePlan: Report {
     package struct Outdated: Encodable, Sendable {
         package var revision: String
-        /// How many arrivals, by role.
+        /// The number of arrivals, by role.
         package var counts: [String: Int] = [:]
         /// The paths of the first few.
         package var sample: [String] = []
@@ -40,15 +40,15 @@ package struct PipelinePlan: Report {
     package let file: String
     package let revision: String
     package let isNew: Bool
-    /// Spool folders that are not there: the daemon makes them.
+    /// The spool folders that are not there: the daemon makes them.
     package let newSpools: [String]
-    /// Roles of which files have arrived and that the pipeline has no spool for any more.
+    /// The roles of which files have arrived and for which the pipeline has no spool any more.
     package let removedSpools: [ArrivalRole]
-    /// Arrivals that are done under another revision, the oldest revision first.
+    /// The arrivals that are done under another revision, the oldest revision first.
     package let outdated: [Outdated]
-    /// Outputs that stand where they would not be put now.
+    /// The outputs that are where they would not be put now.
     package let elsewhere: [OutputsElsewhere]
-    /// How many arrivals wait, by role; the same for those that were rejected or quarantined.
+    /// The number of arrivals that wait, by role; the next two count those that were rejected or quarantined.
     package let waiting: [String: Int]
     package let rejected: [String: Int]
     package let quarantined: [String: Int]
@@ -121,13 +121,13 @@ extension PipelinePlan {
     }
 }
 
-/// Outputs that an edit of the pipeline's format or path has left where they are.
+/// Describes outputs that an edit of the pipeline's format or path has left where they are.
 package struct OutputsElsewhere: Encodable, Sendable, CustomStringConvertible {
     package let folder: String
     /// The suffix of their names, without the dot.
     package let suffix: String
     package let count: Int
-    /// Where they would be put now; nil where nothing is scored any more.
+    /// The place where they would be put now; nil where nothing is scored any more.
     package let now: String?
 
     package static func all(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) -> [OutputsElsewhere] {

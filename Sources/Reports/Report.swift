@@ -1,6 +1,6 @@
 import Foundation
 
-/// A value that tells something about a root: as JSON for programs, and in words for people.
+/// Describes a value that tells something about a root: as JSON for programs, and in words for people.
 package protocol Report: Encodable {
     /// The report in words, line by line.
     var lines: [Printed] { get }

@@ -13,7 +13,7 @@ package struct Explainer {
     private let looksOutOfForce: Bool
 
     /// - Parameters:
-    ///   - pipelines: those whose folders are looked for the file.
+    ///   - pipelines: the pipelines in whose folders the file may be.
     ///   - ledger: nil where there is none: the rules answer without one too.
     ///   - looksOutOfForce: whether files in ROOT/pipelines that are not in force are told of.
     package init(_ root: RootFolder, pipelines: [Pipeline], ledger: RunLedger?, looksOutOfForce: Bool) {
@@ -24,6 +24,7 @@ package struct Explainer {
         self.looksOutOfForce = looksOutOfForce
     }
 
+    /// Says what became of a file.
     /// - Parameter file: a path, from the current directory or from the root, or one relative to its spool.
     package func explain(_ file: String) throws(LedgerError) -> FileReports {
         let found = try FileFinder(map: map, ledger: ledger, root: root.path).find(file)
@@ -53,7 +54,7 @@ package struct Explainer {
         return answer
     }
 
-    /// What to do to put the version of a model in force that is not; nil where that is in force, or where it is no model.
+    /// Returns what to do to put the version of a model in force that is not; nil where that is in force, or where it is no model.
     private func knownModel(_ known: FileExplanation) throws(LedgerError) -> String? {
         guard known.role == .model, let ledger, let digest = known.visits.first?.arrival.digest else { return nil }
         let own = try ledger.versions(pipeline: known.pipeline).filter {
@@ -67,7 +68,7 @@ package struct Explainer {
         return "Its version \(standing) is not in force: millrace activate \(known.pipeline) \(standing) puts it there."
     }
 
-    /// What data waits for if its order is strict, where no pipeline file says whether it is.
+    /// Returns what data waits for if its order is strict, where no pipeline file says whether it is.
     private func possibleWait(_ known: FileExplanation) throws(LedgerError) -> WaitReason? {
         guard known.wait == .forRoom, known.role == .data, !map.pipelines.contains(where: { $0.name == known.pipeline }) else { return nil }
         let strictly = try ledger?.explain(
@@ -102,7 +103,7 @@ package struct Explainer {
         return answer
     }
 
-    /// External data of a model shares that model's fate.
+    /// Returns the verdict on a model whose external data the file is: the file shares the model's fate. Nil for any other file.
     private func companion(_ path: String, _ place: SpoolMap.Place) throws(LedgerError) -> FileVerdict? {
         guard let ledger, place.role == .model else { return nil }
         let folder = (path as NSString).deletingLastPathComponent
@@ -136,7 +137,7 @@ package struct Explainer {
         return try formerOutput(path, ledger)
     }
 
-    /// What was published there once, also below a folder that outputs do not go to any more.
+    /// Returns what was published there once, also below a folder that outputs do not go to any more.
     private func formerOutput(_ path: String, _ ledger: RunLedger) throws(LedgerError) -> FileReport? {
         guard let former = try ledger.newestPublication(at: path) else { return nil }
         let isThere = FileManager.default.fileExists(atPath: path)

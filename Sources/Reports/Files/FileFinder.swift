@@ -6,10 +6,10 @@ import PipelineConfig
 /// as the ledger and its messages spell it.
 package struct FileFinder {
     package struct Found {
-        /// Absolute; nil where only the ledger's spelling is known.
+        /// The absolute path; nil where only the ledger's spelling is known.
         package var path: String?
         package var place: SpoolMap.Place?
-        /// Where the ledger knows it: one, unless a relative path is in several spools.
+        /// The ledger's entries of it: one, unless a relative path is in several spools.
         package var known: [FileExplanation]
     }
 
@@ -40,8 +40,8 @@ package struct FileFinder {
         return Found(path: known.isEmpty ? here : nil, known: known)
     }
 
-    /// Without the pipeline files the ledger does not say where spools are: every tail of the path is tried, and the file itself must
-    /// agree.
+    /// Returns what the ledger knows of a file. Without the pipeline files the ledger does not say where spools are: every tail of the path
+    /// is tried, and the file itself must agree.
     private func sameFile(_ path: String, _ stamp: FileStamp, _ ledger: RunLedger) throws(LedgerError) -> [FileExplanation] {
         var rest = path.dropFirst()
         while true {

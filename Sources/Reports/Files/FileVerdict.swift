@@ -8,7 +8,7 @@ package import Reasons
 import SystemPackage
 import Watcher
 
-/// What `explain` answers for a file: what it is, by which rule, and what to do.
+/// Tells what `explain` answers for a file: what it is, by which rule, and what to do.
 package struct FileVerdict: Sendable {
     package enum Word: String, Encodable, Sendable {
         case done, rejected, running, waiting, ignored, quarantined
@@ -63,7 +63,8 @@ extension FileVerdict {
 
     static let startTheDaemon = "No daemon works on this root: start millrace run."
 
-    /// Returns nil where the file at `path` is still what arrived, or its content is. `spool` is where it stands, if that is known.
+    /// Returns the verdict on newer content of a file; nil where the file at `path` is still what arrived, or its content is. `spool` is
+    /// the folder of its spool, if that is known.
     static func newerContent(at path: String, spool: String?, than known: FileExplanation, companions: [Companion]) -> FileVerdict? {
         // A link out of the spool, a FIFO and the like were recorded for what they are.
         if let spool, case .file = FoundEntry(path: path, root: CanonicalPaths.real(spool)) {} else if spool != nil { return nil }
@@ -88,7 +89,7 @@ extension FileVerdict {
 // MARK: Files that it does not know
 
 extension FileVerdict {
-    /// Judges a file as the watcher would: by its name, by what stands there, and by whether it is whole.
+    /// Judges a file as the watcher would: by its name, by what is there, and by whether it is whole.
     init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
         switch NameFilter.decide(
             relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase)

@@ -5,7 +5,7 @@ import Reasons
 package struct ModelsReport: Report {
     private let pipeline: String
     package let versions: [ModelVersion]
-    /// By arrival, the path of the file that it was dropped as.
+    /// The paths of the files as which the versions were dropped, by arrival.
     private let files: [Int64: String]
 
     package init(of pipeline: String, _ ledger: RunLedger) throws(LedgerError) {

@@ -2,7 +2,7 @@ import Foundation
 import Ledger
 import PipelineConfig
 
-/// A pipeline file that says something else than what the daemon has in force.
+/// Describes a pipeline file that says something else than what the daemon has in force.
 package struct FileOutOfForce: Encodable, Sendable {
     package let file: String
     package let reason: String

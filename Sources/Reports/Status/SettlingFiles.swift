@@ -4,8 +4,8 @@ package import PipelineConfig
 import Reasons
 import Watcher
 
-/// The files that stand in a pipeline's spools and have no number yet. They are found by looking there, so that they are seen with or without
-/// a daemon, with one question to the ledger for each file; only the first few are looked into.
+/// Lists the files that are in a pipeline's spools and have no number yet. They are found by looking there, so that they are seen with or
+/// without a daemon, with one question to the ledger for each file; only the first few are looked into.
 package struct SettlingFiles: Encodable, Sendable {
     package struct File: Encodable, Sendable {
         package let role: ArrivalRole
@@ -47,7 +47,7 @@ package struct SettlingFiles: Encodable, Sendable {
         if let failure { throw failure }
     }
 
-    /// Nil where only its stamp has changed.
+    /// Returns the verdict on a known file whose stamp is another one; nil where only its stamp has changed.
     private static func verdict(ofChanged place: SpoolMap.Place, _ ledger: RunLedger) throws(LedgerError) -> FileVerdict? {
         let known = try ledger.explain(path: place.relativePath, pipeline: place.pipeline.name, role: place.role, visits: 1, now: .now)
             .first

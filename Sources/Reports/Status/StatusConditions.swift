@@ -3,9 +3,9 @@ import FileSystem
 import Foundation
 package import Ledger
 
-/// What the daemon says of itself, as `status` shows it.
+/// Holds what the daemon says of itself, as `status` shows it.
 package struct StatusConditions: Encodable, Sendable {
-    /// A condition with its facts as values, not as text.
+    /// Holds a condition with its facts as values, not as text.
     private struct Shown: Encodable {
         let kind: String
         let pipeline: String
@@ -26,7 +26,7 @@ package struct StatusConditions: Encodable, Sendable {
 
     private let all: [Condition]
 
-    /// - Parameter isRunning: whether a daemon works on the root. Without one only what outlives it is so still.
+    /// - Parameter isRunning: whether a daemon works on the root. Without one, only conditions that outlive it are shown.
     package init(_ conditions: [Condition], isRunning: Bool) { all = conditions.filter { isRunning || $0.key.kind.outlivesDaemon } }
 
     package func encode(to encoder: any Encoder) throws { try all.map(Shown.init).encode(to: encoder) }

@@ -23,7 +23,7 @@ package struct StatusReport: Report {
     }
 
     /// - Parameters:
-    ///   - pipelines: what could be read of the pipeline files.
+    ///   - pipelines: the pipeline files, as far as they could be read.
     ///   - outOfForce: the files that are not in force as they stand.
     ///   - rootOption: ` --root DIR` for commands that are shown.
     package init(

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A curve of few values as lines of text, for a terminal or a log.
+/// Draws curves of few values as lines of text, for a terminal or a log.
 package struct LossCurve {
     package struct Series: Sendable {
         package let name: String
         package let mark: Character
-        /// One for each epoch from the first shown; nil where there is none.
+        /// The values, one for each epoch from the first shown; nil where there is none.
         package let values: [Double?]
 
         package init(_ name: String, mark: Character, _ values: [Double?]) {
@@ -22,7 +22,7 @@ package struct LossCurve {
 
     /// - Parameters:
     ///   - firstEpoch: the epoch of the series' first values.
-    ///   - width, height: of the area that is drawn in, in characters, at least 2.
+    ///   - width, height: the size of the area that is drawn in, in characters, at least 2.
     package init(_ series: [Series], firstEpoch: Int = 1, width: Int = 60, height: Int = 12) {
         self.series = series
         self.firstEpoch = firstEpoch

@@ -1,7 +1,7 @@
 import Reasons
 
-/// A line that a person reads. What is interpolated into it came from elsewhere, such as the name of a file, and has its control characters
-/// escaped: it cannot forge a line, nor write over one.
+/// Holds a line that a person reads. What is interpolated into it came from elsewhere, such as the name of a file, and has its control
+/// characters escaped: it cannot forge a line, nor write over one.
 package struct Printed: ExpressibleByStringInterpolation, CustomStringConvertible, Hashable, Sendable {
     package let text: String
 

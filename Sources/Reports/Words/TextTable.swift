@@ -1,6 +1,6 @@
 import Reasons
 
-/// Columns padded to their widest cell, for a terminal or a log; nothing is cut.
+/// Pads columns to their widest cell, for a terminal or a log; nothing is cut.
 package struct TextTable {
     private let header: [String]
     private var rows: [[String]] = []

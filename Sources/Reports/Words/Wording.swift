@@ -53,6 +53,6 @@ package func shownTimings(_ timings: [String: Double]) -> String {
 package func counted(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 
 extension String {
-    /// Enough of a digest to tell it by eye.
+    /// The beginning of a digest, by which a person recognizes it.
     package var shortDigest: String { String(prefix(12)) }
 }
