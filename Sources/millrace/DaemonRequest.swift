@@ -57,7 +57,7 @@ struct DaemonRequest {
             ExitStatus.stillWaiting)
     }
 
-    /// False where a daemon has the lock.
+    /// Answers all pending requests under the daemon's lock. Returns false where a daemon runs, or another process has the lock.
     private func answerHere(_ ledger: RunLedger) throws -> Bool {
         guard root.daemon == nil else { return false }
         let stateDirectory = try root.stateDirectory
@@ -137,7 +137,7 @@ struct DaemonRequest {
     }
 }
 
-/// A pipeline that neither the ledger nor the files know is a slip of the pen.
+/// Throws where neither the ledger nor the files know a pipeline of that name, which is then misspelled.
 func checkPipeline(_ name: String, _ ledger: RunLedger, _ pipelines: [Pipeline]) throws {
     let known = Set(try ledger.pipelines()).union(pipelines.map(\.name)).sorted()
     guard !known.contains(name) else { return }

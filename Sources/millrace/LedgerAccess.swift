@@ -40,6 +40,6 @@ struct PipelinesOption: ParsableArguments {
         completion: .file())
     var pipelines: [String] = []
 
-    /// Reads those that are named; else those that the daemon has in force, or where none runs those in ROOT/pipelines.
+    /// Reads the pipeline files that are named; otherwise those that the daemon has in force or, where none runs, those in ROOT/pipelines.
     func read(_ root: RootOption) -> LintReport { root.folder.lint(pipelines) }
 }

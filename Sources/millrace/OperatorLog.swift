@@ -6,7 +6,7 @@ import Logging
 import Reasons
 import Terminal
 
-/// One line an entry on standard error: text for people, JSON for machines.
+/// Writes each entry as one line to standard error: text for people, JSON for machines.
 struct OperatorLog: LogHandler {
     var logLevel = Logger.Level.notice
     var metadata: Logger.Metadata = [:]

@@ -32,7 +32,8 @@ struct Prune: ParsableCommand {
         for problem in lint.problems { _ = fail(problem) }
         guard lint.isClean else { throw ExitStatus.badConfiguration }
         let settings = try root.settings
-        // Opened for reading first: a ledger that is not there is not made. Who may only ask the daemon can ask what would go.
+        // The ledger is first opened for reading, so that none is made where there is none. Users who may only ask the daemon can ask what
+        // would go.
         let readable = try root.ledger()
         let report = try reportingErrors {
             let ledger = dryRun ? readable : try RunLedger(stateDirectory: settings.state)

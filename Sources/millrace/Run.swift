@@ -64,13 +64,13 @@ struct Run: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // First of all: the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which is logged
-        // then.
+        // This comes first, since the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which
+        // is logged then.
         try? InotifyEvents.prepare()
-        // What the daemon does not give away on purpose is its own.
+        // Files that the daemon does not share on purpose are its own.
         CreationMask.restrict()
         endAtOnceWhenStopped()
-        // A log that nobody reads any more ends nothing.
+        // A log that nobody reads any more does not end the process.
         signal(SIGPIPE, SIG_IGN)
         let (isJSON, level) = (logFormat == .json, verbose ? Logger.Level.info : .notice)
         LoggingSystem.bootstrap { _ in
@@ -84,7 +84,8 @@ struct Run: AsyncParsableCommand {
         do throws(PipelineError) {
             files = try PipelineFiles(patterns: patterns, root: root.path)
         } catch {
-            // What can be read another time is worth another start, which the service manager leaves out after the other status.
+            // Files that may be readable another time are worth another start, which the service manager does not make after the other
+            // status.
             throw fail(error, error.isOfMachine ? ExitStatus.problems : ExitStatus.badConfiguration)
         }
         let (workers, threads) = try parallelism(files.settings)
@@ -116,7 +117,7 @@ struct Run: AsyncParsableCommand {
         } catch {
             throw fail(String(describing: error))
         }
-        // A call for what is there may find nothing.
+        // With --once there may be nothing to do.
         if !once { executor.fill() }
         let group = ServiceGroup(
             configuration: .init(
@@ -159,7 +160,7 @@ struct Run: AsyncParsableCommand {
         return source
     }
 
-    /// The options of the command line go before `millrace.yaml`.
+    /// Returns the numbers of workers and of threads. The options of the command line go before `millrace.yaml`.
     private func parallelism(_ settings: RootSettings) throws -> (workers: Int, threads: Int) {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let threads = threads ?? settings.threads ?? 1

@@ -5,10 +5,10 @@ import PipelineConfig
 import Reports
 import Terminal
 
-/// The states of arrivals that a command can be asked to select.
+/// Describes the states of arrivals that a command can be asked to select.
 protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseIterable, Sendable {}
 
-/// Which arrivals `retry` and `replay` mean; all that is given must hold.
+/// Says which arrivals `retry`, `replay` and `forget` mean; all that is given must hold.
 struct SelectionOptions<State: SelectableState>: ParsableArguments {
     @Argument(help: "A file: a path, or one relative to its spool.", completion: .file()) var file: String?
     @Option(name: .long, help: "Of this pipeline only.") var pipeline: String?
@@ -46,7 +46,7 @@ struct SelectionOptions<State: SelectableState>: ParsableArguments {
     }
 }
 
-/// A time as a person gives it.
+/// Holds a time as a person gives it.
 struct Moment: ExpressibleByArgument {
     let time: UTCTime
 
