@@ -7,10 +7,10 @@ import Terminal
 
 /// Puts what a command made in its place: whole or not at all.
 enum AtomicOutput {
-    /// Weights files first, so that the graph never names what is not there.
+    /// Writes a model. Its weights files come first, so that the graph never names what is not there.
     static func model(_ model: Model, at target: URL) throws {
         let name = target.lastPathComponent, folder = FilePath(target.deletingLastPathComponent().path)
-        // Checkpoints may be on another file system.
+        // The model is staged beside its place, since checkpoints may be on another file system.
         let staging = DurableFile.staging(for: folder.appending(name)).string
         try? FileManager.default.removeItem(atPath: staging)
         try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
@@ -24,7 +24,7 @@ enum AtomicOutput {
         } catch { throw fail("\(target.path): \(error)") }
     }
 
-    /// - Returns: where `path` is, in a folder that exists, where nothing stands unless it may be replaced.
+    /// Returns the place of an output. Throws where its folder does not exist, or where something is there that may not be replaced.
     static func target(_ path: String, replacing: Bool) throws -> URL {
         if !replacing, FileManager.default.fileExists(atPath: path) { throw fail("\(path) is there. Name another file, or give --force.") }
         let target = URL(fileURLWithPath: path).standardizedFileURL

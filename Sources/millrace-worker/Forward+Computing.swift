@@ -48,7 +48,7 @@ extension Forward: Computes {
 
     /// Returns the spec of the one attempt. The parsed graph, which takes several times the memory of its file, is gone when this returns.
     private func spec(_ format: OutputFormat, staged: String) throws -> AttemptSpec {
-        // Its external data stays in its own folder, and nothing in it makes the engine open other files.
+        // This makes sure that its external data is in its own folder, and that nothing in it makes the engine open other files.
         let loaded = try loadedModel(model)
         do {
             try loaded.safetyCheck()
@@ -126,7 +126,7 @@ extension Forward: Computes {
         }
     }
 
-    /// Ctrl-C takes the work back, so that nothing half-written stays.
+    /// Executes the attempt. Ctrl-C takes it back, so that nothing half-written stays.
     private func execute(_ spec: AttemptSpec) -> AttemptResult {
         let cancellation = AttemptCancellation()
         signal(SIGINT, SIG_IGN)

@@ -20,12 +20,13 @@ extension LabelledOptions {
             }, keep: ignore, dialect: TextDialect(nullWords: nil))
     }
 
+    /// Returns the labelled rows of files.
     /// - Parameter nanInputs: the inputs whose missing values are NaN.
     func data(_ files: [String], nanInputs: NameSet) -> LabelledData {
         schema.labelledData(files.map { .init($0) }, inputs: Array(nanInputs), nanInputs: nanInputs)
     }
 
-    /// Whether several columns are to be learned.
+    /// Tells whether several columns are to be learned.
     var hasSeveralLabels: Bool {
         switch label.map(Self.selection) {
         case .pattern: true
@@ -42,7 +43,7 @@ extension LabelledOptions {
     }
 }
 
-/// Ends the command with what stood in training's way, naming the model where that is to blame.
+/// Prints what kept a training from succeeding, with the model where that is to blame, and returns the exit code of the command.
 func failed(_ error: TrainingError, _ model: String, _ values: ValuesFlag) -> ExitCode {
     let reason = error.description(showingValues: !values.hideValues)
     return switch error {

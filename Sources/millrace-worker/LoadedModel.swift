@@ -10,7 +10,7 @@ import Terminal
 import Training
 import Watcher
 
-/// The model that a command names; messages name it too.
+/// Loads the model that a command names. Messages about faults name it too.
 func loadedModel(_ path: String) throws -> Model {
     guard FileManager.default.fileExists(atPath: path) else { throw fail("\(path): there is no such file.") }
     try refuseForeign(path)

@@ -123,9 +123,9 @@ extension Optimize: Computes {
     }
 }
 
-/// The output of `optimize --json`.
+/// Holds the output of `optimize --json`.
 private struct OptimizeReport: Encodable {
-    /// Nil where the gate did not pass, and why.
+    /// The file that was written; nil where the gate did not pass, of which `refusal` says why.
     let output: String?
     let refusal: String?
     let bestEpoch: Int

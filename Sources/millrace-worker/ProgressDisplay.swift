@@ -4,7 +4,7 @@ import Synchronization
 import Terminal
 import Training
 
-/// Shows where training is on standard error: a terminal gets one line that changes in place, anything else a line for each epoch.
+/// Shows how far training is on standard error: a terminal gets one line that changes in place, anything else a line for each epoch.
 final class ProgressDisplay: Sendable {
     private struct State {
         var lastShown: ContinuousClock.Instant?
@@ -20,7 +20,7 @@ final class ProgressDisplay: Sendable {
             return
         }
         state.withLock { state in
-            // Faster than this nobody reads.
+            // Nobody reads faster than this.
             if let last = state.lastShown, progress.finished == nil, ContinuousClock.now - last < .milliseconds(100) { return }
             state.lastShown = .now
             state.isOpen = true
@@ -28,7 +28,7 @@ final class ProgressDisplay: Sendable {
         }
     }
 
-    /// Leaves the cursor on a line of its own.
+    /// Clears the line that changes in place.
     func end() {
         state.withLock { state in
             if state.isOpen { put("\r\u{1B}[2K") }

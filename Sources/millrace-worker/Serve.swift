@@ -17,14 +17,14 @@ struct Serve: ParsableCommand {
     @Option(help: "What kept sessions may cost, in bytes of their models.") var sessionBytes: Int
     @Option(help: "The folder of large models as the engine maps them. Left out, all models are loaded as they are.") var prepared: String?
 
-    /// Deep graphs are walked by functions that call themselves.
+    /// The stack of the thread in bytes, which is large because deep graphs are walked by functions that call themselves.
     private static let stackBytes = 16 << 20
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
         signal(SIGINT, SIG_IGN)
-        // What the first frame shows, so that the daemon knows this process.
+        // The first frame shows this, so that the daemon knows this process.
         let token = ProcessInfo.processInfo.environment[WorkerHello.tokenVariable] ?? ""
         unsetenv(WorkerHello.tokenVariable)
         let executor = LocalExecutor(sessionBytes: sessionBytes, prepared: prepared.map { PreparedFolder(FilePath($0)) })

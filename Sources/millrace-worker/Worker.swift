@@ -3,7 +3,7 @@ import Attempts
 import Foundation
 import Terminal
 
-/// The program that computes: it links the engine and Arrow, which `millrace` does not.
+/// Runs the program that computes: it links the engine and Arrow, which `millrace` does not.
 @main
 struct Worker: ParsableCommand {
     // Its commands are those of millrace, which starts it, and are shown under that name.
@@ -16,7 +16,8 @@ struct Worker: ParsableCommand {
 
     static func main() {
         StandardStreams.prepare()
-        // Before Arrow is first used: its own pool keeps what is freed, 11 MiB of it over a large file. What an operator chose stands.
+        // This must come before Arrow is first used, whose own pool keeps what is freed: 11 MiB over a large file. A choice of the operator
+        // stays.
         setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0)
         ComputingCommands.perform = { command in
             guard let command = command as? any Computes else { fatalError("nothing computes \(type(of: command))") }
@@ -26,7 +27,7 @@ struct Worker: ParsableCommand {
     }
 }
 
-/// A command that this program computes.
+/// Describes a command that this program computes.
 protocol Computes: ComputingCommand {
     func compute() throws
 }
