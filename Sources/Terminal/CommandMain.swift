@@ -3,9 +3,9 @@ import Foundation
 import PipelineConfig
 
 extension ParsableCommand {
-    /// Reads the command line and does what it says, on the calling thread. As ArgumentParser's own, but a command line that is wrong ends
-    /// with the status that `README.md` of `millrace` promises, `--help` names the exit statuses, and what cannot be printed makes a command
-    /// fail.
+    /// Reads the command line and does what it says, on the calling thread. It works like ArgumentParser's own, but a command line that is
+    /// wrong ends with the status that `README.md` of `millrace` promises, `--help` names the exit statuses, and a command fails where its
+    /// output cannot be printed.
     package static func runFromCommandLine() -> Never {
         do {
             var command = try parsedCommandLine()
@@ -16,7 +16,7 @@ extension ParsableCommand {
         StandardStreams.finish(0)
     }
 
-    /// The same for programs with commands that are asynchronous.
+    /// Does the same for programs with commands that are asynchronous.
     package static func runAsynchronouslyFromCommandLine() async -> Never {
         do {
             var command = try parsedCommandLine()

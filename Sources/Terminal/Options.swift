@@ -5,7 +5,7 @@ import PipelineConfig
 import Reasons
 package import Reports
 
-/// The folder that relative paths are relative to, and in which `millrace.yaml` is looked for.
+/// Names the folder that relative paths are relative to, and in which `millrace.yaml` is looked for.
 package struct RootOption: ParsableArguments {
     @Option(
         name: .long,
@@ -18,12 +18,12 @@ package struct RootOption: ParsableArguments {
 
     package init() {}
 
-    /// Absolute, without `.` and `..`.
+    /// The absolute path, without `.` and `..`.
     package var path: String { URL(fileURLWithPath: root).standardizedFileURL.path }
 
     package var folder: RootFolder { RootFolder(path: path) }
 
-    /// ` --root DIR` for commands that are shown, where it is not the default.
+    /// The text ` --root DIR` for commands that are shown; empty where the root is the default.
     package var asOption: String { root == "." ? "" : " --root \(root)" }
 }
 
@@ -41,7 +41,7 @@ package struct ValuesFlag: ParsableArguments {
     package init() {}
 }
 
-/// The exit statuses of every command.
+/// Lists the exit statuses of every command.
 package enum ExitStatus {
     package static let problems = ExitCode(1)
     package static let badConfiguration = ExitCode(2)
@@ -61,7 +61,7 @@ package enum ExitStatus {
         """
 }
 
-/// Ends the command with an operator's message on standard error.
+/// Prints a message for an operator on standard error, and returns the exit code, which the caller throws.
 @_disfavoredOverload
 package func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .failure) -> ExitCode {
     printError("millrace: \(message.description.printable(keepingLines: true))")
@@ -74,7 +74,7 @@ package func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {
     return code
 }
 
-/// Does `body`; what goes wrong ends the command in the words of the module that met it.
+/// Runs `body`. An error is printed in the words of the module that threw it, and thrown on as the command's exit code.
 package func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
     do {
         return try body()

@@ -7,8 +7,8 @@ import Synchronization
 package enum StandardStreams {
     private static let isOutputLost = Atomic(false)
 
-    /// Prepares the streams; must be called before a file is opened. A file that takes the number of a closed stream would be overwritten
-    /// by printed text.
+    /// Prepares the streams. It must be called before a file is opened, since a file that takes the number of a closed stream would be
+    /// overwritten by printed text.
     package static func prepare() {
         for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) == -1 {
             // Without a place to print to, printing must fail and not vanish.
@@ -16,17 +16,17 @@ package enum StandardStreams {
         }
     }
 
-    /// Ends the process. What was printed and cannot be written makes of a success a failure.
+    /// Ends the process. A success becomes a failure where something that was printed cannot be written.
     package static func finish(_ status: Int32) -> Never {
         let isWritten = flush()
         Foundation.exit(isWritten || status != 0 ? status : ExitStatus.problems.rawValue)
     }
 
     /// Writes what was printed so far. Where nobody reads it any more the process ends as by SIGPIPE, as other tools do.
-    /// - Returns: whether all that was printed has been written. The first time that it has not is said on standard error.
+    /// - Returns: whether all that was printed has been written. The first failure to do so is reported on standard error.
     @discardableResult
     package static func flush() -> Bool {
-        // Of all streams, since the one cannot be named from Swift 6; the others are not used.
+        // All streams are written, since standard output alone cannot be named from Swift 6; the others are not used.
         if fflush(nil) == 0 { return true }
         let failure = errno
         if !isOutputLost.exchange(true, ordering: .relaxed) {
@@ -40,13 +40,13 @@ package enum StandardStreams {
 /// Writes one line, or several, to standard error; what it does not take is lost.
 package func printError(_ text: String, terminator: String = "\n") { LogSink.standardError.write(text + terminator) }
 
-/// A descriptor that takes lines as far as it can. It never waits long: a reader that has stopped reading holds up nothing.
+/// Writes lines to a descriptor as far as it takes them. It never waits long: a reader that has stopped reading holds up nothing.
 package final class LogSink: Sendable {
     package static let standardError = LogSink(descriptor: STDERR_FILENO)
 
     private struct State {
         var lostLines = 0
-        /// Whether the last line was cut off.
+        /// Tells whether the last line was cut off.
         var isTorn = false
     }
 
@@ -57,7 +57,7 @@ package final class LogSink: Sendable {
     /// The number of bytes that a pipe takes at once when it is said to be ready.
     private static let portion = 4096
 
-    /// - Parameter patience: how many milliseconds a reader may let it wait.
+    /// - Parameter patience: the milliseconds that a reader may let it wait.
     init(descriptor: Int32, patience: Int32 = 200) {
         self.descriptor = descriptor
         self.patience = patience
@@ -67,7 +67,7 @@ package final class LogSink: Sendable {
         state.withLock { state in
             if state.lostLines > 0 {
                 let news = "\(state.isTorn ? "\n" : "")millrace: \(state.lostLines) lines of the log could not be written here\n"
-                // Who did not read is not waited for again until he does.
+                // A reader that did not read is not waited for again until it does.
                 guard put(news, patience: 0) == .whole else { return state.lostLines += 1 }
                 state = State()
             }

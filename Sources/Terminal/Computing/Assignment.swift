@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `NAME=VALUE`, divided at the last `=` before the value, since names of model inputs may hold one.
+/// Holds an argument `NAME=VALUE`, which is divided at its last `=`, since names of model inputs may have one.
 package struct Assignment: ExpressibleByArgument {
     package let name: String
     package let value: String

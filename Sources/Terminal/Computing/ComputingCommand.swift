@@ -1,7 +1,7 @@
 package import ArgumentParser
 
-/// A command that computes. Both programs know its options, its help and what is wrong with a command line; `millrace` then hands the
-/// command line over to `millrace-worker`, so that it needs neither the engine nor Arrow.
+/// Describes a command that computes. Both programs know its options, its help and what is wrong with a command line; `millrace` then hands
+/// the command line over to `millrace-worker`, so that it needs neither the engine nor Arrow.
 package protocol ComputingCommand: ParsableCommand {}
 
 extension ComputingCommand {
@@ -9,7 +9,7 @@ extension ComputingCommand {
 }
 
 package enum ComputingCommands {
-    /// Does what a computing command is for: each program sets it before it reads its command line.
+    /// Performs a computing command. Each program sets it before it reads its command line.
     nonisolated(unsafe) package static var perform: (any ComputingCommand) throws -> Void = { command in
         fatalError("nothing performs \(type(of: command))")
     }

@@ -2,7 +2,7 @@ package import ArgumentParser
 package import PipelineConfig
 package import Recipes
 
-/// A pipeline's `optimize` stage as options, with the same words and defaults.
+/// Offers a pipeline's `optimize` stage as options, with the same words and defaults.
 package struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "What is made small.") package var loss: LossArgument?
     @Option(
@@ -82,6 +82,7 @@ package struct DescentOptions: ParsableArguments {
         }
     }
 
+    /// Returns the stage that the options describe.
     /// - Parameter severalLabels: whether several columns are to be learned.
     package func stage(severalLabels: Bool) -> OptimizeStage {
         let loss = loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError
@@ -111,14 +112,14 @@ package struct DescentOptions: ParsableArguments {
         return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate(rowsAtLeast: 1))
     }
 
-    /// Whether everything is as it is without a word.
+    /// Tells whether all options have their defaults.
     package var isPlain: Bool {
         guard loss == nil, gate == nil, let plain = try? Self.parse([]) else { return false }
         return stage(severalLabels: false) == plain.stage(severalLabels: false)
     }
 }
 
-/// `METRIC` or `METRIC=DROP`, as `accuracy=0.005`: a pipeline's `gate: { metric: METRIC, drop_at_most: DROP }`.
+/// Holds an argument `METRIC` or `METRIC=DROP`, such as `accuracy=0.005`: a pipeline's `gate: { metric: METRIC, drop_at_most: DROP }`.
 package struct GateArgument: ExpressibleByArgument {
     package let gate: Gate
 

@@ -1,6 +1,6 @@
 package import ArgumentParser
 
-/// How a labelled file's columns become model inputs and labels.
+/// Says how a labelled file's columns become model inputs and labels.
 package struct LabelledOptions: ParsableArguments {
     @Option(name: .long, help: "The column to learn; a pattern such as p_*, or names with commas, where the loss takes several.") package
         var label: String?

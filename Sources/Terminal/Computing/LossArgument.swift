@@ -1,7 +1,7 @@
 import ArgumentParser
 package import Recipes
 
-/// `NAME` or `NAME=VALUE`, as `quantile=0.1,0.9`.
+/// Holds an argument `NAME` or `NAME=VALUE`, such as `quantile=0.1,0.9`.
 package struct LossArgument: ExpressibleByArgument {
     package let loss: Loss
 
@@ -34,7 +34,7 @@ package struct LossArgument: ExpressibleByArgument {
         loss = parsed
     }
 
-    /// Several label columns are probabilities of the classes.
+    /// Returns the loss for one or several label columns: several are probabilities of the classes.
     package func taking(severalLabels: Bool) -> Loss {
         guard severalLabels, case .crossEntropy(let smoothing, let weights, _) = loss else { return loss }
         return .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: .probabilities)
