@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// The name of something outside this program: a path, a column, a value or a weight of a model. Two names are equal if their bytes are.
+/// Holds the name of something outside this program: a path, a column, a value or a weight of a model. Two names are equal if their bytes
+/// are.
 ///
 /// `String` compares characters: it takes `é` as one code point and `é` as two for equal, and finds one under the other's key. For a file
 /// system, for Parquet and for ONNX they are two names. So names are looked up and compared as `Name`, or in `NameMap` and `NameSet`, and
@@ -29,15 +30,15 @@ package struct Name: Hashable, Comparable, Sendable {
 }
 
 extension String {
-    /// Whether it is the same name, byte for byte.
+    /// Returns whether it is the same name, byte for byte.
     package func isName(_ other: String) -> Bool { Name(self) == Name(other) }
 }
 
 extension Sequence<String> {
-    /// Whether one of the elements is that name, byte for byte.
+    /// Returns whether one of the elements is that name, byte for byte.
     @inlinable package func containsName(_ name: String) -> Bool { contains { Name($0) == Name(name) } }
 
-    /// Whether the elements are those names, in that order.
+    /// Returns whether the elements are those names, in that order.
     @inlinable package func areNames(_ others: some Sequence<String>) -> Bool {
         lazy.map(Name.init).elementsEqual(others.lazy.map(Name.init))
     }
