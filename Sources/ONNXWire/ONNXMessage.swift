@@ -1,14 +1,14 @@
-/// The kinds of messages in `onnx.proto`, as far as it matters what is in them.
+/// Names the kinds of messages in `onnx.proto`, as far as it matters what is in them.
 package enum ONNXMessage {
     case model, graph, node, attribute, function, training, tensor, sparseTensor, value
     case type, tensorType, elementHolder, mapType, shape
     case annotation, deviceConfiguration, sharding, shardedDimension
     /// A key and a value, both text.
     case pair
-    /// Any other message, in which no message is that matters.
+    /// Any other message, which has no message in it that matters.
     case leaf
 
-    /// Returns what the field of this number holds, where that is a message.
+    /// Returns the kind of message that the field of this number holds; nil where it holds none.
     @inlinable
     package func child(_ field: UInt64) -> ONNXMessage? {
         switch (self, field) {
@@ -38,7 +38,7 @@ package enum ONNXMessage {
         }
     }
 
-    /// Whether a message of this kind may hold tensors, or say where the data of one is.
+    /// Tells whether a message of this kind may hold tensors, or say where the data of one is.
     package var leadsToTensors: Bool {
         switch self {
         case .model, .graph, .node, .attribute, .function, .training, .tensor, .sparseTensor, .pair: true

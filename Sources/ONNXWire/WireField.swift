@@ -1,10 +1,10 @@
-/// Bytes that are read one at a time, from memory or from a file.
+/// Describes bytes that are read one at a time, from memory or from a file.
 package protocol WireBytes: ~Copyable {
     /// Returns the byte at `position`; nil where it cannot be read.
     mutating func byte(at position: Int64) -> UInt8?
 }
 
-/// One field of a message in the protobuf wire format, read without its content.
+/// Describes one field of a message in the protobuf wire format, read without its content.
 package struct WireField {
     package enum Content {
         case number(UInt64)
