@@ -15,7 +15,7 @@ extension Reason: ExpressibleByStringInterpolation {
             sentence += literal
         }
 
-        /// Adds what is no value of a cell. The values of a reason, or of an error that has one, stay apart.
+        /// Adds something that is no value of a cell. The values of a reason, or of an error that has one, stay apart.
         package mutating func appendInterpolation<Part>(_ part: Part) {
             switch part {
             case let reason as Reason: append(reason)
@@ -29,7 +29,7 @@ extension Reason: ExpressibleByStringInterpolation {
             appendInterpolation(cell: value, shown: "\"\(value)\"", hidden: hidden)
         }
 
-        /// Adds the value of a cell, worded as `shown`. Where it is not told, `hidden` stands in its place.
+        /// Adds the value of a cell, worded as `shown`. Where the value is not told, `hidden` takes its place.
         package mutating func appendInterpolation(cell value: String, shown: String, hidden: String = "the value") {
             text += hidden
             sentence += shown.printable

@@ -1,5 +1,5 @@
-/// One sentence that tells an operator why something failed or waits. Cells of a table may hold personal data, so a sentence that quotes
-/// them exists a second time without them: the values can be shown or hidden.
+/// Holds one sentence that tells an operator why something failed or waits. Cells of a table may hold personal data, so a sentence that
+/// quotes them exists a second time without them: the values can be shown or hidden.
 package struct Reason: Hashable, Sendable {
     /// The sentence without what cells hold: `the value is no number`.
     package var text: String
@@ -38,7 +38,7 @@ package struct Reason: Hashable, Sendable {
     }
 }
 
-/// The values of cells that a sentence tells. They are a field of their own in everything that is stored or printed.
+/// Holds the values of cells that a sentence tells. They are a field of their own in everything that is stored or printed.
 package struct CellValues: Hashable, Codable, Sendable {
     package var values: [String]
     /// The whole sentence, with the values in it.
@@ -54,7 +54,7 @@ extension Reason: CustomStringConvertible {
     package var description: String { sentence }
 }
 
-/// An error that can be said with and without what cells hold. Where it is interpolated into a `Reason`, its values stay apart.
+/// Describes an error that can be worded with and without what cells hold. Where it is interpolated into a `Reason`, its values stay apart.
 package protocol Reasoned {
     var reason: Reason { get }
 }

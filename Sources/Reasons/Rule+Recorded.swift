@@ -1,8 +1,8 @@
 extension Rule {
-    /// The rule that a ledger or a document names, in the spelling of this version or of one before.
+    /// Finds the rule that a ledger or a document names, in the spelling of this version or of one before.
     package init(recorded text: String) { self = Rule(rawValue: text) ?? Self.formerSpellings[text] ?? .unrecorded }
 
-    /// What versions without a catalogue recorded.
+    /// The rules by the texts that versions without a catalogue recorded.
     static let formerSpellings: [String: Rule] = [
         "bad-input": .dataInvalid, "bad-model": .modelInvalid, "input-changed": .inputChanged, "input-gone": .inputGone,
         "machine": .machineFault,

@@ -2,7 +2,7 @@ extension Rule {
     /// One sentence that states the rule.
     package var sentence: String { words.sentence }
 
-    /// What helps in general; an explanation may know better.
+    /// The remedy that helps in general; an explanation may have a better one.
     package var remedy: String { words.remedy }
 
     private var words: (sentence: String, remedy: String) {

@@ -1,5 +1,5 @@
-/// The rule by which something became of a file, a model or a pipeline file. Each has a dotted code, which stands in the ledger, in reason
-/// files and in JSON, and is never used for another rule. `README.md` in this folder lists them all.
+/// Names the rules by which it is decided what becomes of a file, a model or a pipeline file. Each has a dotted code, which is in the
+/// ledger, in reason files and in JSON, and is never used for another rule. `README.md` in this folder lists them all.
 package enum Rule: String, Hashable, Sendable, CaseIterable {
     // MARK: Arrivals
     case arrivalDone = "arrival.done"
