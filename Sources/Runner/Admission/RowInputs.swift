@@ -14,7 +14,7 @@ struct RowInputs {
         /// The dimensions of the input; empty where the model does not state them.
         let dimensions: [Dimension]
         let axis: Int
-        /// Whether the pipeline states the axis.
+        /// Tells whether the pipeline states the axis.
         let isStated: Bool
 
         /// The dimension of the rows, where the input's shape is stated.
