@@ -7,9 +7,9 @@ package struct ArrivedFile: Hashable, Sendable {
     /// The stamp that it had while it was read. The stamp of a model with companions is over all of them, see `FileStamp.whole`.
     package var stamp: FileStamp
     package var companions: [Companion]
-    /// The relative output path, which two inputs of one pipeline must not share. Nil where nothing mirrors the input (models, labels).
+    /// The relative output path, which two inputs of one pipeline must not share; nil where nothing mirrors the input (models, labels).
     package var outputKey: String?
-    /// The way in which the watcher knew that the file was complete: `renamed`, `closed`, `lease` or `quiet`. Nil where no watcher reported
+    /// The way in which the watcher knew that the file was complete: `renamed`, `closed`, `lease` or `quiet`; nil where no watcher reported
     /// it.
     package var settledBy: String?
 

@@ -93,7 +93,7 @@ extension Symbol {
     /// Exchanges the last two of `rank` axes.
     package func matrixTransposed(rank: Int) -> Symbol { transposed(Symbol.matrixTransposition(rank: rank)) }
 
-    /// The permutation that exchanges the last two of `rank` axes.
+    /// Returns the permutation that exchanges the last two of `rank` axes.
     package static func matrixTransposition(rank: Int) -> [Int] { Array(0..<(rank - 2)) + [rank - 1, rank - 2] }
 
     /// Inserts axes of one element. Negative numbers count from the end of the result.

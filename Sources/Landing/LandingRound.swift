@@ -60,7 +60,7 @@ package struct LandedOutput: Hashable, Sendable {
     package let bytes: Int64
     /// The stamp of the file under its final name, for a cheap audit.
     package let stamp: FileStamp
-    /// False when an earlier attempt to land had put the file there.
+    /// Tells whether this round put the file there; false when an earlier attempt to land had done so.
     package let isNew: Bool
 }
 

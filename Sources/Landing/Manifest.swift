@@ -3,7 +3,7 @@ package import FileSystem
 import Foundation
 package import SystemPackage
 
-/// The settings that the first file under a revision fixes for those after it, so that a lost ledger can be restored with them.
+/// Holds the settings that the first file under a revision fixes for those after it, so that a lost ledger can be restored with them.
 package struct ManifestPins: Hashable, Sendable, Codable {
     /// The columns that each model input took, where the schema leaves them to the file's order.
     package var columns: [String: [String]]?

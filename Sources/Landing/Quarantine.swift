@@ -10,7 +10,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
         package let endedAt: String?
         /// The error, without the values of cells.
         package let error: String
-        /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
+        /// The values of the cells that the error is about; nil where it is about none, or where they are hidden.
         package let cells: CellValues?
 
         package init(number: Int, startedAt: String? = nil, endedAt: String? = nil, error: Reason) {
@@ -34,7 +34,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     package let digest: String?
     /// The sentence that says what is wrong, without values of cells.
     package let what: String
-    /// The values of the cells that the sentence is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the sentence is about; nil where it is about none, or where they are hidden.
     package let cells: CellValues?
     /// The place of the fault: file, row, column, key or node.
     package let place: String?

@@ -81,7 +81,7 @@ package final class StagingArea: Sendable {
         work.appending(Self.safe("\(run)-\(attempt)-\(name)"))
     }
 
-    /// The folder in which the attempts of a run leave what they have scored of a large file.
+    /// Returns the folder in which the attempts of a run leave the parts of a large file that they have scored.
     package func parts(run: Int64) -> FilePath { work.appending("\(run)-parts") }
 
     package func discardParts(run: Int64) throws(FileSystemError) { try Disk.removeTree(parts(run: run)) }

@@ -50,6 +50,6 @@ extension LedgerError {
         }
     }
 
-    /// SQLITE_NOMEM, SQLITE_IOERR and SQLITE_PROTOCOL (a lock that could not be had).
+    /// The codes of SQLITE_NOMEM, SQLITE_IOERR and SQLITE_PROTOCOL (a lock that could not be taken).
     private static let passingCodes: Set<Int32> = [7, 10, 15]
 }

@@ -1,7 +1,7 @@
 internal import Reasons
 internal import Tensors
 
-/// The header of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
+/// Describes the header of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
 struct NpyHeader: Hashable {
     enum Elements: Hashable {
         case numbers(ElementType)

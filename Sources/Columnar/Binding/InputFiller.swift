@@ -6,9 +6,9 @@ internal import Tensors
 
 /// Gives one input's elements in one batch of the file.
 enum InputSource {
-    /// One column for each element of a row, in order.
+    /// There is one column for each element of a row, in order.
     case columns([Column])
-    /// A column of `width` values for each row, row after row: lists, or an array file.
+    /// A column has `width` values for each row, row after row: lists, or an array file.
     case rows(Column, width: Int)
 }
 

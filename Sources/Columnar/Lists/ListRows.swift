@@ -10,7 +10,7 @@ struct ListRows {
     /// The extents, `rank` of them for each row, one row after the other.
     let extents: [Int]
 
-    /// The first row that has no list, or has lists of different lengths side by side, and the reason why it cannot be taken.
+    /// Names the first row that has no list, or has lists of different lengths side by side, and the reason why it cannot be taken.
     typealias Failure = (row: Int, reason: String)
 
     func extents(_ row: Int) -> ArraySlice<Int> { extents[row * rank..<(row + 1) * rank] }

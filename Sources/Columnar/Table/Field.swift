@@ -7,17 +7,17 @@ package enum ColumnType: Hashable, Sendable {
     /// All values are null.
     case null
     case boolean
-    /// A number of an integer or floating-point element type.
+    /// The values are numbers of an integer or floating-point element type.
     case number(ElementType)
     case decimal
     case string
     case binary
-    /// A date, a time, a timestamp or a duration.
+    /// The values are dates, times, timestamps or durations.
     case time
     indirect case dictionary(of: ColumnType)
     case list
     case structure
-    /// A type known by its Arrow format string; files of Arrow and Parquet carry it through, and it is refused elsewhere.
+    /// The type is known by its Arrow format string; files of Arrow and Parquet carry it through, and it is refused elsewhere.
     case other(String)
 
     /// Tells whether a numeric model input can take the values: numbers, decimals and booleans, and dictionaries of them.

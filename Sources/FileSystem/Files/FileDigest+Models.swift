@@ -1,6 +1,6 @@
 package import SystemPackage
 
-/// The names of files in the folder of a version.
+/// Lists the names of files in the folder of a version.
 package enum VersionFile {
     package static let model = "model.onnx"
     /// The low-rank factors that belong to the model; the model is then the one that they were trained beside.

@@ -5,7 +5,7 @@ package struct Mount: Hashable, Sendable {
     /// The type, such as `ext4`, `nfs4`, `fuse.sshfs`.
     package let type: String
 
-    /// Tells whether this kernel is the only writer, so that inotify sees every write. False for every type that is not known: network and
+    /// Tells whether this kernel is the only writer, so that inotify sees every write; false for every type that is not known: network and
     /// FUSE mounts accept a watch and stay silent about other hosts (SEMANTICS 11), and what is written below an overlay raises no event
     /// above it.
     package var isLocal: Bool { Self.local.contains(type) }

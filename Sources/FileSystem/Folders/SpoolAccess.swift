@@ -14,8 +14,8 @@ package struct SpoolAccess: Hashable, Sendable {
     private static let noLinks: UInt64 = 0x04  // RESOLVE_NO_SYMLINKS
     private static let noMagicLinks: UInt64 = 0x02  // RESOLVE_NO_MAGICLINKS
 
-    /// Returns the path of a file relative to the folder `spool`; nil where it does not lie there by its name. Paths are compared and cut as
-    /// bytes, which takes a tenth of the time that characters take.
+    /// Returns the path of a file relative to the folder `spool`; nil where it does not lie there by its name. Paths are compared and cut
+    /// as bytes, which takes a tenth of the time that characters take.
     package static func relative(_ path: String, to spool: String) -> FilePath? {
         let root = spool.hasSuffix("/") ? spool : spool + "/"
         guard path.utf8.starts(with: root.utf8) else { return nil }
@@ -111,7 +111,7 @@ package struct SpoolAccess: Hashable, Sendable {
 }
 
 extension LinuxCalls {
-    /// The `struct open_how` of openat2(2).
+    /// Has the layout of `struct open_how` of openat2(2).
     private struct OpenHow {
         var flags: UInt64
         var mode: UInt64 = 0

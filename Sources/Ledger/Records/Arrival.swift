@@ -72,7 +72,7 @@ package struct Arrival: Hashable, Codable, Sendable {
     package var previous: Int64?
     /// Its newest run.
     package var run: Int64?
-    /// The way in which the watcher knew that the file was complete: `renamed`, `closed`, `lease` or `quiet`. Nil for arrivals that were
+    /// The way in which the watcher knew that the file was complete: `renamed`, `closed`, `lease` or `quiet`; nil for arrivals that were
     /// recorded without it.
     package var settledBy: String?
 }

@@ -27,7 +27,7 @@ package struct ModelVersion: Hashable, Codable, Sendable {
     package var verdict: VersionVerdict
     /// The reason of a rejection, without the values of cells.
     package var reason: String?
-    /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the reason is about; nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     /// The path of its card.
     package var card: String?

@@ -36,7 +36,7 @@ package struct OpenedRun: Hashable, Codable, Sendable {
     /// The number of attempts that count against `on_error.attempts`: those since the last `retry` that were not handed back, including
     /// this one.
     package var countedAttempts: Int
-    /// False only where nothing can have been published for this path before: in the first attempt of the path's first arrival.
+    /// Tells whether something may have been published for this path before: false only in the first attempt of the path's first arrival.
     package var mayReplace: Bool
 }
 
@@ -97,7 +97,7 @@ package struct RunClosing: Hashable, Sendable {
     /// The seconds that each phase took.
     package var timings: [String: Double]
     package var rowCount: Int64?
-    /// The machine that executed the last attempt. Nil where its process died: then the machine of what was published counts.
+    /// The machine that executed the last attempt; nil where its process died: then the machine of what was published counts.
     package var machine: AttemptMachine?
 
     package init(
@@ -135,7 +135,7 @@ package struct Attempt: Hashable, Codable, Sendable {
     package var outcome: String
     /// The error, without the values of cells.
     package var error: String?
-    /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the error is about; nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     package var nextAttemptAt: UTCTime?
     /// The machine that executed it, where that is known.

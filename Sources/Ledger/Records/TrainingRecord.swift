@@ -4,7 +4,7 @@ package import Reasons
 package struct TrainingRecord: Hashable, Codable, Sendable {
     /// The reason why the trained model was not taken, without the values of cells; nil where it was taken.
     package var rejection: String?
-    /// The values of the cells that the rejection is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the rejection is about; nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     /// The gate's metric on the held-out rows; nil where none were held out.
     package var metric: String?

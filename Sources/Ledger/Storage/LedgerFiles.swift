@@ -79,7 +79,7 @@ final class LedgerFiles: Sendable {
 
 extension RunLedger {
     /// The error where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then on
-    /// would last. Nil where all is well.
+    /// would last; nil where all is well.
     package var fileFault: LedgerError? {
         guard let fault = files.faultOfContent else { return nil }
         abandon()

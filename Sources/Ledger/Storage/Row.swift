@@ -5,9 +5,9 @@ import Machine
 /// One row of an answer. It is valid only in the closure that it is passed to.
 struct Row {
     enum Source {
-        /// The row that SQLite's statement stands on.
+        /// SQLite's statement stands on the row.
         case statement(OpaquePointer)
-        /// A row that a daemon sent.
+        /// A daemon sent the row.
         case values([StoredValue])
     }
 

@@ -5,7 +5,7 @@ import PipelineConfig
 import Recipes
 import Tensors
 
-/// The inputs of a model that rows fill, and what their declarations say about the axis of the rows.
+/// Finds the inputs of a model that rows fill, and what their declarations say about the axis of the rows.
 struct RowInputs {
     struct Row {
         let index: Int

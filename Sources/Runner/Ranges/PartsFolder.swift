@@ -5,7 +5,8 @@ import Foundation
 import Glibc
 import SystemPackage
 
-/// The folder in which the attempts of one run leave what they have scored of a large file: `plan.json`, and a part for each range.
+/// Manages the folder in which the attempts of one run leave the parts of a large file that they have scored: `plan.json`, and a part for
+/// each range.
 ///
 /// Several processes work on it at a time. A range is claimed by a lock of the kernel on a byte of the file `claims`, which goes with the
 /// process that has it. A part has its name once it is whole.
@@ -66,9 +67,9 @@ final class PartsFolder {
 
     // MARK: Parts
 
-    /// The path of the part of a range.
+    /// Returns the path of the part of a range.
     func part(_ range: Int) -> String { path.appending("\(range).part").string }
-    /// The path at which the part is written.
+    /// Returns the path at which the part is written.
     func stagedPart(_ range: Int) -> String { path.appending("\(range).new").string }
     func isFinished(_ range: Int) -> Bool { access(part(range), F_OK) == 0 }
 

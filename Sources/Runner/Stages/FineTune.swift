@@ -11,8 +11,8 @@ import SystemPackage
 import Training
 import TrainingGraph
 
-/// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was
-/// just validated, it replaces what the deserialize stage wrote or leaves it as it is.
+/// Executes the optimize stage: it trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a
+/// model that was just validated, it replaces what the deserialize stage wrote or leaves it unchanged.
 struct FineTune {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
@@ -234,7 +234,7 @@ struct FineTune {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     }
 
-    /// The metadata that the model or the adapter carries, in a fixed order.
+    /// Returns the metadata that the model or the adapter carries, in a fixed order.
     private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
         var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
         facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))

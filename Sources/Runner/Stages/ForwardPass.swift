@@ -121,7 +121,7 @@ extension OutputFormat {
     }
 }
 
-/// The files that an attempt has written, with digests.
+/// Lists the files that an attempt has written, with digests.
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {

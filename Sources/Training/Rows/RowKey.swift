@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 import Tensors
 
-/// The identity of a row as a number. The same row has the same number in every file, format and order, so that it stays on its side of the
+/// Identifies a row by a number. The same row has the same number in every file, format and order, so that it stays on its side of the
 /// validation split.
 struct RowKey {
     private var hash = SHA256()

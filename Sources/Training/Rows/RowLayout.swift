@@ -1,6 +1,6 @@
 package import Tensors
 
-/// The layout of a row in a row file: packed fields, one after the other, in this machine's byte order.
+/// Describes the layout of a row in a row file: packed fields, one after the other, in this machine's byte order.
 package struct RowLayout: Sendable, Hashable, Codable {
     package struct Field: Sendable, Hashable, Codable {
         package let name: String

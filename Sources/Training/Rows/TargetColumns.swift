@@ -4,7 +4,7 @@ import Reasons
 import Recipes
 package import Tensors
 
-/// The kind of value that the loss compares the model's answer with. It decides what label columns must hold.
+/// Says what kind of value the loss compares the model's answer with. It decides what label columns must hold.
 package struct Target: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// The label is a class: an index from 0 to `count` - 1, or -100 for a row that is left out.
