@@ -1,4 +1,4 @@
-/// A file that belongs to a model (external data), by its path relative to the model's directory.
+/// Describes a file that belongs to a model (external data), by its path relative to the model's directory.
 package struct Companion: Hashable, Codable, Sendable {
     package var path: String
     package var digest: String

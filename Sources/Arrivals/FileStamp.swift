@@ -1,16 +1,16 @@
 package import Glibc
 
-/// Tells cheaply whether a file is still the one that was read: any write, truncation, rename, link or mode change moves `changed`.
+/// Tells cheaply whether a file is still the one that was read: any write, truncation, rename, link or mode change changes `changed`.
 /// Device and inode are bit patterns, so that they fit a signed 64-bit column.
 package struct FileStamp: Hashable, Codable, Sendable {
     package var device: Int64
     package var inode: Int64
-    /// In bytes.
+    /// The size in bytes.
     package var size: Int64
     /// The status change time (ctime), in nanoseconds since 1970.
     package var changed: Int64
 
-    /// The stamp of what cannot even be looked at.
+    /// The stamp of a file that cannot even be looked at.
     package static let none = FileStamp(device: 0, inode: 0, size: 0, changed: 0)
 
     package init(device: Int64, inode: Int64, size: Int64, changed: Int64) {
@@ -27,7 +27,7 @@ package struct FileStamp: Hashable, Codable, Sendable {
         changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
     }
 
-    /// The stamp of the file at `path` (a link is followed), or nil where there is none.
+    /// Reads the stamp of the file at `path` (a link is followed); returns nil where there is none.
     package init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -36,8 +36,8 @@ package struct FileStamp: Hashable, Codable, Sendable {
 
     // MARK: Files that belong together
 
-    /// The stamp of a model with its external data: the model's own identity, the size of all files together, the latest change of any.
-    /// Nil where one of them is gone.
+    /// Reads the stamp of a model with its external data: the model's own identity, the size of all files together, the latest change of
+    /// any. Returns nil where one of them does not exist.
     /// - Parameter companions: paths like `model`.
     package init?(path model: String, companions: [String]) {
         self.init(path: model)
@@ -47,7 +47,7 @@ package struct FileStamp: Hashable, Codable, Sendable {
         }
     }
 
-    /// The stamp of a file, which is the first of `stamps`, with what belongs to it.
+    /// Returns the stamp of a file, which is the first of `stamps`, together with the files that belong to it.
     package static func whole(_ stamps: [FileStamp]) -> FileStamp {
         var whole = stamps[0]
         for other in stamps.dropFirst() { whole.include(other) }

@@ -1,5 +1,5 @@
-/// Pauses between attempts: each twice as long as the one before, up to a longest. By default, for what the machine refused, from 1 s to a
-/// minute.
+/// Gives the pauses between attempts: each is twice as long as the one before, up to a longest. By default, which is for errors of the
+/// machine, they grow from 1 s to a minute.
 package struct GrowingPauses: Sendable, Hashable {
     package private(set) var count = 0
     private let first: Duration

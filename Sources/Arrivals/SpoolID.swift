@@ -1,4 +1,4 @@
-/// One spool: the folder of a pipeline for files of one role. In logs it is `PIPELINE/ROLE`.
+/// Identifies one spool: the folder of a pipeline for files of one role. In logs it is `PIPELINE/ROLE`.
 package struct SpoolID: Hashable, Sendable {
     package let pipeline: String
     package let role: ArrivalRole

@@ -1,9 +1,9 @@
 internal import Names
 
-/// The place of a file: its spool and its path there. Two places are the same if the bytes of their paths are.
+/// Names the place of a file: its spool and its path there. Two places are the same if the bytes of their paths are.
 package struct SpoolPlace: Sendable {
     package var spool: SpoolID
-    /// Relative to the spool's folder.
+    /// The path relative to the spool's folder.
     package var path: String
 
     package init(_ spool: SpoolID, _ path: String) {

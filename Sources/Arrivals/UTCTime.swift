@@ -21,16 +21,16 @@ package struct UTCTime: Hashable, Comparable, Sendable {
 
     package func duration(since earlier: UTCTime) -> Duration { .milliseconds(milliseconds - earlier.milliseconds) }
 
-    /// Such as `2031-02-03`.
+    /// The date, such as `2031-02-03`.
     package var date: String {
         let (year, month, day) = civil
         return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))"
     }
 
-    /// Such as `20310203`.
+    /// The date without separators, such as `20310203`.
     package var compactDate: String { String(date.filter { $0 != "-" }) }
 
-    /// Days to a date of the proleptic Gregorian calendar, counting years from March so that the leap day comes last.
+    /// The date of the proleptic Gregorian calendar. Years are counted from March, so that the leap day comes last.
     private var civil: (year: Int64, month: Int64, day: Int64) {
         let days = floorDivide(milliseconds, 86_400_000) + 719_468
         let era = floorDivide(days, 146_097)
@@ -73,7 +73,7 @@ extension UTCTime: Codable {
         try container.encode(description)
     }
 
-    /// Only the form that `description` writes.
+    /// Reads only the form that `description` writes; returns nil for other texts.
     package init?(_ text: String) {
         let parts = text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
         guard parts.count == 7, text.utf8.count >= 24, text.hasSuffix("Z") else { return nil }

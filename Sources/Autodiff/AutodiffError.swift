@@ -1,4 +1,4 @@
-/// The reason why a gradient cannot be built, in words for the person who dropped the model.
+/// Says why a gradient cannot be built, in words for the person who dropped the model.
 package enum AutodiffError: Error, Sendable, Equatable {
     /// An operator has no gradient. `path` lists the values from the loss down to the parameter that needs the gradient.
     case noRule(node: String, operatorType: String, path: [String], reason: String)
@@ -6,7 +6,7 @@ package enum AutodiffError: Error, Sendable, Equatable {
     case unknownValue(String)
     /// The loss depends on nothing that may be trained.
     case nothingTrainable(reason: String)
-    /// The graph or the recipe cannot be used as it is. `place` names the node, value or key.
+    /// The graph or the recipe cannot be used in its present form. `place` names the node, value or key.
     case invalid(place: String, reason: String)
 }
 

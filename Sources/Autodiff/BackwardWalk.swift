@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// One walk from the seeds back to the wanted values. Rules give the gradients of one operator; everything else is decided here: which
-/// nodes lie on the path, sums over broadcast axes, sums over several uses of a value, branches, and the words of errors.
+/// Walks once from the seeds back to the wanted values. Rules give the gradients of one operator; everything else is decided here: which
+/// nodes are on the path, sums over broadcast axes, sums over several uses of a value, branches, and the words of errors.
 final class BackwardWalk {
     let graph: GradientGraph
     private let model: Model
@@ -12,13 +12,13 @@ final class BackwardWalk {
     private let known: Set<String>
     /// The values that operators with poles read.
     private let feedsPole: Set<String>
-    /// The values whose elements may be NaN on purpose, since Where leaves some out or IsNaN asks for them.
+    /// The values whose elements may be NaN on purpose, because Where leaves some out or IsNaN asks for them.
     private let selected: Set<String>
     /// The cotangents that each use of a value has given it so far.
     private var cotangents: [String: [Symbol]] = [:]
-    /// The values that depend on a wanted one, each with the value before it on the way there.
+    /// The values that depend on a wanted one, each with the value before it on the path from there.
     private var origin: [String: String] = [:]
-    /// The next value on the way to the loss, for each value with a cotangent.
+    /// The next value on the path to the loss, for each value with a cotangent.
     private var towardsLoss: [String: String] = [:]
     private var forms: [Gradients.ChosenForm] = []
     /// The operators with a zero gradient whose inputs depend on wanted values.

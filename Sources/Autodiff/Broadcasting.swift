@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// The gradient of numpy's broadcasting: an input that was repeated along an axis gets the sum over that axis.
+/// Computes the gradient of numpy's broadcasting: an input that was repeated along an axis gets the sum over that axis.
 enum Broadcasting {
     /// Returns the extents that two shapes broadcast to; nil if the rank of one is not known.
     static func extents(_ left: [Dimension]?, _ right: [Dimension]?) -> [Dimension]? {

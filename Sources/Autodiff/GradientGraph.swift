@@ -14,7 +14,7 @@ package final class GradientGraph {
     /// The optional outputs that rules need of the model's own nodes: by the node's first output, then by position.
     private(set) var extraOutputs: [String: [Int: String]] = [:]
 
-    /// Maps a value to another value whose transpose it is. The model's own Transposes say this, and rules
+    /// Maps a value to another value whose transpose it is. The model's own Transposes are known, and rules add others
     /// (`declare(_:transposeOf:rank:)`).
     private var transposed: [String: (input: String, permutation: [Int64])]
 
@@ -26,7 +26,7 @@ package final class GradientGraph {
 
     /// - Parameters:
     ///   - types: the types of the values in `graph`.
-    ///   - prefix: how the names of new values begin.
+    ///   - prefix: the beginning of the names of new values.
     package init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
         builder = GraphBuilder(extending: graph, prefix: prefix)
         self.types = types
@@ -63,14 +63,14 @@ package final class GradientGraph {
         return symbol(known.input)
     }
 
-    /// Appends a node of one output, or finds an equal one.
+    /// Appends a node of one output, or finds an equal one, and returns the output.
     package func emit(
         _ operatorType: String, _ inputs: [Symbol?], _ attributes: [Attribute] = [], type: ElementType, extents: [Dimension]? = nil
     ) -> Symbol {
         emit(operatorType, inputs, outputs: 1, attributes, types: [.tensor(type, extents)])[0]
     }
 
-    /// Appends a node, or finds an equal one: the results of all nodes here depend on their inputs alone.
+    /// Appends a node, or finds an equal one, and returns the outputs: the results of all nodes here depend on their inputs alone.
     package func emit(
         _ operatorType: String, _ inputs: [Symbol?], outputs: Int, _ attributes: [Attribute] = [], types outputTypes: [ValueType?]
     ) -> [Symbol] {
@@ -90,14 +90,14 @@ package final class GradientGraph {
         return results.map(symbol)
     }
 
-    /// Appends a node as it is. Its outputs must have names of their own.
+    /// Appends a node without changes. Its outputs must have names of their own.
     func append(_ node: Node) {
         nodes.append(node)
     }
 
     package func freshName(_ stem: String) -> String { builder.name(stem) }
 
-    /// Returns the same value under a name that says what it is.
+    /// Returns the same value under a name that describes it.
     package func named(_ stem: String, _ value: Symbol) -> Symbol {
         let name = freshName(stem)
         append(Node("Identity", [value.name], [name]))
@@ -157,7 +157,7 @@ package final class GradientGraph {
         let inside = Set(nodes.flatMap(\.outputs))
         var taken: Set<String> = []
         let wanted = outputs.map { output in
-            // An output must be made in the branch itself, and be one output alone: of two with one name ONNX Runtime writes the last.
+            // An output must be made in the branch itself, and be only one output: of two with one name, ONNX Runtime writes the last.
             inside.contains(output.name) && taken.insert(output.name).inserted ? output : named("output", output)
         }
         return Graph(

@@ -10,11 +10,11 @@ package struct GradientOptions: Sendable {
     }
 }
 
-/// The gradients that were appended to a model.
+/// Holds the gradients that were appended to a model.
 package struct Gradients: Sendable {
     /// The name of the gradient of each wanted value on which a seed depends. The gradients of the others are zero.
     package let names: [String: String]
-    /// The nodes whose gradient has several forms, and which was chosen.
+    /// The nodes whose gradient has several forms, with the chosen form.
     package let forms: [ChosenForm]
     /// The chosen forms by node, as a model's card has them.
     package var formsByNode: [String: String] { Dictionary(forms.map { ($0.node, $0.form) }, uniquingKeysWith: { $0 + ", " + $1 }) }

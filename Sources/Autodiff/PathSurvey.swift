@@ -13,7 +13,7 @@ package struct PathSurvey: Sendable {
         fileprivate var places: Set<String> = []
     }
 
-    /// One for each operator type, in alphabetical order.
+    /// The entries, one for each operator type, in alphabetical order.
     package private(set) var entries: [Entry] = []
     package var refusals: [AutodiffError] { entries.flatMap(\.refusals) }
 

@@ -1,7 +1,7 @@
 package import ONNX
 import Tensors
 
-/// Reverse-mode differentiation of ONNX graphs: gradients are new nodes of the same graph, in standard operators only.
+/// Differentiates ONNX graphs in reverse mode: gradients are new nodes of the same graph, in standard operators only.
 ///
 /// The model must be in training form (`TrainingForm` in `Passes`): functions are inlined, and the default operator set has version 21 or
 /// newer. Gradients are written for that one form. The model's own nodes stay; some get optional outputs that a gradient needs (a mask,
@@ -50,7 +50,7 @@ package enum ReverseMode {
     }
 }
 
-/// Questions about operators that the building of training graphs asks.
+/// Answers questions about operators for the building of training graphs.
 extension ReverseMode {
     /// Returns whether an input of an operator may have a gradient. Shapes, axes, ratios and the like are taken as constants.
     package static func isDifferentiable(input: Int, of node: Node) -> Bool {

@@ -1,23 +1,23 @@
 import ONNX
 import Tensors
 
-/// One node as a gradient rule sees it: its attributes, its values, and the cotangents of its outputs.
+/// Gives a gradient rule its view of one node: its attributes, its values, and the cotangents of its outputs.
 struct RuleContext {
     let node: Node
     let graph: GradientGraph
-    /// One for each output of the node; nil if the loss does not depend on that output.
+    /// The cotangents, one for each output of the node; nil if the loss does not depend on that output.
     let cotangents: [Symbol?]
-    /// Whether the cotangent of each input is asked for.
+    /// Tells for each input whether its cotangent is asked for.
     let wanted: [Bool]
     let options: GradientOptions
-    /// Whether an operator with a pole (a root, a logarithm, a quotient) reads an output, so that a cotangent may be infinite where this
-    /// operator passes nothing on.
+    /// Tells whether an operator with a pole (a root, a logarithm, a quotient) reads an output, so that a cotangent may be infinite where
+    /// this operator passes nothing on.
     let mayBeInfinite: Bool
-    /// Whether the model leaves out some elements of an output later, which may be NaN.
+    /// Tells whether the model leaves out some elements of an output later, which may be NaN.
     let mayHoldNaN: Bool
     /// Returns the value of a constant of the model; nil for trainable values, inputs and large constants.
     let constantValue: (_ name: String) -> Tensor?
-    /// Notes which of several forms was chosen, for the model's card.
+    /// Records which of several forms was chosen, for the model's card.
     let note: (_ form: String) -> Void
 
     func isGiven(_ position: Int) -> Bool { position < node.inputs.count && !node.inputs[position].isEmpty }
@@ -25,7 +25,8 @@ struct RuleContext {
     func input(_ position: Int) -> Symbol { graph.symbol(node.inputs[position]) }
     func optionalInput(_ position: Int) -> Symbol? { isGiven(position) ? input(position) : nil }
 
-    /// The first input as formulas of one input name it, the first and second as those of two do, and the first output.
+    /// The first input, as formulas of one input name it. The next names are the first and second input for formulas of two, and the first
+    /// output.
     var x: Symbol { input(0) }
     var a: Symbol { input(0) }
     var b: Symbol { input(1) }
@@ -75,7 +76,7 @@ struct RuleContext {
         }
     }
 
-    /// Makes the error of a rule that cannot serve this node. The walk adds the path.
+    /// Makes the error of a rule that cannot be used for this node. The walk adds the path.
     func refused(_ reason: String) -> AutodiffError {
         .noRule(node: node.place, operatorType: node.qualifiedType, path: [], reason: reason)
     }

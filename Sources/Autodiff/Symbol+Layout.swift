@@ -1,7 +1,7 @@
 import ONNX
 package import Tensors
 
-/// Shapes, reductions and products.
+/// Offers shapes, reductions and products.
 extension Symbol {
     /// The shape as an `int64` list `[rank]`: a constant if all extents are fixed, otherwise computed in the graph.
     package var shape: Symbol {
@@ -17,13 +17,13 @@ extension Symbol {
         return apply("Shape", [], attributes, extents: [.fixed(1)], type: .int64)
     }
 
-    /// The number of elements, a scalar `int64`.
+    /// The number of elements, an `int64` scalar.
     package var size: Symbol {
         if let fixedExtents { return graph.constant(.int64, [], [Int64(fixedExtents.reduce(1, *))]) }
         return apply("Size", extents: [], type: .int64)
     }
 
-    /// Returns the value in the shape that an `int64` list gives. `extents` is what is known of it.
+    /// Returns the value in the shape that an `int64` list gives. `extents` are the known extents of it.
     package func reshaped(to shape: Symbol, extents: [Dimension]? = nil) -> Symbol {
         if let extents, let own = self.extents, own == extents, !own.contains(.unknown) { return self }
         return apply("Reshape", [shape], extents: extents)
@@ -34,7 +34,7 @@ extension Symbol {
         reshaped(to: graph.integers(shape), extents: shape.map { $0 > 0 ? .fixed($0) : .unknown })
     }
 
-    /// Returns the value in `other`'s shape, which must have as many elements. Where one extent at most is open, it follows from the
+    /// Returns the value in `other`'s shape, which must have as many elements. Where at most one extent is open, it follows from the
     /// others; a Shape would keep `other` in memory until then.
     package func reshaped(like other: Symbol) -> Symbol {
         guard let extents = other.extents, extents.count(where: { $0.value == nil }) == 1, !extents.contains(.fixed(0)) else {
@@ -51,7 +51,7 @@ extension Symbol {
         return apply("Expand", [other.shape], extents: other.extents)
     }
 
-    /// Zeros of this value's shape.
+    /// A tensor of zeros in this value's shape.
     package var zeros: Symbol { graph.filled(0, shape, type: elementType, extents: extents) }
 
     /// Sums over `axes`, which may be negative. With `keep` they stay as axes of one element.
@@ -93,7 +93,7 @@ extension Symbol {
     /// Exchanges the last two of `rank` axes.
     package func matrixTransposed(rank: Int) -> Symbol { transposed(Symbol.matrixTransposition(rank: rank)) }
 
-    /// The permutation that exchanges the last two of `rank` axes.
+    /// Returns the permutation that exchanges the last two of `rank` axes.
     package static func matrixTransposition(rank: Int) -> [Int] { Array(0..<(rank - 2)) + [rank - 1, rank - 2] }
 
     /// Inserts axes of one element. Negative numbers count from the end of the result.
@@ -139,8 +139,8 @@ extension Symbol {
             extents?[axis] = own.value.map { .fixed($0 + before[position] + after[position]) } ?? .unknown
         }
         guard let rank else { return apply("Pad", [graph.integers(before + after), nil, graph.integers(axes)], extents: extents) }
-        // All axes are said where they are known: ONNX Runtime 1.32, moving a Transpose past a Pad, permutes the pads as if they were all
-        // there.
+        // All axes are given where they are known: ONNX Runtime 1.32, when it moves a Transpose past a Pad, permutes the pads as if they
+        // were all there.
         var pads = [Int](repeating: 0, count: 2 * rank)
         for (position, axis) in axes.enumerated() {
             let resolved = axis < 0 ? axis + rank : axis

@@ -1,9 +1,9 @@
 package import ONNX
 package import Tensors
 
-/// A value of a graph under construction, in which gradients, losses and optimizers are written as formulas: `dy * y * (1 - y)`. Every
-/// operation appends a node, unless the graph has an equal one. Nodes whose results are not used are dropped at the end, so a formula may
-/// state more than is needed.
+/// Represents a value of a graph under construction, in which gradients, losses and optimizers are written as formulas: `dy * y * (1 - y)`.
+/// Every operation appends a node, unless the graph has an equal one. Nodes whose results are not used are dropped at the end, so a formula
+/// may state more than is needed.
 package struct Symbol {
     package let name: String
     package let graph: GradientGraph

@@ -1,7 +1,7 @@
 package import Reasons
 
-/// The place of a fault in a table. Rows are counted from 1, the same in every format: a CSV header is not counted, nor are blank lines of
-/// text.
+/// Names the place of a fault in a table. Rows are counted from 1, the same in every format: neither a CSV header nor blank lines of text
+/// are counted.
 package struct TableLocation: Hashable, Sendable, CustomStringConvertible {
     package var file: String
     package var row: Int?
@@ -26,19 +26,19 @@ package struct TableLocation: Hashable, Sendable, CustomStringConvertible {
 }
 
 package enum ColumnarError: Error, Hashable, Sendable {
-    /// A system call failed: trying again can help.
+    /// A system call failed, so that another attempt can help.
     case system(file: String, operation: String, code: Int32)
-    /// Memory ran out: trying again can help.
+    /// Memory ran out, so that another attempt can help.
     case outOfMemory(file: String)
-    /// The file is not what its format requires (truncated, ragged, not UTF-8, a cell of the wrong type).
+    /// The file does not meet the rules of its format (truncated, ragged, not UTF-8, a cell of the wrong type).
     case badFile(TableLocation, reason: Reason)
-    /// A sound table that does not fit the model or the pipeline: a column is missing, doubled, or of the wrong type.
+    /// The table is sound but does not fit the model or the pipeline: a column is missing, doubled, or of the wrong type.
     case mismatch(TableLocation, reason: String)
-    /// A value that the model input cannot take: null, out of range, not finite.
+    /// A value cannot be taken by the model input: it is null, out of range or not finite.
     case badValue(TableLocation, reason: Reason)
-    /// Correct, but a format or type that is not read or written.
+    /// The file is correct, but of a format or type that is not read or written.
     case unsupported(file: String, reason: String)
-    /// The file asks for more than it may: the rule says of what.
+    /// The file asks for more than it may; the rule names the limit.
     case limit(TableLocation, Rule, reason: String)
     /// The pipeline's rules contradict the model or themselves; no file is to blame.
     case badRule(String)

@@ -1,10 +1,11 @@
 internal import Glibc
 internal import Reasons
 
-/// A file descriptor, closed with its owner unless it was borrowed.
+/// Owns a file descriptor, and closes it at its end unless it was borrowed.
 ///
-/// It is not `OpenFile` of `FileSystem`: a table is read from a descriptor that someone else may own, through C++ that wants its number, and
-/// each error becomes one with a place in the table. Columnar needs nothing else of `FileSystem`, which is about folders and durability.
+/// It is not `OpenFile` of `FileSystem`: a table is read from a descriptor that someone else may own, by C++ code that wants its number,
+/// and each error becomes one with a place in the table. Columnar needs nothing else of `FileSystem`, which is about folders and
+/// durability.
 final class OwnedDescriptor {
     let number: Int32
     private let isOwned: Bool
@@ -26,7 +27,7 @@ final class OwnedDescriptor {
         }
     }
 
-    /// Reads the file that is open already, which stays the caller's, or else opens the one at `path`.
+    /// Returns the file that is open already, which the caller keeps, or else opens the one at `path`.
     static func reading(_ path: String, open descriptor: Int32?) throws(ColumnarError) -> OwnedDescriptor {
         if let descriptor { return OwnedDescriptor(borrowing: descriptor) }
         return try OwnedDescriptor(reading: path)
@@ -39,11 +40,11 @@ final class OwnedDescriptor {
         guard number >= 0 else { throw .system(file: path, operation: "creating", code: errno) }
     }
 
-    /// A file without a name in `directory`, gone when closed.
+    /// Makes a file without a name in `directory`, which is removed when it is closed.
     init(temporaryIn directory: String) throws(ColumnarError) {
         var made = open(directory, O_RDWR | __O_TMPFILE | O_CLOEXEC, 0o600)
         if made < 0 {
-            // File systems without O_TMPFILE: a name that is removed at once.
+            // On file systems without O_TMPFILE, it gets a name that is removed at once.
             var template = Array("\(directory)/.millrace-XXXXXX".utf8CString)
             made = mkstemp(&template)
             if made >= 0 {

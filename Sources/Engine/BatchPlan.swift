@@ -1,12 +1,11 @@
 package import Names
 package import Tensors
 
-/// How rows of a table become runs of a model: which inputs carry one row per step of their first axis, and how many rows a
-/// run takes.
+/// Plans how rows of a table become runs of a model: which inputs have one row per step of their first axis, and how many rows a run takes.
 ///
-/// Refused are inputs that are no tensors, inputs without a first axis, fixed first axes that differ between inputs, and open
-/// axes after the first that the caller does not fix. Outputs are looked at when they exist: one whose first extent is not
-/// the number of rows is refused then.
+/// It refuses inputs that are no tensors, inputs without a first axis, fixed first axes that differ between inputs, and open axes after the
+/// first that the caller does not fix. Outputs are checked when they exist: one whose first extent is not the number of rows is refused
+/// then.
 package struct BatchPlan: Sendable {
     package struct Input: Sendable, Hashable {
         /// The index among the model's inputs.
@@ -22,10 +21,10 @@ package struct BatchPlan: Sendable {
     package let inputs: [Input]
     /// The values of the other inputs in every run, by input index.
     package let constants: [Int: Tensor]
-    /// The rows of every run where the model fixes them; `nil` where any number will do.
+    /// The number of rows of every run where the model fixes it; `nil` where any number is possible.
     package let fixedRows: Int?
 
-    /// `rowShapes` fixes open axes after the first, by input name; `constants` are inputs that do not follow the rows.
+    /// Makes a plan. `rowShapes` fixes open axes after the first, by input name; `constants` are inputs that do not follow the rows.
     package init(
         of session: Session, rowShapes: [String: Shape] = [:], constants: NameMap<Tensor> = [:]
     ) throws(EngineError) {

@@ -2,16 +2,16 @@ import Machine
 import Names
 package import Tensors
 
-/// A session whose inputs lie in memory that is filled again for every batch, and whose outputs, where their shape follows
-/// from the input's, are written into memory that is kept. For one thread at a time.
+/// A session whose inputs are in memory that is filled again for every batch, and whose outputs, where their shape follows from the
+/// input's, are written into memory that is kept. Only one thread at a time may use it.
 ///
-/// An output is read from kept memory only where the engine says after the run that its value lies there with the shape that was bound: for
-/// an input that is also an output, and for an output that is forwarded from another place, the engine hands out that other value and
+/// An output is read from kept memory only where the engine reports after the run that its value is there with the shape that was bound:
+/// for an input that is also an output, and for an output that is forwarded from another place, the engine gives that other value and
 /// leaves the bound memory as it was. All other outputs are read from the engine's own value, as after a plain run.
 package final class BoundSession {
     package let session: Session
     package let plan: BatchPlan
-    /// The most rows of one run; exactly the rows of every run where the model fixes them.
+    /// The largest number of rows of one run; exactly the number of rows of every run where the model fixes it.
     package let capacity: Int
 
     /// The bound memory of each element of `plan.inputs`; `nil` for strings.
@@ -20,17 +20,17 @@ package final class BoundSession {
     private let constants: [NativeValue]
     private let binding: NativeBinding
     private let ownOptions: NativeRunOptions
-    /// The rows for which inputs and outputs are bound; `nil` at first.
+    /// The number of rows for which inputs and outputs are bound; `nil` at first.
     private var boundRows: Int?
     /// The model outputs that are computed, in the order in which they are given.
     private let outputs: [Int]
     /// The bound memory of each element of `outputs`; `nil` if the engine allocates it in every run.
     private var kept: [Tensor?]
-    /// Whether the engine was seen to hand out a value other than the memory that was bound, for each element of `outputs`.
+    /// Tells, for each element of `outputs`, whether the engine has given a value that is not in the memory that was bound.
     private var isElsewhere: [Bool]
     private var keepsOutputs = true
 
-    /// Memory for `plan.rows(wanted: capacity)` rows of every input. `outputs` are names, in the order wanted; `nil` is all of
+    /// Binds memory for `plan.rows(wanted: capacity)` rows of every input. `outputs` are names, in the order wanted; `nil` means all of
     /// them. Only those asked for must have a batch axis.
     package init(
         _ session: Session, plan: BatchPlan, capacity wanted: Int, outputs names: [String]? = nil
@@ -70,18 +70,18 @@ package final class BoundSession {
         self.constants = constants
     }
 
-    /// Row-major memory of `capacity` rows to fill before a run, for the input at `position` in `plan.inputs`.
-    /// Not for string inputs, which `setStrings` fills.
+    /// Returns the row-major memory of `capacity` rows to fill before a run, for the input at `position` in `plan.inputs`. It is not for
+    /// string inputs, which `setStrings` fills.
     package func buffer(_ position: Int) -> TensorBuffer {
         guard let buffer = buffers[position] else { preconditionFailure("string inputs have no buffer") }
         return buffer
     }
 
-    /// The strings of the rows of the next run, for the input at `position` in `plan.inputs`.
+    /// Sets the strings of the rows of the next run, for the input at `position` in `plan.inputs`.
     package func setStrings(_ values: [String], _ position: Int) { strings[position] = values }
 
-    /// Runs the model over the first `rows` rows of the inputs. Of a model with a fixed batch the rest is filled by repeating
-    /// the last row, and cut from the outputs. Tensors of the result may lie in memory that the next run overwrites.
+    /// Runs the model over the first `rows` rows of the inputs. For a model with a fixed batch, the rest is filled by repeating the last
+    /// row, and cut from the outputs. Tensors of the result may be in memory that the next run overwrites.
     package func run(rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
         precondition(rows >= 0 && rows <= capacity, "\(rows) rows in memory for \(capacity)")
         let runRows = plan.fixedRows ?? rows
@@ -94,7 +94,7 @@ package final class BoundSession {
         } catch {
             let worded = FailureWording.running(error)
             guard worded != .cancelled, kept.contains(where: { $0 != nil }) else { throw worded }
-            // A model may declare output shapes that it does not keep: once more, with memory from the engine.
+            // A model may declare output shapes that it does not keep: it runs again, with memory from the engine.
             keepsOutputs = false
             try bind(rows: runRows)
             do { try binding.run(options: options) } catch {
@@ -154,7 +154,7 @@ package final class BoundSession {
         boundRows = rows
     }
 
-    /// Releases the outputs, since the engine would write into a value of its own from the last run, and fail where the next one has
+    /// Releases the outputs, because the engine would write into its own value from the last run, and would fail where the next one has
     /// another shape.
     private func releaseOutputs() throws(EngineError) {
         for (position, index) in outputs.enumerated() where kept[position] == nil {
@@ -174,7 +174,7 @@ package final class BoundSession {
         }
     }
 
-    /// Symbolic dimensions of the inputs under a batch of `rows`.
+    /// Returns the extents of the symbolic dimensions of the inputs for a batch of `rows`.
     private func symbolExtents(rows: Int) -> NameMap<Int> {
         var extents: NameMap<Int> = [:]
         for input in plan.inputs {
@@ -190,7 +190,8 @@ package final class BoundSession {
         return extents
     }
 
-    /// Memory for an output whose extents all follow from the inputs', taken over from `previous` where that is large enough.
+    /// Returns memory for an output whose extents all follow from those of the inputs; it is taken from `previous` where that is large
+    /// enough.
     private func keptTensor(_ info: ValueInfo, _ extents: NameMap<Int>, previous: Tensor?) -> Tensor? {
         guard let type = info.elementType, type != .string, let dimensions = info.dimensions, !dimensions.isEmpty else { return nil }
         var shape: [Int] = []
@@ -207,7 +208,7 @@ package final class BoundSession {
         if case .buffer(let buffer)? = previous?.storage, buffer.byteCount >= needed {
             return Tensor(elementType: type, shape: Shape(shape), buffer: buffer)
         }
-        // Without memory for it here, the engine allocates it, or says that it cannot.
+        // Without memory for it here, the engine allocates it, or reports that it cannot.
         return (try? TensorBuffer(requested: needed)).map { Tensor(elementType: type, shape: Shape(shape), buffer: $0) }
     }
 

@@ -1,5 +1,5 @@
 /// Ends a run from another thread: a run that carries it throws `EngineError.cancelled` at the next operator boundary.
-/// Once cancelled it stays so; every later run that carries it is cancelled too.
+/// Once cancelled, it stays so; every later run that carries it is cancelled too.
 package final class Cancellation: Sendable {
     let options: NativeRunOptions
 

@@ -1,6 +1,6 @@
 import Tensors
 
-/// A sequence of no elements. The C API has no call that makes one, so that a graph of one node does.
+/// Makes a sequence of no elements. The C API has no call that makes one, so a graph of one node does.
 enum EmptySequence {
     static func make(of element: ValueInfo.Kind, info: ValueInfo, _ table: Native.Table) throws(EngineError) -> NativeValue {
         guard case .tensor(let type, _) = element else {
@@ -17,7 +17,7 @@ enum EmptySequence {
         }
     }
 
-    /// `y = SequenceEmpty<dtype = elementType>()` (ONNX operator SequenceEmpty-11), in the protobuf wire format.
+    /// Returns `y = SequenceEmpty<dtype = elementType>()` (ONNX operator SequenceEmpty-11), in the protobuf wire format.
     private static func modelBytes(elementType: Int32) -> TensorBuffer {
         let dataType: [UInt8] = [0x08] + varint(Int(elementType))
         let dtype = field(1, Array("dtype".utf8)) + [0x18] + varint(Int(elementType)) + [0xA0, 0x01, 2]
@@ -31,7 +31,7 @@ enum EmptySequence {
         return buffer
     }
 
-    /// A length-delimited field.
+    /// Returns a length-delimited field.
     private static func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] { varint(number << 3 | 2) + varint(bytes.count) + bytes }
 
     private static func varint(_ value: Int) -> [UInt8] {

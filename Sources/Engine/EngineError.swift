@@ -1,10 +1,10 @@
 package import Machine
 package import Reasons
 
-/// An error of the engine, in words for the operator of the pipeline.
+/// Describes an error of the engine, in words for the operator of the pipeline.
 package enum EngineError: Error, Equatable {
     case libraryTooOld(found: String, neededAPI: Int)
-    /// `node` is empty where the runtime names none.
+    /// The engine does not have an operator of the model. `node` is empty where the runtime names none.
     case unsupportedOperator(name: String, node: String, detail: String)
     case invalidModel(detail: String)
     case modelRefused(detail: String)
@@ -14,7 +14,7 @@ package enum EngineError: Error, Equatable {
     case missingInput(String, expected: String)
     case wrongType(input: String, expected: String, found: String)
     case wrongShape(input: String, expected: String, found: String)
-    /// The format has this type, the runtime does not take it at this input or output.
+    /// The format has this type, but the runtime does not take it at this input or output.
     case unsupportedElementType(name: String, type: String, detail: String)
     case runFailed(operator: String, node: String, detail: String)
     case cancelled
@@ -64,7 +64,7 @@ extension EngineError: CustomStringConvertible {
 }
 
 extension EngineError: Reasoned {
-    /// The runtime's words about a run that failed, which may quote values of the rows.
+    /// The runtime's text about a run that failed, which may quote values of the rows.
     package var reason: Reason {
         guard case .runFailed(let operatorName, let node, let detail) = self else { return Reason(description) }
         let model = operatorName.isEmpty ? "the model failed" : "the model failed in operator \(operatorName)\(at(node))"
@@ -73,7 +73,7 @@ extension EngineError: Reasoned {
 }
 
 extension EngineError {
-    /// Whether the engine, or we for it, got no memory.
+    /// Tells whether the engine, or this program on its behalf, got no memory.
     package var isOutOfMemory: Bool {
         switch self {
         case .outOfMemory: true

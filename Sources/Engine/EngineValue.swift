@@ -1,12 +1,12 @@
 package import Tensors
 
-/// The value of a model's input or output.
+/// Holds the value of a model's input or output.
 package indirect enum EngineValue: Sendable {
     case tensor(Tensor)
     case sequence([EngineValue])
-    /// Keys and values are one-dimensional and of the same length.
+    /// The value is a map. Keys and values are one-dimensional and of the same length.
     case map(keys: Tensor, values: Tensor)
-    /// An optional that holds nothing.
+    /// The value is an optional that holds nothing.
     case none
 
     package var tensor: Tensor? {

@@ -1,14 +1,14 @@
 package import Tensors
 
-/// A sequence of maps, one per row, as classifiers with a ZipMap give it, turned into a table.
+/// Turns a sequence of maps, one per row, as classifiers with a ZipMap give it, into a table.
 package struct MapColumns: Sendable {
-    /// `[K]`, in the order of the first row's map: int64 or string.
+    /// The keys, of shape `[K]`, in the order of the first row's map: int64 or string.
     package let keys: Tensor
-    /// `[N, K]`.
+    /// The values, of shape `[N, K]`.
     package let values: Tensor
 
-    /// `nil` where `value` is no sequence of maps, or a row has other keys than the first or values that are not numbers.
-    /// No rows give no keys.
+    /// Makes the table; returns `nil` where `value` is no sequence of maps, or where a row has other keys than the first, or values that
+    /// are not numbers. Without rows there are no keys.
     package init?(_ value: EngineValue) {
         guard case .sequence(let rows) = value else { return nil }
         guard let first = rows.first else {

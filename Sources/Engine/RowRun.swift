@@ -1,16 +1,16 @@
 package import Names
 package import Tensors
 
-/// Runs a model over rows that lie on any axis of its inputs and outputs, with shapes that may differ from run to run. The tensors that it
-/// takes and gives have the rows on the first axis. A model with a fixed batch is given that many rows, the last one repeated, and the
-/// results of the repeated rows are cut off.
+/// Runs a model over rows that are on any axis of its inputs and outputs, with shapes that may differ from run to run. The tensors that it
+/// takes and gives have the rows on the first axis. A model with a fixed batch gets that many rows, the last one repeated, and the results
+/// of the repeated rows are cut off.
 ///
-/// It copies tensors, while `BoundSession` fills memory in place; that one is for models whose rows are the first axis everywhere and whose
+/// It copies tensors, while `BoundSession` fills memory in place. That one is for models whose rows are the first axis everywhere and whose
 /// other axes are all fixed.
 package struct RowRun: Sendable {
-    /// An input that is the same in every run.
+    /// Describes an input that is the same in every run.
     package struct Constant: Sendable {
-        /// The values of one row where `rowAxis` is given, else of the whole input.
+        /// The values of one row where `rowAxis` is given, else those of the whole input.
         package let tensor: Tensor
         /// The axis on which the row is repeated for as many rows as a run has.
         package let rowAxis: Int?
@@ -41,7 +41,7 @@ package struct RowRun: Sendable {
         self.fixedRows = fixedRows
     }
 
-    /// Runs the model over `rows` rows, at least one. `tensors` are by input name, with the rows on the first axis.
+    /// Runs the model over `rows` rows, at least one. `tensors` have the inputs by name, with the rows on the first axis.
     package func run(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
         let runRows = fixedRows ?? rows
         let values = try raw(tensors, rows: rows, cancellation: cancellation)

@@ -1,18 +1,18 @@
 import Foundation
 
-// A prepared model is the graph as the engine runs it on this processor, with its weights in a file as the kernels have them. Sessions map
-// that file, so that all processes share one copy of its pages.
+// A prepared model is the graph as the engine runs it on this processor, with its weights in a file in the layout of the kernels. Sessions
+// map that file, so that all processes share one copy of its pages.
 
 extension Session {
     /// The name of the weights' file that belongs to a graph's file.
     private static let weightsSuffix = ".data"
 
     /// Reads a model and writes it prepared to `target` and `target.data`, which must not be there. The source's external data must be in
-    /// its own folder; they are mapped, so nobody may cut them short meanwhile.
+    /// its own folder; they are mapped, so nobody may shorten them meanwhile.
     ///
-    /// All initializers of 64 KiB or more are in the second file: as they are in the model, and, where the kernel can take that from a
-    /// file, as the kernel lays them out. MatMul, Gemm, their quantized forms and Attention take all of it from there; LSTM and GRU take a
-    /// part, ConvTranspose and QLinearConv nothing. The weights of a convolution are in the graph here as its kernel wants them.
+    /// All initializers of 64 KiB or more are in the second file: as they are in the model, and, where the kernel can read it from a file,
+    /// also in the layout of the kernel. MatMul, Gemm, their quantized forms and Attention read all of it from there; LSTM and GRU read a
+    /// part, ConvTranspose and QLinearConv nothing. The weights of a convolution are in the graph here, in the layout of its kernel.
     package static func prepare(_ source: String, as target: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
         _ = try load(options) { table, options throws(NativeFailure) in
             try options.save(to: target, weights: (target as NSString).lastPathComponent + weightsSuffix)
@@ -20,11 +20,11 @@ extension Session {
         }
     }
 
-    /// Maps a prepared model. Its files must be as `prepare` has written them, on a processor of the same class, with the same version of
-    /// the engine and the same options; a process that reads what somebody has cut off gets a SIGBUS.
+    /// Maps a prepared model. Its files must be unchanged since `prepare` wrote them, on a processor of the same class, with the same
+    /// version of the engine and the same options; a process that reads a part that somebody has cut off gets a SIGBUS.
     package convenience init(prepared path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
         var options = options
-        // The graph is as it runs.
+        // The graph is already optimized.
         options.optimization = .none
         self.init(
             try Self.load(options) { table, options throws(NativeFailure) in try NativeSession(table, file: path, options: options) })

@@ -2,7 +2,7 @@ package import Foundation
 import Names
 import Tensors
 
-/// A model, ready to run. Runs may overlap on any number of threads.
+/// A model that is ready to run. Runs may overlap on any number of threads.
 package final class Session: Sendable {
     package let inputs: [ValueInfo]
     package let outputs: [ValueInfo]
@@ -21,8 +21,8 @@ package final class Session: Sendable {
         self.init(try loaded.get())
     }
 
-    /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is
-    /// refused and the file must have been checked before.
+    /// Lets the engine read the file itself, so that its bytes are in memory only in the form in which the engine keeps them. As above,
+    /// external data is refused and the file must have been checked before.
     package convenience init(file path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
         let native = try Self.load(options) { table, options throws(NativeFailure) in
             try options.forbidExternalFiles()
@@ -75,7 +75,7 @@ package final class Session: Sendable {
 }
 
 extension Session {
-    /// Inputs by name, in any order. `outputs` are names, in the order wanted; `nil` is all of them.
+    /// Runs the model. Inputs are given by name, in any order. `outputs` are names, in the order wanted; `nil` means all of them.
     package func run(
         _ named: [(name: String, value: EngineValue)], outputs wanted: [String]? = nil, cancellation: Cancellation? = nil
     ) throws(EngineError) -> [EngineValue] {
@@ -85,7 +85,7 @@ extension Session {
         var names: [UnsafePointer<CChar>?] = []
         for index in inputs.indices {
             let info = inputs[index]
-            // An optional input that is fed nothing holds nothing.
+            // An optional input for which no value is given holds nothing.
             if case .optional = info.kind, case .some(.none) = values[index] { continue }
             guard let value = values[index] else { throw .missingInput(info.name, expected: "\(info.kind)") }
             given.append(try makeValue(value, for: info))

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Sessions that are kept for the next arrival, by what they were made of. For any number of threads.
+/// Keeps sessions for the next arrival, by what they were made of. Any number of threads may use it.
 ///
-/// A session is in use while anyone but the cache holds it; those are never dropped, so that the bound is exceeded rather than
-/// a model loaded twice at once.
+/// A session is in use while anyone but the cache holds it. Such a session is never dropped, so that the limit may be exceeded, but no
+/// model is loaded twice at once.
 package final class SessionCache: @unchecked Sendable {
     // Every variable is touched only while `condition` is locked.
 
@@ -11,7 +11,7 @@ package final class SessionCache: @unchecked Sendable {
         package let digest: String
         package let options: SessionOptions
 
-        /// `digest` covers the model's bytes and those of its external data.
+        /// Makes a key. `digest` covers the model's bytes and those of its external data.
         package init(digest: String, options: SessionOptions) {
             self.digest = digest
             self.options = options
@@ -24,7 +24,7 @@ package final class SessionCache: @unchecked Sendable {
         var lastUse: UInt64
     }
 
-    /// A session being made, for those who wait for it.
+    /// Represents a session that is being made, for those who wait for it.
     private final class Flight {
         var result: Result<Session, EngineError>?
     }
@@ -37,9 +37,9 @@ package final class SessionCache: @unchecked Sendable {
 
     package init(byteLimit: Int) { self.byteLimit = byteLimit }
 
-    /// The session under `key`, made by `make` if there is none. Threads that ask for one that is being made wait for it and
-    /// share its failure; a failure is not kept. `byteCount` is what the session is held to cost: the bytes of model and
-    /// external data are a fair estimate.
+    /// Returns the session under `key`, which `make` makes if there is none. Threads that ask for one that is being made wait for it and
+    /// share its failure; a failure is not kept. `byteCount` is the assumed cost of the session: the bytes of model and external data are a
+    /// good estimate.
     package func session(
         _ key: Key, byteCount: @autoclosure () -> Int, make: () throws(EngineError) -> Session
     ) throws(EngineError) -> Session {
@@ -94,7 +94,7 @@ package final class SessionCache: @unchecked Sendable {
         var total = entries.values.reduce(0) { $0 + $1.byteCount }
         guard total + room > byteLimit else { return }
         for key in entries.keys.sorted(by: { entries[$0]!.lastUse < entries[$1]!.lastUse }) {
-            // Only the cache hands sessions out, and it is locked: a reference that is unique now stays so.
+            // Only the cache gives out sessions, and it is locked: a reference that is unique now stays unique.
             guard total + room > byteLimit, isKnownUniquelyReferenced(&entries[key]!.session) else { continue }
             total -= entries.removeValue(forKey: key)!.byteCount
         }

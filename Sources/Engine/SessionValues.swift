@@ -1,6 +1,6 @@
 import Tensors
 
-/// Values on their way in, checked against the model's declarations, and on their way out.
+/// Checks values that go in against the model's declarations, and reads values that come out.
 extension Session {
     func makeValue(_ value: EngineValue, for info: ValueInfo) throws(EngineError) -> NativeValue {
         if case .tensor(let tensor) = value, case .tensor = info.kind { return try makeValue(tensor, for: info) }

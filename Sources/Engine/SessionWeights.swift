@@ -1,11 +1,11 @@
 package import Tensors
 
-/// Weights that a session gets separately from its model. The model has them as inputs; the session does not. Each is in memory once: as it
+/// Gives weights to a session separately from its model. The model has them as inputs; the session does not. Each is in memory once: as it
 /// was read, until the engine has laid it out for its kernels, or for as long as the session lives.
 package struct SessionWeights {
     package let names: [String]
-    /// Asked for each name once, in order, before the model is loaded. The tensor must be the session's alone: it goes when the engine is
-    /// done with it.
+    /// Returns the value of a weight. It is called once for each name, in order, before the model is loaded. The tensor must belong to the
+    /// session alone: it is freed when the engine does not need it any more.
     let read: (String) throws(EngineError) -> Tensor
 
     package init(_ names: [String], read: @escaping (String) throws(EngineError) -> Tensor) {

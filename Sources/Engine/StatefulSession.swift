@@ -1,8 +1,8 @@
 package import Tensors
 
 /// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the
-/// engine reads and writes in turns (two sets of buffers, two bindings), or writes where it has read, so that a run takes in a batch and
-/// gives out what is asked for, and nothing else is copied. For one thread at a time.
+/// engine reads and writes in turns (two sets of buffers, two bindings), or writes where it has read, so that a run takes a batch and gives
+/// the requested outputs, and nothing else is copied. Only one thread at a time may use it.
 package final class StatefulSession {
     package struct Slot: Sendable {
         /// The name under which the tensor is read and written here.
@@ -11,8 +11,8 @@ package final class StatefulSession {
         package let output: String
         package let elementType: ElementType
         package let shape: Shape
-        /// Whether the next value takes the place of the present one, in one buffer instead of two. The graph must not read the input any
-        /// more when it writes the output. Such a value is not there again after `stepBack`, nor as it was after a run that throws.
+        /// Tells whether the next value takes the place of the present one, in one buffer instead of two. The graph must not read the input
+        /// any more when it writes the output. Such a value is not restored by `stepBack`, and is not as it was after a run that throws.
         package let overwrites: Bool
 
         package init(name: String, input: String, output: String, elementType: ElementType, shape: Shape, overwrites: Bool = false) {
@@ -28,13 +28,13 @@ package final class StatefulSession {
     package let session: Session
     package let slots: [Slot]
     private let positions: [String: Int]
-    /// Inputs that are the same in every run, bound once.
+    /// The inputs that are the same in every run, bound once.
     private let constants: [String: Tensor]
     private let constantValues: [NativeValue]
-    /// The shapes of the outputs that are given out, in order.
+    /// The tensors of the outputs that are given out, in order.
     private let results: [Tensor]
     private let resultValues: [NativeValue]
-    /// The values of all slots, twice, those that are overwritten in both sets the same; `front` is the set that the next run reads.
+    /// The values of all slots, twice; those that are overwritten are the same in both sets. `front` is the set that the next run reads.
     private let sets: [[Tensor]]
     private let setValues: [[NativeValue]]
     /// The bindings, indexed by the set that is read.
@@ -44,10 +44,10 @@ package final class StatefulSession {
     private var canStepBack = false
     private let ownOptions: NativeRunOptions
 
-    /// All slots begin at 0.
+    /// Makes a session in which all slots begin at 0.
     /// - Parameters:
-    ///   - constants: inputs that are neither slots nor part of a batch; held, not copied, until the session goes.
-    ///   - outputs: to be given out by each run, of fixed shape.
+    ///   - constants: the inputs that are neither slots nor part of a batch; they are held, not copied, as long as the session lives.
+    ///   - outputs: the outputs that each run gives, which must have a fixed shape.
     package init(
         _ session: Session, slots: [Slot], constants: [String: Tensor] = [:], outputs: [String]
     ) throws(EngineError) {
@@ -116,7 +116,7 @@ package final class StatefulSession {
         batchInputs = session.inputs.indices.filter { !taken.contains($0) }
     }
 
-    /// Memory for an output of fixed shape.
+    /// Returns memory for an output of fixed shape.
     private static func memory(of info: ValueInfo, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
         let extents = info.dimensions?.map(\.value) ?? []
         guard let type = info.elementType, extents.allSatisfy({ $0 != nil }),
@@ -128,8 +128,8 @@ package final class StatefulSession {
         return (tensor, try session.native(info) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
     }
 
-    /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives
-    /// the outputs asked for. When it throws, all slots but those that are overwritten are as before.
+    /// Runs once over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only.
+    /// Returns the requested outputs. When it throws, all slots except those that are overwritten are as before.
     package func run(_ batch: [(name: String, tensor: Tensor)], cancellation: Cancellation? = nil) throws(EngineError) -> [Tensor] {
         var missing = Set(batchInputs)
         let binding = bindings[front]
@@ -149,7 +149,7 @@ package final class StatefulSession {
         return results.map(\.copy)
     }
 
-    /// The present values of the slots, by input name, in the engine's own memory: to be given to another session between two runs.
+    /// The present values of the slots, by input name, in the engine's own memory. They can be given to another session between two runs.
     package var inputs: [(name: String, value: EngineValue)] { zip(slots, sets[front]).map { ($0.input, .tensor($1)) } }
 
     /// Replaces the values of some slots; `stepBack` is not possible until the next run.
@@ -166,7 +166,8 @@ package final class StatefulSession {
         canStepBack = false
     }
 
-    /// Goes back to the values before the last run, once; what is overwritten stays. False where they are not there any more.
+    /// Goes back, once, to the values before the last run; values that are overwritten stay. Returns false where the former values are not
+    /// there any more.
     package func stepBack() -> Bool {
         guard canStepBack else { return false }
         front = 1 - front
@@ -176,13 +177,13 @@ package final class StatefulSession {
 }
 
 extension SessionOptions {
-    /// Options for training steps that follow one another: pool threads spin until the next operator, and the same input gives the same
-    /// bytes.
+    /// Returns options for training steps that follow one another: pool threads spin until the next operator, and the same input gives the
+    /// same bytes.
     package static func training(threads: Int) -> SessionOptions { SessionOptions(threads: threads, spinning: true, deterministic: true) }
 }
 
 extension Tensor {
-    /// A copy in memory of its own.
+    /// A copy of the tensor in memory of its own.
     fileprivate var copy: Tensor { Tensor(elementType: elementType, shape: shape, bytes: bytes) ?? self }
 
     fileprivate func copyElements(of other: Tensor) {

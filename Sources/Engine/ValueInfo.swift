@@ -1,9 +1,9 @@
 package import Tensors
 
-/// An input or an output of a model, as the runtime sees it.
+/// Describes an input or an output of a model, as the runtime reports it.
 package struct ValueInfo: Sendable, Hashable {
     package indirect enum Kind: Sendable, Hashable {
-        /// `elementType` is a `TensorProto.DataType` number, which `ElementType(rawValue:)` may or may not know.
+        /// The value is a tensor. `elementType` is a `TensorProto.DataType` number, which `ElementType(rawValue:)` may or may not know.
         case tensor(elementType: Int32, dimensions: [Dimension])
         case sparse(elementType: Int32, dimensions: [Dimension])
         case sequence(Kind)
@@ -20,13 +20,13 @@ package struct ValueInfo: Sendable, Hashable {
         self.kind = kind
     }
 
-    /// `nil` for what is no tensor, and for an element type that the format has and this program does not know.
+    /// The element type; `nil` for values that are no tensor, and for an element type that the format has and this program does not know.
     package var elementType: ElementType? {
         guard case .tensor(let type, _) = kind else { return nil }
         return ElementType(rawValue: type)
     }
 
-    /// `nil` for what is no tensor.
+    /// The dimensions; `nil` for values that are no tensor.
     package var dimensions: [Dimension]? {
         guard case .tensor(_, let dimensions) = kind else { return nil }
         return dimensions

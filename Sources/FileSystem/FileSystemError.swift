@@ -1,14 +1,14 @@
 import Reasons
 package import SystemPackage
 
-/// Everything that can go wrong with files. `Landing` throws it too, for what its protocol refuses: whether a name is taken or the disk is
-/// full, who lands a result has to answer for both, and with one type no call in between turns one error into another.
+/// Describes everything that can go wrong with files. `Landing` throws it too, for what its protocol refuses: code that lands a result has
+/// to answer for both a name that is taken and a disk that is full, and with one type no call in between turns one error into another.
 package enum FileSystemError: Error, Hashable, Sendable {
     /// A system call failed. `doing` completes "could not …".
     case system(doing: String, path: FilePath, errno: Errno)
-    /// The file system is full, or a quota is.
+    /// The file system or a quota is full.
     case noSpace(doing: String, path: FilePath)
-    /// No freeing of space would help.
+    /// The file is larger than the disk, so that no freeing of space would help.
     case largerThanDisk(FilePath, bytes: Int64, capacity: Int64)
     case missing(FilePath)
     /// By now the name leads out of its spool, through a symbolic link.
@@ -19,7 +19,7 @@ package enum FileSystemError: Error, Hashable, Sendable {
     case nested(FilePath, around: FilePath, by: String)
     /// A directory, FIFO, device, socket or symbolic link stands where a regular file is needed.
     case notRegular(FilePath)
-    /// Its stamp moved while it was being read.
+    /// The stamp of the file changed while it was being read.
     case changedWhileRead(FilePath)
     /// Something stands at the target that we did not publish, or that was changed after we did.
     case targetNotOurs(FilePath, found: String?, published: String?)
@@ -122,7 +122,7 @@ extension FileSystemError: CustomStringConvertible {
     }
 }
 
-/// A path on one line whatever is in it: control characters and invalid UTF-8 are escaped.
+/// Returns a path as text on one line, whatever is in it: control characters and invalid UTF-8 are escaped.
 package func shown(_ path: FilePath) -> String { shown(path.string) }
 
 package func shown(_ name: String) -> String { name.printable }

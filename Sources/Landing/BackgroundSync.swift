@@ -1,9 +1,9 @@
 import Dispatch
 
-/// The sync of what was staged, which goes on on a thread of libdispatch while its owner waits for the disk elsewhere. It begins at once, and
-/// the calling thread is free: the two waits of a round, for the files and for the ledger, take as long as the longer one.
+/// Syncs what was staged on a thread of libdispatch, while its owner waits for the disk elsewhere. It begins at once and leaves the calling
+/// thread free: the two waits of a round, for the files and for the ledger, together take as long as the longer one.
 final class BackgroundSync: @unchecked Sendable {
-    /// Belongs to the thread of libdispatch until `over` is left, then to the owner.
+    /// The outputs. They belong to the thread of libdispatch until `over` is left, then to the owner.
     private var work: [RoundItem]
     private let over = DispatchGroup()
 
@@ -13,7 +13,7 @@ final class BackgroundSync: @unchecked Sendable {
         DispatchQueue.global().async(group: over) { durability.makeDurable(&self.work) }
     }
 
-    /// Waits until it is over, and hands out the outputs; one that could not be synced has its failure.
+    /// Waits until the sync has ended, and returns the outputs; an output that could not be synced has its failure.
     func wait() -> [RoundItem] {
         over.wait()
         defer { work = [] }

@@ -1,8 +1,8 @@
 package import FileSystem
 package import Recipes
 
-/// What a model version is and how it came about: `card.json`. What is nil is left out; keys are sorted, so the same facts give the same
-/// bytes.
+/// Describes what a model version is and how it was made: `card.json`. What is nil is left out. The keys are sorted, so that the same facts
+/// give the same bytes.
 package struct Card: Hashable, Sendable, Codable {
     package struct Named: Hashable, Sendable, Codable {
         package let name: String
@@ -44,13 +44,13 @@ package struct Card: Hashable, Sendable, Codable {
     package let verdict: Verdict
     /// The arrival's number in the ledger.
     package let arrival: Int64
-    /// Relative to the spool.
+    /// The path relative to the spool.
     package let arrivalPath: String
     package let arrivalDigest: String
     package let tool: Named
     package var run: Int64?
     package var engine: Named?
-    /// On which the version was made and tried.
+    /// The processor on which the version was made and tried.
     package var processor: String?
     package var parent: Parent?
     /// The model before anything was quantized, from which training starts.
@@ -59,13 +59,13 @@ package struct Card: Hashable, Sendable, Codable {
     package var hyperParameters: [String: JSONValue]?
     package var lossPerEpoch: [Double]?
     package var gate: GateOutcome?
-    /// By domain; the default domain is `ai.onnx`.
+    /// The versions of the operator sets by domain; the default domain is `ai.onnx`.
     package var opset: [String: Int]?
     package var decisions: [String: JSONValue]?
     package var reason: String?
-    /// UTC, ISO 8601.
+    /// The time of publication, in UTC and ISO 8601.
     package var publishedAt: String?
-    /// Every other file of the version directory; filled in when it is staged.
+    /// Every other file of the version directory; the list is filled in when the version is staged.
     package var files: [File] = []
 
     package init(
@@ -93,6 +93,6 @@ package struct Card: Hashable, Sendable, Codable {
         case publishedAt = "published_at"
     }
 
-    /// What tells this version's model from others: see `FileDigest.ofVersion`.
+    /// The digest that tells this version's model from others: see `FileDigest.ofVersion`.
     package var modelDigest: String? { FileDigest.ofVersion(files.map { (name: $0.path, digest: $0.digest) }) }
 }

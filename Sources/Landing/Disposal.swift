@@ -2,10 +2,10 @@ package import Arrivals
 package import FileSystem
 package import SystemPackage
 
-/// One file of an arrival, as it was when it was read.
+/// Describes one file of an arrival, as it was when it was read.
 package struct SpoolFile: Hashable, Sendable {
     package let path: FilePath
-    /// To the spool; archive and quarantine mirror it.
+    /// The path relative to the spool; archive and quarantine use the same path.
     package let relative: FilePath
     package let digest: String
     package let stamp: FileStamp
@@ -19,8 +19,8 @@ package struct SpoolFile: Hashable, Sendable {
 }
 
 extension SpoolFile {
-    /// Returns the files of an arrival, the file itself first: nil where they are not what was read any more. A model with external data was
-    /// read under one digest and one stamp for all its files together, so that its own are found here.
+    /// Returns the files of an arrival, the file itself first; nil where they are not what was read any more. A model with external data
+    /// was read under one digest and one stamp for all its files together, so that the digest and stamp of each file are found here.
     /// - Parameter spool: the folder that the file arrived in.
     package static func files(of file: ArrivedFile, in spool: FilePath) throws(FileSystemError) -> [SpoolFile]? {
         let relative = FilePath(file.path)
@@ -46,7 +46,7 @@ extension SpoolFile {
     }
 }
 
-/// What `after:` does to an input once its result is durable; call it only then.
+/// Does with an input what `after:` says once its result is durable; call it only then.
 package struct Disposal: Sendable {
     package enum Rule: Hashable, Sendable {
         case keep
@@ -56,11 +56,11 @@ package struct Disposal: Sendable {
 
     package enum Outcome: Hashable, Sendable {
         case kept, deleted
-        /// The final names, which differ from the mirrored ones where other content had those.
+        /// The inputs were archived under these final names, which differ from the mirrored ones where other content had those.
         case archived([FilePath])
-        /// Newer content, or a writer at work: everything is where it was and is to be settled again.
+        /// Newer content is there, or a program is writing: everything is where it was and must settle again.
         case changed
-        /// Someone else removed it.
+        /// Someone else removed the input.
         case gone
     }
 
@@ -69,7 +69,7 @@ package struct Disposal: Sendable {
     private let areas: [StagingArea]
     private let access: FileAccess
 
-    /// `area` is on the spool's mount; `areas` has one on the archive's.
+    /// Makes a disposal. `area` is on the spool's mount; `areas` has one on the archive's mount.
     package init(_ rule: Rule, area: StagingArea, areas: [StagingArea] = [], access: FileAccess = .standard) {
         self.access = access
         self.rule = rule
@@ -77,7 +77,7 @@ package struct Disposal: Sendable {
         self.areas = areas
     }
 
-    /// All files of one arrival together (a model with its external data), or none.
+    /// Disposes of all files of one arrival together (a model with its external data), or of none.
     package func dispose(_ files: [SpoolFile]) throws(FileSystemError) -> Outcome {
         let destination: FilePath?
         switch rule {
@@ -92,7 +92,7 @@ package struct Disposal: Sendable {
         }
     }
 
-    /// At start, before anything is watched: finishes or takes back what a crash left on its way, for quarantine too.
+    /// Finishes or takes back what a crash interrupted, for quarantine too. It is called at start, before anything is watched.
     package static func recover(area: StagingArea, areas: [StagingArea] = []) throws(FileSystemError) {
         try InputRemoval.recover(area: area, areas: areas)
     }

@@ -1,7 +1,7 @@
 import FileSystem
 import SystemPackage
 
-/// Staged files made durable: by `fsync` when they are few, by one `syncfs` per file system when they are many.
+/// Makes staged files durable: by `fsync` when they are few, by one `syncfs` per file system when they are many.
 struct Durability {
     static let syncfsFrom = 4
 
@@ -14,7 +14,7 @@ struct Durability {
         for area in areas {
             let here = waiting.filter { work[$0].output.staged.starts(with: area.path) }
             guard here.count >= syncfsFrom else { continue }
-            // After an error of syncfs each file is asked for its own.
+            // After an error of syncfs, each file is synced on its own to find out which ones failed.
             guard (try? area.syncFileSystem()) != nil else { continue }
             let done = Set(here)
             waiting.removeAll { done.contains($0) }

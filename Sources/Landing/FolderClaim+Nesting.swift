@@ -2,15 +2,16 @@ import FileSystem
 import Glibc
 import SystemPackage
 
-/// The claims around a folder, for the same use: on the folders that it lies in, and on those that lie in it. A spool is read with
+/// Looks for claims around a folder, for the same use: on the folders that it lies in, and on those that lie in it. A spool is read with
 /// everything below it, so that two daemons would take the same files. A spool in the outputs of another daemon, or outputs in its spool,
-/// are a chain, as they are where both are one folder.
+/// make a chain, which is allowed, as it is where both are one folder.
 extension FolderClaim {
-    /// How many names below the folder are looked at, the nearest first: a spool of a million files is not listed for this.
+    /// The greatest number of names below the folder that are looked at, the nearest first: a spool of a million files is not listed for
+    /// this.
     private static let namesAtMost = 100_000
 
-    /// Throws `nested` where another process that lives works on a folder above this one or below it. Only those of another host are
-    /// waited for, as `init` says.
+    /// Throws `nested` where another living process works on a folder above this one or below it. It waits only for holders of another
+    /// host, as `init` says.
     func refuseNesting() throws(FileSystemError) {
         let real = (try? Disk.resolve(folder)) ?? folder
         var above = real
@@ -18,7 +19,7 @@ extension FolderClaim {
         var below = [real][...]
         var names = 0
         while let next = below.popFirst(), names < Self.namesAtMost {
-            // What cannot be listed holds no claim that could be made.
+            // A folder that cannot be listed can hold no claim.
             guard let listed = try? Disk.subfolders(of: next, atMost: Self.namesAtMost - names) else { continue }
             names += listed.looked
             for name in listed.folders where !Use.allCases.contains(where: { $0.name.components.first == name }) {

@@ -5,26 +5,26 @@ import Glibc
 import Synchronization
 package import SystemPackage
 
-/// The right to work on one folder, whatever the root or the host of a daemon: a directory in the folder, which `mkdir` gives to one
+/// Holds the right to work on one folder, whatever the root or the host of a daemon: a directory in the folder, which `mkdir` gives to one
 /// process only, also on mounts that several hosts share. It names its holder and its own inode, so that a copy of it that a sync tool made
 /// is no claim, and the holder gives a sign of life every few seconds.
 ///
 /// A claim whose holder is dead is taken over: it is renamed away, which only one process can do, and looked at once more. A claim that
 /// vanished is made again. A folder that cannot be written is not claimed.
 package final class FolderClaim: Sendable {
-    /// What a daemon does with a folder. Both uses of one folder do not exclude each other, so that the outputs of one daemon may be the
-    /// spool of another.
+    /// Says what a daemon does with a folder. The two uses of one folder do not exclude each other, so that the outputs of one daemon may
+    /// be the spool of another.
     package enum Use: String, Sendable, Hashable, CaseIterable {
         case spool, outputs
 
-        /// The claim's name below the folder. Neither is ever taken for an input.
+        /// The claim's name below the folder. Neither name is ever taken for an input.
         var name: FilePath { self == .spool ? ".millrace-claim" : "_millrace/claim" }
     }
 
     package struct Timing: Sendable {
-        /// How often a holder gives a sign of life.
+        /// The time between two signs of life of a holder.
         package var beat: Duration = .seconds(10)
-        /// How long a holder that cannot be looked at from here may give none.
+        /// The longest time without a sign of life that a holder may take when this process cannot see whether it lives.
         package var patience: Duration = .seconds(60)
 
         package init() {}
@@ -35,10 +35,10 @@ package final class FolderClaim: Sendable {
     private let path: FilePath
     private let me: ClaimHolder
     private let timing: Timing
-    /// That of the folder `_millrace`, where the claim is the first thing in it.
+    /// The access of the folder `_millrace`, where the claim is the first thing in it.
     private let access: FileAccess
 
-    /// Whoever may look into the folder may see who works on it.
+    /// The access of the claim: everyone who may look into the folder may see who works on it.
     private static let claimAccess = FileAccess(mode: 0o644)
     private let state = Mutex(State.lost)
 
@@ -46,28 +46,28 @@ package final class FolderClaim: Sendable {
         case held(Stamps)
         /// The folder cannot be written, so that nobody claims it.
         case unclaimed
-        /// Another process has it.
+        /// Another process has the folder.
         case lost
     }
 
-    /// What tells cheaply that the claim is still the one that this process made. Inodes alone would not: they are used again.
+    /// Identifies cheaply the claim that this process made. Inodes alone would not do, because they are used again.
     private struct Stamps: Equatable {
         let claim: Int64
         let holder: FileStamp
     }
 
-    /// What stands under the claim's name.
+    /// Describes what stands under the claim's name.
     struct Found {
         let inode: Int64
-        /// Nil where it does not say.
+        /// The holder; nil where the claim does not name one.
         let holder: ClaimHolder?
         /// The time of the last sign of life, by the file system.
         let beat: Int64
     }
 
-    /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he
-    /// lives. Throws `claimed` where another process holds it, and `nested` where one holds a folder around it or in it. A folder that
-    /// cannot be written is not claimed; `isHeld` tells.
+    /// Claims the folder, which must exist. Where nothing else tells whether a holder lives, it waits for a sign of life, as long as
+    /// `timing` says. Throws `claimed` where another process holds the folder, and `nested` where one holds a folder around it or in it. A
+    /// folder that cannot be written is not claimed; `isHeld` tells.
     package init(
         _ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard
     ) throws(FileSystemError) {
@@ -78,7 +78,7 @@ package final class FolderClaim: Sendable {
         self.access = access
         path = folder.pushing(use.name)
         try take(mayWait: true)
-        // Once this one stands, so that of two that come at once at least one sees the other.
+        // This happens once the claim stands, so that of two daemons that start at once at least one sees the other.
         do throws(FileSystemError) { try refuseNesting() } catch {
             release()
             throw error
@@ -91,7 +91,7 @@ package final class FolderClaim: Sendable {
 
     // MARK: Holding
 
-    /// Throws `claimed` where another process holds the folder by now; before each landing, and with each sign of life.
+    /// Throws `claimed` where another process holds the folder by now. It is called before each landing, and with each sign of life.
     package func verify() throws(FileSystemError) {
         switch state.withLock({ $0 }) {
         case .unclaimed: return
@@ -105,7 +105,7 @@ package final class FolderClaim: Sendable {
         if state.withLock({ $0 == .unclaimed }) { try take(mayWait: false) } else { try verify() }
         guard isHeld else { return }
         _ = path.appending("holder").withPlatformString { utimensat(AT_FDCWD, $0, nil, 0) }
-        // Now it has another stamp.
+        // The claim now has another stamp.
         try verify()
     }
 
@@ -150,7 +150,7 @@ package final class FolderClaim: Sendable {
                     guard mayWait, try isSilent(found, at: path) else { throw .claimed(folder, by: "\(holder)") }
                 }
             } else if found.holder == nil, pauses < 20 {
-                // Who has just made it has not yet written who he is.
+                // A process that has just made the claim has not yet written who it is.
                 pauses += 1
                 usleep(100_000)
                 continue
@@ -159,7 +159,7 @@ package final class FolderClaim: Sendable {
         }
     }
 
-    /// Makes the claim. Returns false where one stands there, and true where the folder cannot be written, too.
+    /// Makes the claim. Returns false where a claim stands there, and true where it was made or the folder cannot be written.
     private func make() throws(FileSystemError) -> Bool {
         if use == .outputs {
             let above = path.removingLastComponent()
@@ -177,7 +177,7 @@ package final class FolderClaim: Sendable {
             try write(holder)
             try Disk.grant(Self.claimAccess, folder: path)
         } catch {
-            // Such as a full disk: nobody is kept out by half a claim.
+            // The failure is one such as a full disk: nobody must be kept out by half a claim.
             try? Disk.removeTree(path)
             state.withLock { $0 = .unclaimed }
             return true
@@ -187,7 +187,7 @@ package final class FolderClaim: Sendable {
         return true
     }
 
-    /// Not synced: after a crash of the machine nobody holds anything.
+    /// Writes the holder into the claim. It is not synced, because after a crash of the machine nobody holds anything.
     private func write(_ holder: ClaimHolder) throws(FileSystemError) {
         let file = path.appending("holder"), beside = path.appending("holder.new")
         let bytes = try JSONFile.encode(holder, for: file)
@@ -198,7 +198,7 @@ package final class FolderClaim: Sendable {
         if let failure = Disk.renameReplacing(beside, file) { throw Disk.error("write", file, failure) }
     }
 
-    /// Nil where nothing stands there any more.
+    /// Returns the claim that stands there; nil where there is none any more.
     private func look() throws(FileSystemError) -> Found? { try Self.look(path) }
 
     static func look(_ path: FilePath) throws(FileSystemError) -> Found? {
@@ -208,8 +208,8 @@ package final class FolderClaim: Sendable {
         return Found(inode: claim.stamp.inode, holder: try? JSONFile.decode(ClaimHolder.self, from: file), beat: beat)
     }
 
-    /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that
-    /// there is none, or once the claim is gone.
+    /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true when there was none for as long as
+    /// `patience` says, or when the claim is gone.
     func isSilent(_ found: Found, at path: FilePath) throws(FileSystemError) -> Bool {
         let end = ContinuousClock.now + timing.patience
         while ContinuousClock.now < end {
@@ -220,13 +220,13 @@ package final class FolderClaim: Sendable {
         return true
     }
 
-    /// Takes what was found out of the way. What another process has put there meanwhile goes back.
+    /// Removes the claim that was found. A claim that another process has put there meanwhile goes back to its place.
     private func remove(_ found: Found) throws(FileSystemError) {
         switch Disk.renameReplacing(path, stale) {
         case nil: break
         case .noSuchFileOrDirectory?: return
         case .directoryNotEmpty?, .fileExists?:
-            // Another process takes over, or died when it did.
+            // Another process takes the claim over, or died while it did.
             clearStale()
             usleep(100_000)
             return
@@ -239,17 +239,17 @@ package final class FolderClaim: Sendable {
         try Disk.removeTree(stale)
     }
 
-    /// Where a claim is on its way out. There is one such name, so that what a process left there when it was killed is found without a
-    /// listing of the folder.
+    /// The path of a claim that is being removed. There is only one such name, so that what a process left there when it was killed is
+    /// found without a listing of the folder.
     private var stale: FilePath { path.removingLastComponent().appending((path.lastComponent?.string ?? "") + ".stale") }
 
-    /// Removes a claim that a process left on its way out. That of a living process, which another one moved by mistake, stays: it is about
-    /// to be put back.
+    /// Removes a claim that a process left under the name `stale`. The claim of a living process, which another one moved by mistake,
+    /// stays: it is about to be put back.
     private func clearStale() {
         guard let left = (try? Self.look(stale)) ?? nil else { return }
         let isOver =
             if let holder = left.holder, let isAlive = holder.token == me.token ? false : holder.isAlive { !isAlive } else {
-                // Nothing tells but its age.
+                // Only its age tells whether it is left over.
                 Double(Date().timeIntervalSince1970) - Double(left.beat) / 1e9 > timing.patience / .seconds(1)
             }
         if isOver { try? Disk.removeTree(stale) }

@@ -4,28 +4,28 @@ import Foundation
 import SystemPackage
 
 /// Takes inputs out of a spool without ever losing content that was not read: they are renamed to a private directory on the same mount,
-/// looked at again there, and only then moved on or deleted. Nothing outside the spool is touched, whatever its names lead to by then. What
-/// is on its way stands in `held/ID/plan.json`, which becomes `checked.json` when all files have been looked at, so that a crash is
-/// continued or taken back.
+/// looked at again there, and only then moved on or deleted. Nothing outside the spool is touched, wherever its names lead by then. The
+/// work in progress is described in `held/ID/plan.json`, which becomes `checked.json` when all files have been looked at, so that after a
+/// crash it is continued or taken back.
 struct InputRemoval {
     enum Outcome: Hashable { case removed([FilePath]), changed, gone }
 
-    /// Nil deletes.
+    /// The root of the archive or quarantine; nil deletes the inputs.
     let destination: FilePath?
     let area: StagingArea
-    /// Those that can serve the destination, when it is on another mount.
+    /// The staging areas that can serve the destination when it is on another mount.
     let areas: [StagingArea]
-    /// That of folders made for the destination.
+    /// The access of folders made for the destination.
     var access = FileAccess.standard
 
     /// Called when the files have left the spool and before they are looked at.
     var onTaken: () throws(FileSystemError) -> Void = {}
-    /// Called when it is decided that they go.
+    /// Called when it is decided that the files are removed.
     var onChecked: () throws(FileSystemError) -> Void = {}
 
     private struct Plan: Codable {
         struct File: Codable {
-            /// Bytes of the path, since names need not be UTF-8.
+            /// The bytes of the path, because names need not be UTF-8.
             let origin: Data
             let relative: Data
             let digest: String
@@ -98,7 +98,7 @@ struct InputRemoval {
             let isChecked = try Disk.status(directory.appending("checked.json")) != nil
             let planPath = directory.appending(isChecked ? "checked.json" : "plan.json")
             guard try Disk.status(planPath) != nil else {
-                // Nothing had been taken yet, or the tree is on its way out.
+                // Nothing had been taken yet, or the tree was being removed.
                 guard try !Disk.names(in: directory).contains(where: { Int($0.string) != nil }) else {
                     throw .badDocument(planPath, why: "it is missing beside an input; move that input back into its spool by hand")
                 }
@@ -118,7 +118,7 @@ struct InputRemoval {
     private func begin(_ plan: Plan) throws(FileSystemError) -> FilePath {
         let directory = area.held.appending(UUID().uuidString)
         try Disk.makeDirectories(directory)
-        // Under another name first, so that a plan is whole or absent.
+        // The plan gets another name first, so that it is whole or absent.
         let planPath = directory.appending("plan.json")
         try JSONFile.replace(planPath, with: try JSONFile.encode(plan, for: planPath), staged: directory.appending("plan.new"))
         try Disk.sync(directory: area.held)
@@ -134,7 +134,7 @@ struct InputRemoval {
         return try FileDigest.of(descriptor, named: held).digest == digest
     }
 
-    /// After a crash stamps say nothing; only digests do.
+    /// Returns whether the held files are what was read. It compares digests, because stamps say nothing after a crash.
     private func isWhole(_ plan: Plan, _ directory: FilePath) throws(FileSystemError) -> Bool {
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
@@ -165,7 +165,8 @@ struct InputRemoval {
         return targets
     }
 
-    /// Where a newer file has the name by now, that one has replaced what is held, as it would have without us.
+    /// Gives the held files back to the spool. Where a newer file has the name by now, it has replaced the held file, as it would have
+    /// without us, and the held file is removed.
     private func giveBack(_ plan: Plan, _ directory: FilePath) throws(FileSystemError) {
         FaultPoint.reach(.removeReturning)
         for (index, file) in plan.files.enumerated() {
@@ -179,7 +180,8 @@ struct InputRemoval {
         try Disk.removeTree(directory)
     }
 
-    /// Where the folder that it came from is a link by now, the file goes into the spool itself, under a name that is free.
+    /// Gives one file back. Where the folder that it came from is a link by now, the file goes into the spool itself, under a name that is
+    /// free.
     private func giveBack(_ held: FilePath, _ file: SpoolFile) throws(FileSystemError) -> Errno? {
         do throws(FileSystemError) { return try file.spool.moveIn(held, as: file.relative) } catch .outsideSpool {
             guard let name = file.relative.lastComponent else { return nil }
@@ -193,7 +195,8 @@ struct InputRemoval {
 
     // MARK: Archiving
 
-    /// Never over another file: the same content is dropped, other content gets a number before its extension.
+    /// Moves a file into the archive, never over another file: the same content is dropped, other content gets a number before its
+    /// extension.
     private func archive(
         _ held: FilePath, below root: FilePath, as relative: FilePath, digest: String
     ) throws(FileSystemError) -> FilePath {
@@ -218,7 +221,7 @@ struct InputRemoval {
         }
     }
 
-    /// To the mount of `parent`: copied, made durable, read back.
+    /// Copies a file to the mount of `parent`: the copy is made durable and read back.
     private func copy(_ held: FilePath, towards parent: FilePath, digest: String) throws(FileSystemError) -> FilePath {
         let place = try Disk.place(parent)
         guard let other = areas.first(where: { $0.place == place }) else {
@@ -243,11 +246,12 @@ struct InputRemoval {
     }
 }
 
-/// A model with what belongs to it, where it was put away: the names of its files stay as the model has them, so that other content under
-/// one of them makes all of them go into a folder of their own, `sub/m.onnx` into `2/sub/m.onnx` below the archive.
+/// Chooses the folder of a model and the files that belong to it, where they are archived or quarantined. The names of its files stay as
+/// the model has them, so that other content under one of them makes all of them go into a folder of their own: `sub/m.onnx` goes to
+/// `2/sub/m.onnx` below the archive.
 enum ModelSet {
-    /// The folder below `root` in which each of the files has its name free, or stands already. Of a single file `root` itself, since that
-    /// gets a number in its name.
+    /// Returns the folder below `root` in which each of the files has its name free, or stands already. For a single file that is `root`
+    /// itself, because the file gets a number in its name.
     static func root(of files: [(relative: FilePath, digest: String)], below root: FilePath) throws(FileSystemError) -> FilePath {
         guard files.count > 1 else { return root }
         for number in 1... {
@@ -266,9 +270,9 @@ enum ModelSet {
     static func folder(_ number: Int, below root: FilePath) -> FilePath { number > 1 ? root.appending("\(number)") : root }
 }
 
-/// Names that are free: `a.csv`, then `a.2.csv`, `a.3.csv`.
+/// Makes names that are free: `a.csv`, then `a.2.csv`, `a.3.csv`.
 enum CollisionFreeName {
-    /// The first of them where nothing stands, or a file of the same content.
+    /// Returns the first of these names where nothing stands, or a file of the same content.
     static func free(_ path: FilePath, digest: String) throws(FileSystemError) -> FilePath {
         var number = 1
         while true {

@@ -1,9 +1,9 @@
 package import FileSystem
 package import SystemPackage
 
-/// What training needs again after the files that it came from are gone, in `training/PIPELINE` of the work folder: the rows that were
-/// learnt from, the models that training starts from, and where an attempt goes on. Files are named by their digest, appear by one rename,
-/// and share their blocks with the original where the file system can do that.
+/// Keeps what training needs again after the files that it came from are gone, in `training/PIPELINE` of the work folder: the rows that
+/// were learnt from, the models that training starts from, and the checkpoints of attempts. Files are named by their digest, appear by one
+/// rename, and share their blocks with the original where the file system allows that.
 package struct KeptFiles: Hashable, Sendable {
     package let path: FilePath
 
@@ -14,17 +14,17 @@ package struct KeptFiles: Hashable, Sendable {
 
     // MARK: Places
 
-    /// - Parameter name: of the file that has these rows; what follows its first dots says the format.
+    /// - Parameter name: the name of the file that has these rows; its last two extensions say the format.
     package func labels(_ digest: String, named name: String) -> FilePath {
         let last = FilePath(name).lastComponent?.string ?? name
         let suffix = last.split(separator: ".").dropFirst().suffix(2).map { $0.filter { $0.isASCII && ($0.isLetter || $0.isNumber) } }
         return path.appending("labels").appending(([digest] + suffix.filter { !$0.isEmpty }).joined(separator: "."))
     }
 
-    /// `model.onnx`, beside its external data.
+    /// Returns the path of `model.onnx`, which has its external data beside it.
     package func model(_ digest: String) -> FilePath { models.appending(digest).appending(VersionFile.model) }
 
-    /// One directory for all attempts of a run.
+    /// Returns the directory of checkpoints, which all attempts of a run share.
     package func checkpoints(run: Int64) -> FilePath { runs.appending(String(run)) }
 
     private var models: FilePath { path.appending("models") }
@@ -54,7 +54,7 @@ package struct KeptFiles: Hashable, Sendable {
         for name in try Disk.names(in: models) where !digests.contains(name.string) { try Disk.removeTree(models.appending(name)) }
     }
 
-    /// Of runs that are closed, at the start.
+    /// Removes the checkpoints of runs that are closed. It is called at start.
     package func pruneCheckpoints(keeping open: Set<Int64>) throws(FileSystemError) {
         for name in try Disk.names(in: runs) where Int64(name.string).map({ !open.contains($0) }) ?? true {
             try Disk.removeTree(runs.appending(name))

@@ -2,23 +2,23 @@ package import Arrivals
 package import FileSystem
 package import SystemPackage
 
-/// One output that an attempt has written to a staging area.
+/// Describes one output that an attempt has written to a staging area.
 package struct StagedOutput: Hashable, Sendable {
     package let run: Int64
     package let staged: FilePath
     package let target: FilePath
     /// The pipeline's output root, above `target`; the manifest stands in it.
     package let outputRoot: FilePath
-    /// The output's, its manifest's and that of folders made for them.
+    /// The access of the output, of its manifest and of folders made for them.
     package let access: FileAccess
-    /// The digests of our own earlier outputs that may stand at `target`; `publish` takes them from what `intend` answers.
+    /// The digests of our own earlier outputs that may stand at `target`; landing takes them from the answers of the ledger.
     package fileprivate(set) var replaces: [String]
     package let provenance: Provenance
-    /// Of the staged bytes; `publish` finds what is nil. Both are there in what `intend` gets, and must be for `recover`.
+    /// The digest and the size of the staged bytes. `begin` finds out what is nil; both must be known for `recover`.
     package fileprivate(set) var digest: String?
     package fileprivate(set) var bytes: Int64?
 
-    /// `target` relative to `outputRoot`.
+    /// The path of `target` relative to `outputRoot`.
     package var path: String {
         var relative = target
         return relative.removePrefix(outputRoot) ? relative.string : target.string
@@ -43,30 +43,30 @@ package struct StagedOutput: Hashable, Sendable {
     }
 }
 
-/// What the ledger says to one output that is about to be published.
+/// Says what the ledger answers about one output that is about to be published.
 package enum Intent: Hashable, Sendable {
-    /// `replacing` is the digest of what we published at the target before, for the same input, and those of what attempts before may have
-    /// left there.
+    /// The output may be published. `replacing` has the digest of what we published at the target before, for the same input, and the
+    /// digests of what earlier attempts may have left there.
     case publish(replacing: [String])
-    /// The target belongs to the output of another input.
+    /// The output is refused: the target belongs to the output of another input.
     case refuse(owner: String)
 }
 
-/// One output that is visible, durable and in its manifest.
+/// Describes one output that is visible, durable and in its manifest.
 package struct LandedOutput: Hashable, Sendable {
     package let run: Int64
     package let target: FilePath
     package let digest: String
     package let bytes: Int64
-    /// The stamp under the final name, for a cheap audit.
+    /// The stamp of the file under its final name, for a cheap audit.
     package let stamp: FileStamp
-    /// False when an earlier try had put it there.
+    /// Tells whether this round put the file there; false when an earlier attempt to land had done so.
     package let isNew: Bool
 }
 
-/// The places between two steps of a round: where a process may die.
+/// Lists the places between two steps of a round, where a process may die.
 package enum LandingStep: Hashable, Sendable {
-    /// `intended`: and what was staged is synced.
+    /// `intended` is the place after the files are recorded and what was staged is synced.
     case start, intended
     case beforeRename(FilePath)
     case renamed(FilePath)
@@ -84,19 +84,19 @@ package enum LandingStep: Hashable, Sendable {
     }
 }
 
-/// Makes many staged outputs durable and visible together. `begin` starts to sync them; the caller records meanwhile what is about to be
-/// published, so that the ledger knows what is coming; `BegunRound.land` renames each, syncs the directories and appends to the manifests.
-/// What has landed is what the caller may then close in the ledger. What fails for one file does not fail the others.
+/// Makes many staged outputs durable and visible together. `begin` starts to sync them; meanwhile the caller records what is about to be
+/// published, so that the ledger knows what is coming; `BegunRound.land` renames each file, syncs the directories and appends to the
+/// manifests. The caller may then close in the ledger what has landed. An error of one file does not make the others fail.
 ///
-/// Nothing is renamed before both the bytes and the intention are on the disk; between those two there is no order to keep. An intention
-/// whose bytes are lost with the power is found out by its digest, and the run makes them again; bytes without an intention are swept.
+/// Nothing is renamed before both the bytes and the intention are on the disk; the order of these two does not matter. An intention whose
+/// bytes are lost in a power failure is detected by its digest, and the run makes them again; bytes without an intention are swept.
 package struct LandingRound {
     private let areas: [StagingArea]
-    /// Milliseconds since 1970, as they are published.
+    /// The time that is recorded as the time of publication.
     private let now: UTCTime
-    /// From so many files on one file system one `syncfs` makes them durable, below it an `fsync` of each.
+    /// The number of files on one file system from which one `syncfs` makes them durable; below it, each gets an `fsync`.
     package var syncfsFrom = Durability.syncfsFrom
-    /// Called between steps; what it throws stops the round as a crash would.
+    /// Called between steps; an error that it throws stops the round as a crash would.
     package var onStep: (LandingStep) throws -> Void = { _ in }
 
     package init(areas: [StagingArea], now: UTCTime) {
@@ -115,7 +115,7 @@ package struct LandingRound {
     }
 
     /// Makes outputs visible that are durable and recorded.
-    /// - Parameter good: the places in `work` of the outputs that `intents` are about.
+    /// - Parameter good: the indices in `work` of the outputs that `intents` are about.
     fileprivate func land(
         _ work: inout [RoundItem], _ good: [Int], _ intents: [Intent]
     ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
@@ -140,16 +140,16 @@ package struct LandingRound {
         return work.map(\.result)
     }
 
-    /// What came of an output that the ledger intended when the process died.
+    /// Tells what became of an output that the ledger intended when the process died.
     package enum Recovery: Hashable, Sendable {
-        /// It is visible, durable and in its manifest, by then or by now; the ledger may close it.
+        /// It is visible, durable and in its manifest, since before or by now; the ledger may close it.
         case landed(LandedOutput)
-        /// Nothing of it is left to publish: the run needs another attempt. What was staged is removed.
+        /// Nothing is left to publish: the run needs another attempt. What was staged is removed.
         case rerun
         case failed(FileSystemError)
     }
 
-    /// Finishes what an earlier round began; safe to repeat, and at any point of dying again. Call it before `StagingArea.sweep`.
+    /// Finishes what an earlier round began. It is safe to repeat it, and to die again at any point. Call it before `StagingArea.sweep`.
     package func recover(_ intended: [StagedOutput]) throws(FileSystemError) -> [Recovery] {
         var work = intended.map { RoundItem(output: $0) }
         var rerun = Set<Int>()
@@ -193,7 +193,8 @@ package struct LandingRound {
         }
     }
 
-    /// Size and digest of what is staged, where the attempt did not report them; from here on it has the mode that it is published with.
+    /// Finds size and digest of what is staged, where the attempt did not report them, and gives the files the mode that they are published
+    /// with.
     private func describe(_ work: inout [RoundItem]) {
         for index in work.indices where work[index].isGood {
             let staged = work[index].output.staged
@@ -215,7 +216,7 @@ package struct LandingRound {
     private func place(_ item: inout RoundItem, touched: inout Set<FilePath>) {
         let directory = item.output.target.removingLastComponent()
         do throws(FileSystemError) {
-            // What another output of this round was put into is there.
+            // The folder is there when another output of this round was put into it.
             if !touched.contains(directory) {
                 touched.formUnion(
                     try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
@@ -230,7 +231,7 @@ package struct LandingRound {
         }
     }
 
-    /// False when another attempt is needed.
+    /// Finishes an output that the ledger intended. Returns false when another attempt is needed.
     private func resume(_ item: inout RoundItem, touched: inout Set<FilePath>) throws(FileSystemError) -> Bool {
         let output = item.output
         guard let digest = output.digest else { return false }
@@ -254,7 +255,8 @@ package struct LandingRound {
         return true
     }
 
-    /// Directories, then manifests. Where an earlier try got as far as this, its line may stand already.
+    /// Syncs the directories, then appends to the manifests. With `mayBeListed`, an earlier attempt to land may have written the lines
+    /// already.
     private func finish(
         _ work: inout [RoundItem], touched: Set<FilePath>, skipping: Set<Int> = [], mayBeListed: Bool = false
     ) throws(FileSystemError) {
@@ -298,7 +300,7 @@ package struct LandingRound {
 
 /// A round whose outputs are being made durable, on a thread of libdispatch, until it lands.
 package final class BegunRound {
-    /// The outputs that can be published, with size and digest: what is to be recorded before any is visible.
+    /// The outputs that can be published, with size and digest. They are to be recorded before any of them is visible.
     package let ready: [StagedOutput]
     private let round: LandingRound
     private let good: [Int]
@@ -311,7 +313,7 @@ package final class BegunRound {
         sync = BackgroundSync(of: work, durability)
     }
 
-    /// Nobody touches what was staged once the round is gone, whether or not it landed.
+    /// Waits for the sync, so that nothing touches what was staged once the round is gone, whether or not it landed.
     deinit { _ = sync.wait() }
 
     /// Waits for the sync and makes the outputs visible. Returns what became of each output, in the order in which the round began with
@@ -324,7 +326,7 @@ package final class BegunRound {
     }
 }
 
-/// One output on its way through a round.
+/// Describes one output and its state in a round.
 struct RoundItem {
     fileprivate(set) var output: StagedOutput
     var failure: FileSystemError?

@@ -3,7 +3,7 @@ package import FileSystem
 import Foundation
 package import SystemPackage
 
-/// The settings that the first file under a revision fixes for those after it, so that a lost ledger can be restored with them.
+/// Holds the settings that the first file under a revision fixes for those after it, so that a lost ledger can be restored with them.
 package struct ManifestPins: Hashable, Sendable, Codable {
     /// The columns that each model input took, where the schema leaves them to the file's order.
     package var columns: [String: [String]]?
@@ -16,10 +16,10 @@ package struct ManifestPins: Hashable, Sendable, Codable {
     }
 }
 
-/// What an output came from; the same facts stand in the metadata of formats that have any.
+/// Describes what an output came from; the same facts stand in the metadata of formats that have any.
 package struct Provenance: Hashable, Sendable, Codable {
     package let pipeline: String
-    /// Relative to the spool.
+    /// The path relative to the spool.
     package let input: String
     package let inputDigest: String
     package let rows: Int?
@@ -48,7 +48,7 @@ package struct Provenance: Hashable, Sendable, Codable {
 
 /// One line of a manifest.
 package struct ManifestLine: Hashable, Sendable, Codable {
-    /// Relative to the output root.
+    /// The path relative to the output root.
     package let path: String
     package let outputDigest: String
     package let bytes: Int64
@@ -61,11 +61,11 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     package let revision: String
     package let arrival: Int64
     package let run: Int64
-    /// UTC, ISO 8601.
+    /// The time of publication, in UTC and ISO 8601.
     package let publishedAt: String
     package var pins: ManifestPins?
-    /// When the output was taken away again, since its input was deleted: the line is about that, and not about a publication. UTC, ISO
-    /// 8601.
+    /// The time when the output was removed because its input was deleted; the line then records the removal, not a publication. In UTC and
+    /// ISO 8601.
     package var removedAt: String?
 
     package init(
@@ -100,7 +100,7 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     }
 }
 
-/// The append-only record of what was published below one output root, and removed with its input:
+/// Keeps the append-only record of what was published below one output root, and of what was removed with its input:
 /// `_millrace/manifest-YYYYMMDD-PIPELINE.jsonl`.
 package struct Manifest: Sendable {
     package let directory: FilePath
@@ -113,7 +113,8 @@ package struct Manifest: Sendable {
         self.pipeline = String(pipeline.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
     }
 
-    /// Appends and makes durable, in the file of the day. A last line that a crash cut short is removed first; it was never acknowledged.
+    /// Appends lines to the file of the day and makes them durable. A last line that a crash cut short is removed first; it was never
+    /// acknowledged.
     func append(_ lines: [ManifestLine], day: UTCTime) throws(FileSystemError) {
         guard !lines.isEmpty else { return }
         let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
@@ -132,15 +133,15 @@ package struct Manifest: Sendable {
             FaultPoint.reach(.manifestWritten)
             try Disk.sync(descriptor, path)
         } catch {
-            // A disk that fills takes some of the lines. None is acknowledged, and all of them come again.
+            // A disk that becomes full takes some of the lines. None of them is acknowledged, and all of them are written again later.
             try? Disk.truncate(descriptor, to: end, path)
             throw error
         }
         if isNew { try Disk.sync(directory: directory) }
     }
 
-    /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have
-    /// left.
+    /// Appends those of `lines` that the two newest files of this pipeline do not have. A crash between manifest and ledger may have left
+    /// some there.
     func appendMissing(_ lines: [ManifestLine], day: UTCTime) throws(FileSystemError) {
         struct Key: Hashable {
             let path: String
@@ -154,7 +155,8 @@ package struct Manifest: Sendable {
         try append(lines.filter { !known.contains(Key(path: $0.path, digest: $0.outputDigest, run: $0.run)) }, day: day)
     }
 
-    /// Appends that these outputs, which `lines` say the publication of, are taken away. To be durable before they are.
+    /// Appends lines which say that these outputs are removed; `lines` are those of their publication. This must be durable before the
+    /// outputs are removed.
     package func appendRemovals(of lines: [ManifestLine], at now: UTCTime) throws(FileSystemError) {
         try append(
             lines.map { line in
@@ -164,14 +166,15 @@ package struct Manifest: Sendable {
             }, day: now)
     }
 
-    /// This pipeline's files, oldest day first.
+    /// Returns the files of this pipeline, oldest day first.
     package func files() throws(FileSystemError) -> [FilePath] {
         try Disk.names(in: directory).map(\.string)
             .filter { $0.hasPrefix("manifest-") && $0.dropFirst(17) == "-\(pipeline).jsonl" }
             .sorted().map { directory.appending($0) }
     }
 
-    /// The numbers of complete lines that cannot be understood, with the lines that can. A torn last line counts as neither.
+    /// Returns the lines that can be understood, and the line numbers of complete lines that cannot. A last line without its end counts as
+    /// neither.
     package static func survey(of file: FilePath) throws(FileSystemError) -> (lines: [ManifestLine], unreadable: [Int]) {
         let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
@@ -188,7 +191,7 @@ package struct Manifest: Sendable {
         return (lines, unreadable)
     }
 
-    /// The newest complete line of `pipeline` about a publication, read from the end of the newest file that has one.
+    /// Returns the newest complete line of `pipeline` about a publication, read from the end of the newest file that has one.
     package func newestLine(of pipeline: String) throws(FileSystemError) -> ManifestLine? {
         for file in try files().reversed() {
             var tail: Int64 = 1 << 16
@@ -208,14 +211,14 @@ package struct Manifest: Sendable {
         return nil
     }
 
-    /// The complete lines that can be understood; a torn last one is left out.
+    /// Returns the complete lines that can be understood, without a last line that was cut short.
     package static func lines(of file: FilePath) throws(FileSystemError) -> [ManifestLine] {
         let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
     }
 
-    /// Returns the size that the file has then.
+    /// Removes a last line that was cut short, and returns the size that the file has then.
     private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) -> Int64 {
         let size = try Disk.status(descriptor, path).stamp.size
         var end = size

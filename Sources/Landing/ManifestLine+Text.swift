@@ -1,8 +1,8 @@
 import Foundation
 
 extension ManifestLine {
-    /// Appends the line as JSON and ends it. The bytes are those of `JSONEncoder` with sorted keys and without escaped slashes, which takes
-    /// fifteen times as long for them; there is a line for every output.
+    /// Appends the line as JSON and ends it. The bytes are those that `JSONEncoder` makes with sorted keys and without escaped slashes. The
+    /// encoder takes fifteen times as long for them, and there is a line for every output.
     func append(to text: inout [UInt8]) throws {
         var fields = Fields(text: text)
         text = []
@@ -60,7 +60,7 @@ extension ManifestLine {
             text += json
         }
 
-        /// Whether the byte stands in a JSON string as it is.
+        /// Returns whether the byte stands in a JSON string as it is.
         private static func isPlain(_ byte: UInt8) -> Bool {
             byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
         }

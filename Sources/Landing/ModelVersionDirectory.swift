@@ -2,8 +2,8 @@ import Arrivals
 package import FileSystem
 package import SystemPackage
 
-/// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one
-/// rename.
+/// Keeps the model versions of `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`.
+/// A version appears by one rename.
 package struct ModelVersionDirectory: Sendable {
     package let path: FilePath
     private let area: StagingArea
@@ -18,7 +18,7 @@ package struct ModelVersionDirectory: Sendable {
     }
 
     package struct File: Hashable, Sendable {
-        /// In the version directory: `model.onnx`, `model.onnx.data`.
+        /// The name in the version directory: `model.onnx`, `model.onnx.data`.
         package let name: String
         package let staged: FilePath
 
@@ -28,7 +28,7 @@ package struct ModelVersionDirectory: Sendable {
         }
     }
 
-    /// A version that is complete and durable, but not visible.
+    /// Describes a version that is complete and durable, but not visible.
     package struct Staged: Hashable, Sendable {
         package let version: Int
         package let directory: FilePath
@@ -38,8 +38,8 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: Publishing
 
-    /// Moves the files into a directory of the staging area, weights first, then the graph, the card last, and makes them durable. May be
-    /// repeated for the same run and attempt.
+    /// Moves the files into a directory of the staging area, weights first, then the graph, the card last, and makes them durable. It may
+    /// be repeated for the same run and attempt.
     package func stage(run: Int64, attempt: Int, files: [File], card: Card) throws(FileSystemError) -> Staged {
         let directory = stagedDirectory(run: run, attempt: attempt, version: card.version)
         try Disk.makeDirectories(directory)
@@ -69,7 +69,8 @@ package struct ModelVersionDirectory: Sendable {
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
     }
 
-    /// One rename. False when an earlier try had done it: the same arrival's same files stand there.
+    /// Makes the version visible by one rename. Returns false when an earlier attempt to land had done it: then the same files of the same
+    /// arrival stand there.
     @discardableResult
     package func land(_ staged: Staged) throws(FileSystemError) -> Bool {
         let target = directory(of: staged.version)
@@ -93,7 +94,7 @@ package struct ModelVersionDirectory: Sendable {
         return true
     }
 
-    /// Whether `arrival` became `version` and is whole.
+    /// Returns whether `arrival` became `version`, and the version is whole.
     package func isPublished(version: Int, arrival: Int64) throws(FileSystemError) -> Bool {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else { return false }
         guard try card(version).arrival == arrival else { return false }
@@ -105,7 +106,7 @@ package struct ModelVersionDirectory: Sendable {
     package func card(_ version: Int) throws(FileSystemError) -> Card { try published.card(version) }
     package func directory(of version: Int) -> FilePath { published.directory(of: version) }
 
-    /// Names of files that the card lists and that are absent or have another digest, one line each.
+    /// Returns the names of files that the card lists and that are absent or have another digest, one line each.
     package func differences(in version: Int) throws(FileSystemError) -> [String] {
         try Self.differences(in: directory(of: version), from: card(version))
     }
@@ -131,7 +132,7 @@ package struct ModelVersionDirectory: Sendable {
 
     package func active() throws(FileSystemError) -> Int? { try published.active() }
 
-    /// Only a version that is there with its card.
+    /// Makes a version the active one. Throws `noSuchVersion` where it is not there with its card.
     package func activate(_ version: Int) throws(FileSystemError) {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else {
             throw .noSuchVersion(path, version: version)
@@ -140,7 +141,7 @@ package struct ModelVersionDirectory: Sendable {
             path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name), access)
     }
 
-    /// Notes which version is pinned, or that none is, so that a lost ledger comes back with it.
+    /// Records which version is pinned, or that none is, so that a restored ledger has the pin too.
     package func pin(_ version: Int?) throws(FileSystemError) {
         let file = published.pinFile
         guard let version else {
@@ -154,8 +155,8 @@ package struct ModelVersionDirectory: Sendable {
         try JSONFile.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
     }
 
-    /// Removes those of these that stand, but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
-    /// crash leaves there is swept.
+    /// Removes those of these versions that stand, but never the active one. Each is moved by one rename into staging, so that no half of a
+    /// version is ever visible; what a crash leaves there is swept. Returns the versions that it removed.
     @discardableResult
     package func remove(_ versions: [Int]) throws(FileSystemError) -> [Int] {
         let active = try active()
@@ -182,6 +183,6 @@ package struct ModelVersionDirectory: Sendable {
         area.file(run: run, attempt: attempt, name: "version-\(version)")
     }
 
-    /// Tells several model directories with one staging area apart.
+    /// The name that tells several model directories with one staging area apart.
     private var name: String { String(FileDigest.of(bytes: path.string.utf8).prefix(12)) }
 }

@@ -1,7 +1,7 @@
 package import Arrivals
 package import FileSystem
 
-/// Where an output goes, from facts of the arrival only (SEMANTICS 13 and 14).
+/// Decides where an output goes, from facts of the arrival only (SEMANTICS 13 and 14).
 package struct OutputNaming: Hashable, Sendable {
     package enum Fact: String, Hashable, Sendable, CaseIterable {
         case arrivalDate = "arrival_date"
@@ -9,9 +9,9 @@ package struct OutputNaming: Hashable, Sendable {
         case stem
     }
 
-    /// The facts of one arrival. `arrivedAt` is what the ledger recorded, so that retries give the same name.
+    /// Holds the facts of one arrival. `arrivedAt` is the time that the ledger recorded, so that retries give the same name.
     package struct Facts: Hashable, Sendable {
-        /// For names that have no partitions.
+        /// The facts to use for names that have no partitions.
         package static let none = Facts(arrivedAt: UTCTime(milliseconds: 0), version: 0)
 
         package let arrivedAt: UTCTime
@@ -23,7 +23,7 @@ package struct OutputNaming: Hashable, Sendable {
         }
     }
 
-    /// Without a dot: `parquet`, `csv.gz`.
+    /// The extension without a dot: `parquet`, `csv.gz`.
     package let fileExtension: String
     package let partitionBy: [Fact]
 
@@ -32,8 +32,8 @@ package struct OutputNaming: Hashable, Sendable {
         self.partitionBy = partitionBy
     }
 
-    /// `input` is relative to the spool; the result is relative to the output root: partitions, then the input's own directory, then its
-    /// stem.
+    /// Returns the path of an output, relative to the output root: partitions, then the input's own directory, then its stem with the
+    /// extension. `input` is relative to the spool.
     package func path(for input: String, facts: Facts) throws(FileSystemError) -> String {
         var parts = input.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
         guard let name = parts.popLast(), !input.hasPrefix("/"), !parts.contains(".."), !parts.contains("."), name != "..", name != "."
@@ -58,7 +58,7 @@ package struct OutputNaming: Hashable, Sendable {
         return (partitions + parts + [output]).joined(separator: "/")
     }
 
-    /// `a.csv.gz` -> `a`, `data.2026.csv` -> `data.2026`, `README` -> `README`.
+    /// Returns the name without its extensions: `a.csv.gz` -> `a`, `data.2026.csv` -> `data.2026`, `README` -> `README`.
     package static func stem(of name: String) -> String {
         let inner = droppingExtension(name) { ["gz", "zst", "bz2", "xz"].contains($0.lowercased()) } ?? name
         return droppingExtension(inner) { _ in true } ?? inner
@@ -70,7 +70,7 @@ package struct OutputNaming: Hashable, Sendable {
         return found.isEmpty || !takes(found) ? nil : String(name[..<dot])
     }
 
-    /// As Hive and Spark escape partition values.
+    /// Escapes a partition value as Hive and Spark do.
     private static func escaped(_ value: String) -> String {
         let special = Set("\"#%'*/:=?\\\u{7F}{}[]^".unicodeScalars)
         return value.unicodeScalars.reduce(into: "") { text, scalar in

@@ -1,17 +1,17 @@
 package import FileSystem
 package import SystemPackage
 
-/// Takes away an output in whose place another stands elsewhere, or whose input was deleted, if it is still what was published.
+/// Removes an output whose input was deleted, or whose input now has its output elsewhere, if it is still what was published.
 package enum OutputWithdrawal {
     package enum Outcome: Hashable, Sendable { case removed, notOurs }
 
-    /// Removes the file where it has that digest; the directories above it stay. One that is gone counts as removed. The caller syncs the
-    /// directory of `target`, once for all of a round.
+    /// Removes the file where it has that digest; the directories above it stay. A file that is not there counts as removed. The caller
+    /// syncs the directory of `target`, once for all outputs of a round.
     package static func remove(_ target: FilePath, digest: String) throws(FileSystemError) -> Outcome {
         guard let status = try Disk.status(target) else { return .removed }
         guard status.kind == .regular else { return .notOurs }
         let found = try FileDigest.of(target)
-        // The stamp again: hashing takes time, and someone may have put a file of theirs there meanwhile.
+        // The stamp is compared again: hashing takes time, and someone may have put a file of theirs there meanwhile.
         guard found.digest == digest, try Disk.status(target)?.stamp == found.stamp else { return .notOurs }
         try Disk.remove(target)
         return .removed
@@ -21,7 +21,7 @@ package enum OutputWithdrawal {
 }
 
 extension OutputNaming {
-    /// Whether this naming may have given `path` to `input`, whatever the facts of its arrival were.
+    /// Returns whether this naming may have given `path` to `input`, whatever the facts of its arrival were.
     package func mayHaveNamed(_ path: String, for input: String) -> Bool {
         guard let plain = try? OutputNaming(fileExtension: fileExtension).path(for: input, facts: .none) else {
             return false
@@ -33,10 +33,10 @@ extension OutputNaming {
     }
 }
 
-/// Where `Disposal` and `Quarantine` have put an input.
+/// Finds the place where `Disposal` and `Quarantine` have put an input.
 package enum PutAway {
     /// Returns the file below one of `roots` that has the content of an input, with what belongs to it; nil where there is none. Where only
-    /// one file can be meant it is not hashed, since it may be large: who reads it compares.
+    /// one file can be meant, it is not hashed, because it may be large: the caller compares the digest when it reads the file.
     package static func find(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below roots: [FilePath]
     ) throws(FileSystemError) -> FilePath? {
@@ -55,7 +55,7 @@ package enum PutAway {
 
     /// Returns the files that have this name, or the name with a number that another content got.
     private static func candidates(_ path: FilePath) throws(FileSystemError) -> [FilePath] {
-        // The first of them may have been taken away since.
+        // The first of these files may have been removed since.
         var found: [FilePath] = []
         for number in 1... {
             let candidate = CollisionFreeName.name(path, number)
@@ -66,7 +66,7 @@ package enum PutAway {
         return found
     }
 
-    /// Of a model with external data, whose files stand together.
+    /// Finds a model with external data, whose files stand together.
     private static func findSet(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
     ) throws(FileSystemError) -> FilePath? {

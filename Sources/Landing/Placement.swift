@@ -5,9 +5,9 @@ import SystemPackage
 enum Placement {
     enum Result { case placed, replaced, alreadyThere }
 
-    /// Replaces only a file with a digest of `replaces`, which are what we published there before, or with `mark`, which says so. A file
-    /// that has the new digest already is the trace of an earlier try and counts as done. The directory of `target` exists; it is synced by
-    /// the caller.
+    /// Places the file, and replaces only a file that has a digest of `replaces`, which are what we published there before, or that has
+    /// `mark`, which also shows that we published it. A file that has the new digest already is the result of an earlier attempt and counts
+    /// as done. The directory of `target` must exist; the caller syncs it.
     static func place(
         _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(FileSystemError) -> Result {
@@ -20,7 +20,7 @@ enum Placement {
         }
     }
 
-    /// What FUSE is left with: a link never replaces, and for a moment the file has both names.
+    /// Places the file by `link` and `unlink`, which FUSE needs: a link never replaces, and for a moment the file has both names.
     static func placeByLink(
         _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(FileSystemError) -> Result {
@@ -38,7 +38,7 @@ enum Placement {
         _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(FileSystemError) -> Result {
         guard let status = try Disk.status(target) else {
-            // It went away between the two calls.
+            // The file was removed between the two calls.
             return try place(staged, at: target, digest: digest, replaces: replaces, mark: mark)
         }
         guard status.kind == .regular else { throw .targetNotOurs(target, found: nil, published: replaces.first) }
@@ -48,7 +48,7 @@ enum Placement {
             try Disk.remove(staged)
             return .alreadyThere
         }
-        // The stamp again: hashing takes time, and someone may have put a file of theirs there meanwhile.
+        // The stamp is compared again: hashing takes time, and someone may have put a file of theirs there meanwhile.
         guard replaces.contains(found.digest) || mark?.stands(on: target, digest: found.digest) == true,
             try Disk.status(target)?.stamp == found.stamp
         else {

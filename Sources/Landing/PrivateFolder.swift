@@ -1,7 +1,7 @@
 package import FileSystem
 package import SystemPackage
 
-/// What an older version made with wider modes becomes the owner's own.
+/// Takes the rights of other users from files and folders that were made with wider modes.
 package enum PrivateFolder {
     /// Takes every right of others from the files and folders below `path`. What stands in `held/` of a staging area came from a spool, and
     /// stays as it is.

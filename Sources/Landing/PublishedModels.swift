@@ -1,8 +1,8 @@
 package import FileSystem
 package import SystemPackage
 
-/// The cards below one `land.models`, for whoever only reads. Those of versions that were pruned are kept in `_millrace/cards/`, so that a
-/// lost ledger can be restored without taking an old model for a new one.
+/// Reads the cards below one `land.models`. Those of versions that were pruned are kept in `_millrace/cards/`, so that a lost ledger can be
+/// restored without taking an old model for a new one.
 package struct PublishedModels: Sendable {
     package struct Entry: Hashable, Sendable {
         package let card: Card
@@ -38,14 +38,14 @@ package struct PublishedModels: Sendable {
         return (found.sorted { $0.key < $1.key }.map(\.value), problems)
     }
 
-    /// Those with a card, in rising order.
+    /// Returns the versions that have a card, in rising order.
     package func versions() throws(FileSystemError) -> [Int] {
         var found: [Int] = []
         for version in try numbers() where try Disk.status(cardPath(version)) != nil { found.append(version) }
         return found
     }
 
-    /// Every number that a directory takes, whole or not, in rising order.
+    /// Returns every number that a directory takes, whole or not, in rising order.
     package func numbers() throws(FileSystemError) -> [Int] {
         try Disk.names(in: path).compactMap { name in
             Int(name.string).flatMap { $0 > 0 && String($0) == name.string ? $0 : nil }
@@ -54,7 +54,7 @@ package struct PublishedModels: Sendable {
 
     package func card(_ version: Int) throws(FileSystemError) -> Card { try JSONFile.decode(Card.self, from: cardPath(version)) }
 
-    /// Nil when there is no `ACTIVE`.
+    /// Returns the active version; nil when there is no `ACTIVE`.
     package func active() throws(FileSystemError) -> Int? {
         let file = path.appending("ACTIVE")
         guard try Disk.status(file) != nil else { return nil }
@@ -65,7 +65,7 @@ package struct PublishedModels: Sendable {
         return version
     }
 
-    /// The version that stays in force until it is unpinned; nil where none is pinned.
+    /// Returns the version that stays in force until it is unpinned; nil where none is pinned.
     package func pinned() throws(FileSystemError) -> Int? {
         guard try Disk.status(pinFile) != nil else { return nil }
         return Int(String(decoding: try JSONFile.read(pinFile), as: UTF8.self).filter { !$0.isWhitespace })
@@ -77,7 +77,7 @@ package struct PublishedModels: Sendable {
     package func cardPath(_ version: Int) -> FilePath { directory(of: version).appending("card.json") }
     private var keptCards: FilePath { path.appending("_millrace").appending("cards") }
 
-    /// Before the version goes.
+    /// Copies the card of a version, before the version is removed.
     func keepCard(_ version: Int, staged: FilePath, _ access: FileAccess) throws(FileSystemError) {
         for changed in try Disk.makeDirectories(keptCards, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
         try JSONFile.replace(keptCards.appending("\(version).json"), with: try JSONFile.read(cardPath(version)), staged: staged, access)

@@ -2,15 +2,15 @@ package import FileSystem
 package import Reasons
 package import SystemPackage
 
-/// Why an input was refused: `NAME.reason.json`.
+/// Says why an input was refused: `NAME.reason.json`.
 package struct QuarantineReason: Hashable, Sendable, Codable {
     package struct Attempt: Hashable, Sendable, Codable {
         package let number: Int
         package let startedAt: String?
         package let endedAt: String?
-        /// Without what cells of a table hold.
+        /// The error, without the values of cells.
         package let error: String
-        /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
+        /// The values of the cells that the error is about; nil where it is about none, or where they are hidden.
         package let cells: CellValues?
 
         package init(number: Int, startedAt: String? = nil, endedAt: String? = nil, error: Reason) {
@@ -29,26 +29,26 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     }
 
     package let pipeline: String
-    /// Relative to the spool.
+    /// The path relative to the spool.
     package let path: String
     package let digest: String?
-    /// One sentence that says what is wrong, without values of cells.
+    /// The sentence that says what is wrong, without values of cells.
     package let what: String
-    /// The values of the cells that the sentence is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the sentence is about; nil where it is about none, or where they are hidden.
     package let cells: CellValues?
-    /// File, row, column, key or node.
+    /// The place of the fault: file, row, column, key or node.
     package let place: String?
     package let rule: Rule
     package let remedy: String
     package let attempts: [Attempt]
-    /// UTC, ISO 8601.
+    /// The time in UTC and ISO 8601.
     package let quarantinedAt: String
     package var arrival: Int64?
     package var run: Int64?
     package var revision: String?
     package var modelVersion: Int?
     package var arrivedAt: String?
-    /// Where the input is now.
+    /// The path where the input is now.
     package fileprivate(set) var input: String?
     private let writtenBy: String
 
@@ -79,10 +79,10 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     }
 }
 
-/// The `quarantine:` directory of a pipeline; names mirror the spool's.
+/// Puts inputs and reasons into the `quarantine:` directory of a pipeline; names mirror the spool's.
 package struct Quarantine: Sendable {
     package let path: FilePath
-    /// On the mount of `path`.
+    /// The staging area on the mount of `path`.
     private let area: StagingArea
     private let access: FileAccess
 
@@ -92,7 +92,7 @@ package struct Quarantine: Sendable {
         self.area = area
     }
 
-    /// `after: keep`: the input stays, only the reason is written. Returns where.
+    /// Writes only the reason, for `after: keep`: the input stays. Returns the path of the reason.
     @discardableResult
     package func explain(_ reason: QuarantineReason, relative: FilePath) throws(FileSystemError) -> FilePath {
         try write(reason, beside: path.pushing(relative))
@@ -100,12 +100,13 @@ package struct Quarantine: Sendable {
 
     package enum Outcome: Hashable, Sendable {
         case moved([FilePath], reason: FilePath)
-        /// Newer content is there: it was left alone, and no reason stands.
+        /// Newer content is there: it was left alone, and no reason was written.
         case changed
         case gone
     }
 
-    /// `after: archive` or `delete`: the reason, then the input beside it, with what belongs to it. `spoolArea` is on the spool's mount.
+    /// Writes the reason and moves the input beside it, with what belongs to it, for `after: archive` or `delete`. `spoolArea` is on the
+    /// spool's mount.
     package func take(_ files: [SpoolFile], reason: QuarantineReason, spoolArea: StagingArea) throws(FileSystemError) -> Outcome {
         guard let first = files.first else { return .gone }
         let root = try ModelSet.root(of: files.map { ($0.relative, $0.digest) }, below: path)
@@ -116,22 +117,22 @@ package struct Quarantine: Sendable {
         FaultPoint.reach(.quarantineReason)
         switch try InputRemoval(destination: path, area: spoolArea, areas: [area], access: access).remove(files) {
         case .removed(let targets):
-            // Those of another user keep their mode: only he may change it.
+            // The files of another user keep their mode: only that user may change it.
             for target in targets { try? Disk.grant(access, file: target) }
             return .moved(targets, reason: written)
         case .changed:
             try Disk.remove(written)
             return .changed
         case .gone:
-            // An earlier try moved it there, and was killed before anybody knew.
+            // An earlier attempt moved it there, and was killed before anybody knew.
             if try Disk.status(target) != nil { return .moved([target], reason: written) }
             try Disk.remove(written)
             return .gone
         }
     }
 
-    /// Removes the reason of an input whose cause is gone, such as one that has been done since: `NAME.reason.json` in `folder`, if it is
-    /// about the file at `place`. One that explains a file beside it, which was moved there, stays with that.
+    /// Removes the reason of an input whose cause is gone, such as an input that has been done since: `NAME.reason.json` in `folder`, if it
+    /// is about the file at `place`. A reason that explains a file beside it, which was moved there, stays with that file.
     package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(FileSystemError) {
         let file = reasonPath(folder.pushing(relative))
         guard try Disk.status(file) != nil, let reason = try? JSONFile.decode(QuarantineReason.self, from: file), reason.place == place
@@ -154,7 +155,7 @@ package struct Quarantine: Sendable {
         for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
             try Disk.sync(directory: changed)
         }
-        // An earlier reason of ours is replaced, anything else keeps its name.
+        // An earlier reason of ours is replaced; any other file keeps its name.
         var number = 1
         while try Disk.status(file) != nil, !isOurs(file) {
             number += 1
@@ -169,7 +170,7 @@ package struct Quarantine: Sendable {
         (try? JSONFile.decode(QuarantineReason.self, from: file)) != nil
     }
 
-    /// `NAME.reason.json`; a name too long for that is cut, with a part of its digest.
+    /// Returns the path of `NAME.reason.json`; a name too long for that is cut, and gets a part of its digest.
     private static func reasonPath(_ input: FilePath) -> FilePath {
         let name = input.lastComponent?.string ?? ""
         let suffix = ".reason.json"

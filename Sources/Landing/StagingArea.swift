@@ -1,24 +1,26 @@
 package import FileSystem
 package import SystemPackage
 
-/// A directory on the mount of what will be published, outside every spool and `land` path, since a sync tool carries hidden names too.
-/// One daemon owns it (the ledger's lock sees to that); where it lies outside of that daemon's root it is named after the root.
+/// Owns a directory on the mount of what will be published, outside every spool and `land` path, because a sync tool carries hidden names
+/// too. One daemon owns it (the ledger's lock ensures that); where it lies outside of that daemon's root, it is named after the root.
 ///
-/// Inside: `work/` holds what attempts write and is emptied at start; `held/` holds inputs on their way out (`Disposal`) and is never
-/// swept.
+/// It has two folders: `work/` holds what attempts write and is emptied at start; `held/` holds inputs that are being removed (`Disposal`)
+/// and is never swept.
 package final class StagingArea: Sendable {
     package let path: FilePath
     let place: Disk.Place
-    /// Open since before anything was staged, so that `syncfs` on it reports write-back errors from then on. Closed with the area.
+    /// The descriptor of the area, open since before anything was staged, so that `syncfs` on it reports write-back errors from then on. It
+    /// is closed with the area.
     private let descriptor: FileDescriptor
 
-    /// `target` need not exist yet. `avoiding`: every spool and `land` path of every pipeline.
-    /// `work`: where staging is preferred; left out: `ROOT/.millrace`.
+    /// Chooses and makes a staging area for `target`, which need not exist yet. `avoiding` has every spool and `land` path of every
+    /// pipeline. `work` is where staging is preferred; without it, that is `ROOT/.millrace`.
     package convenience init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: [FilePath]) throws(FileSystemError) {
         try self.init(for: target, root: root, work: work, avoiding: Avoided(avoiding))
     }
 
-    /// The paths in which no staging area may lie, with symbolic links resolved: once, since many areas ask for them.
+    /// Keeps the paths in which no staging area may lie, with symbolic links resolved. They are resolved once, because many areas ask for
+    /// them.
     package struct Avoided: Sendable {
         private let real: Set<FilePath>
 
@@ -28,7 +30,7 @@ package final class StagingArea: Sendable {
             self.real = real
         }
 
-        /// Whether a resolved path lies in none of them.
+        /// Returns whether a resolved path lies in none of them.
         fileprivate func leavesFree(_ path: FilePath) -> Bool {
             var path = path
             while !real.contains(path) {
@@ -52,12 +54,12 @@ package final class StagingArea: Sendable {
         let own = FolderGrant(access: .ownerOnly, root: path.removingLastComponent())
         for directory in [path, path.appending("work"), path.appending("held")] {
             for changed in try Disk.makeDirectories(directory, own) { try Disk.sync(directory: changed) }
-            // An earlier version made it for all to read.
+            // A directory that was there already may have a mode that lets others read it.
             if let status = try Disk.status(directory), status.mode & 0o077 != 0 { try Disk.grant(.ownerOnly, folder: directory) }
         }
     }
 
-    /// Makes the directories again where somebody has deleted them. Where their whole mount is gone it throws, as a disk that fails would:
+    /// Makes the directories again where somebody has deleted them. Where their whole mount is gone it throws, as on a disk that fails:
     /// what is written below an empty mount point is hidden once something is mounted there.
     package func makeAgain() throws(FileSystemError) {
         if Disk.isDirectory(work) { return }
@@ -69,17 +71,17 @@ package final class StagingArea: Sendable {
 
     deinit { Disk.close(descriptor) }
 
-    /// Whether both were on the same mount when they were made.
+    /// Returns whether both were on the same mount when they were made.
     package func isOnSameMount(as other: StagingArea) -> Bool { place == other.place }
 
     // MARK: Names
 
-    /// Where an attempt writes one output; nothing is there yet.
+    /// Returns the path where an attempt writes one output; nothing is there yet.
     package func file(run: Int64, attempt: Int, name: String) -> FilePath {
         work.appending(Self.safe("\(run)-\(attempt)-\(name)"))
     }
 
-    /// The folder in which the attempts of a run leave what they have scored of a large file.
+    /// Returns the folder in which the attempts of a run leave the parts of a large file that they have scored.
     package func parts(run: Int64) -> FilePath { work.appending("\(run)-parts") }
 
     package func discardParts(run: Int64) throws(FileSystemError) { try Disk.removeTree(parts(run: run)) }
@@ -102,8 +104,8 @@ package final class StagingArea: Sendable {
         return written >= capacity / 2
     }
 
-    /// Removes what runs that are dead left, but not `keeping` (what the ledger intends to publish) nor what is above it. Call it before
-    /// any attempt starts. Returns what was removed.
+    /// Removes what dead runs left, but not `keeping` (what the ledger intends to publish) nor the folders above it. Call it before any
+    /// attempt starts. Returns what it removed.
     @discardableResult
     package func sweep(keeping: [FilePath] = []) throws(FileSystemError) -> [FilePath] {
         var removed: [FilePath] = []
@@ -123,7 +125,7 @@ package final class StagingArea: Sendable {
         try Disk.syncFileSystem(descriptor, path)
     }
 
-    /// A name of at most 255 bytes without separators.
+    /// Returns a name of at most 255 bytes without separators.
     private static func safe(_ name: String) -> String {
         let flat = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
         if flat.utf8.count <= 200 { return flat }
@@ -173,7 +175,7 @@ package final class StagingArea: Sendable {
                 + "; use a directory below this one as the path, or put --root on this mount outside of spools and outputs")
     }
 
-    /// The path itself or the nearest directory above it that is there.
+    /// Returns the path itself, or the nearest directory above it that exists.
     private static func nearestExisting(_ path: FilePath) throws(FileSystemError) -> FilePath {
         var path = path
         while true {
@@ -187,7 +189,7 @@ package final class StagingArea: Sendable {
         }
     }
 
-    /// Symbolic links resolved as far as the path exists, so that containment can be told by names.
+    /// Resolves symbolic links as far as the path exists, so that names tell whether one path lies in another.
     private static func realPath(_ path: FilePath) throws(FileSystemError) -> FilePath {
         let path = path.lexicallyNormalized()
         let existing = try nearestExisting(path)

@@ -1,12 +1,12 @@
 package import Arrivals
 import Glibc
 
-/// The right to be the daemon of a state folder. An open file description lock, so that it goes with the process however that ends, and
-/// that no other descriptor of this process that is closed can drop it.
+/// Holds the right to be the daemon of a state folder. It is an open file description lock, so that it goes with the process however the
+/// process ends, and so that no other descriptor that this process closes can drop it.
 package final class DaemonLock: Sendable {
     package enum Work: String, Codable, Sendable {
         case daemon
-        /// What a command does in a daemon's place, in a moment.
+        /// A command works in the daemon's place for a moment.
         case command
     }
 
@@ -26,14 +26,15 @@ package final class DaemonLock: Sendable {
         package var description: String { "pid \(pid) on host \(host), since \(since)" }
     }
 
-    /// Never moved or written by others; `flock(2)` style locks belong to the open file behind it.
+    /// The open file that has the lock. Nothing else may close it: the lock belongs to the open file behind it.
     let descriptor: Int32
     package let path: String
 
-    /// A daemon that starts waits so long for a command, which should not keep it from starting.
+    /// The time that a daemon which starts waits for a command to end, because a command should not keep it from starting.
     private static let patience = (turns: 500, microseconds: UInt32(20_000))
 
-    /// Takes the lock or says who has it. Makes the state folder where it is missing.
+    /// Takes the lock, and makes the state folder where it is missing. Throws `LedgerError.locked` with the holder where another process
+    /// has it.
     package init(stateDirectory: String, for work: Work = .daemon) throws(LedgerError) {
         path = stateDirectory + "/lock"
         try StateFolder.make(stateDirectory)
@@ -45,7 +46,7 @@ package final class DaemonLock: Sendable {
             let failure = errno
             let written = Self.read(file)
             let holder = written ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
-            // Who has just taken it has not yet written what for.
+            // A process that has just taken the lock has not yet written what it took it for.
             if failure == EAGAIN || failure == EACCES, written?.work != .daemon, turns > 0 {
                 turns -= 1
                 usleep(Self.patience.microseconds)
@@ -67,16 +68,16 @@ package final class DaemonLock: Sendable {
         }
     }
 
-    /// What others are told of who has it.
+    /// The description of this holder that other processes read.
     package let holder: Holder
 
-    /// Empties the lock's file first, so that the next holder is never taken for this one before it has written.
+    /// Empties the lock's file first, so that the next holder is never taken for this one before it has written its own lines.
     deinit {
         _ = ftruncate(descriptor, 0)
         close(descriptor)
     }
 
-    /// Who has the lock now, without touching it; nil when nobody has.
+    /// Returns who has the lock now, without touching it; nil when nobody has it.
     package static func holder(stateDirectory: String) -> Holder? {
         if StateFolder.isClosed(stateDirectory) { return (try? LedgerConversation(stateDirectory: stateDirectory))?.holder }
         let file = open(stateDirectory + "/lock", O_RDONLY | O_CLOEXEC)
@@ -87,7 +88,7 @@ package final class DaemonLock: Sendable {
         return read(file) ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
     }
 
-    // fcntl(2); Glibc hides them without _GNU_SOURCE.
+    // The commands of fcntl(2), which Glibc hides without _GNU_SOURCE.
     private static let getLock: Int32 = 36
     private static let setLock: Int32 = 37
 

@@ -1,22 +1,22 @@
 import Foundation
 
-/// Which pipeline files a daemon has in force, as it tells the commands: a small file beside its lock. It counts only while that daemon
-/// holds the lock.
+/// Tells the commands which pipeline files a daemon has in force, in a small file beside the daemon's lock. It counts only while that
+/// daemon holds the lock.
 package struct InForce: Codable, Sendable {
     package struct Entry: Codable, Sendable {
         package let pipeline: String
-        /// Absolute.
+        /// The absolute path of the pipeline file.
         package let file: String
         fileprivate let content: Data?
 
-        /// Whether the file says what is in force.
+        /// Tells whether the file still has the content that is in force.
         package var isCurrent: Bool { FileManager.default.contents(atPath: file) == content }
     }
 
     private let pid: Int32
     package let entries: [Entry]
 
-    /// Takes what the files hold now for what is in force of them.
+    /// Records the present content of the files as what is in force.
     package init(_ files: [(pipeline: String, file: String)]) {
         pid = getpid()
         entries = files.map { Entry(pipeline: $0.pipeline, file: $0.file, content: FileManager.default.contents(atPath: $0.file)) }
@@ -30,7 +30,7 @@ package struct InForce: Codable, Sendable {
         chmod(path, 0o600)
     }
 
-    /// Returns what the daemon of that state folder has in force; nil where no daemon holds the lock, or it has not told.
+    /// Returns what the daemon of that state folder has in force; nil where no daemon holds the lock, or where it has written nothing.
     package static func read(stateDirectory: String) -> InForce? {
         guard let holder = DaemonLock.holder(stateDirectory: stateDirectory), holder.work == .daemon,
             let bytes = FileManager.default.contents(atPath: path(stateDirectory)),

@@ -1,11 +1,11 @@
-/// Why the ledger could not do what it was asked.
+/// Says why the ledger could not do what it was asked.
 package enum LedgerError: Error, Hashable, Sendable {
     /// There is no ledger yet in the state folder.
     case missing(path: String)
     /// SQLite's write-ahead log needs shared memory and locks that a network file system does not give.
     case networkFileSystem(path: String, type: String)
     case newerSchema(path: String, found: String, newest: String)
-    /// An older schema where this process may not migrate it.
+    /// The ledger has an older schema, and this process may not migrate it.
     case olderSchema(path: String, holder: DaemonLock.Holder?)
     case notALedger(path: String)
     case locked(path: String, by: DaemonLock.Holder)
@@ -14,7 +14,7 @@ package enum LedgerError: Error, Hashable, Sendable {
     case readOnly(path: String)
     /// The state folder belongs to another user, and no daemon answers for it.
     case privateState(path: String)
-    /// What a daemon was asked through its socket, and it does not answer.
+    /// A daemon was asked through its socket and did not answer as it should.
     case socket(path: String, message: String)
     case busy(path: String, doing: String)
     case noSpace(path: String, doing: String)
@@ -24,7 +24,7 @@ package enum LedgerError: Error, Hashable, Sendable {
     /// Something else wrote into a file of the ledger while it was in use.
     case overwritten(path: String)
     case sqlite(path: String, doing: String, code: Int32, message: String)
-    /// A transaction that its caller decided against; nothing of it was recorded.
+    /// The caller decided against its transaction; nothing of it was recorded.
     case takenBack
     case noSuchArrival(Int64)
     case noSuchRun(Int64)

@@ -1,17 +1,17 @@
 import Arrivals
 import Glibc
 
-/// The patience of a daemon whose ledger cannot be written because of the machine: it waits with growing pauses and tries again. Commands
-/// have none: they say at once what is wrong.
+/// Lets a daemon wait, with growing pauses between its attempts, while the machine does not let the ledger be written. Commands do not
+/// wait: they say at once what is wrong.
 package struct LedgerPatience: Sendable {
     package enum News: Sendable {
-        /// The first failure, after which it waits.
+        /// The first attempt has failed, and the daemon waits.
         case waiting(LedgerError)
-        /// It can be written again, after so long.
+        /// The ledger can be written again, after this time.
         case goesOn(after: Duration)
     }
 
-    /// Returns whether there is no sense in waiting any longer, since the daemon is to stop.
+    /// Returns whether waiting makes no sense any longer, since the daemon is to stop.
     let isOver: @Sendable () -> Bool
     let tell: @Sendable (News) -> Void
 
@@ -20,7 +20,7 @@ package struct LedgerPatience: Sendable {
         self.tell = tell
     }
 
-    /// Runs `body` until it succeeds, or fails in a way that waiting does not cure, or waiting is over.
+    /// Runs `body` until it succeeds, fails in a way that waiting does not cure, or fails when waiting is over.
     func wait<T>(_ body: () throws(LedgerError) -> T) throws(LedgerError) -> T {
         let start = ContinuousClock.now
         var pauses = GrowingPauses()
@@ -40,8 +40,8 @@ package struct LedgerPatience: Sendable {
 }
 
 extension LedgerError {
-    /// Whether it is a fault of the machine that goes away by itself, or when somebody mends the machine: another process holds the ledger,
-    /// or its disk is full, read-only or fails.
+    /// Tells whether the error is a fault of the machine that goes away by itself, or when somebody mends the machine: another process
+    /// holds the ledger, or its disk is full, read-only or fails.
     package var mayPass: Bool {
         switch self {
         case .busy, .noSpace, .readOnly: true
@@ -50,6 +50,6 @@ extension LedgerError {
         }
     }
 
-    /// SQLITE_NOMEM, SQLITE_IOERR and SQLITE_PROTOCOL (a lock that could not be had).
+    /// The codes of SQLITE_NOMEM, SQLITE_IOERR and SQLITE_PROTOCOL (a lock that could not be taken).
     private static let passingCodes: Set<Int32> = [7, 10, 15]
 }

@@ -4,16 +4,16 @@ import GRDB
 import Glibc
 import Synchronization
 
-/// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.
+/// Keeps the memory of a root, in `ROOT/.millrace/ledger.sqlite`: what arrived, what was made of it, and where the results are.
 ///
-/// One process writes for a long time (the daemon, which holds the `DaemonLock`), others read or leave requests. What is committed is on
-/// disk when the call returns (`synchronous=FULL`), unless the call says that it need not be. Safe to use from every thread; calls block,
-/// writes one after the other.
+/// One process writes for a long time (the daemon, which holds the `DaemonLock`); others read or leave requests. What is committed is on
+/// disk when the call returns (`synchronous=FULL`), unless the call says that it need not be. It is safe to use from every thread; calls
+/// block, and writes are done one after the other.
 package final class RunLedger: Sendable {
     package let path: String
     private let writer: ConnectionQueue?
     private let reader: any LedgerSource
-    /// Where a daemon answers for a ledger that this process may not read.
+    /// The connection to a daemon, where it answers for a ledger that this process may not read.
     private let daemon: LedgerConversation?
     let files: LedgerFiles
     private let patience = Mutex<LedgerPatience?>(nil)
@@ -22,9 +22,9 @@ package final class RunLedger: Sendable {
     /// - Parameters:
     ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read,
     ///     and takes requests.
-    ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
-    ///     an older schema is brought up to date unless another process has the `DaemonLock`.
-    ///   - hidesValues: what is read tells nothing of what cells of tables hold.
+    ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made,
+    ///     and an older schema is brought up to date unless another process has the `DaemonLock`.
+    ///   - hidesValues: leaves the values of cells out of everything that is read.
     package init(stateDirectory: String, readOnly: Bool = false, hidesValues: Bool = false) throws(LedgerError) {
         path = stateDirectory + "/ledger.sqlite"
         files = LedgerFiles(path: path)
@@ -52,32 +52,32 @@ package final class RunLedger: Sendable {
         if readOnly { _ = try Self.isUpToDate(queue, path: path, orThrow: true) } else if let fault = files.fault { throw fault }
     }
 
-    /// Leaves a request for the daemon; the number is for `answer(to:)`.
+    /// Leaves a request for the daemon, and returns the number to ask for with `answer(to:)`.
     package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
         if let daemon { return try daemon.submit(request) }
         return try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
     }
 
-    /// Leaves the files as they are from here on, also when the ledger is closed: SQLite would write into what stands there now, or remove
-    /// it.
+    /// Leaves the files as they are from now on, also when the ledger is closed: SQLite would write into the files that stand there now, or
+    /// remove them.
     func abandon() {
         writer?.abandon()
         (reader as? ConnectionQueue)?.abandon()
     }
 
-    /// For who will write for a long time: commits wait less for the disk from the first one on.
+    /// Prepares for writing over a long time: from the first commit on, commits wait less for the disk.
     package func prepareForWriting() throws(LedgerError) {
         guard let writer else { throw .readOnly(path: path) }
         try writer.lengthenLog()
     }
 
-    /// Lets every later `write` wait while the machine does not let it, as `patience` says.
+    /// Makes every later `write` wait while the machine does not allow it, as `patience` says.
     package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
 
-    /// Puts what every later event tells into the outboxes of those who are to be told.
+    /// Puts a notification of every later event into the outboxes of the targets that are to be told.
     package func use(_ routes: NotificationRoutes) { self.routes.withLock { $0 = routes } }
 
-    /// After names were changed: what both connections keep of them is read again.
+    /// Makes both connections read the names again that they keep, after names were changed.
     func forgetNames() throws(LedgerError) {
         for queue in [writer, reader as? ConnectionQueue].compactMap(\.self) {
             try queue.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
@@ -86,12 +86,12 @@ package final class RunLedger: Sendable {
 
     // MARK: Transactions
 
-    /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the
-    /// work of a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger
-    /// waits for the machine (`wait(with:)`), `body` is called again in a new transaction.
+    /// Runs `body`, and makes everything that it does durable together, with one sync of the disk; where it throws, nothing is recorded.
+    /// The daemon does the work of a whole round of files in one such call. Do not keep the transaction, nor call the ledger's other
+    /// methods inside. Where the ledger waits for the machine (`wait(with:)`), `body` is called again in a new transaction.
     ///
-    /// - Parameter durably: if not, the disk is not waited for. The process may die at once all the same; only when the power fails is the
-    ///   transaction lost, and then with it every later one: for what nobody can have seen yet.
+    /// - Parameter durably: if false, the call does not wait for the disk. What was written outlives the death of the process; only when
+    ///   the power fails is the transaction lost, and every later one with it. This is for what nobody can have seen yet.
     package func write<T>(durably: Bool = true, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let patience = patience.withLock({ $0 }) else { return try transaction(durably: durably, body) }
         return try patience.wait { () throws(LedgerError) in try transaction(durably: durably, body) }
@@ -125,12 +125,12 @@ package final class RunLedger: Sendable {
         }
     }
 
-    /// Sees one moment of the ledger, as last committed, without holding up the writer.
+    /// Reads one moment of the ledger, as last committed, without holding up the writer.
     func read<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
         try reader.snapshot(body)
     }
 
-    /// For a single statement, which needs no transaction around it.
+    /// Runs `body` for a single statement, which needs no transaction around it.
     func readOne<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
         try reader.statement(body)
     }
@@ -148,7 +148,7 @@ package final class RunLedger: Sendable {
         try queue.onQueue { (db, _) throws(LedgerError) in
             do {
                 let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-                // A daemon that was killed while it made the ledger leaves the migrator's own table, and the id not yet.
+                // A daemon that was killed while it made the ledger may leave only the migrator's own table, without the application id.
                 let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
                 guard application == Schema.applicationID || (application == 0 && isEmpty) else { throw LedgerError.notALedger(path: path) }
                 if try Schema.migrator.hasBeenSuperseded(db) {

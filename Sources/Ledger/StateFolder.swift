@@ -1,7 +1,8 @@
 import Glibc
 
-/// `ROOT/.millrace` or what `state:` says, which the ledger and the lock share: the daemon's user alone may enter it, whatever the umask is
-/// and whatever an earlier version made of it. The daemon answers everybody else through `LedgerServer`.
+/// Makes and opens what is in the state folder, which is `ROOT/.millrace` or the folder that `state:` names. The ledger and the lock share
+/// it: only the daemon's user may enter it, whatever the umask is and whatever mode the folder had. The daemon answers everybody else
+/// through `LedgerServer`.
 enum StateFolder {
     private static let folderMode: mode_t = 0o700
     private static let fileMode: mode_t = 0o600
@@ -14,11 +15,11 @@ enum StateFolder {
         }
         if result != 0, errno != EEXIST { throw .stateFolder(path: path, message: message(errno)) }
         var found = stat()
-        // Only the owner can close it. A command of somebody else works with what is there.
+        // Only the owner can change its mode. A command of another user works with the mode that it has.
         if stat(path, &found) == 0, found.st_mode & 0o777 != folderMode { _ = chmod(path, folderMode) }
     }
 
-    /// Makes the folders above, which others may enter.
+    /// Makes the folders above, which other users may enter.
     private static func makeAbove(_ path: String) {
         guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
         let above = String(path[..<slash])
@@ -28,7 +29,7 @@ enum StateFolder {
         }
     }
 
-    /// Whether it belongs to another user, who lets nobody in.
+    /// Returns whether it belongs to another user, who lets nobody in.
     static func isClosed(_ path: String) -> Bool { access(path, R_OK | X_OK) != 0 && errno == EACCES }
 
     /// Opens a file of the state folder, and makes it where it is missing.
@@ -44,7 +45,7 @@ enum StateFolder {
         return file
     }
 
-    /// SQLite gives its log and its index the mode of the ledger.
+    /// Gives the ledger's files a mode that only the owner can use. SQLite makes its log and its index with the mode of the ledger.
     static func makeLedgerPrivate(_ path: String, in folder: String) {
         let file = open(path, O_RDWR, in: folder)
         if file >= 0 { close(file) }

@@ -1,14 +1,14 @@
 import Reasons
 import Tensors
 
-/// The facts that `millrace inspect` shows of a model. It is encoded to JSON under these names.
+/// Holds the facts that `millrace inspect` shows of a model. It is encoded to JSON under these names.
 package struct Inspection: Sendable, Codable, Equatable {
     package struct ValueDescription: Sendable, Codable, Equatable {
         package var name: String
         package var type: String
         /// The element type in ONNX's spelling (`float`, `int64`, `string`); absent for sequences and maps.
         package var elementType: String?
-        /// Numbers as text, symbolic names, `?`; absent where the rank is unknown.
+        /// The extents: numbers as text, symbolic names, or `?`; absent where the rank is unknown.
         package var dimensions: [String]?
     }
 

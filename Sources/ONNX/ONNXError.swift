@@ -1,12 +1,11 @@
 package import Machine
 
-/// A fault of a model, in words for the user who provided it.
+/// Describes a fault of a model, in words for the user who provided it.
 package enum ONNXError: Error, Sendable, Equatable {
-    /// The file system said no; trying again may help.
-    /// `code` is the system's number for the reason, 0 where it has none.
+    /// The file system refused; another attempt may help. `code` is the system's number for the reason, 0 where it has none.
     case cannotRead(path: String, reason: String, code: Int32)
     case cannotWrite(path: String, reason: String, code: Int32)
-    /// The bytes are not an ONNX model, or not all of one.
+    /// The bytes are not an ONNX model, or not a whole one.
     case malformed(reason: String)
     case nestedTooDeeply(limit: Int)
     case tooManyParts(limit: Int)
@@ -19,7 +18,7 @@ package enum ONNXError: Error, Sendable, Equatable {
     case tooCostly(place: String, reason: String)
     /// A weights file that the model points to may not, or cannot, be read.
     case externalData(tensor: String, location: String, problem: ExternalDataProblem)
-    /// Something valid that is not implemented here.
+    /// The model uses something valid that is not implemented here.
     case unsupported(place: String, reason: String)
 }
 
@@ -45,7 +44,7 @@ extension ONNXError: CustomStringConvertible {
     }
 }
 
-/// Why external data is refused. The first group is never legitimate in a model that someone else made.
+/// Says why external data is refused. The first group is never legitimate in a model that someone else made.
 package enum ExternalDataProblem: Sendable, Equatable {
     case absolutePath, parentDirectory, symbolicLink, hardLink(count: Int), notARegularFile, memoryAddressMarker
     case emptyLocation, unprintableLocation

@@ -1,6 +1,6 @@
 package import ONNX
 
-/// `inline_functions` replaces calls of the model's own functions by the nodes of the functions, in which calls are replaced too.
+/// Replaces calls of the model's own functions by the nodes of the functions, in which calls are replaced too (`inline_functions`).
 ///
 /// A function may be written for another version of the default domain than the model: the older of the two is raised to the newer
 /// first. Another version of any other domain is refused.
@@ -19,7 +19,7 @@ package struct InlineFunctions: Pass {
             model.importDefaultDomain(version: newest)
         }
         let version = model.operatorSetVersion() ?? 0
-        // Functions do not call themselves (the safety check), so each round is one level of calls fewer.
+        // Functions do not call themselves (the safety check), so each round removes one level of calls.
         while true {
             var names = model.graph.index
             var older: [Int64: Set<String>] = [:]
@@ -144,7 +144,7 @@ private struct Inliner {
                 actual[formal] = wanted.isEmpty ? names.freshName(stem(call, formal)) : wanted
                 continue
             }
-            // An output that is an input.
+            // It is an output that is also an input.
             guard !wanted.isEmpty else { continue }
             guard !source.isEmpty else { throw refusal("it asks for '\(wanted)', which is its input '\(formal)' that it does not give") }
             passed.append(Node("Identity", [source], [wanted]))

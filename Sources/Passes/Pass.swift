@@ -1,6 +1,6 @@
 package import ONNX
 
-/// A rewriting of a model that does not change what the model computes.
+/// A rewriting of a model that does not change the results of the model.
 package protocol Pass: Sendable {
     /// The name in pipelines and error messages, such as `inline_functions`.
     var name: String { get }
@@ -18,10 +18,10 @@ extension Model {
     }
 }
 
-/// The reason why a pass could not do its work, in words for the person who dropped the model.
+/// Says why a pass could not do its work, in words for the person who dropped the model.
 package struct PassError: Error, Sendable, Equatable {
     package var pass: String
-    /// The node, value or graph that is at fault.
+    /// The node, value or graph that has the fault.
     package var place: String
     package var reason: String
     package var remedy: String

@@ -1,7 +1,7 @@
 package import ONNX
 
-/// Passes in the order in which they run, written as a literal. After every pass the model is checked, so that the pass that breaks a model
-/// is the one that is named.
+/// Holds passes in the order in which they run, written as a literal. After every pass the model is checked, so that the error names the
+/// pass that breaks a model.
 package struct PassList: Sendable, ExpressibleByArrayLiteral {
     package var passes: [any Pass]
 
@@ -9,12 +9,12 @@ package struct PassList: Sendable, ExpressibleByArrayLiteral {
 
     /// Tells what a run of the list did.
     package struct Report: Sendable, Equatable {
-        /// The names of the passes that ran, in order, and of those that changed something.
+        /// The names of the passes that ran, in order. The next list has those that changed something.
         package fileprivate(set) var ran: [String] = []
         package fileprivate(set) var changed: [String] = []
     }
 
-    /// - Parameter count: the number of passes to run, to find by bisection which one does harm; nil runs all.
+    /// - Parameter count: the number of passes to run, to find by bisection the one that does harm; nil runs all.
     /// - Throws: the error of a pass, or one with `broken` as its reason if a pass leaves an invalid model. `after` names the passes
     ///   before.
     @discardableResult
@@ -38,7 +38,7 @@ package struct PassList: Sendable, ExpressibleByArrayLiteral {
     }
 }
 
-/// Checks what no pass may change, and what must hold after each.
+/// Checks that a pass has not changed anything that no pass may change, and that the model is still valid.
 private struct ModelCheck {
     private let requiredInputs: [String: ValueType?]
     private let outputs: [Value]
@@ -64,7 +64,7 @@ private struct ModelCheck {
     }
 
     /// Checks that every name is made once and before it is used, that all outputs are there, that types can be inferred, and that inputs
-    /// and outputs are what they were.
+    /// and outputs are unchanged.
     mutating func verify(_ model: Model, after pass: String) throws(PassError) {
         func broken(_ place: String, _ reason: String) -> PassError {
             PassError(

@@ -1,10 +1,10 @@
 package import ONNX
 package import Tensors
 
-/// `widen_float16` makes a model that stores weights or computes in float16 or bfloat16 do both in float32, as training needs it. Inputs
+/// Makes a model that stores weights or computes in float16 or bfloat16 do both in float32, as training needs it (`widen_float16`). Inputs
 /// and outputs keep their types, and are cast.
 ///
-/// To write trained weights back, take for each initializer of the model as it came the trained one of the same name, and
+/// To write trained weights back, take for each initializer of the original model the trained one of the same name, and
 /// `Tensor.narrowed(to:)` with the type that the model stores.
 package struct WidenFloat16: Pass {
     package let name = "widen_float16"
@@ -163,7 +163,7 @@ extension ValueType {
 }
 
 extension Tensor {
-    /// Returns the same values in float32, which has all values of the 16-bit types. Tensors of other types are returned as they are.
+    /// Returns the same values in float32, which has all values of the 16-bit types. Tensors of other types are returned unchanged.
     package func widened() -> Tensor {
         guard elementType.isHalf, let bits = values(as: UInt16.self) else { return self }
         let isHalf = elementType == .float16
@@ -171,7 +171,7 @@ extension Tensor {
     }
 
     /// Returns float32 values rounded to the nearest ones in float16 or bfloat16, ties to even. Values that are too large become infinite.
-    /// For other types, and if the tensor has `type` already, it is returned as it is.
+    /// For other types, and if the tensor has `type` already, it is returned unchanged.
     package func narrowed(to type: ElementType) -> Tensor {
         guard type.isHalf, elementType == .float32, let numbers = values(as: Float.self) else { return self }
         return Tensor(type, shape, numbers.map { type == .float16 ? Float16($0).bitPattern : $0.roundedToBFloat16 })

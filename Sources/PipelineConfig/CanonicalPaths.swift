@@ -1,8 +1,8 @@
 internal import Foundation
 
-/// Paths made comparable, whether or not the folders exist yet.
+/// Makes paths comparable, whether or not the folders exist yet.
 package enum CanonicalPaths {
-    /// Absolute and without `.`, `..`, doubled or trailing slashes. Lexical: links are not followed.
+    /// Returns the path absolute and without `.`, `..`, doubled or trailing slashes. It only looks at the text: links are not followed.
     package static func absolute(_ path: String, root: String) -> String {
         let base = root.hasPrefix("/") ? root : FileManager.default.currentDirectoryPath + "/" + root
         var parts: [Substring] = []
@@ -12,7 +12,7 @@ package enum CanonicalPaths {
         return "/" + parts.joined(separator: "/")
     }
 
-    /// The absolute path with the links of its existing part followed.
+    /// Returns the absolute path with the links of its existing part followed.
     package static func real(_ path: String) -> String {
         var existing = path
         var missing: [String] = []
@@ -29,19 +29,19 @@ package enum CanonicalPaths {
         return path
     }
 
-    /// Whether `inner` is `outer` or lies below it. Both absolute.
+    /// Returns whether `inner` is `outer` or lies below it. Both must be absolute.
     package static func contains(_ outer: String, _ inner: String) -> Bool {
         inner == outer || inner.hasPrefix(outer == "/" ? "/" : outer + "/")
     }
 
-    /// Every directory that `pipeline` needs, parents before children, none twice.
+    /// Returns every directory that `pipeline` needs, parents before children, each of them once.
     package static func folders(of pipeline: Pipeline) -> [String] {
         Array(Set(pipeline.places.map(\.path))).sorted()
     }
 }
 
 extension Pipeline {
-    /// A directory that the pipeline reads or writes, with the key that names it.
+    /// Describes a directory that the pipeline reads or writes, with the key that names it.
     struct Place {
         enum Role: String {
             case spool = "a spool"

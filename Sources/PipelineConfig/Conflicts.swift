@@ -1,7 +1,7 @@
 internal import Reasons
 
-/// Finds the contradictions between pipelines, or between one and its root. It reads the disk only to follow links and to see who owns a
-/// spool.
+/// Finds the contradictions between pipelines, or between one and its root. It reads the disk only to follow links and to find out which
+/// tool owns a spool.
 package enum Conflicts {
     /// Returns the problems in the order of `pipelines`; empty if they can run side by side. `settings` say where the state and the work
     /// folder are.
@@ -26,7 +26,7 @@ package enum Conflicts {
         return problems
     }
 
-    /// A history has one heir.
+    /// Finds former names that cannot be taken over: only one pipeline may take over the history of another.
     private static func formerNames(_ pipelines: [Pipeline]) -> [Problem] {
         var heirs: [String: Pipeline] = [:]
         var problems: [Problem] = []
@@ -66,8 +66,8 @@ package enum Conflicts {
         }
     }
 
-    /// No folder of one role equals another or lies in it: what lands would be taken for an arrival, and one sync tool would carry the
-    /// folder of another.
+    /// Finds folders of one role that equal another folder or lie in it: what lands would be taken for an arrival, and one sync tool would
+    /// carry the folder of another.
     private static func overlaps(_ pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
         var sites = [
             Site(pipeline: nil, key: "", role: "the state folder", path: settings.state, real: CanonicalPaths.real(settings.state))

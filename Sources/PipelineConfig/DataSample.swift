@@ -1,6 +1,6 @@
 package import Recipes
 
-/// One column of the data that a first pipeline is made for.
+/// Describes one column of the data that a first pipeline is made for.
 package struct DataColumn: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         case integer, number, boolean, text, time
@@ -14,11 +14,12 @@ package struct DataColumn: Sendable, Equatable {
     package let kind: Kind
     /// The number of rows of the sample without a value.
     package var missingCount = 0
-    /// Whether no two rows of the sample share a value, and none is without one.
+    /// Tells whether each row of the sample has a value, and no two rows share one.
     package var isUnique = false
-    /// Whether the column is text of which every value is a date or a time.
+    /// Tells whether the column is text of which every value is a date or a time.
     package var holdsTimes = false
-    /// Whether all values of a text file's column are integers as a program prints them, so that the pipeline can state the column's type.
+    /// Tells whether all values of a text file's column are integers as a program prints them, so that the pipeline can state the column's
+    /// type.
     package var isPlainIntegers = false
     /// The different values that were seen, if they are few.
     package var values: [String] = []
@@ -29,17 +30,17 @@ package struct DataColumn: Sendable, Equatable {
 
     var isNumeric: Bool { kind == .integer || kind == .number || kind == .boolean }
 
-    /// Whether the column is the index that pandas writes with the columns.
+    /// Tells whether the column is the index that pandas writes with the columns.
     var isIndex: Bool { name.isEmpty || name.hasPrefix("__index_level_") }
 }
 
-/// The facts known about a data file from its first rows.
+/// Holds the facts known about a data file from its first rows.
 package struct DataSample: Sendable, Equatable {
     package enum Form: Sendable, Equatable {
         case csv, json
-        /// Parquet and Arrow have columns with types of their own.
+        /// The file has columns with types of their own, as in Parquet and Arrow.
         case typed
-        /// NPY and NPZ have arrays with these names and shapes.
+        /// The file has arrays with these names, as in NPY and NPZ.
         case arrays([String])
     }
 

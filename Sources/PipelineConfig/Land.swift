@@ -1,4 +1,4 @@
-/// The places where results are published.
+/// Names the places where results are published.
 package struct Land: Sendable, Equatable {
     package let models: ModelLanding?
     package internal(set) var outputs: OutputLanding?
@@ -11,7 +11,7 @@ package struct Land: Sendable, Equatable {
     }
 }
 
-/// Who may read what is published, and what stands in quarantine. No bytes depend on it.
+/// Says who may read what is published, and what is in quarantine. No bytes depend on it.
 package struct LandAccess: Sendable, Equatable {
     /// The permissions of files. A folder may also be entered by everyone who may read it.
     package let mode: UInt16
@@ -26,7 +26,7 @@ package struct LandAccess: Sendable, Equatable {
 
 package struct ModelLanding: Sendable, Equatable {
     package let path: String
-    /// Versions left standing, the active one always among them.
+    /// The number of versions that are kept. The active one is always among them.
     package let keep: Int
 
     package init(path: String, keep: Int = 5) {
@@ -38,7 +38,7 @@ package struct ModelLanding: Sendable, Equatable {
 package struct OutputLanding: Sendable, Equatable, Codable {
     package let path: String
     package internal(set) var format: OutputFormat
-    /// Directory levels below `path`, outermost first.
+    /// The directory levels below `path`, outermost first.
     package internal(set) var partitionBy: [PartitionKey]
 
     package init(path: String, format: OutputFormat = .parquet, partitionBy: [PartitionKey] = []) {
@@ -51,7 +51,7 @@ package struct OutputLanding: Sendable, Equatable, Codable {
 package enum OutputFormat: String, Sendable, Equatable, Codable, CaseIterable {
     case parquet, arrow, csv, jsonl, npy, npz
 
-    /// Whether a file has columns of one length, and no arrays.
+    /// Tells whether a file has columns of one length, and no arrays.
     package var isTable: Bool {
         switch self {
         case .parquet, .arrow, .csv, .jsonl: true
@@ -60,7 +60,7 @@ package enum OutputFormat: String, Sendable, Equatable, Codable, CaseIterable {
     }
 }
 
-/// A fact of the arrival, never of its rows; the directory is `KEY=VALUE`.
+/// A fact of the arrival, never of its rows; the directory is named `KEY=VALUE`.
 package enum PartitionKey: String, Sendable, Equatable, Codable, CaseIterable {
     case arrivalDate = "arrival_date"
     case version

@@ -1,12 +1,12 @@
-/// What one attempt may take, as a pipeline or `millrace.yaml` says. Nil: what holds without a word.
+/// Limits what one attempt may take, as a pipeline or `millrace.yaml` says. Nil stands for the default.
 package struct Limits: Sendable, Equatable {
-    /// Without the time for which it is paused; nil: as long as it takes.
+    /// The time for an attempt, without the time for which it is paused; nil sets no limit.
     package var time: Duration?
-    /// For each time that a model is read, checked or loaded; nil: five minutes.
+    /// The time for each reading, check or loading of a model; nil means five minutes.
     package var loadTime: Duration?
-    /// In bytes; nil: half of the machine's memory.
+    /// The memory in bytes; nil means half of the machine's memory.
     package var memory: Int?
-    /// Nil: what the system gives a process.
+    /// The number of open files; nil means the number that the system gives to a process.
     package var openFiles: Int?
 
     package init(time: Duration? = nil, loadTime: Duration? = nil, memory: Int? = nil, openFiles: Int? = nil) {
@@ -16,12 +16,12 @@ package struct Limits: Sendable, Equatable {
         self.openFiles = openFiles
     }
 
-    /// The least memory that can be given to an attempt: what lies below is no limit but a mistake.
+    /// The least memory that can be given to an attempt: a smaller number would be a mistake and no limit.
     static let leastMemory = 64 << 20
     private static let longTime = Duration.seconds(365 * 86_400)
 
     /// Reads the section `limits`.
-    /// - Parameter defaults: what holds for keys that are left out.
+    /// - Parameter defaults: the limits for keys that are left out.
     init(_ top: Section, defaults: Limits = Limits()) {
         let section = top.section("limits", keys: ["time", "load_time", "memory", "open_files"])
         time = section?.duration("time", in: .milliseconds(1)...Self.longTime) ?? defaults.time

@@ -1,20 +1,20 @@
 internal import Reasons
 
-/// The findings of `millrace lint`, for people as `description` and for scripts as JSON.
+/// Holds the findings of `millrace lint`, for people as `description` and for scripts as JSON.
 package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible {
     package struct File: Sendable, Codable, Equatable {
         package let path: String
-        /// Absent where the file could not be read as a pipeline.
+        /// The name of the pipeline; nil where the file could not be read as a pipeline.
         package let name: String?
         package let revision: Revision?
         package let problems: [Problem]
     }
 
     package let isClean: Bool
-    /// `ROOT/millrace.yaml`, where there is one.
+    /// The file `ROOT/millrace.yaml`, where there is one.
     package let settingsFile: File?
     package let files: [File]
-    /// The problems of no single file: patterns that match nothing.
+    /// The problems that belong to no single file, such as patterns that match nothing.
     package let otherProblems: [Problem]
 
     /// The pipelines that could be read, which JSON leaves out.

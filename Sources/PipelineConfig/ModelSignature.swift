@@ -1,4 +1,4 @@
-/// The facts about a model that a first pipeline needs.
+/// Holds the facts about a model that a first pipeline needs.
 package struct ModelSignature: Sendable, Equatable {
     package let inputs: [ModelSignature.Value]
     package let outputs: [ModelSignature.Value]
@@ -13,7 +13,7 @@ package struct ModelSignature: Sendable, Equatable {
 }
 
 extension ModelSignature {
-    /// One input or output of a model, as far as a pipeline needs it.
+    /// Describes one input or output of a model, as far as a pipeline needs it.
     package struct Value: Sendable, Equatable {
         package enum Axis: Sendable, Equatable {
             case fixed(Int)
@@ -24,7 +24,7 @@ extension ModelSignature {
         package let name: String
         /// The type as ONNX spells it (`float`, `int64`, `string`), or a word for a sequence or a map.
         package let elementType: String
-        /// The axes, with the batch axis first; empty for a single value and for what is not a tensor.
+        /// The axes, with the batch axis first; empty for a single value and for values that are not tensors.
         package let axes: [Axis]
 
         package init(name: String, elementType: String, axes: [Axis]) {

@@ -1,4 +1,4 @@
-/// Who is told of what happens in a pipeline: names that `notify` of `ROOT/millrace.yaml` explains.
+/// Says who is told of events in a pipeline, by names that `notify` of `ROOT/millrace.yaml` defines.
 package struct Notify: Sendable, Equatable {
     package internal(set) var published: [String] = []
     package internal(set) var rejected: [String] = []
@@ -10,12 +10,12 @@ package struct Notify: Sendable, Equatable {
     package init() {}
 }
 
-/// Somebody who can be told, in `notify` of `ROOT/millrace.yaml`.
+/// Describes a receiver of notifications, in `notify` of `ROOT/millrace.yaml`.
 package struct NotifyTarget: Sendable, Equatable {
     package enum Way: Sendable, Equatable {
-        /// The words of a command, which no shell reads. It gets the event on its standard input.
+        /// The event is given to a command, on its standard input. The words are run without a shell.
         case command([String])
-        /// The address to which the event is posted.
+        /// The event is posted to this address.
         case post(String)
     }
 

@@ -1,15 +1,15 @@
 package import Recipes
 
-/// One pipeline file, read: what is watched, what is done and where results land. Every path is absolute (relative ones were taken from
-/// the root) and every default is filled in.
+/// Holds one pipeline file as it was read: what is watched, what is done and where results land. Every path is absolute (relative ones were
+/// taken from the root) and every default is filled in.
 ///
-/// `pipelines/README.md` has all keys with their defaults, which a test compares with the readers. Keys that
-/// the product plans and this version lacks stand in ``NotImplemented``.
+/// `pipelines/README.md` has all keys with their defaults, which a test compares with the readers. Keys that the product plans and this
+/// version does not have are in ``NotImplemented``.
 ///
-/// A class, since it is large and never changes: every file that is on its way has it.
+/// It is a class, because it is large and never changes: every file that is being worked on refers to it.
 package final class Pipeline: Sendable {
     package let name: String
-    /// The file it was read from, as it was given.
+    /// The path of the file it was read from, as it was given.
     package let source: String
     package let spool: SpoolEntries
     package let order: ArrivalOrder
@@ -24,7 +24,7 @@ package final class Pipeline: Sendable {
     package let onInputDeleted: OnInputDeleted
     package let notify: Notify
     package let retain: Retain
-    /// The name that the pipeline had before: what is known of that is its own.
+    /// The name that the pipeline had before: everything known under that name belongs to this pipeline.
     package let was: String?
     /// The text that the ledger keeps of the revision; see `under(revision:body:)`.
     package let revisionBody: RevisionBody
@@ -70,7 +70,7 @@ package final class Pipeline: Sendable {
 }
 
 extension Pipeline: Equatable {
-    /// The text of the revision is left out: what it says, the pipeline says.
+    /// Compares everything but the text of the revision, which only repeats what the other properties say.
     package static func == (one: Pipeline, other: Pipeline) -> Bool {
         (one.name, one.source, one.spool, one.order, one.settle) == (other.name, other.source, other.spool, other.order, other.settle)
             && (one.schema, one.stages, one.land, one.after) == (other.schema, other.stages, other.land, other.after)
@@ -81,25 +81,25 @@ extension Pipeline: Equatable {
 }
 
 extension [Pipeline] {
-    /// The names of those in which data waits for the labels before it.
+    /// The names of the pipelines in which data waits for the labels before it.
     package var strict: Set<String> { Set(filter { $0.order == .strict }.map(\.name)) }
 }
 
-/// The arrivals that data waits for before it is scored.
+/// Says which arrivals data waits for before it is scored.
 package enum ArrivalOrder: String, Sendable, Equatable, CaseIterable {
-    /// The models before it.
+    /// Data waits for the models that arrived before it.
     case models
-    /// The models and the labels before it.
+    /// Data waits for the models and the labels that arrived before it.
     case strict
 }
 
-/// The watched directories; `data` is absent where nothing is scored.
+/// Names the watched directories; `data` is nil where nothing is scored.
 package struct SpoolEntries: Sendable, Equatable {
     package let models: SpoolEntry?
     package let labelled: SpoolEntry?
     package let data: SpoolEntry?
 
-    /// The spools that there are.
+    /// The spools that the pipeline has.
     package var entries: [SpoolEntry] { [models, labelled, data].compactMap(\.self) }
 
     package init(models: SpoolEntry? = nil, labelled: SpoolEntry? = nil, data: SpoolEntry? = nil) {
@@ -111,10 +111,9 @@ package struct SpoolEntries: Sendable, Equatable {
 
 package struct SpoolEntry: Sendable, Equatable {
     package let path: String
-    /// Shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
+    /// The shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
     package let include: [String]
-    /// Whether the suffix of a name may have any case. It may where the pipeline gives patterns; without patterns it may not, as in earlier
-    /// versions.
+    /// Tells whether the suffix of a name may have any case. It may where the pipeline gives patterns; without patterns it may not.
     package let ignoresSuffixCase: Bool
     package let watch: WatchMode
 
@@ -140,20 +139,20 @@ package struct Settle: Sendable, Equatable {
     }
 }
 
-/// The treatment of an input once its output is durable.
+/// Says what is done with an input once its output is durable.
 package enum After: Sendable, Equatable {
     case keep
     case archive(path: String)
     case delete
 }
 
-/// The treatment of an output whose data file was deleted from its spool by someone else.
+/// Says what is done with an output whose data file was deleted from its spool by someone else.
 package enum OnInputDeleted: String, Sendable, Equatable, CaseIterable {
     case keep, remove
 }
 
 package struct OnError: Sendable, Equatable {
-    /// Tries of one run in all, the first one included.
+    /// The number of attempts for one run, including the first one.
     package let attempts: Int
     /// The pause before the second attempt; it doubles before each one after that.
     package let backoff: Duration

@@ -1,8 +1,8 @@
 package import Reasons
 
-/// Why pipelines could not be had.
+/// Says why pipelines could not be read.
 package enum PipelineError: Error, Equatable, CustomStringConvertible {
-    /// The problems of one file or between several, in file order; never empty.
+    /// There are problems of one file or between several, in file order; never an empty list.
     case problems([Problem])
 
     package var problems: [Problem] {
@@ -11,13 +11,13 @@ package enum PipelineError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether a file could not be read that can be read another time, so that what is wrong is not known yet.
+    /// Tells whether a file could not be read now but may be readable another time, so that its faults are not known yet.
     package var isOfMachine: Bool { problems.contains { $0.rule == .machineFault } }
 
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// One fault in a pipeline file, in words for its author.
+/// Describes one fault in a pipeline file, in words for its author.
 package struct Problem: Sendable, Hashable, Codable, CustomStringConvertible {
     /// The rule that was broken, for scripts.
     package let rule: Rule

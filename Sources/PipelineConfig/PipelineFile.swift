@@ -1,10 +1,10 @@
 internal import Foundation
 internal import Reasons
 
-/// Reads one pipeline file. What it says of other pipelines' folders is checked by ``PipelineSet``.
+/// Reads one pipeline file. ``PipelineSet`` compares it with the folders of other pipelines.
 package enum PipelineFile {
-    /// `root`: what relative paths in the file are relative to.
-    /// `defaults`: what `ROOT/millrace.yaml` says; left out: what holds without one.
+    /// Reads the file at `path`. Relative paths in the file are relative to `root`. `defaults` are the settings of `ROOT/millrace.yaml`;
+    /// without them, the defaults hold that hold without that file.
     package static func load(path: String, root: String, defaults: RootSettings? = nil) throws(PipelineError) -> Pipeline {
         let bytes: [UInt8]
         do {
@@ -20,7 +20,7 @@ package enum PipelineFile {
     }
 
     struct Unreadable: Error {
-        /// `machineFault` where the same file could be read another time.
+        /// The rule; `machineFault` where the same file may be readable another time.
         let rule: Rule
         let fault: String
         let remedy: String
@@ -31,7 +31,7 @@ package enum PipelineFile {
             self.remedy = remedy
         }
 
-        /// The problem of a file that the system refuses to read now.
+        /// Describes the problem of a file that the system refuses to read now.
         init(_ what: String, refused code: Int32) {
             rule = .machineFault
             fault = "\(what): \(String(cString: strerror(code)))"
@@ -39,7 +39,8 @@ package enum PipelineFile {
         }
     }
 
-    /// Opens nothing but a regular file, so that a FIFO does not hold the reader, and reads no more than one that is too long.
+    /// Returns the content of a regular file. It opens nothing else, so that a FIFO does not hold the reader, and stops reading soon after
+    /// the size that a pipeline may have.
     static func contents(of path: String) throws(Unreadable) -> [UInt8] {
         var status = stat()
         guard stat(path, &status) == 0 else {
@@ -60,7 +61,7 @@ package enum PipelineFile {
         }
     }
 
-    /// `source`: how problems name the file.
+    /// Reads a pipeline from bytes. `source` is the name of the file in problems.
     package static func read(
         _ bytes: [UInt8], source: String, root: String, defaults: RootSettings? = nil
     ) throws(PipelineError) -> Pipeline {

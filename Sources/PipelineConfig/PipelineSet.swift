@@ -1,21 +1,21 @@
 internal import Foundation
 internal import Reasons
 
-/// The pipelines that one daemon runs: each readable, and none in another's way.
+/// Holds the pipelines that one daemon runs: each is readable, and none contradicts another.
 package struct PipelineSet: Sendable, Equatable {
     package let pipelines: [Pipeline]
     /// The settings of `ROOT/millrace.yaml`.
     package let settings: RootSettings
 
-    /// `patterns`: files, folders (their `*.yaml` and `*.yml`), or shell patterns. Throws every problem of every file, then those between
-    /// the files.
+    /// Reads the pipelines that `patterns` name: files, folders (their `*.yaml` and `*.yml`), or shell patterns. Throws every problem of
+    /// every file, then those between the files.
     package static func load(_ patterns: [String], root: String) throws(PipelineError) -> PipelineSet {
         let report = LintReport.lint(patterns, root: root)
         guard report.isClean else { throw .problems(report.problems) }
         return PipelineSet(pipelines: report.pipelines, settings: report.settings ?? RootSettings(root: root))
     }
 
-    /// The files that `patterns` name, each once, in the order given; folders and patterns in name order.
+    /// Returns the files that `patterns` name, each once, in the order given; the files of a folder or pattern are in name order.
     package static func files(_ patterns: [String]) -> (files: [String], problems: [Problem]) {
         var files: [String] = []
         var seen: Set<String> = []
@@ -36,7 +36,7 @@ package struct PipelineSet: Sendable, Equatable {
         return (files, problems)
     }
 
-    /// The folders in which a file may appear that `patterns` name.
+    /// Returns the folders in which a file may appear that `patterns` name.
     package static func folders(of patterns: [String]) -> [String] {
         patterns.map { pattern in
             if isDirectory(pattern) { return pattern }
@@ -45,7 +45,7 @@ package struct PipelineSet: Sendable, Equatable {
         }
     }
 
-    /// Never returns nothing.
+    /// Returns the files that one pattern names, at least one; throws where there is none.
     private static func expand(_ pattern: String) throws(PipelineFile.Unreadable) -> [String] {
         if isDirectory(pattern) {
             let files = try names(in: pattern).filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }.sorted()
@@ -53,11 +53,11 @@ package struct PipelineSet: Sendable, Equatable {
             if files.isEmpty { throw .init("there is no *.yaml or *.yml in this folder", remedy: "put pipelines into it, or name another") }
             return files
         }
-        // A name that stands is itself, whatever characters it has; one without wildcards is left for the reader to miss.
+        // An existing name means that file, whatever characters it has; for a missing name without wildcards, the reader reports the error.
         if FileManager.default.fileExists(atPath: pattern) || !pattern.contains(where: { "*?[".contains($0) }) { return [pattern] }
         var matches = glob_t()
         defer { globfree(&matches) }
-        // Folders that are closed to the daemon's user are left out.
+        // Folders that the daemon's user may not enter are left out.
         let code = glob(pattern, 0, { _, code in code == EACCES ? 0 : code }, &matches)
         if code == GLOB_ABORTED { throw .init("the folders cannot be listed", refused: errno) }
         guard code == 0, let paths = matches.gl_pathv else { throw .init("no file matches", remedy: "check the path") }

@@ -30,7 +30,7 @@ package enum PipelineTemplate {
         return (latin as NSString).applyingTransform(.stripCombiningMarks, reverse: false) ?? latin
     }
 
-    /// A pipeline, and the points in it that its user should check.
+    /// Holds a pipeline, and the points in it that its user should check.
     package struct Draft {
         package let text: String
         package let doubts: [String]
@@ -173,7 +173,7 @@ package enum PipelineTemplate {
         init(comment: String) { (text, note, isComment) = (comment, nil, true) }
     }
 
-    /// Notes stand in one column, one that most lines reach.
+    /// Returns the text of the lines. Their notes are in one column, which most lines do not reach beyond.
     private static func render(_ lines: [Line]) -> String {
         let column = min(48, lines.filter { $0.note != nil }.map(\.text.count).max() ?? 0)
         return lines.map { line in
@@ -184,7 +184,7 @@ package enum PipelineTemplate {
 
     static func quoted(byte: UInt8) -> String { quoted(String(UnicodeScalar(byte))) }
 
-    /// The text as a YAML scalar on one line.
+    /// Returns the text as a YAML scalar on one line.
     static func yaml(_ text: String) -> String {
         let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "error", "none"]
         let isPlain =

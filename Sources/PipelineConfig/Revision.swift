@@ -2,14 +2,15 @@ internal import Crypto
 internal import Foundation
 import Recipes
 
-/// The digest of what a pipeline does to bytes. Two files with one revision give the same outputs for the same arrivals and model.
+/// Holds the digest of all settings of a pipeline that decide bytes. Two files with one revision give the same outputs for the same
+/// arrivals and model.
 package struct Revision: Sendable, Hashable, Codable, CustomStringConvertible {
-    /// SHA-256 in lower-case hexadecimal.
+    /// The SHA-256 in lower-case hexadecimal.
     package let full: String
 
     package init(full: String) { self.full = full }
 
-    /// Enough to tell revisions of one pipeline apart by eye.
+    /// The first characters, which are enough for people to tell revisions of one pipeline apart.
     package var short: String { String(full.prefix(12)) }
     package var description: String { short }
 
@@ -35,8 +36,8 @@ extension Pipeline {
     /// not have gets a digest that is in no ledger.
     package var formerRevision: Revision { Revision(of: canonicalForm(version: 1)) }
 
-    /// One line for each fact that is not the default, mappings without order sorted by key. A key that a later version adds changes no
-    /// revision as long as it is left at its default.
+    /// Returns one line for each fact that is not the default, with mappings that have no order sorted by key. A key that a later version
+    /// adds changes no revision as long as it has its default.
     func canonicalForm(version: Int) -> String {
         var form = CanonicalForm(version: version)
         for key in RowSchema.Key.allCases { form.add(key, of: schema) }
@@ -49,7 +50,7 @@ extension Pipeline {
     }
 }
 
-/// Lines of a key and its values, each value with its length before it, so that no two forms share a text.
+/// Makes lines of a key and its values, each value with its length before it, so that no two forms share a text.
 struct CanonicalForm {
     /// The version is raised when an unchanged file gets another meaning. In version 2, missing values, numbers, headers and labels have
     /// one meaning in every format. The lines are those of version 1.

@@ -1,8 +1,8 @@
 internal import Reasons
 internal import Recipes
 
-/// The text of a revision: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it with the digest, so that work
-/// that was opened under a revision continues under it after the pipeline was edited.
+/// Holds the text of a revision: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it with the digest, so
+/// that work that was opened under a revision continues under it after the pipeline was edited.
 ///
 /// It is YAML with the keys of the pipeline file, so that a later version reads it with the reader that it has for pipeline files anyway.
 package struct RevisionBody: Sendable {
@@ -10,7 +10,7 @@ package struct RevisionBody: Sendable {
 
     private static let keys = ["schema", "stages", "format", "partition_by"]
 
-    /// - Parameter format: the form of outputs, which the file may leave to `millrace.yaml`; nil where nothing is scored.
+    /// - Parameter format: the format of outputs, which the file may leave to `millrace.yaml`; nil where nothing is scored.
     init(_ top: Section, format: OutputFormat?) {
         var parts: [(String, Node?)] = [("schema", top.node("schema")), ("stages", top.node("stages"))]
         if case .mapping(let land)? = top.node("land")?.content, let outputs = land.first(where: { $0.key == "outputs" }),
@@ -25,7 +25,7 @@ package struct RevisionBody: Sendable {
 
     fileprivate init(_ text: String) { self.text = text }
 
-    /// Returns what a body says; nil where this version does not take it.
+    /// Returns the settings in a body; nil where this version cannot read it.
     fileprivate static func read(
         _ text: String, root: String
     ) -> (schema: RowSchema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
@@ -59,7 +59,7 @@ extension Pipeline {
 }
 
 extension Node {
-    /// The value as YAML on one line, with every mark that decides what it means.
+    /// The value as YAML on one line, with all marks that decide its meaning.
     fileprivate var flowText: String {
         switch content {
         case .scalar where isNull: "null"
@@ -71,8 +71,8 @@ extension Node {
 }
 
 extension String {
-    /// Whether the text means the same without quotes between brackets. Numbers, `true` and words do; what does not is a text in any case,
-    /// which quotes leave as it is.
+    /// Tells whether the text means the same without quotes between brackets. Numbers, `true` and words do; a text for which it is false is
+    /// a text in any case, also in quotes.
     fileprivate var isPlainInFlow: Bool {
         guard let first = utf8.first, first != UInt8(ascii: "-") || utf8.count > 1 else { return false }
         return utf8.allSatisfy { byte in

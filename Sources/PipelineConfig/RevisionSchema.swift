@@ -1,6 +1,7 @@
 import Recipes
 
-// The lines of a schema. The names of the keys and their order are those of `RowSchema.Key`, `InputSchema.Key` and `TextDialect.Key`.
+// These functions write the lines of a schema. The names of the keys and their order are those of `RowSchema.Key`, `InputSchema.Key` and
+// `TextDialect.Key`.
 
 extension CanonicalForm {
     mutating func add(_ key: RowSchema.Key, of schema: RowSchema) {
@@ -58,20 +59,20 @@ extension CanonicalForm {
         case .encoding: if dialect.encoding != standard.encoding { add(name, [dialect.encoding.rawValue]) }
         case .header:
             switch dialect.header {
-            // What is read is the same; the one only takes files that the other refuses.
+            // Both read the same values; one of them only takes files that the other refuses.
             case .likely, .present: break
             case .absent(names: nil): add(name, ["absent"])
             case .absent(let names?): add(name, ["names"] + names)
             }
         case .nullWords:
-            // The words have no order.
+            // The words are sorted, because their order has no meaning.
             let words = Set(dialect.nullWords ?? [])
             if words != Set(standard.nullWords ?? []) { add(name, [String(words.count)] + words.sorted()) }
         case .decimal: if dialect.decimal != standard.decimal { add(name, [String(dialect.decimal)]) }
         }
     }
 
-    /// A single name stands alone, as in all ledgers since the first release.
+    /// Adds the columns. A single name is written without a list, as in all ledgers since the first release.
     private mutating func add(_ key: String, _ columns: ColumnSelector?) {
         switch columns {
         case .list(let names) where names.count == 1: add(key, names)
@@ -94,7 +95,7 @@ extension CanonicalForm {
 }
 
 extension Missing {
-    /// The value that fills up rows, which a revision writes like a value for missing values.
+    /// Makes the value that fills up rows, which a revision writes like a value for missing values.
     fileprivate init(_ pad: Pad) {
         self =
             switch pad {

@@ -1,4 +1,4 @@
-/// A place in a file, both numbers from 1; columns count Unicode scalars.
+/// Names a place in a file, with both numbers from 1; columns count Unicode scalars.
 package struct Position: Sendable, Hashable, Codable {
     package let line: Int
     package let column: Int
@@ -9,8 +9,8 @@ package struct Position: Sendable, Hashable, Codable {
     }
 }
 
-/// The positions of keys by their dotted path (`land.outputs.path`). Two maps are always equal: pipelines that differ only in positions are
-/// equal.
+/// Keeps the positions of keys by their dotted path (`land.outputs.path`). Two maps are always equal, so that pipelines that differ only in
+/// positions are equal.
 package struct SourceMap: Sendable, Equatable {
     private var positions: [String: Position] = [:]
 
@@ -18,7 +18,7 @@ package struct SourceMap: Sendable, Equatable {
 
     package static func == (_: SourceMap, _: SourceMap) -> Bool { true }
 
-    /// The place of `key`, or of the nearest part of it that the file has; the file's start where it has none.
+    /// Returns the place of `key`, or of the nearest part of it that the file has; the file's start where it has none.
     package subscript(key: String) -> Position {
         var key = key[...]
         while true {

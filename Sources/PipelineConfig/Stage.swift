@@ -1,13 +1,13 @@
 import Recipes
 
-/// One step of a pipeline. Codable, so that an attempt's spec can carry it.
+/// Describes one step of a pipeline. It is Codable, so that an attempt's spec can carry it.
 package enum Stage: Sendable, Equatable, Codable {
     case deserialize(DeserializeStage)
     case optimize(OptimizeStage)
     case forward(ForwardStage)
 }
 
-/// Parse, check, refuse what is unsafe.
+/// Describes the stage that parses and checks a model, and refuses what is unsafe.
 package struct DeserializeStage: Sendable, Equatable, Codable {
     package init() {}
 }
@@ -19,9 +19,9 @@ package struct ForwardStage: Sendable, Equatable, Codable {
     }
 
     package let batchSize: BatchSize
-    /// nil: the daemon's share of the cores.
+    /// The number of threads; nil means the daemon's share of the cores.
     package let threads: Int?
-    /// The outputs in the order of output columns; nil: every output of the model, in its order, under its own name.
+    /// The outputs in the order of output columns; nil means every output of the model, in its order, under its own name.
     package let outputs: [OutputMapping]?
 
     package init(batchSize: BatchSize = .auto, threads: Int? = nil, outputs: [OutputMapping]? = nil) {
@@ -31,7 +31,7 @@ package struct ForwardStage: Sendable, Equatable, Codable {
     }
 }
 
-/// The columns that one model output becomes: raw columns, the predicted class, or both.
+/// Says which columns one model output becomes: raw columns, the predicted class, or both.
 ///
 /// `probabilities: p_*` is short for `probabilities: { columns: p_* }`. In `columns` a name without `*` stands for an output of one value
 /// per row. A `*` stands for each element of a row: the name of the class where a row has as many elements as `schema.classes` has names,
@@ -44,7 +44,7 @@ package struct OutputMapping: Sendable, Equatable, Codable {
     package let columns: String?
     package let classColumn: String?
     package let argmaxColumn: String?
-    /// The axis on which the model gives the rows; nil: the first.
+    /// The axis on which the model gives the rows; nil means the first.
     package let batchAxis: Int?
 
     package init(output: String, columns: String? = nil, classColumn: String? = nil, argmaxColumn: String? = nil, batchAxis: Int? = nil) {

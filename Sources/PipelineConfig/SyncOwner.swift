@@ -1,8 +1,9 @@
 internal import Foundation
 
-/// Tools that carry deletions back to where a file came from: under them `archive` and `delete` take the user's own copy too.
+/// Knows the tools that carry deletions back to where a file came from: under them `archive` and `delete` remove the user's own copy too.
 package enum SyncOwner {
-    /// Names the tool that owns `directory`, by what it leaves there or in a directory above; nil when none is known.
+    /// Returns the name of the tool that owns `directory`, found by the files that it leaves there or in a directory above; nil when none
+    /// is known.
     package static func of(_ directory: String) -> String? {
         var place = CanonicalPaths.real(directory)
         while true {

@@ -7,13 +7,13 @@ struct TemplateGuess {
         case pattern(String)
         case columns([String])
         case allNumeric
-        /// An array of this name, or the only array, fills the input.
+        /// An array with the name of the input, or the only array, fills the input.
         case array
         /// The input has this value in every row, since no column fills it.
         case value(String, batchAxis: Int?)
         /// The lengths of another input's lists fill the mask: 1 where a row has a value.
         case mask(of: String)
-        /// Left to the reader of the template.
+        /// The reader of the template must decide.
         case open
     }
 
@@ -37,7 +37,7 @@ struct TemplateGuess {
     /// The guess for each input of the model, in order.
     private(set) var inputs: [Input] = []
     private(set) var outputs: [(declared: ModelSignature.Value, column: String)] = []
-    /// Columns that nothing takes, in file order.
+    /// The columns that nothing takes, in file order.
     private(set) var leftOver: [String] = []
     /// The points that the reader of the pipeline should check, in words.
     var doubts: [String] {
@@ -46,14 +46,14 @@ struct TemplateGuess {
 
     private let model: ModelSignature
     private let data: DataSample?
-    /// Columns that no input and no role has yet.
+    /// The columns that no input and no role has yet.
     private var free: [DataColumn] = []
 
     init(_ model: ModelSignature, _ data: DataSample?) {
         self.model = model
         self.data = data
         let counts = Dictionary((data?.columns ?? []).map { (Array($0.name.utf8), 1) }, uniquingKeysWith: +)
-        // A name that two columns have says neither of them.
+        // A name that two columns have identifies neither of them.
         free = (data?.columns ?? []).filter { !$0.isIndex && counts[Array($0.name.utf8)] == 1 }
         let inputNames = Set(model.inputs.map(\.name))
         let others = free.filter { !inputNames.contains($0.name) }
@@ -81,14 +81,14 @@ struct TemplateGuess {
         columns.first { keyNames.contains($0.name.lowercased()) || $0.name.lowercased().hasSuffix("_id") }?.name
     }
 
-    /// A column that no input takes and that tells every row from the others.
+    /// Returns a column that no input takes and that has another value in every row; nil where there is none.
     private static func identifier(among columns: [DataColumn]) -> String? {
         columns.first { $0.isUnique && ($0.kind == .text || $0.kind == .integer) }?.name
     }
 
     private static func label(among columns: [DataColumn], _ model: ModelSignature) -> String? {
         if let named = columns.first(where: { labelNames.contains($0.name.lowercased()) }) { return named.name }
-        // Whatever it is called, a column of the model's own classes is what it has learnt.
+        // A column of the model's own classes is what it has learnt, whatever the column is called.
         let classes = Set(model.classes)
         let taken = Set(model.words.values.joined())
         return columns.first { column in
@@ -185,7 +185,7 @@ struct TemplateGuess {
         take(chosen)
     }
 
-    /// Longer lists of columns are not written out one by one.
+    /// The largest number of columns that are written out one by one.
     static let most = 24
 
     /// Binds inputs that no column fills: masks, states and settings.
@@ -291,7 +291,7 @@ struct TemplateGuess {
 
     // MARK: Outputs
 
-    /// - Parameter ofLists: whether rows differ in length, so that an output with an axis that the model leaves open is one column of
+    /// - Parameter ofLists: tells whether rows differ in length, so that an output with an axis that the model leaves open is one column of
     ///   lists.
     private static func columns(for outputs: [ModelSignature.Value], taken: Set<String>, ofLists: Bool) -> [(
         declared: ModelSignature.Value, column: String

@@ -1,11 +1,11 @@
-/// The condition that a candidate must meet before it may become a version, compared with the model that it is to follow on the same
-/// held-out rows.
+/// States the condition that a candidate must meet before it may become a version. It is compared with the model that it would replace, on
+/// the same held-out rows.
 package struct Gate: Sendable, Hashable, Codable {
-    /// The best epoch is the best in it, too.
+    /// The metric that is compared. It also decides which epoch is the best.
     package let metric: Metric
-    /// Absolute, in the metric's worse direction, so never below 0; at 0 only what is better passes.
+    /// The largest absolute change in the metric's worse direction, so never below 0; with 0 only a better candidate passes.
     package let dropAtMost: Double
-    /// Nothing is trained until this many rows are held out to measure on. It has no effect where `validation` is 0.
+    /// The number of held-out rows below which nothing is trained. It has no effect where `validation` is 0.
     package let rowsAtLeast: Int
 
     package static let defaultRows = 30
@@ -17,7 +17,7 @@ package struct Gate: Sendable, Hashable, Codable {
     }
 }
 
-/// The measurements of a gate, for the card of the version.
+/// Holds the measurements of a gate, for the card of the version.
 package struct GateOutcome: Hashable, Sendable, Codable {
     package let metric: String
     package let before: Double?

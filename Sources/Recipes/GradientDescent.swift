@@ -1,44 +1,44 @@
-/// `M_optimized = M - eta * grad L`, and how to get there: all that a pipeline's `gradient` says.
+/// Holds all that a pipeline's `gradient` says: how `M_optimized = M - eta * grad L` is computed.
 package struct GradientDescent: Sendable, Codable, Hashable {
     package var loss: Loss
-    /// The model outputs that the loss reads, in its order; empty: the only one that it can read.
+    /// The model outputs that the loss reads, in its order; empty means the only one that it can read.
     package var outputs: [String] = []
     package var optimizer: Optimizer
-    /// The learning rate is its peak.
+    /// The schedule of the learning rate, which is its peak.
     package var schedule: Schedule
-    /// See `Optimizer` for what it is multiplied into.
+    /// The weight decay. The formulas of `Optimizer` say what it is multiplied with.
     package var weightDecay: Double
-    /// Patterns of parameters that do not decay.
+    /// The patterns of parameters that do not decay.
     package var noDecay: [String] = []
-    /// Every element of the gradient is cut to plus and minus this, before `clipNorm`.
+    /// The limit of every element of the gradient, which is cut to plus and minus this before `clipNorm`.
     package var clipValue: Double?
-    /// The gradient of all parameters together is scaled down to this length (`g min(1, clipNorm / (|g| + 1e-6))`).
+    /// The length that the gradient of all parameters together is scaled down to (`g min(1, clipNorm / (|g| + 1e-6))`).
     package var clipNorm: Double?
-    /// Batches whose gradients make one step; equals one batch of all their rows.
+    /// The number of batches whose gradients make one step, which equals one batch of all their rows.
     package var accumulate = 1
     /// The decay `d` of a moving average of the weights, `a = d a + (1 - d) p` after every step, from the first weights on. The average is
     /// then what lands.
     package var average: Double?
-    /// Patterns of parameters that stay as they are.
+    /// The patterns of parameters that stay unchanged.
     package var freeze: [String] = []
-    /// Patterns of parameters that are trained though they look like constants; see `ParameterRoles`.
+    /// The patterns of parameters that are trained though they look like constants; see `ParameterRoles`.
     package var train: [String] = []
-    /// Patterns of weights that may become different from each other although the model stores them as copies; see `SharedWeights`.
+    /// The patterns of weights that may become different from each other although the model stores them as copies; see `SharedWeights`.
     package var untie: [String] = []
     package var batchNormalization = BatchNormalization.frozen
     package var adapters: Adapters?
     package var epochs = 10
-    /// The largest number of rows in a batch. In each epoch every training row is met once, in a new order; the last batch has the rows
+    /// The largest number of rows in a batch. In each epoch every training row is used once, in a new order; the last batch has the rows
     /// that are left, and counts as one batch. Where the model fixes its batch, this number is the fixed one, and the last batch is filled
     /// up with rows of weight 0.
     package var batchSize = 32
-    /// The share of rows that is held out, by a seeded hash of the row key. With 0 the last epoch is what is kept, and nothing is measured.
+    /// The share of rows that is held out, by a seeded hash of the row key. With 0 the last epoch is kept, and nothing is measured.
     package var validation = 0.2
     package var trainOn = TrainOn.all
     package var earlyStopping: EarlyStopping?
-    /// Decides the split, the order of the rows, dropout masks and the first values of adapters.
+    /// The seed of the split, the order of the rows, dropout masks and the first values of adapters.
     package var seed = 0
-    /// Threads of the engine; nil: the daemon's share of the cores.
+    /// The number of the engine's threads; nil means the daemon's share of the cores.
     package var threads: Int?
 
     /// - Parameters:
@@ -63,28 +63,28 @@ package struct GradientDescent: Sendable, Codable, Hashable {
 }
 
 extension GradientDescent {
-    /// The labelled rows that a run trains on.
+    /// Names the labelled rows that a run trains on.
     package enum TrainOn: String, Sendable, Codable, CaseIterable {
-        /// The rows of the file that arrived.
+        /// The run trains on the rows of the file that arrived.
         case new
-        /// The rows of every labelled file accepted so far.
+        /// The run trains on the rows of every labelled file accepted so far.
         case all
     }
 
-    /// The part of a BatchNormalization in inference form that is trained.
+    /// Names the part of a BatchNormalization in inference form that is trained.
     package enum BatchNormalization: String, Sendable, Codable, CaseIterable {
         case frozen
-        /// Scale and bias; running mean and variance stay.
+        /// Scale and bias are trained; running mean and variance stay.
         case affine
-        /// Scale and bias, on batches that are normalized by their own statistics; running mean and variance move towards these in every
-        /// batch, rows that do not count included.
+        /// Scale and bias are trained, on batches that are normalized by their own statistics; running mean and variance move towards these
+        /// in every batch, including rows that do not count.
         case train
     }
 
     package struct EarlyStopping: Sendable, Codable, Hashable {
-        /// Epochs without improvement of the gate's metric before training stops.
+        /// The number of epochs without improvement of the gate's metric after which training stops.
         package var patience: Int
-        /// A smaller improvement does not count.
+        /// The smallest improvement that counts.
         package var minimumImprovement: Double
 
         package init(patience: Int, minimumImprovement: Double = 0) {
@@ -93,18 +93,18 @@ extension GradientDescent {
         }
     }
 
-    /// Low-rank factors on chosen weights (Hu et al. 2021): `x W` becomes `x W + (scale / rank) (x A) B` with `A [K, rank]` seeded and
-    /// `B [rank, M]` 0; nothing else is trained.
+    /// Describes low-rank factors on chosen weights (Hu et al. 2021): `x W` becomes `x W + (scale / rank) (x A) B` with `A [K, rank]`
+    /// seeded and `B [rank, M]` 0; nothing else is trained.
     package struct Adapters: Sendable, Codable, Hashable {
         package var rank: Int
-        /// Patterns of initializers, or of the MatMul and Gemm nodes that multiply by them; never empty.
+        /// The patterns of initializers, or of the MatMul and Gemm nodes that multiply by them; never empty.
         package var targets: [String]
         package var scale: Double
-        /// Whether the adapters are merged into the weights when the model is written. Otherwise they are published as a file of their own,
-        /// with the unchanged model.
+        /// Tells whether the adapters are merged into the weights when the model is written. Otherwise they are published as a file of
+        /// their own, with the unchanged model.
         package var merge: Bool
 
-        /// `scale` is the rank where not given, so that the product counts once.
+        /// Makes adapters. Without `scale`, it is the rank, so that the product counts once.
         package init(rank: Int, targets: [String], scale: Double? = nil, merge: Bool = true) {
             self.rank = rank
             self.targets = targets
@@ -156,14 +156,14 @@ extension GradientDescent {
 // MARK: Checking
 
 extension GradientDescent {
-    /// The fault of one key.
+    /// Describes the fault of one key.
     package struct Fault: Hashable, Sendable {
         package let key: String
         package let reason: String
         package let remedy: String
     }
 
-    /// Keys that are right alone and wrong together.
+    /// The faults of keys that are right alone and wrong together.
     package var conflicts: [Fault] {
         var faults: [Fault] = []
         if optimizer.nesterov == true, optimizer.momentum == 0 {
@@ -189,7 +189,7 @@ extension GradientDescent {
         return faults
     }
 
-    /// The first thing that is wrong, for those that were not read from a pipeline.
+    /// The first fault, for settings that were not read from a pipeline.
     package var fault: Fault? {
         func first<Root>(_ keys: [Hyperparameter<Root>], in root: Root) -> Fault? {
             for key in keys {

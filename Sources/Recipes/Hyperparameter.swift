@@ -1,13 +1,13 @@
-/// One key of a recipe: how a pipeline spells it, which values it takes and what it means.
+/// Describes one key of a recipe: how a pipeline spells it, which values it takes and what it means.
 ///
 /// The tables of these (`GradientDescent.hyperparameters`, `Optimizer.options` and the like) are the only place that lists the keys of
-/// training. The YAML reader, the revision, the model's card and the check before a training follow them.
+/// training. The YAML reader, the revision, the model's card and the check before a training use them.
 package struct Hyperparameter<Root>: Sendable {
     package let key: String
     package let domain: HyperparameterDomain
-    /// What it means, for documentation: a phrase without a full stop.
+    /// The meaning of the key, for documentation: a phrase without a full stop.
     package let meaning: String
-    /// Nil where `Root` does not have it, or where it is off.
+    /// Returns the value of the key; nil where `Root` does not have it, or where it is off.
     package let value: @Sendable (Root) -> HyperparameterValue?
     package let set: @Sendable (inout Root, HyperparameterValue) -> Void
 
@@ -25,7 +25,7 @@ package struct Hyperparameter<Root>: Sendable {
         }
     }
 
-    /// Returns the same key as one of the value that holds the root.
+    /// Returns the same key as a key of the value that holds the root.
     package func within<Whole>(_ path: any WritableKeyPath<Whole, Root> & Sendable) -> Hyperparameter<Whole> {
         Hyperparameter<Whole>(
             key: key, domain: domain, meaning: meaning, value: { [value] in value($0[keyPath: path]) },
@@ -56,24 +56,24 @@ package enum HyperparameterValue: Hashable, Sendable {
 
 package enum HyperparameterDomain: Sendable {
     case integer(ClosedRange<Int>)
-    /// `like` is an example for messages.
+    /// The key takes a number. `like` is an example for messages.
     case number(NumberRange, like: String)
-    /// `count` is how many there must be; nil takes any number of them.
+    /// The key takes a list of numbers. `count` is their number; nil takes any number of them.
     case numbers(NumberRange, count: Int?, like: String)
     case flag
     case word([String])
-    /// Names or patterns of names, whose order has no meaning.
+    /// The key takes names or patterns of names, whose order has no meaning.
     case names
 }
 
-/// The numbers that a key takes, in words too.
+/// Says which numbers a key takes, in words too.
 package struct NumberRange: Sendable {
     package let contains: @Sendable (Double) -> Bool
     package let text: String
 
     package static let positive = NumberRange(contains: { $0 > 0 && $0.isFinite }, text: "a number above 0")
     package static let notNegative = NumberRange(contains: { $0 >= 0 && $0.isFinite }, text: "a number of at least 0")
-    /// A share or a decay, which is never all of it.
+    /// The range of a share or a decay, which is always less than 1.
     package static let belowOne = NumberRange(contains: { $0 >= 0 && $0 < 1 }, text: "a number of at least 0 and below 1")
     package static let between = NumberRange(contains: { $0 > 0 && $0 < 1 }, text: "a number between 0 and 1")
 }
@@ -83,7 +83,7 @@ package struct NumberRange: Sendable {
 extension Hyperparameter {
     package typealias Path<Value> = any WritableKeyPath<Root, Value> & Sendable
 
-    /// A key whose value `Root` may lack; setting it there has no effect.
+    /// Makes a key whose value `Root` may lack; setting it there has no effect.
     private static func key<Value>(
         _ key: String, _ domain: HyperparameterDomain, _ meaning: String, _ path: Path<Value?>,
         _ wrap: @escaping @Sendable (Value) -> HyperparameterValue, _ unwrap: @escaping @Sendable (HyperparameterValue) -> Value?
@@ -93,7 +93,7 @@ extension Hyperparameter {
         }
     }
 
-    /// A key whose value `Root` always has.
+    /// Makes a key whose value `Root` always has.
     private static func key<Value>(
         _ key: String, _ domain: HyperparameterDomain, _ meaning: String, _ path: Path<Value>,
         _ wrap: @escaping @Sendable (Value) -> HyperparameterValue, _ unwrap: @escaping @Sendable (HyperparameterValue) -> Value?

@@ -1,8 +1,8 @@
-/// One element of a model input that no column fills, as the pipeline writes it. It is converted only when the input's type is known, so
-/// that large integers stay exact.
+/// Holds one element of a model input that no column fills, as the pipeline writes it. It is converted only when the input's type is known,
+/// so that large integers stay exact.
 package struct InputValue: Sendable, Equatable, Codable {
     package let text: String
-    /// Whether the element is quoted, for an input of strings; otherwise it is a number, `true` or `false`.
+    /// Tells whether the element is quoted, for an input of strings; otherwise it is a number, `true` or `false`.
     package let isText: Bool
 
     package init(text: String, isText: Bool) {

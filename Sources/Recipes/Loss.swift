@@ -1,42 +1,44 @@
-/// What training makes small. Every loss is a weighted mean: `sum(weight * term) / sum(weight)`, the weights being the rows' own (1 where
-/// none are given), times that of the class where `crossEntropy` has class weights. With row weights of 1 each equals PyTorch's loss of
-/// that name under `reduction="mean"`.
+/// Names the function that training minimizes. Every loss is a weighted mean, `sum(weight * term) / sum(weight)`. The weights are those of
+/// the rows (1 where none are given), times that of the class where `crossEntropy` has class weights. With row weights of 1 each loss
+/// equals PyTorch's loss of that name under `reduction="mean"`.
 package enum Loss: Sendable, Codable, Hashable {
-    /// `CrossEntropyLoss`. Targets are class indices (int64, the shape of the output without its class axis; -100 is left out) or, where
-    /// `targets` says so, probabilities (the shape of the output). The class axis is that of the model's own Softmax, otherwise 1. A model
-    /// with operators of `ai.onnx.ml` may give scores without a Softmax: where they cannot be negative (`ClassifierEnding`), they are taken
-    /// as probabilities, and their logarithms, after division by their sum, replace the LogSoftmax. `classWeights` are in the order of the
-    /// classes; empty: all 1. With class indices they count in the mean's weight, with probabilities they do not.
+    /// The loss is `CrossEntropyLoss`. Targets are class indices (int64, the shape of the output without its class axis; -100 is left out)
+    /// or, where `targets` says so, probabilities (the shape of the output). The class axis is that of the model's own Softmax, otherwise
+    /// 1. A model with operators of `ai.onnx.ml` may give scores without a Softmax: where they cannot be negative (`ClassifierEnding`),
+    /// they are taken as probabilities, and their logarithms, after division by their sum, replace the LogSoftmax. `classWeights` are in
+    /// the order of the classes; an empty list means all 1. With class indices they count in the mean's weight, with probabilities they do
+    /// not.
     case crossEntropy(labelSmoothing: Double = 0, classWeights: [Double] = [], targets: Targets = .indices)
-    /// `BCEWithLogitsLoss`, or `BCELoss` (logarithms cut at -100) where `scores` are probabilities. Targets are in 0...1 and have the shape
-    /// of the output. A classifier of `ai.onnx.ml` gives two probabilities, of which the second counts. `positiveWeight` multiplies the
-    /// term of the positive class.
+    /// The loss is `BCEWithLogitsLoss`, or `BCELoss` (logarithms cut at -100) where `scores` are probabilities. Targets are in 0...1 and
+    /// have the shape of the output. A classifier of `ai.onnx.ml` gives two probabilities, of which the second counts. `positiveWeight`
+    /// multiplies the term of the positive class.
     case binaryCrossEntropy(positiveWeight: Double = 1, scores: Scores = .automatic)
-    /// `MultiLabelSoftMarginLoss`: binary cross entropy per class, averaged over the last axis. Targets `[N, C]` of 0 or 1.
+    /// The loss is `MultiLabelSoftMarginLoss`: binary cross entropy per class, averaged over the last axis. Targets are `[N, C]` of 0 or 1.
     case multilabel(classWeights: [Double] = [], scores: Scores = .automatic)
     case meanSquaredError
     case meanAbsoluteError
-    /// Quadratic up to an error of `delta`, linear beyond.
+    /// The loss is quadratic up to an error of `delta`, and linear beyond.
     case huber(delta: Double = 1)
-    /// The pinball loss: `max(q * e, (q - 1) * e)` with `e = target - output`. Several quantiles take the last axis of the output, one
-    /// each.
+    /// The loss is the pinball loss: `max(q * e, (q - 1) * e)` with `e = target - output`. Each of several quantiles takes one element of
+    /// the last axis of the output.
     case quantile([Double])
-    /// `PoissonNLLLoss(full=False, eps=1e-8)`.
+    /// The loss is `PoissonNLLLoss(full=False, eps=1e-8)`.
     case poisson(rate: Rate = .automatic)
-    /// `CosineEmbeddingLoss`. With one output: the target is the embedding that it should point to, `[N, D]`. With two: the target `[N]` is
-    /// 1 where they should point the same way and -1 where their cosine should be at most `margin`.
+    /// The loss is `CosineEmbeddingLoss`. With one output, the target is the embedding that it should point to, `[N, D]`. With two outputs,
+    /// the target `[N]` is 1 where they should point the same way and -1 where their cosine should be at most `margin`.
     case cosineEmbedding(margin: Double = 0)
-    /// The model computes its own: this output, averaged over what it has more than one of.
+    /// The model computes its own loss in this output, which is averaged if it has more than one element.
     case output(String)
 
-    /// The form of labels: the class, by index or by name, or the probability of each class, one column each.
+    /// Names the form of labels: the class, by index or by name, or the probability of each class, one column each.
     package enum Targets: String, Sendable, Codable, Hashable, CaseIterable { case indices, probabilities }
 
-    /// What the output of a two-way classifier is. `automatic`: the input of the Sigmoid that the model ends in, otherwise logits.
+    /// Names what the output of a two-way classifier is. With `automatic`, it is the input of the Sigmoid that the model ends in, otherwise
+    /// logits.
     package enum Scores: String, Sendable, Codable, Hashable, CaseIterable { case automatic, logits, probabilities }
 
-    /// What the output of a counting model is. `automatic`: the logarithm of the rate, being the input of the Exp that the model ends in or
-    /// else the output itself; the rate where the model ends in Softplus or Relu.
+    /// Names what the output of a counting model is. With `automatic`, it is the logarithm of the rate: the input of the Exp that the model
+    /// ends in, or else the output itself; it is the rate where the model ends in Softplus or Relu.
     package enum Rate: String, Sendable, Codable, Hashable, CaseIterable {
         case automatic
         case logRate = "log_rate"
@@ -47,7 +49,7 @@ package enum Loss: Sendable, Codable, Hashable {
 // MARK: Names and options
 
 extension Loss {
-    /// The losses, as pipelines and error messages spell them.
+    /// Lists the losses, as pipelines and error messages spell them.
     package enum Kind: String, Sendable, CaseIterable {
         case crossEntropy = "cross_entropy"
         case binaryCrossEntropy = "binary_cross_entropy"
@@ -77,7 +79,7 @@ extension Loss {
     /// The name of the loss in pipelines and error messages.
     package var name: String { kind.rawValue }
 
-    /// The loss with the options that hold where a pipeline gives none. A loss of the model's own has no name yet.
+    /// Makes the loss with the options that hold where a pipeline gives none. A loss of the model's own has no output name yet.
     package init(_ kind: Kind) {
         self =
             switch kind {
@@ -108,7 +110,7 @@ extension Loss {
     ]
 }
 
-/// Options as properties: nil for a loss that does not have them, and setting it there has no effect.
+/// Gives the options as properties: nil for a loss that does not have them, and setting it there has no effect.
 extension Loss {
     private var labelSmoothing: Double? {
         get { if case .crossEntropy(let smoothing, _, _) = self { smoothing } else { nil } }

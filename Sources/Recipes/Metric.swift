@@ -1,17 +1,18 @@
-/// The measure of a model on held-out rows.
+/// Names a measure of a model on held-out rows.
 package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
-    /// The share of rows whose greatest class (or, of two-way and multilabel outputs, each side of 0.5) is the label's.
+    /// It is the share of rows whose greatest class (or, for two-way and multilabel outputs, each side of 0.5) is the label's.
     case accuracy
-    /// The mean over the classes of the harmonic mean of precision and recall. A class that neither labels nor answers have is left out.
+    /// It is the mean over the classes of the harmonic mean of precision and recall. A class that neither labels nor answers have is left
+    /// out.
     case f1
-    /// The probability that a row of a class scores above one that is not of it, ties counting half; the mean over the classes.
+    /// It is the probability that a row of a class scores above one of another class, with ties counting half; the mean over the classes.
     case auc
-    /// The mean negative natural logarithm of the probability given to the label, cut at 1e-15.
+    /// It is the mean negative natural logarithm of the probability given to the label, cut at 1e-15.
     case logLoss = "log_loss"
     case rmse, mae
-    /// One less the squared error's share of the labels' variance; the mean over several targets.
+    /// It is one minus the squared error divided by the labels' variance; the mean over several targets.
     case r2
-    /// The training loss, without what only training adds (active dropout).
+    /// It is the training loss, without what is active only in training (dropout).
     case loss
 
     package var isBetterWhenGreater: Bool {
@@ -26,8 +27,8 @@ package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
         isBetterWhenGreater ? candidate - reference : reference - candidate
     }
 
-    /// Whether `candidate` is better than `reference`, or worse by at most `drop`, absolutely, where that is above 0: with a drop of 0 only
-    /// what is better passes. A value that is no number never passes; any number passes against a reference that is none.
+    /// Returns whether `candidate` is better than `reference`, or worse by at most `drop`, absolutely, where that is above 0: with a drop
+    /// of 0 only a better one passes. A value that is no number never passes; any number passes against a reference that is none.
     package func passes(_ candidate: Double, against reference: Double, dropAtMost drop: Double) -> Bool {
         guard candidate.isFinite else { return false }
         guard reference.isFinite else { return true }

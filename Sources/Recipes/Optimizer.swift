@@ -1,22 +1,22 @@
-/// How a gradient becomes a step. `g` is the gradient, `p` the parameter, `lr` the learning rate of the step, `t` the step's number from 1,
-/// `wd` the weight decay; state begins at 0. The formulas and the places of epsilon are PyTorch's (`torch.optim`), where it has the
+/// Says how a gradient becomes a step. `g` is the gradient, `p` the parameter, `lr` the learning rate of the step, `t` the step's number
+/// from 1, `wd` the weight decay; state begins at 0. The formulas and the places of epsilon are PyTorch's (`torch.optim`), where it has the
 /// optimizer.
 package enum Optimizer: Sendable, Codable, Hashable {
-    /// `g += wd p; b = momentum b + g; p -= lr b`, with `nesterov` `p -= lr (g + momentum b)`.
+    /// A step is `g += wd p; b = momentum b + g; p -= lr b`, with `nesterov` `p -= lr (g + momentum b)`.
     case sgd(momentum: Double = 0, nesterov: Bool = false)
-    /// `g += wd p; s += g²; p -= lr g / (sqrt(s) + epsilon)`.
+    /// A step is `g += wd p; s += g²; p -= lr g / (sqrt(s) + epsilon)`.
     case adagrad(epsilon: Double = 1e-10)
-    /// `g += wd p; s = alpha s + (1 - alpha) g²; p -= lr g / (sqrt(s) + epsilon)`, through a momentum buffer where there is one.
+    /// A step is `g += wd p; s = alpha s + (1 - alpha) g²; p -= lr g / (sqrt(s) + epsilon)`, through a momentum buffer where there is one.
     case rmsprop(alpha: Double = 0.99, epsilon: Double = 1e-8, momentum: Double = 0)
-    /// `g += wd p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²`;
+    /// A step is `g += wd p; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g²`;
     /// `p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)`.
     case adam(Moments = Moments())
-    /// Adam with decay apart from the gradient: `p -= lr wd p` first.
+    /// A step is that of Adam with the decay apart from the gradient: `p -= lr wd p` first.
     case adamw(Moments = Moments())
-    /// Chen et al. 2023: `p -= lr wd p; p -= lr sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g`.
+    /// A step is that of Chen et al. 2023: `p -= lr wd p; p -= lr sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g`.
     case lion(beta1: Double = 0.9, beta2: Double = 0.99)
-    /// You et al. 2020: Adam's direction `u` plus `wd p`, scaled to the length of the parameter: `p -= lr |p| / |u| u`, unscaled where
-    /// either length is 0.
+    /// A step is that of You et al. 2020: Adam's direction `u` plus `wd p`, scaled to the length of the parameter: `p -= lr |p| / |u| u`,
+    /// unscaled where either length is 0.
     case lamb(Moments = Moments(epsilon: 1e-6))
 
     package struct Moments: Sendable, Codable, Hashable {
@@ -35,7 +35,7 @@ package enum Optimizer: Sendable, Codable, Hashable {
 // MARK: Names and options
 
 extension Optimizer {
-    /// The optimizers, as pipelines and error messages spell them.
+    /// Lists the optimizers, as pipelines and error messages spell them.
     package enum Kind: String, Sendable, CaseIterable {
         case sgd, adagrad, rmsprop, adam, adamw, lion, lamb
 
@@ -47,7 +47,7 @@ extension Optimizer {
             }
         }
 
-        /// Optimizers whose decay is apart from the gradient decay a little unless they are told otherwise.
+        /// The default decay: optimizers whose decay is apart from the gradient have a small one.
         package var defaultWeightDecay: Double { self == .adamw || self == .lamb || self == .lion ? 0.01 : 0 }
     }
 
@@ -65,7 +65,7 @@ extension Optimizer {
 
     package var name: String { kind.rawValue }
 
-    /// The optimizer with the options that hold where a pipeline gives none.
+    /// Makes the optimizer with the options that hold where a pipeline gives none.
     package init(_ kind: Kind) {
         self =
             switch kind {
@@ -89,7 +89,7 @@ extension Optimizer {
     ]
 }
 
-/// Options as properties: nil for an optimizer that does not have them, and setting it there has no effect.
+/// Gives the options as properties: nil for an optimizer that does not have them, and setting it there has no effect.
 extension Optimizer {
     package var momentum: Double? {
         get {
@@ -122,7 +122,7 @@ extension Optimizer {
         }
     }
 
-    /// Two numbers.
+    /// The two numbers `beta1` and `beta2`; nil for optimizers without them.
     package var betas: [Double]? {
         get {
             switch self {

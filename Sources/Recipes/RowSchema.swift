@@ -1,37 +1,37 @@
 package import Names
 
-/// The description of how the rows of a file become model inputs and labels: the content of `schema` in a pipeline. It is Codable, so that
-/// an attempt's spec can carry it.
+/// Describes how the rows of a file become model inputs and labels: the content of `schema` in a pipeline. It is Codable, so that an
+/// attempt's spec can carry it.
 ///
 /// The YAML reader and the revision go through `Key`, `InputSchema.Key` and `TextDialect.Key`, so that a key is spelled here only and
 /// does not compile until both know it. The command line, the drafted pipelines, scoring and training take the value.
 package struct RowSchema: Sendable, Equatable, Codable {
-    /// The keys of `schema`, in the order of a revision's lines.
+    /// Lists the keys of `schema`, in the order of a revision's lines.
     package enum Key: String, Sendable, CaseIterable {
         case key, label
         case missingLabel = "missing_label"
         case weight, classes, inputs, missing, keep, types, dialect
     }
 
-    /// The columns that name a row; empty: rows are known by their features.
+    /// The columns that name a row; if empty, rows are known by their features.
     package var key: [String]
     /// The column to learn, or the columns where the loss takes several; never a feature.
     package var label: ColumnSelector?
     /// The treatment of a labelled row without a label.
     package var missingLabel: MissingLabel
-    /// A column that says how much each labelled row counts; never a feature.
+    /// The column that says how much each labelled row counts; never a feature.
     package var weight: String?
     /// The names of the classes in the order of the model's class axis.
     package var classes: [String]?
-    /// The inputs in file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input
+    /// The inputs in file order, which has no meaning. An input that is not in it takes the column of its own name; a model's only input
     /// takes all numeric columns other than label, key and kept ones.
     package var inputs: [InputSchema]
     /// The value for missing values in every input that has no `missing` of its own and can take it: `nan` for floats, a number for
     /// numbers, a text for text.
     package var missing: Missing?
-    /// Columns joined back to the output, in this order.
+    /// The columns joined back to the output, in this order.
     package var keep: [String]
-    /// Types of columns that are read from text and kept; a kept column that is not here is a string.
+    /// The types of columns that are read from text and kept; a kept column that is not in it is a string.
     package var types: [String: StatedType]
     package var dialect: TextDialect
 
@@ -58,9 +58,9 @@ package struct RowSchema: Sendable, Equatable, Codable {
     package subscript(input name: String) -> InputSchema? { inputs.first { $0.name.isName(name) } }
 }
 
-/// The columns that fill one model input, or the value that it has in every row.
+/// Describes the columns that fill one model input, or the value that it has in every row.
 package struct InputSchema: Sendable, Equatable, Codable {
-    /// The keys of an input, in the order of a revision's lines.
+    /// Lists the keys of an input, in the order of a revision's lines.
     package enum Key: String, Sendable, CaseIterable {
         case columns, scale, missing, booleans, times, pad, mask, length, value
         case batchAxis = "batch_axis"
@@ -68,26 +68,27 @@ package struct InputSchema: Sendable, Equatable, Codable {
 
     /// The model input's name.
     package var name: String
-    /// nil: bound as if the input were not listed.
+    /// The columns; with nil they are found as if the input were not listed.
     package var columns: ColumnSelector?
-    /// Multiplies every value; nil: as it is.
+    /// The factor that multiplies every value; nil leaves the values unchanged.
     package var scale: Double?
-    /// The value for missing values; nil: `nan` for the float inputs in which the model itself looks for missing values, `error` otherwise.
+    /// The value for missing values; nil means `nan` for the float inputs in which the model itself looks for missing values, `error`
+    /// otherwise.
     package var missing: Missing?
-    /// The element that fills up the lists of rows that are shorter than others; nil: all rows have one length.
+    /// The element that fills up the lists of rows that are shorter than others; nil means that all rows have one length.
     package var pad: Pad?
     /// The input that is this one's mask: 1 for the elements of a row, 0 for padding.
     package var mask: String?
-    /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
+    /// The length that every row is filled up to; nil means the length of the longest row that it shares a run with.
     package var length: Int?
-    /// The spelling of booleans in an input of text; nil: they are refused.
+    /// The spelling of booleans in an input of text; with nil they are refused.
     package var booleans: BooleanSpelling?
-    /// The spelling of dates and times in an input of text; nil: they are refused.
+    /// The spelling of dates and times in an input of text; with nil they are refused.
     package var times: TimeSpelling?
     /// The value of the input in every row and every run, where no column fills it: one element for the whole input, or each element of a
-    /// row. nil: columns fill it.
+    /// row. With nil, columns fill it.
     package var value: [InputValue]?
-    /// The axis on which the model takes the rows; nil: the first.
+    /// The axis on which the model takes the rows; nil means the first.
     package var batchAxis: Int?
 
     package init(
@@ -115,7 +116,7 @@ package enum Pad: Sendable, Hashable, Codable {
     case text(String)
 }
 
-/// The treatment of a labelled row without a label.
+/// Says how a labelled row without a label is treated.
 package enum MissingLabel: String, Sendable, Equatable, Codable, CaseIterable {
     /// The row is left out and counted.
     case skip
@@ -123,11 +124,12 @@ package enum MissingLabel: String, Sendable, Equatable, Codable, CaseIterable {
     case error
 }
 
-/// The columns that fill an input, or that are to be learned.
+/// Selects the columns that fill an input, or that are to be learned.
 package enum ColumnSelector: Sendable, Hashable, Codable {
-    /// Columns that match, in numeric-aware order of their names (`pixel_2` before `pixel_10`). `*` stands for any characters, `?` for one.
+    /// The columns match a pattern, in numeric-aware order of their names (`pixel_2` before `pixel_10`). `*` stands for any characters, `?`
+    /// for one.
     case pattern(String)
-    /// Names or patterns, in the order given.
+    /// The columns are given by names or patterns, in the order given.
     case list([String])
 
     /// The names and patterns as they were written.
@@ -139,7 +141,7 @@ package enum ColumnSelector: Sendable, Hashable, Codable {
     }
 }
 
-/// The replacement of a missing value on its way into a model input.
+/// Says how a missing value is replaced on its way into a model input.
 package enum Missing: Sendable, Equatable, Codable {
     case error
     case nan
@@ -148,7 +150,7 @@ package enum Missing: Sendable, Equatable, Codable {
     case text(String)
 }
 
-/// The spelling of booleans in text.
+/// Says how booleans are spelled in text.
 package enum BooleanSpelling: Sendable, Hashable, Codable {
     /// These words stand for false and true: an input of text gets them, and an input of numbers or booleans takes a column of them, or of
     /// the usual words.
@@ -157,7 +159,7 @@ package enum BooleanSpelling: Sendable, Hashable, Codable {
     case text
 }
 
-/// The spelling of dates and times in an input of text.
+/// Says how dates and times are spelled in an input of text.
 package enum TimeSpelling: String, Sendable, Hashable, Codable, CaseIterable {
     /// Every format gives one spelling: `2024-02-29T12:30:15.5`, in UTC with a `Z` where there is a zone, without zeros at the end of the
     /// fraction, and without a time where that is midnight and there is no zone.
@@ -166,7 +168,7 @@ package enum TimeSpelling: String, Sendable, Hashable, Codable, CaseIterable {
     case text
 }
 
-/// The type that a pipeline states for a column that is read from text and kept.
+/// Names a type that a pipeline states for a column that is read from text and kept.
 package enum StatedType: String, Sendable, Equatable, Codable, CaseIterable {
     case string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, date, timestamp
 }

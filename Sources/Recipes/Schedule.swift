@@ -1,17 +1,17 @@
 import Foundation
 
-/// The learning rate as a pure function of the step's number, so that a resumed run has the same rates.
+/// Gives the learning rate as a pure function of the step's number, so that a resumed run has the same rates.
 package struct Schedule: Sendable, Codable, Hashable {
     package enum Shape: Sendable, Codable, Hashable {
         case constant
-        /// Straight from the peak to `end` times the peak.
+        /// The rate falls in a straight line from the peak to `end` times the peak.
         case linear(end: Double = 0)
-        /// Half a cosine from the peak to `end` times the peak.
+        /// The rate falls in half a cosine from the peak to `end` times the peak.
         case cosine(end: Double = 0)
-        /// Times `factor` after every so many epochs, counted from the end of the warm-up.
+        /// The rate is multiplied by `factor` after every `everyEpochs` epochs, counted from the end of the warm-up.
         case step(everyEpochs: Int, factor: Double = 0.1)
-        /// PyTorch's `OneCycleLR`: half a cosine up from `peak / start` to the peak, half a cosine down to `peak / start / end`. The way up
-        /// takes the warm-up, or three tenths of all steps where there is none.
+        /// The rate is PyTorch's `OneCycleLR`: half a cosine up from `peak / start` to the peak, half a cosine down to `peak / start /
+        /// end`. The way up takes the warm-up, or three tenths of all steps where there is none.
         case oneCycle(start: Double = 25, end: Double = 1e4)
     }
 
@@ -26,12 +26,12 @@ package struct Schedule: Sendable, Codable, Hashable {
         self.warmUp = warmUp
     }
 
-    /// The rate of step `step` (from 0) of `total` steps, of which an epoch has `stepsPerEpoch`.
+    /// Returns the rate of step `step` (from 0) of `total` steps, of which an epoch has `stepsPerEpoch`.
     package func rate(step: Int, of total: Int, stepsPerEpoch: Int) -> Double {
         if case .oneCycle(let start, let end) = shape { return peak * oneCycle(Double(step), Double(total), start, end) }
         if step < warmUp { return peak * Double(step + 1) / Double(warmUp) }
         let passed = Double(step - warmUp)
-        // Where the shape ends: the last step is at `total - 1`, and one more would be at its end.
+        // The shape ends one step after the last one, which is at `total - 1`.
         let progress = min(passed / Double(max(total - warmUp, 1)), 1)
         switch shape {
         case .constant, .oneCycle: return peak
@@ -56,7 +56,7 @@ package struct Schedule: Sendable, Codable, Hashable {
 // MARK: Names and options
 
 extension Schedule {
-    /// The shapes, as pipelines spell them.
+    /// Lists the shapes, as pipelines spell them.
     package enum Kind: String, Sendable, CaseIterable {
         case constant, linear, cosine, step
         case oneCycle = "one_cycle"
@@ -72,7 +72,7 @@ extension Schedule {
             case .oneCycle: .oneCycle
             }
         }
-        /// The shape with the options that hold where a pipeline gives none.
+        /// Sets the shape with the options that hold where a pipeline gives none.
         set {
             switch newValue {
             case .constant: shape = .constant

@@ -1,6 +1,6 @@
-/// The dialect of CSV files that are read. Files that are written are always RFC 4180 with a header.
+/// Describes the dialect of CSV files that are read. Files that are written are always RFC 4180 with a header.
 package struct TextDialect: Sendable, Hashable, Codable {
-    /// The keys of `schema.dialect`, in the order of a revision's lines.
+    /// Lists the keys of `schema.dialect`, in the order of a revision's lines.
     package enum Key: String, Sendable, CaseIterable {
         case delimiter, quote, escape, encoding, header
         case nullWords = "null_words"
@@ -8,31 +8,32 @@ package struct TextDialect: Sendable, Hashable, Codable {
     }
 
     package enum Header: Sendable, Hashable, Codable {
-        /// The pipeline does not say it: the first line is a header unless it holds only numbers, which is an error.
+        /// The pipeline does not say whether there is a header: the first line is one unless it holds only numbers, which is an error.
         case likely
         /// The first line is a header, whatever it holds.
         case present
-        /// The first line is data; nil: columns are named `f0`, `f1`, ….
+        /// The first line is data; with nil, columns are named `f0`, `f1`, ….
         case absent(names: [String]?)
     }
 
-    /// One ASCII byte. A comma stands for a tab in a file that is called `.tsv`.
+    /// The ASCII byte between cells. In a file that is called `.tsv`, a comma stands for a tab.
     package var delimiter: UInt8
-    /// One ASCII byte; nil: quotes have no meaning.
+    /// The ASCII byte of quotes; with nil quotes have no meaning.
     package var quote: UInt8?
     /// The byte that is written in a quoted cell before a quote, or before itself, that belongs to the text; cells without quotes have
-    /// none. Without quoting it is written before any character that would mean something else. nil: quotes inside a cell are doubled.
+    /// none. Without quoting it is written before any character that would otherwise have a meaning. With nil, quotes inside a cell are
+    /// doubled.
     package var escape: UInt8?
     package var encoding: Encoding
     package var header: Header
-    /// Texts that mark a missing value where a number, a boolean or a time is wanted, and in CSV cells without quotes also where an input
-    /// takes text; nil: Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text keep them as text, except
-    /// the empty cell without quotes, which is missing everywhere.
+    /// The texts that mark a missing value where a number, a boolean or a time is wanted, and in CSV cells without quotes also where an
+    /// input takes text; nil means Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text keep them as text,
+    /// except the empty cell without quotes, which is missing everywhere.
     package var nullWords: [String]?
-    /// `.` or `,`.
+    /// The decimal sign, `.` or `,`.
     package var decimal: UInt8
 
-    /// The encoding of a file without a byte-order mark.
+    /// Names the encoding of a file without a byte-order mark.
     package enum Encoding: String, Sendable, Hashable, Codable, CaseIterable {
         case utf8 = "utf-8"
         case latin1 = "latin-1"

@@ -1,9 +1,9 @@
-/// A file whose rows a model was trained on, as its card names it.
+/// Names a file whose rows a model was trained on, as the model's card does.
 package struct TrainingSource: Hashable, Sendable, Codable {
     package let path: String?
     package let digest: String
     package let rows: Int?
-    /// Its number in the ledger. Cards of earlier versions do not have it.
+    /// The number of the arrival in the ledger; nil where the card does not have it.
     package let arrival: Int64?
 
     package init(path: String? = nil, digest: String, rows: Int? = nil, arrival: Int64? = nil) {

@@ -9,8 +9,8 @@ import Reasons
 import SystemPackage
 import Training
 
-// The kind of failure that each error of models and tables is, and its wording. No switch here has a `default`: a new error does not
-// compile before it has its kind. Those of files are in `Attempts/Failures/Failure+Files.swift`.
+// These initializers give each error of models and tables its kind and its wording. No switch here has a `default`: a new error does not
+// compile before it has its kind. Errors of files are in `Attempts/Failures/Failure+Files.swift`.
 
 // MARK: Tables
 
@@ -65,14 +65,14 @@ extension Failure {
 // MARK: Models
 
 extension Failure {
-    /// A model that cannot be read: its own fault, or that of a machine that is too small for it.
+    /// Describes a model that cannot be read: the fault is its own, or that of a machine that is too small for it.
     init(model error: ONNXError, place: String) {
         switch error {
         case .outOfMemory:
             self.init(
                 .resource, what: "the model does not fit: \(error)", place: place,
                 remedy: "Free memory, raise the limit of the process, or use a larger machine.")
-        // The disk refused it; nothing is wrong with the model.
+        // The disk refused to take it; nothing is wrong with the model.
         case .cannotWrite(_, _, let code):
             self.init(
                 MachineFault.kind(writing: code), what: "\(error)", place: place, remedy: "Free space or mend the disk; it is tried again.")
@@ -87,7 +87,7 @@ extension Failure {
         }
     }
 
-    /// A model that the engine does not load.
+    /// Describes a model that the engine does not load.
     init(loading error: EngineError, place: String) {
         let remedy =
             switch error {
@@ -103,7 +103,7 @@ extension Failure {
 }
 
 extension Failure {
-    /// A model that outgrows the memory with a few rows.
+    /// Describes a model that needs more memory than there is, even with a few rows.
     init(outgrowing error: EngineError, place: String) {
         self.init(
             .memoryLimit, what: "the model outgrows the memory with three rows of ones: \(error)", place: place,
@@ -135,7 +135,7 @@ extension Failure {
 // MARK: Any error
 
 extension Failure {
-    /// The failure to put something on disk by functions that throw any error.
+    /// Describes an error of functions that put something on disk and throw any error.
     init(writing error: any Error, place: String) {
         if let error = error as? FileSystemError {
             self.init(landing: error, place: place)

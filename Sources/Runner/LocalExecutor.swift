@@ -13,9 +13,10 @@ package final class LocalExecutor: AttemptExecutor {
     private let rangeBytes: Int?
 
     /// - Parameters:
-    ///   - sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
-    ///   - prepared: where large models are kept as the engine maps them; nil loads all models as they are.
-    ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil: what is usual for its format.
+    ///   - sessionBytes: the sum of the costs of kept sessions, which are estimated by the bytes of their models.
+    ///   - prepared: the folder where large models are kept as the engine maps them; nil loads all models as they are.
+    ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil takes the usual size for its
+    ///     format.
     package init(sessionBytes: Int, prepared: PreparedFolder? = nil, rangeBytes: Int? = nil) {
         models = ModelLoader(sessionBytes: sessionBytes, prepared: prepared.map { PreparedModels($0) })
         self.rangeBytes = rangeBytes
@@ -51,7 +52,7 @@ package final class LocalExecutor: AttemptExecutor {
                         guard let parts = files.parts else { break }
                         try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).scoreOneRange(
                             &result)
-                    // For data the model was checked when it was decided; the forward stage loads it.
+                    // A model was checked when it was decided, so for data the forward stage only loads it.
                     case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }
                 }
@@ -66,7 +67,7 @@ package final class LocalExecutor: AttemptExecutor {
     }
 }
 
-/// The time for which an attempt let others go first.
+/// Measures the time for which an attempt lets others go first.
 final class Pauses: Sendable {
     private let total = Mutex(Duration.zero)
 
@@ -74,7 +75,7 @@ final class Pauses: Sendable {
     func add(_ time: Duration) { total.withLock { $0 += time } }
 }
 
-/// The ways in which a running attempt is told to end or to let others go first.
+/// Tells a running attempt to end or to let others go first.
 struct Interruption {
     let engine: Cancellation
     let control: AttemptControl

@@ -6,11 +6,11 @@ import Glibc
 import Reasons
 import SystemPackage
 
-/// The files of one input, opened once for an attempt: what is read is what these descriptors hold, whatever becomes of their names. A file
-/// in a spool is opened beneath the spool.
+/// Keeps the files of one input open, which are opened once for an attempt: the attempt reads what these descriptors hold, whatever happens
+/// to their names. A file in a spool is opened beneath the spool.
 ///
 /// What is read is what was numbered only if the files have the stamp that they were numbered with, before the first byte is read and after
-/// the last one. Where the stamp differs, as after a `chmod`, they are hashed again; where the content is another one, the attempt is void.
+/// the last one. Where the stamp differs, as after a `chmod`, they are hashed again; where the content has changed, the attempt is void.
 final class OpenedInput {
     let path: String
     let file: FileDescriptor
@@ -39,7 +39,7 @@ final class OpenedInput {
                 for name in input.companions { others.append((name, try access.open(above + "/" + name))) }
             }
         } catch {
-            // What a class holds before all of it is set nobody else closes.
+            // Nobody else closes what this object holds before all of its properties are set.
             for descriptor in [opened, held].compactMap({ $0 }) + others.map(\.file) { Glibc.close(descriptor.rawValue) }
             throw error
         }
@@ -51,7 +51,7 @@ final class OpenedInput {
         if input.stamp != FileStamp.whole(stamps) { try compareContent() }
     }
 
-    /// Returns a descriptor of its own.
+    /// Returns a descriptor that this object owns.
     private static func descriptor(_ data: AttemptData, _ path: String) throws(Failure) -> FileDescriptor {
         do throws(FileSystemError) {
             switch data {
@@ -67,17 +67,17 @@ final class OpenedInput {
         for descriptor in [file, folder].compactMap({ $0 }) + companions.map(\.file) { Glibc.close(descriptor.rawValue) }
     }
 
-    /// The folder from which external data is read: the one that was opened, even if another has its name by now. It is valid as long as
-    /// this value.
+    /// The folder from which external data is read: the one that was opened, even if another folder has its name by now. It is valid as
+    /// long as this object exists.
     var directory: String? { folder.map { "/proc/self/fd/\($0.rawValue)" } }
 
     var byteCount: Int { Int(clamping: stamps[0].size) }
 
-    /// Throws `inputChanged` where what was read since is not known to be what was numbered.
+    /// Throws `inputChanged` where what was read since the files were opened may not be what was numbered.
     func verifyUnchanged() throws(Failure) {
         let now = try currentStamps()
         if now == stamps { return }
-        // External data is read by its name: that it is right again now does not say that it was.
+        // External data is read by its name, so that its present state does not prove that it was right when it was read.
         guard companions.isEmpty else { throw Self.changed(path) }
         stamps = now
         try compareContent()
@@ -99,7 +99,7 @@ final class OpenedInput {
         throw Self.changed(path)
     }
 
-    /// The stamps of the open files; of external data, of what has its name in the folder.
+    /// Returns the stamps of the open files. Throws where external data in the folder is not the file that was opened.
     private func currentStamps() throws(Failure) -> [FileStamp] {
         do throws(FileSystemError) {
             var found = [try FileDigest.stamp(of: file, named: FilePath(path))]
@@ -123,7 +123,7 @@ final class OpenedInput {
     }
 }
 
-/// The way to the files of one input.
+/// Opens the files of one input, below its spool where it is in one.
 private struct Access {
     private let spool: SpoolAccess?
     private let root: String
@@ -155,6 +155,6 @@ private struct Access {
         }
     }
 
-    /// The spool itself has an empty path.
+    /// Returns the path relative to the spool; the spool itself has an empty path.
     private func relative(_ path: String) -> FilePath { SpoolAccess.relative(path, to: root) ?? FilePath() }
 }

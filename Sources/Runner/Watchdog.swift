@@ -1,7 +1,7 @@
 @preconcurrency import Dispatch
 import Synchronization
 
-/// Calls `fire` once after `seconds`, unless stopped before.
+/// Calls `fire` once after `seconds`, unless it is stopped before.
 final class Watchdog: Sendable {
     private let fired = Atomic(false)
     private let timer: any DispatchSourceTimer

@@ -1,7 +1,7 @@
-/// One axis of the shape that a model declares for a value.
+/// Describes one axis of the shape that a model declares for a value.
 package enum Dimension: Sendable, Hashable, CustomStringConvertible {
     case fixed(Int)
-    /// Axes with one name have one extent.
+    /// The axis is open and has a name. Axes with one name have one extent.
     case symbolic(String)
     case unknown
 

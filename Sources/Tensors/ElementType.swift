@@ -1,4 +1,4 @@
-/// The element types of ONNX tensors; raw values are `TensorProto.DataType` field values.
+/// Names the element types of ONNX tensors; raw values are `TensorProto.DataType` field values.
 package enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     case float32 = 1
     case uint8 = 2
@@ -27,7 +27,7 @@ package enum ElementType: Int32, Sendable, Hashable, CaseIterable {
     case uint2 = 25
     case int2 = 26
 
-    /// Bits of one element; `nil` for strings, whose length varies.
+    /// The number of bits of one element; `nil` for strings, whose length varies.
     package var bitWidth: Int? {
         switch self {
         case .string: nil
@@ -41,8 +41,8 @@ package enum ElementType: Int32, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Bytes that `count` elements take when packed as ONNX packs them (sub-byte elements share a byte, the last one padded);
-    /// `nil` for strings and where the product does not fit an `Int`.
+    /// Returns the number of bytes that `count` elements take when packed as ONNX packs them (sub-byte elements share a byte, the last one
+    /// padded); `nil` for strings and where the product does not fit an `Int`.
     package func byteCount(elements count: Int) -> Int? {
         guard let bits = bitWidth, count >= 0 else { return nil }
         let (total, overflow) = count.multipliedReportingOverflow(by: bits)

@@ -1,11 +1,11 @@
-/// A pattern over the names of tensors, nodes and columns: `*` is any run of characters, `?` one; the rest stands for itself. Names are no
-/// paths, and no character is special to them: patterns over files, whose `*` stops at `/`, are the Watcher's.
+/// Matches the names of tensors, nodes and columns: `*` is any run of characters, `?` is one; every other character stands for itself.
+/// Names are no paths, and no character is special in them: patterns over files, whose `*` stops at `/`, are the Watcher's.
 package struct NamePattern: Sendable, Hashable {
     private let pattern: [Character]
 
     package init(_ pattern: String) { self.pattern = Array(pattern) }
 
-    /// Whether a text is more than a name that stands for itself.
+    /// Returns whether a text is a pattern, and more than a name that stands for itself.
     package static func isPattern(_ text: String) -> Bool { text.contains { $0 == "*" || $0 == "?" } }
 
     package func matches(_ name: String) -> Bool {
@@ -20,7 +20,7 @@ package struct NamePattern: Sendable, Hashable {
                 position += 1
                 at += 1
             } else if let back = star {
-                // The last star takes one character more.
+                // The last star matches one character more.
                 star = (back.pattern, back.text + 1)
                 position = back.pattern + 1
                 at = back.text + 1
@@ -33,12 +33,12 @@ package struct NamePattern: Sendable, Hashable {
 }
 
 extension Character {
-    /// Whether both have the same bytes: characters that only look alike are different.
+    /// Returns whether both have the same bytes: characters that only look alike are different.
     fileprivate func isSame(_ other: Character) -> Bool { self == other && (isASCII || utf8.elementsEqual(other.utf8)) }
 }
 
 extension [String] {
-    /// Whether one of these patterns matches one of `names`.
+    /// Returns whether one of these patterns matches one of `names`.
     package func matchesAny(of names: String...) -> Bool {
         contains { pattern in names.contains { NamePattern(pattern).matches($0) } }
     }

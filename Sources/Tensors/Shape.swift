@@ -1,4 +1,4 @@
-/// The extent of each axis, outermost first; an empty shape is a scalar.
+/// Holds the extent of each axis, outermost first; an empty shape is a scalar.
 package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
     package var dimensions: [Int]
 
@@ -21,7 +21,7 @@ package struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
         return overflowed ? nil : count
     }
 
-    /// Row-major (C order) strides, in elements.
+    /// The row-major (C order) strides, in elements.
     package var strides: [Int] {
         var strides = [Int](repeating: 1, count: rank)
         for axis in stride(from: rank - 2, through: 0, by: -1) {

@@ -1,5 +1,5 @@
-/// A dense array, row-major. Numbers lie packed in a buffer as ONNX's `raw_data` lays them out (little endian, sub-byte elements low bits
-/// first); strings are Swift strings.
+/// A dense array, row-major. Numbers are packed in a buffer as in ONNX's `raw_data` (little endian, sub-byte elements low bits first);
+/// strings are Swift strings.
 package struct Tensor: Sendable {
     package enum Storage: Sendable {
         case buffer(TensorBuffer)
@@ -10,13 +10,13 @@ package struct Tensor: Sendable {
     package let shape: Shape
     package let storage: Storage
 
-    /// Zeros; `nil` where `shape` has no byte count (negative, too large) or the type is string.
+    /// Makes a tensor of zeros; returns `nil` where `shape` has no byte count (negative, too large) or the type is string.
     package init?(zeros elementType: ElementType, shape: Shape) {
         guard let count = shape.elementCount, let size = elementType.byteCount(elements: count) else { return nil }
         self.init(elementType: elementType, shape: shape, buffer: TensorBuffer(byteCount: size))
     }
 
-    /// Takes `buffer` as it is: it must be at least as large as the shape needs.
+    /// Takes `buffer` without a copy: it must be at least as large as the shape needs.
     package init(elementType: ElementType, shape: Shape, buffer: TensorBuffer) {
         let needed = shape.elementCount.flatMap { elementType.byteCount(elements: $0) }
         precondition(needed.map { $0 <= buffer.byteCount } ?? false, "buffer smaller than \(elementType.name)\(shape)")
@@ -32,7 +32,7 @@ package struct Tensor: Sendable {
         storage = .strings(strings)
     }
 
-    /// Copies `bytes`; `nil` where their number is not what type and shape need.
+    /// Copies `bytes`; returns `nil` where their number is not what type and shape need.
     package init?(elementType: ElementType, shape: Shape, bytes: UnsafeRawBufferPointer) {
         guard let count = shape.elementCount, elementType.byteCount(elements: count) == bytes.count else { return nil }
         let buffer = TensorBuffer(byteCount: bytes.count)
@@ -71,7 +71,7 @@ package struct Tensor: Sendable {
         return strings
     }
 
-    /// The elements as an array of a Swift type of the same size; `nil` where sizes differ.
+    /// Returns the elements as an array of a Swift type of the same size; `nil` where sizes differ.
     package func values<Scalar: BitwiseCopyable>(as type: Scalar.Type) -> [Scalar]? {
         guard elementType.bitWidth == MemoryLayout<Scalar>.size * 8, case .buffer(let buffer) = storage else { return nil }
         return withExtendedLifetime(buffer) { Array(bytes.bindMemory(to: Scalar.self)) }

@@ -12,15 +12,15 @@ package final class TensorBuffer: @unchecked Sendable {
     package let address: UnsafeMutableRawPointer
     private enum Memory {
         case allocated
-        /// Memory of the C library.
+        /// The memory is from the C library.
         case requested
-        /// Pages of the operating system.
+        /// The memory is pages of the operating system.
         case mapped(Int)
     }
 
     private let memory: Memory
 
-    /// Memory set to zero, of a size that this program decides.
+    /// Allocates memory set to zero, of a size that this program decides.
     package init(byteCount: Int) {
         self.byteCount = byteCount
         memory = .allocated
@@ -28,7 +28,7 @@ package final class TensorBuffer: @unchecked Sendable {
         address.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
     }
 
-    /// Memory set to zero, of a size that a file or a model says: an error where the machine does not have so much.
+    /// Allocates memory set to zero, of a size that a file or a model gives; throws where the machine does not have that much.
     package init(requested byteCount: Int) throws(OutOfMemory) {
         try OutOfMemory.check(byteCount)
         var address: UnsafeMutableRawPointer?
@@ -41,8 +41,8 @@ package final class TensorBuffer: @unchecked Sendable {
         memory = .requested
     }
 
-    /// Memory set to zero, in pages that the system gives as they are written to and has back as soon as the buffer goes; of what is freed
-    /// otherwise, `malloc` may keep much. For what is large, lives long and is made seldom.
+    /// Allocates memory set to zero, in pages that the system gives when they are written to and gets back as soon as the buffer is freed;
+    /// of other freed memory, `malloc` may keep much. This is for large buffers that live long and are made seldom.
     package init(pages byteCount: Int) throws(OutOfMemory) {
         try OutOfMemory.check(byteCount)
         let length = max(byteCount, 1)

@@ -4,7 +4,7 @@ package import ONNX
 package import Recipes
 package import TrainingGraph
 
-/// A model made better by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the recipe says.
+/// Improves a model by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the recipe says.
 ///
 /// The result is the model that was given, with other values in its trained initializers and nothing else changed. The same model, files,
 /// recipe, gate and machine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
@@ -15,16 +15,17 @@ package struct FineTuning: Sendable {
     package var adapter: LowRankAdapter?
     package var data: LabelledData
     package var recipe: GradientDescent
-    /// Its metric says which epoch is the best, the model as it was given not being one of them.
+    /// The gate, whose metric says which epoch is the best. The model as it was given is not one of them.
     package var gate: Gate
     /// The metrics to measure in addition to that of the gate.
     package var alsoMeasured: [Metric] = []
     package var threads: Int
     /// A checkpoint is written at the end of each epoch, and whenever this many steps have passed since the last one.
     package var checkpointSteps = 1000
-    /// What the run is executed on. A checkpoint of another machine is not gone on from.
+    /// The machine that executes the run. It does not go on from a checkpoint of another machine.
     package var machine = ONNXRuntime.machine
-    /// A folder of this run's own, which exists: packed rows and checkpoints. Whoever made it removes it once the outcome is safe.
+    /// The folder of this run, which must exist, for packed rows and checkpoints. The code that made it removes it once the outcome is
+    /// durable.
     package var directory: String
 
     package init(
@@ -40,21 +41,21 @@ package struct FineTuning: Sendable {
         self.directory = directory
     }
 
-    /// Whether trained adapters become part of the model's weights; otherwise they are an outcome of their own.
+    /// Tells whether trained adapters become part of the model's weights; otherwise they are an outcome of their own.
     package var mergesAdapters: Bool { recipe.adapters?.merge ?? true }
 
     package struct Outcome: Sendable {
-        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say. The given one where
-        /// adapters are not merged.
+        /// The model of the best epoch, which may be worse than the given one: a gate decides whether it is taken. Where adapters are not
+        /// merged, it is the given model.
         package var model: Model
-        /// That of the best epoch, where adapters are not merged: together with `model` it is the outcome. What the run was given goes on
-        /// in it; of another rank or on other weights it was merged into `model` first.
+        /// The adapter of the best epoch, where adapters are not merged: the outcome is it together with `model`. It continues an adapter
+        /// that the run was given; a given one of another rank or on other weights was merged into `model` first.
         package var adapter: LowRankAdapter?
-        /// Whether `model` is bit by bit the one that was given.
+        /// Tells whether `model` is bit by bit the one that was given.
         package var isModelAsGiven: Bool
         package var history: [EpochRecord]
-        /// The epoch that is kept, from 1; without validation the last. 0, and the model as it was given, where the metric was never
-        /// finite.
+        /// The epoch that is kept, from 1; without validation the last one. It is 0, and the model is the given one, where the metric was
+        /// never finite.
         package var bestEpoch: Int
         package var stoppedEarly: Bool
         /// The metrics of the given model and of the new one on the same held-out rows; empty without validation.
@@ -62,7 +63,7 @@ package struct FineTuning: Sendable {
         package var after: [Metric: Double]
         package var trainingRows: Int
         package var validationRows: Int
-        /// Rows that a later file has again, by their key, and that do not count.
+        /// The number of rows that a later file has again, by their key, and that do not count.
         package var supersededRows: Int
         /// The number of rows without a label, which do not count.
         package var unlabelledRows: Int
@@ -70,7 +71,7 @@ package struct FineTuning: Sendable {
         /// The columns that each input took, in order.
         package var columns: [String: [String]]
         package var trained: [String]
-        /// The float initializers that stay as they are, and why.
+        /// The float initializers that stay unchanged, with the reason.
         package var untrained: [String: String]
         /// Maps each node whose gradient has several forms to the form that was chosen.
         package var gradientForms: [String: String]
@@ -78,7 +79,7 @@ package struct FineTuning: Sendable {
         package var resumedAt: Int
     }
 
-    /// Trains on the calling thread (and the engine's), reporting as it goes.
+    /// Trains on the calling thread (and the engine's), and reports progress.
     package func run(_ control: TrainingControl = TrainingControl()) throws(TrainingError) -> Outcome {
         var run = TrainingRun(self, control)
         return try run.outcome()

@@ -1,7 +1,7 @@
 package import FileSystem
 package import Reasons
 
-/// Why training could not start or had to stop, worded for an operator.
+/// Says why training could not start or had to stop, in words for an operator.
 package enum TrainingError: Error, Sendable, Equatable {
     /// The labelled data cannot be what the pipeline says it is.
     case badLabels(file: String, reason: Reason, remedy: String)
@@ -9,12 +9,12 @@ package enum TrainingError: Error, Sendable, Equatable {
     case tooFewRows(reason: Reason, remedy: String)
     /// The model cannot be trained, or not with this loss.
     case badModel(reason: Reason, remedy: String)
-    /// Loss or a layer's values are not finite any more.
+    /// The loss or the values of a layer are not finite any more.
     case diverged(step: Int, layer: String?, remedy: String)
     /// The content of a file cannot be read, or cannot be written in its format.
     case cannotRead(path: String, reason: Reason)
     case cannotWrite(path: String, reason: Reason)
-    /// The disk, or what stands on it, is in the way.
+    /// The disk, or a file on it, does not allow the work.
     case disk(FileSystemError)
     case cancelled
 }
@@ -36,7 +36,7 @@ extension TrainingError: Reasoned, CustomStringConvertible {
     }
 }
 
-/// A call of Landing with this module's error.
+/// Calls functions of `FileSystem` and turns their error into this module's.
 func onDisk<Result: ~Copyable>(_ body: () throws(FileSystemError) -> Result) throws(TrainingError) -> Result {
     do { return try body() } catch { throw .disk(error) }
 }

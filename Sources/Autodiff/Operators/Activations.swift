@@ -6,7 +6,8 @@ extension OperatorTable {
         .rule("Relu") { (c) in
             if c.mayBeInfinite { return [(c.y > 0).select(c.dy, 0)] }
             guard c.x.elementType == .float32 else { return [c.dy * (c.y > 0).mask(c.x.elementType)] }
-            // 0 or 1 in one pass: the steepest line that float32 has, cut off at both. (OpenVINO 2026.4 takes a beta of 0 for none given.)
+            // The slope is 0 or 1 in one pass: the steepest line that float32 has, cut off at both ends. (OpenVINO 2026.4 takes a beta of 0
+            // as not given.)
             let steep = [Attribute("alpha", .float(.greatestFiniteMagnitude)), Attribute("beta", .float(-1))]
             return [c.dy * c.y.map("HardSigmoid", steep)]
         },
@@ -59,7 +60,7 @@ extension OperatorTable {
     /// Returns `slope` where the input is below zero, 1 elsewhere.
     private static func below(_ c: RuleContext, _ slope: Symbol) -> Symbol { (c.x < 0).mask(c.x.elementType) * (slope - 1) + 1 }
 
-    /// The gradient of `x Phi(x)`, or of its approximation by tanh.
+    /// Returns the gradient of `x Phi(x)`, or of its approximation by tanh.
     private static func gelu(_ c: RuleContext) -> [Symbol?] {
         if c.string("approximate", "none") == "tanh" {
             let square = c.x.squared

@@ -2,7 +2,7 @@ import ONNX
 import Tensors
 
 extension OperatorTable {
-    /// Operators that work element by element.
+    /// The operators that work element by element.
     static let arithmetic: [OperatorGradient] = [
         .rule("Add", .broadcasts) { [$0.dy, $0.dy] },
         .rule("Sub", .broadcasts) { [$0.dy, -$0.dy] },
@@ -52,7 +52,7 @@ extension OperatorTable {
 
     private static func truncated(_ value: Symbol) -> Symbol { value.sign * value.abs.map("Floor") }
 
-    /// `d a^b / da = b a^(b-1)`, `d a^b / db = a^b log a`. Common exponents avoid Pow. A zero base or exponent gives no `0 * inf`.
+    /// Returns `d a^b / da = b a^(b-1)`, `d a^b / db = a^b log a`. Common exponents avoid Pow. A zero base or exponent gives no `0 * inf`.
     private static func power(_ c: RuleContext) -> [Symbol?] {
         let toBase: Symbol
         switch c.number(1) {
@@ -74,7 +74,7 @@ extension OperatorTable {
         return [toBase, c.dy * c.y * logarithm]
     }
 
-    /// The inputs that attain the extreme share the cotangent equally.
+    /// Divides the cotangent equally among the inputs that attain the extreme.
     private static func extreme(_ c: RuleContext) -> [Symbol?] {
         if c.node.inputs.count == 1 { return [c.dy] }
         let hits = c.node.inputs.indices.map { c.input($0).equals(c.y) }
@@ -83,7 +83,7 @@ extension OperatorTable {
         return hits.map { $0.select(share, 0) }
     }
 
-    /// `min(max(x, low), high)`. An input that equals a bound gets the cotangent.
+    /// Returns the gradient of `min(max(x, low), high)`. An input that equals a bound gets the cotangent.
     private static func clip(_ c: RuleContext) -> [Symbol?] {
         let low = c.optionalInput(1), high = c.optionalInput(2)
         let below = low.map { c.x < $0 }

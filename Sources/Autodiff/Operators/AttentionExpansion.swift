@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// ONNX operator Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
+/// Expands ONNX operator Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
 enum AttentionExpansion {
     @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let isFlat = try c.rank() == 3
@@ -53,7 +53,7 @@ enum AttentionExpansion {
 
     private static func grown(_ value: Symbol) -> [Dimension]? { value.extents.map { [$0[0], $0[1], .unknown, $0[3]] } }
 
-    /// Repeats each head `times` times in a row, since a group of query heads shares a key head.
+    /// Repeats each head `times` times in a row, because a group of query heads shares a key head.
     private static func repeated(_ value: Symbol, _ times: Int) -> Symbol {
         let wide = value.unsqueezed([2]).apply(
             "Expand", [value.graph.integers([1, 1, times, 1, 1])],
@@ -74,8 +74,8 @@ enum AttentionExpansion {
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
     }
 
-    /// Returns the bias of the scores (the mask, and minus infinity for keys that are left out), and which queries see any key at all; nil
-    /// if all do. Queries that see none get no bias, so that their softmax is a number, and the result 0.
+    /// Returns the bias of the scores (the mask, and minus infinity for keys that are left out), and which queries see any key; nil if all
+    /// do. Queries that see none get no bias, so that their softmax is a number, and the result 0.
     private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
         var conditions = allowed(c, query, key)
         var bias: Symbol?
@@ -95,8 +95,9 @@ enum AttentionExpansion {
         return (isSeen.select(all, 0), isSeen)
     }
 
-    /// Returns conditions, which broadcast to `[B, heads, S, T]`, that tell which keys each query may see apart from its mask. The places
-    /// of the queries among the keys begin after the past, or such that the last query has the place of the last key that is no padding.
+    /// Returns conditions, which broadcast to `[B, heads, S, T]`, that tell which keys each query may see apart from its mask. The
+    /// positions of the queries among the keys begin after the past, or such that the last query has the position of the last key that is
+    /// no padding.
     private static func allowed(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> [Symbol] {
         let isCausal = c.int("is_causal") == 1
         let (left, right) = (c.int("left_window_size", -1), c.int("right_window_size", -1))

@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// ONNX operator CausalConvWithState-27 convolves each channel of `[N, C, L]`, which the last `K - 1` elements of the state precede, with
-/// its own kernel in `[C, 1, K]`.
+/// Expands ONNX operator CausalConvWithState-27, which convolves each channel of `[N, C, L]`, preceded by the last `K - 1` elements of the
+/// state, with its own kernel in `[C, 1, K]`.
 enum CausalConvolutionExpansion {
     @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let weights = c.b.fixedExtents, weights.count == 3 else { throw c.refused("the extents of its kernel are not known") }
@@ -15,7 +15,7 @@ enum CausalConvolutionExpansion {
         case "silu", "swish": result = result * result.sigmoid
         case let activation: throw c.refused("its activation '\(activation)' is not known")
         }
-        // A kernel of one element leaves no state.
+        // There is no state for a kernel of one element.
         let last = Int(Int32.max)
         return [result, whole.sliced([2], from: [kernel == 1 ? last : 1 - kernel], to: [last], steps: [1])]
     }

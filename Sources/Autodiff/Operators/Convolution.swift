@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// Conv and ConvTranspose, with any number of spatial axes, strides, dilations and groups.
+/// Differentiates Conv and ConvTranspose, with any number of spatial axes, strides, dilations and groups.
 ///
 /// The gradient by the input is the transposed convolution of the cotangent. The gradient by the weights is a sum over images and
 /// positions. For both there are several forms; the layer decides which is fastest (`ConvolutionInputForm`, `ConvolutionWeightForm`).
@@ -20,7 +20,8 @@ enum Convolution {
         return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
     }
 
-    /// The rule of Conv, in which the cotangent takes the place of the input, and the input that of the cotangent.
+    /// Returns the gradients of ConvTranspose by the rule of Conv, in which the cotangent takes the place of the input, and the input that
+    /// of the cotangent.
     private static func transposed(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         var geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: nil, isTransposed: true)
         let group = c.int("group", 1)
@@ -97,20 +98,21 @@ enum Convolution {
     }
 }
 
-/// A way to compute the gradient by the weights of a convolution.
+/// Names a way to compute the gradient by the weights of a convolution.
 package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
-    /// A product of matrices for each image, and their sum. It needs a kernel of one element and no padding.
+    /// The gradient is a product of matrices for each image, and their sum. It needs a kernel of one element and no padding.
     case product
-    /// One convolution with a group for every channel of every image, whose kernel is the cotangent. It needs as many groups as channels.
+    /// The gradient is one convolution with a group for every channel of every image, whose kernel is the cotangent. It needs as many
+    /// groups as channels.
     case depthwise
-    /// A convolution of the input with the cotangent as kernel and images as channels. Strides and dilations are exchanged.
+    /// The gradient is a convolution of the input with the cotangent as kernel and images as channels. Strides and dilations are exchanged.
     case swapped
-    /// The parts of the input that each element of the kernel meets are joined, for one product of matrices for each image. It needs memory
-    /// for as many copies of the input as the kernel has elements.
+    /// The parts of the input that each element of the kernel is multiplied with are joined, for one product of matrices for each image. It
+    /// needs memory for as many copies of the input as the kernel has elements.
     case columns
-    /// A product over all images and positions for each element of the kernel, with channels last. It needs one group.
+    /// The gradient is a product over all images and positions for each element of the kernel, with channels last. It needs one group.
     case taps
-    /// The form `taps`, with its products joined to one. It needs as much memory as `columns`, and one group.
+    /// The gradient has the form `taps`, with its products joined to one. It needs as much memory as `columns`, and one group.
     case wide
     /// The cotangent is shifted by each row of the kernel and the input by each column, for one product for each image and column. It needs
     /// two spatial axes of known extents, strides of one, and one group.
@@ -130,9 +132,10 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
     }
 
     /// Returns the fastest form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): products where they fit;
-    /// `swapped` for few channels and a large kernel, since columns would be many and taps thin. From 32 channels on, `shifted` if an image
-    /// has twice as many positions as there are channels, so that the sum over images is small in comparison (15.7 ms against 24.4 ms of
-    /// `taps` with 64 channels of 32 x 32, but 59 ms against 12.6 ms with 512 of 4 x 4), and else `taps`. `columns` for the rest.
+    /// `swapped` for few channels and a large kernel, since columns would be many and taps thin. From 32 channels on, it returns `shifted`
+    /// if an image has twice as many positions as there are channels, so that the sum over images is small in comparison (15.7 ms against
+    /// 24.4 ms of `taps` with 64 channels of 32 x 32, but 59 ms against 12.6 ms with 512 of 4 x 4), and else `taps`. For the rest, it
+    /// returns `columns`.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
         if product.fits(geometry, group, input, cotangent) { return .product }
         if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }
@@ -145,9 +148,9 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
     }
 }
 
-/// The parts of a weight gradient.
+/// Computes the parts of a weight gradient.
 private struct Layer {
-    /// `[N, C, ...]`, `[N, M, ...]`, `[M, C / group, ...]`.
+    /// The input `[N, C, ...]`. The next two are the cotangent `[N, M, ...]` and the weights `[M, C / group, ...]`.
     let input: Symbol
     let cotangent: Symbol
     let weights: Symbol
@@ -158,7 +161,7 @@ private struct Layer {
     private var axes: [Int] { Array(geometry.axes) }
     private var padded: Symbol { input.padded(axes: axes, before: geometry.before, after: geometry.after) }
 
-    /// Makes one axis of the spatial ones: `[N, C, P]` of `[N, C, ...]`.
+    /// Joins the spatial axes to one: `[N, C, P]` of `[N, C, ...]`.
     private func positions(_ value: Symbol) -> Symbol { value.reshaped([0, 0, -1]) }
 
     var product: Symbol {
@@ -169,7 +172,7 @@ private struct Layer {
         return positions(cotangent).matrixProduct(positions(taken).matrixTransposed(rank: 3)).sum([0], keep: false).reshaped(like: weights)
     }
 
-    /// `[1, N C, ...]` convolved by `[N C, 1, ...]`.
+    /// The gradient as `[1, N C, ...]` convolved by `[N C, 1, ...]`.
     var depthwise: Symbol {
         let images = (input.extents?[0].value ?? 1) * group
         let shape = [1, images] + axes.map { _ in 0 }
@@ -178,7 +181,7 @@ private struct Layer {
         return cut(whole).reshaped(to: graph.integers([-1, group, 1] + geometry.kernel)).sum([0], keep: false).reshaped(like: weights)
     }
 
-    /// Zeros in `shape` stand for the value's own spatial extents.
+    /// Reshapes a value. `shape` has the first two extents, and zeros for the value's own spatial extents.
     private func grouped(_ value: Symbol, _ shape: [Int]) -> Symbol {
         let spatial = value.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
         if let fixed = value.fixedExtents { return value.reshaped(Array(shape.prefix(2)) + fixed.dropFirst(2)) }
@@ -196,7 +199,7 @@ private struct Layer {
             ])
     }
 
-    /// Removes positions that the kernel does not have. There are some if the input goes on after the last window.
+    /// Removes positions that the kernel does not have. There are some if the input continues after the last window.
     private func cut(_ whole: Symbol) -> Symbol {
         geometry.hasUnitStrides && geometry.dilations.allSatisfy { $0 == 1 }
             ? whole : whole.sliced(axes, from: axes.map { _ in 0 }, to: geometry.kernel, steps: axes.map { _ in 1 })
@@ -208,7 +211,7 @@ private struct Layer {
         if group == 1 {
             images = input.transposed([1, 0] + others)
         } else {
-            // [N, g, C / g, ...] -> [C / g, g N, ...]
+            // It goes from [N, g, C / g, ...] to [C / g, g N, ...].
             let spatial = input.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
             let split = input.reshaped(to: graph.integers([0, group, -1]).concatenated([spatial]))
             images = split.transposed([2, 1, 0] + others.map { $0 + 1 })
@@ -231,7 +234,7 @@ private struct Layer {
             rows = cotangent.reshaped(to: graph.integers([0, group, -1]).concatenated([positionCount]))
         }
         let rank = group == 1 ? 3 : 4
-        // [M, taps, C / g]
+        // The shape is [M, taps, C / g].
         let sum = rows.matrixProduct(stacked.matrixTransposed(rank: rank)).sum([0], keep: false)
         return inWeightOrder(sum.reshaped(to: weights.extent(0).concatenated([graph.integers([geometry.taps, -1])])))
     }
@@ -263,7 +266,7 @@ private struct Layer {
     var shifted: Symbol {
         let rows = input.fixedPositions ?? [], columns = cotangent.fixedPositions ?? []
         let (height, width) = (rows[0], columns[1])
-        // [N, M * rows of the kernel, P]. Slices and Concat are twice as fast in ONNX Runtime as Pad.
+        // The shape is [N, M * rows of the kernel, P]. Slices and Concat are twice as fast in ONNX Runtime as Pad.
         let rowsOfKernel = (0..<geometry.kernel[0]).flatMap { row in
             movedRows(cotangent, by: row * geometry.dilations[0] - geometry.before[0], to: height)
         }
@@ -276,7 +279,7 @@ private struct Layer {
             let shifted = input.padded(axes: [3], before: [offset], after: [width - rows[1] - offset]).reshaped([0, 0, height * width])
             return stacked.matrixProduct(shifted.matrixTransposed(rank: 3)).sum([0], keep: false).reshaped(to: shape)
         }
-        // [M, rows, C, columns]
+        // The shape is [M, rows, C, columns].
         return products[0].concatenated(Array(products.dropFirst()), axis: 3).transposed([0, 2, 1, 3]).stating(weights.extents)
     }
 
@@ -294,14 +297,14 @@ private struct Layer {
         return zeros(lead) + [part] + zeros(height - lead - count)
     }
 
-    /// `[N, ..., C]` for each element of the kernel.
+    /// The part of the input `[N, ..., C]` for each element of the kernel.
     private var windowsChannelsLast: [Symbol] {
         let spatial = axes.map { $0 - 1 }
         let channelsLast = input.transposed([0] + axes + [1]).padded(axes: spatial, before: geometry.before, after: geometry.after)
         return geometry.windows(of: channelsLast, axes: spatial)
     }
 
-    /// `[M, N P]`.
+    /// The cotangent as `[M, N P]`.
     private var cotangentRows: Symbol {
         cotangent.transposed([1, 0] + axes).reshaped(to: weights.extent(0).concatenated([graph.integers([-1])]))
     }

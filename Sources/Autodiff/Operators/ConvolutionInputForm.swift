@@ -1,15 +1,16 @@
 import ONNX
 import Tensors
 
-/// A way to compute the gradient by the input of a convolution.
+/// Names a way to compute the gradient by the input of a convolution.
 package enum ConvolutionInputForm: String, Sendable, CaseIterable {
-    /// The transposed convolution of the cotangent.
+    /// The gradient is the transposed convolution of the cotangent.
     case transposed
-    /// A convolution of the cotangent with the reversed kernel, input and output channels exchanged. It needs strides of one, and one
-    /// group.
+    /// The gradient is a convolution of the cotangent with the reversed kernel, with input and output channels exchanged. It needs strides
+    /// of one, and one group.
     case rotated
-    /// One product over all images and positions, with channels last, of the joined parts of the cotangent that each element of the kernel
-    /// meets. It needs memory for as many copies as the kernel has elements, known extents, and what `rotated` needs.
+    /// The gradient is one product over all images and positions, with channels last, of the joined parts of the cotangent that each
+    /// element of the kernel is multiplied with. It needs memory for as many copies as the kernel has elements, known extents, and what
+    /// `rotated` needs.
     case wide
 
     func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol) -> Bool {
@@ -55,13 +56,13 @@ package enum ConvolutionInputForm: String, Sendable, CaseIterable {
         let width = weights.extent(0) * graph.integers([geometry.taps])
         let side = windows[0].concatenated(Array(windows.dropFirst()), axis: axes.count + 1)
             .reshaped(to: graph.integers([-1]).concatenated([width]))
-        // [M, C, taps] -> [taps M, C]
+        // It goes from [M, C, taps] to [taps M, C].
         let columns = weights.reshaped([0, 0, -1]).transposed([2, 0, 1]).reshaped(to: width.concatenated([weights.extent(1)]))
         let shape = graph.integers([-1] + (target.fixedPositions ?? [])).concatenated([weights.extent(1)])
         return side.gemm(columns).reshaped(to: shape).transposed([0, axes.count + 1] + spatial).stating(target.extents)
     }
 
-    /// Returns the padding of the cotangent with which a window meets each position of the input once.
+    /// Returns the padding of the cotangent with which a window covers each position of the input once.
     private static func overhang(_ geometry: WindowGeometry) -> (before: [Int], after: [Int]) {
         (zip(geometry.spans, geometry.before).map { $0 - 1 - $1 }, zip(geometry.spans, geometry.after).map { $0 - 1 - $1 })
     }

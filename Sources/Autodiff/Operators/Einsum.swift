@@ -1,9 +1,9 @@
 import ONNX
 import Tensors
 
-/// The gradient by one operand is an Einsum again, of the cotangent and the other operands, with the labels of this operand as output. A
-/// label that the operand has twice (a diagonal) gets two names, tied by an identity matrix. A label that nothing else has (it was summed
-/// over) is spread by a list of ones.
+/// Differentiates Einsum. The gradient by one operand is an Einsum again, of the cotangent and the other operands, with the labels of this
+/// operand as output. A label that the operand has twice (a diagonal) gets two names, tied by an identity matrix. A label that nothing else
+/// has (it was summed over) is spread by a list of ones.
 enum Einsum {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         var equation = try Equation(c)
@@ -38,7 +38,7 @@ enum Einsum {
         return results
     }
 
-    /// The labels of each operand and of the output. An ellipsis is replaced by labels of its own.
+    /// Holds the labels of each operand and of the output. An ellipsis is replaced by labels of its own.
     private struct Equation {
         var operands: [[Character]]
         var output: [Character]

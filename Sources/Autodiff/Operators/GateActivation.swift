@@ -1,14 +1,14 @@
 import ONNX
 
-/// An activation of a recurrent layer, with the parameters that ONNX Runtime uses for it. Operators name the activations of each direction
-/// in order, and give `activation_alpha` and `activation_beta` to those that take them.
+/// Describes an activation of a recurrent layer, with the parameters that ONNX Runtime uses for it. Operators name the activations of each
+/// direction in order, and give `activation_alpha` and `activation_beta` to those that take them.
 struct GateActivation {
     enum Function: String {
-        // In lower case, as ONNX Runtime compares them in LSTM and GRU.
+        // The names are in lower case, as ONNX Runtime compares them in LSTM and GRU.
         case sigmoid, tanh, relu, affine, softsign, softplus, elu
         case leakyRelu = "leakyrelu", thresholdedRelu = "thresholdedrelu", scaledTanh = "scaledtanh", hardSigmoid = "hardsigmoid"
 
-        /// The name as the standard spells it, which RNN insists on.
+        /// The name in the spelling of the standard, which RNN requires.
         var name: String {
             switch self {
             case .leakyRelu: "LeakyRelu"
@@ -36,10 +36,10 @@ struct GateActivation {
     let function: Function
     private(set) var alpha: Float = 0
     private(set) var beta: Float = 0
-    /// The argument is limited to the range from `-bound` to `bound`.
+    /// The limit of the argument, which is cut to the range from `-bound` to `bound`; nil without a limit.
     private(set) var bound: Double?
 
-    /// Whether the slope follows from the value alone.
+    /// Tells whether the slope follows from the value alone.
     var isInvertible: Bool { bound == nil && [.sigmoid, .tanh, .relu].contains(function) }
 
     /// The same activation without a bound.
@@ -85,14 +85,14 @@ struct GateActivation {
             case .softsign: (argument.abs + 1).squared.reciprocal
             case .softplus: argument.sigmoid
             }
-        // Between the bounds the argument is what was given, and outside them nothing counts.
+        // Between the bounds the argument is the given one; outside them it has no effect.
         return bound.map { own * (argument.abs < $0).mask(type) } ?? own
     }
 }
 
-// Reading activations from a node.
+// These functions read activations from a node.
 extension GateActivation {
-    /// The activations of a node, in order, `standard` for each of `count` directions where it names none.
+    /// Returns the activations of a node, in order; `standard` for each of `count` directions where it names none.
     static func all(of c: RuleContext, standard: [Function], count: Int) throws(AutodiffError) -> [GateActivation] {
         let isSimple = standard.count == 1
         var bound: Double?
@@ -103,7 +103,7 @@ extension GateActivation {
         let expected = (0..<count).flatMap { _ in standard }
         var names = c.node.attribute("activations")?.strings ?? []
         if names.isEmpty { names = expected.map(\.name) }
-        // RNN's default is written as two, whether both directions are there or not.
+        // The default of RNN has two names, whether there are two directions or one.
         if isSimple, count == 1, names.count == 2 { names.removeLast() }
         guard names.count == expected.count else { throw c.refused("it names \(names.count) activations for \(expected.count)") }
         var alphas = Parameters(c, "alpha", isByDirection: isSimple), betas = Parameters(c, "beta", isByDirection: isSimple)
@@ -125,9 +125,9 @@ extension GateActivation {
         return made
     }
 
-    /// The values of one attribute, as they are handed out. By the standard each activation that takes one gets the next; ONNX Runtime does
-    /// so in LSTM and GRU, but in RNN it reads one for each direction. Where nothing is stated it takes 0, except for what `usualAlpha` and
-    /// `usualBeta` say in LSTM and GRU.
+    /// Gives the values of one attribute to activations. By the standard each activation that takes one gets the next; ONNX Runtime does so
+    /// in LSTM and GRU, but in RNN it reads one for each direction. Where nothing is given it takes 0, except for the values of
+    /// `usualAlpha` and `usualBeta` in LSTM and GRU.
     private struct Parameters {
         private let context: RuleContext
         private let name: String

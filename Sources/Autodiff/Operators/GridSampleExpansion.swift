@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// GridSample-22 reads `[N, C, ...]` at the places in `grid` `[N, ..., d]`, whose last axis names the innermost spatial axis first. All
-/// neighbours of a place are gathered and weighted; the weights are polynomials of the position of the place between them.
+/// Expands GridSample-22, which reads `[N, C, ...]` at the places in `grid` `[N, ..., d]`, whose last axis names the innermost spatial axis
+/// first. All neighbours of a place are gathered and weighted; the weights are polynomials of the position of the place between them.
 enum GridSampleExpansion {
     @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let count = try c.rank() - 2
@@ -38,7 +38,7 @@ enum GridSampleExpansion {
         return [sum?.reshaped(to: c.y.apply("Shape", type: .int64), extents: c.y.extents)]
     }
 
-    /// One spatial axis: the elements between which a place `[N, P]` lies, and the weight of each.
+    /// Describes one spatial axis: the elements between which a place `[N, P]` is, and the weight of each.
     private struct Axis {
         let extent: Int
         private(set) var neighbours: [(place: Symbol, weight: Symbol?)] = []
@@ -46,7 +46,7 @@ enum GridSampleExpansion {
         init(_ grid: Symbol, extent: Int, corners: Bool, padding: String, mode: String) {
             self.extent = extent
             let last = Double(extent - 1)
-            // -1 and 1 are the centres of the outermost elements, or their outer edges.
+            // The values -1 and 1 mean the centres of the outermost elements, or their outer edges.
             var place = corners ? (grid + 1) * (last / 2) : (grid + 1) * (Double(extent) / 2) - 0.5
             switch padding {
             case "border": place = place.clipped(0, last)
@@ -78,7 +78,7 @@ enum GridSampleExpansion {
             }
         }
 
-        /// Reflects places at both ends, as often as it takes.
+        /// Reflects places at both ends, as often as needed.
         private static func reflected(_ value: Symbol, _ low: Double, _ high: Double) -> Symbol {
             let span = max(high - low, 1e-6)
             let distance = (value - low).abs
@@ -88,7 +88,7 @@ enum GridSampleExpansion {
             return isOdd.select(high - rest, rest + low)
         }
 
-        /// The kernel of Keys (1981) with a = -0.75, for distances up to 1; `outer` is for distances from 1 to 2.
+        /// Returns the kernel of Keys (1981) with a = -0.75, for distances up to 1; `outer` is for distances from 1 to 2.
         private static func inner(_ x: Symbol) -> Symbol { (x * 1.25 - 2.25) * x.squared + 1 }
         private static func outer(_ x: Symbol) -> Symbol { ((x * -0.75 + 3.75) * x - 6) * x + 3 }
     }

@@ -2,7 +2,7 @@ import ONNX
 import Tensors
 
 extension OperatorTable {
-    /// Operators that pick or put elements at given places. An element that was read several times gets the sum of the cotangents.
+    /// The operators that pick or put elements at given places. An element that was read several times gets the sum of the cotangents.
     static let indexing: [OperatorGradient] = [
         .rule("Gather", weights: [0], by: gather),
         .rule("GatherElements") { (c) in
@@ -18,15 +18,15 @@ extension OperatorTable {
             return [c.x.zeros.apply("ScatterElements", [indices, c.dy], [axis], extents: c.x.extents)]
         },
         .rule("Compress") { (c) in
-            // Compress asks for an axis or the flattened input; the numbers of the elements go the same way.
+            // Compress takes an axis or the flattened input; the numbers of the elements are selected in the same way.
             [scattered(c)]
         },
     ]
 
     private static func axisAttribute(_ c: RuleContext) -> Attribute { Attribute("axis", .int(Int64(c.int("axis")))) }
 
-    /// Rows of an embedding (axis 0) are added row by row. The cotangent of one place along an axis is padded with zeros. For other axes
-    /// the input is taken as `[before, axis, after]`.
+    /// Adds rows of an embedding (axis 0) row by row. The cotangent of one place along an axis is padded with zeros. For other axes the
+    /// input is taken as `[before, axis, after]`.
     private static func gather(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axis = c.axis(c.int("axis"), rank: rank)
@@ -53,7 +53,7 @@ extension OperatorTable {
         return [sum.reshaped(like: c.x)]
     }
 
-    /// The positions are found by gathering the numbers of all elements if there are batch axes.
+    /// Adds the cotangent at the positions. If there are batch axes, the positions are found by gathering the numbers of all elements.
     private static func gatherND(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let add = [Attribute("reduction", .string("add"))]
         guard c.int("batch_dims") > 0 else { return [c.x.zeros.apply("ScatterND", [c.b, c.dy], add, extents: c.x.extents)] }

@@ -2,7 +2,7 @@ import ONNX
 import Tensors
 
 extension OperatorTable {
-    /// Operators that move elements and compute nothing.
+    /// The operators that move elements and compute nothing.
     static let layout: [OperatorGradient] = [
         .rule("Reshape", withoutGradient: [1]) { [$0.dy.reshaped(like: $0.x)] },
         .rule("Flatten") { [$0.dy.reshaped(like: $0.x)] },
@@ -24,7 +24,7 @@ extension OperatorTable {
         },
         .rule("SpaceToDepth") { (c) in [c.dy.apply("DepthToSpace", [], c.node.attributes, extents: c.x.extents)] },
         .rule("DepthToSpace", by: depthToSpace),
-        // A rotation, undone by the opposite angle.
+        // It is a rotation, which the opposite angle undoes.
         .rule("RotaryEmbedding", withoutGradient: [1, 2]) { (c) in
             [c.dy.apply("RotaryEmbedding", [c.b, -c.input(2), c.optionalInput(3)], c.node.attributes, extents: c.x.extents)]
         },
@@ -61,14 +61,14 @@ extension OperatorTable {
 
     private static func split(_ c: RuleContext) -> [Symbol?] {
         let parts = c.node.outputs.enumerated().map { position, name in
-            // An output that nobody uses still takes its place.
+            // An output that nothing uses still takes its place.
             c.cotangents[position] ?? c.graph.symbol(name).zeros
         }
         return [parts[0].concatenated(Array(parts.dropFirst()), axis: c.int("axis"), extents: c.x.extents)]
     }
 
-    /// If the step is 1 and the bounds are known, zeros are added around the cotangent. Otherwise the positions that were taken are found
-    /// by slicing the numbers of all elements in the same way.
+    /// Adds zeros around the cotangent, if the step is 1 and the bounds are known. Otherwise the positions that were taken are found by
+    /// slicing the numbers of all elements in the same way.
     private static func slice(_ c: RuleContext) -> [Symbol?] {
         let rank = c.x.rank
         let starts = c.integers(1), ends = c.integers(2)
@@ -93,7 +93,7 @@ extension OperatorTable {
     ///
     /// - Parameters:
     ///   - rest: the other inputs; nil for those of the node.
-    ///   - filled: whether the operator also puts zeros between the elements; their cotangents are dropped.
+    ///   - filled: tells whether the operator also puts zeros between the elements; their cotangents are dropped.
     static func scattered(_ c: RuleContext, rest: [Symbol?]? = nil, filled: Bool = false) -> Symbol {
         let graph = c.graph
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
@@ -115,7 +115,7 @@ extension OperatorTable {
         return zeros.apply("ScatterElements", [indices, updates], [Attribute("reduction", .string("add"))]).reshaped(like: target)
     }
 
-    /// Added constants are cut off again, and zeros are put where the pad cut. In other modes, repeated elements get the sum.
+    /// Cuts the added constants off again, and puts zeros where the pad cut. In other modes, repeated elements get the sum.
     private static func pad(_ c: RuleContext) -> [Symbol?] {
         guard c.string("mode", "constant") == "constant" else {
             let rest = [c.b, nil, c.optionalInput(3)]
@@ -138,7 +138,8 @@ extension OperatorTable {
         return [split.sum((0..<rank).map { 2 * $0 }, keep: false).stating(c.x.extents)]
     }
 
-    /// SpaceToDepth undoes the default order (depth, columns, rows). In the other order the block comes after the channel.
+    /// Undoes the operator with SpaceToDepth in the default order (depth, columns, rows). In the other order the block comes after the
+    /// channel.
     private static func depthToSpace(_ c: RuleContext) -> [Symbol?] {
         let block = c.int("blocksize")
         let deep = c.dy.apply("SpaceToDepth", [], [Attribute("blocksize", .int(Int64(block)))])
@@ -147,7 +148,8 @@ extension OperatorTable {
         return [deep.reshaped(to: shape).transposed([0, 2, 1, 3]).reshaped(like: c.x)]
     }
 
-    /// The grid is linear in `theta` `[N, d, d + 1]`. For the identity the operator gives the coordinates themselves.
+    /// Returns the gradient of the grid, which is linear in `theta` `[N, d, d + 1]`. For the identity the operator gives the coordinates
+    /// themselves.
     private static func affineGrid(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let axes = try c.rank(1) == 1 ? c.input(1).extents?[0].value.map { $0 - 2 } : nil
         guard let axes else { throw c.refused("the length of its size is not known") }
@@ -161,7 +163,7 @@ extension OperatorTable {
         return [cotangent.matrixProduct(coordinates.concatenated([ones], axis: 2)).stating(c.x.extents)]
     }
 
-    /// Every column gets the cotangent at the places to which it was added: one slice for each element of the block.
+    /// Gives every column the cotangent at the places to which it was added: one slice for each element of the block.
     private static func columnsToImage(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let block = c.integers(2) else { throw c.refused("its block shape is not a constant") }
         let geometry = try WindowGeometry(c, kernel: block, input: nil)

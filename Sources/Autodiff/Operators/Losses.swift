@@ -2,7 +2,7 @@ import ONNX
 import Tensors
 
 extension OperatorTable {
-    /// Losses that are operators of the model. Their class weights are constants.
+    /// The losses that are operators of the model. Their class weights are constants.
     static let losses: [OperatorGradient] = [
         .rule("SoftmaxCrossEntropyLoss", withoutGradient: [2]) { (c) in
             let logarithm = c.output(1, extents: c.x.extents)

@@ -4,7 +4,7 @@ import Tensors
 extension OperatorTable {
     static let normalization: [OperatorGradient] = [
         .rule("BatchNormalization", weights: [1, 2], by: batchNormalization).withoutGradient { node in
-            // In training running statistics only go into the next running statistics.
+            // In training, running statistics are only used for the next running statistics.
             node.attribute("training_mode")?.int == 1 && node.outputs.dropFirst().allSatisfy(\.isEmpty) ? [3, 4] : []
         },
         .rule("LayerNormalization", weights: [1, 2], by: layerNormalization),
@@ -48,7 +48,7 @@ extension OperatorTable {
         let scale = perChannel(c.input(1), rank: rank)
         if c.int("training_mode") == 1 {
             let (centered, inverse) = statistics(c.x, axes, epsilon: epsilon)
-            // Sums over a channel; what is left per element is a sum of three terms with factors of the channel.
+            // There are sums over a channel; what is left for each element is a sum of three terms with factors of the channel.
             let along = (c.dy * centered).sum(axes), whole = c.dy.sum(axes)
             let count = OperatorTable.ratio(c.x, to: c.input(1))
             let slope = along * inverse.squared / count
@@ -74,13 +74,13 @@ extension OperatorTable {
         ]
     }
 
-    /// Mean and inverse deviation are outputs of the operator itself: LayerNormalization-17.
+    /// Differentiates LayerNormalization-17, whose mean and inverse deviation are outputs of the operator itself.
     private static func layerNormalization(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axes = Array(c.axis(c.int("axis", -1), rank: rank)..<rank)
         let normalized: Symbol, inverse: Symbol
         if c.x.elementType == .float64 {
-            // Its outputs are of single precision.
+            // The outputs of the operator are of single precision.
             let own = statistics(c.x, axes, epsilon: c.float("epsilon", 1e-5))
             (normalized, inverse) = (own.centered * own.inverse, own.inverse)
         } else {
@@ -90,7 +90,7 @@ extension OperatorTable {
             normalized = (c.x - mean) * inverse
         }
         var toInput = throughNormalization(c.dy * c.input(1), normalized, inverse, axes)
-        // Mean and inverse deviation may be used too.
+        // Mean and inverse deviation may also be used by other nodes.
         let count = OperatorTable.ratio(c.x, to: inverse)
         if c.cotangents.count > 1, let toMean = c.cotangents[1] { toInput = toInput + toMean.cast(to: c.x.elementType) / count }
         if c.cotangents.count > 2, let toInverse = c.cotangents[2] {
@@ -109,7 +109,7 @@ extension OperatorTable {
         return [toInput, (c.dy * normalized).sum(axes, keep: false), c.dy.sum(axes, keep: false)]
     }
 
-    /// GroupNormalization-21: scale and bias `[C]`.
+    /// Differentiates GroupNormalization-21, with scale and bias `[C]`.
     private static func groupNormalization(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let groups = c.graph.integers([0, c.int("num_groups"), -1])
@@ -122,7 +122,7 @@ extension OperatorTable {
         return [toInput, (c.dy * normalized).sum(axes, keep: false), c.dy.sum(axes, keep: false)]
     }
 
-    /// RMSNormalization-23: `x / sqrt(mean(x^2) + epsilon) * scale`.
+    /// Differentiates RMSNormalization-23: `x / sqrt(mean(x^2) + epsilon) * scale`.
     private static func rootMeanSquare(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axes = Array(c.axis(c.int("axis", -1), rank: rank)..<rank)
@@ -133,7 +133,7 @@ extension OperatorTable {
         return [toInput, c.needs(1) ? Broadcasting.reduce(c.dy * normalized, to: c.b) : nil]
     }
 
-    /// The function's own epsilon, added to the deviation, is `1e-9`.
+    /// Differentiates MeanVarianceNormalization. The function's own epsilon, which is added to the deviation, is `1e-9`.
     private static func meanVariance(_ c: RuleContext) -> [Symbol?] {
         let axes = c.ints("axes") ?? [0, 2, 3]
         let centered = c.x - c.x.mean(axes)
@@ -141,7 +141,7 @@ extension OperatorTable {
         return [throughNormalization(c.dy, c.y, inverse, axes)]
     }
 
-    /// `x / |x|_p` along an axis, `p` 1 or 2.
+    /// Differentiates `x / |x|_p` along an axis, with `p` 1 or 2.
     private static func lpNormalization(_ c: RuleContext) -> [Symbol?] {
         let axis = [c.int("axis", -1)]
         let isFirst = c.int("p", 2) == 1
@@ -151,7 +151,7 @@ extension OperatorTable {
         return [(c.dy - along * (isFirst ? c.x.sign : c.y)) * norm.equals(0).select(0, norm.reciprocal)]
     }
 
-    /// `y = x / s^beta` with `s = bias + alpha / size * (sum of squares over neighbouring channels)`.
+    /// Differentiates `y = x / s^beta` with `s = bias + alpha / size * (sum of squares over neighbouring channels)`.
     private static func localResponse(_ c: RuleContext) -> [Symbol?] {
         let size = c.int("size", 1)
         let (alpha, beta) = (c.float("alpha", 1e-4), c.float("beta", 0.75))
@@ -170,7 +170,7 @@ extension OperatorTable {
         return [c.dy * scale.power(-beta) - c.x * outer * (2 * share * beta)]
     }
 
-    /// The kept elements get the cotangent times `1 / (1 - ratio)`. In inference all are kept and the factor is 1.
+    /// Gives the kept elements the cotangent times `1 / (1 - ratio)`. In inference all are kept and the factor is 1.
     private static func dropout(_ c: RuleContext) -> [Symbol?] {
         guard c.isGiven(2), c.number(2) != 0 else { return [c.dy] }
         let mask = c.output(1, type: .bool, extents: c.x.extents)

@@ -1,6 +1,7 @@
 import ONNX
 
-/// Everything that differentiation knows about one operator. To give an operator a gradient, add one record to a list of `OperatorTable`:
+/// Holds everything that differentiation knows about one operator. To give an operator a gradient, add one record to a list of
+/// `OperatorTable`:
 ///
 ///     .rule("Softsign") { [$0.dy / ($0.x.abs + 1).squared] },
 ///     .rule("Div", [.broadcasts, .hasPole]) { [$0.dy / $0.b, -($0.dy / $0.b * $0.y)] },
@@ -13,33 +14,33 @@ struct OperatorGradient: Sendable {
         case expansion(Expansion)
         /// The branches of an If are differentiated, in an If of their own.
         case branches
-        /// The gradient is zero, and nothing is said: outputs are constant almost everywhere, or they are no numbers.
+        /// The gradient is zero, and nothing is reported: outputs are constant almost everywhere, or they are no numbers.
         case zero
-        /// There is none: a model with this operator on the way to a wanted value is refused.
+        /// There is no gradient: a model with this operator on the path to a wanted value is refused.
         case refused(reason: String)
     }
 
     struct Traits: OptionSet, Sendable {
         let rawValue: Int
 
-        /// Inputs broadcast against each other: the walk sums each gradient down to the shape of its input.
+        /// The inputs broadcast against each other: the walk sums each gradient down to the shape of its input.
         static let broadcasts = Traits(rawValue: 1 << 0)
-        /// The slope has a pole within the domain, as that of a root at 0: a gradient may be infinite where an input comes from.
+        /// The slope has a pole within the domain, as that of a root at 0: a gradient may be infinite in the operator that gives the input.
         static let hasPole = Traits(rawValue: 1 << 1)
-        /// Elements of an input may be NaN on purpose: the operator asks for them, or leaves some elements out.
+        /// The elements of an input may be NaN on purpose: the operator asks for them, or leaves some elements out.
         static let expectsNaN = Traits(rawValue: 1 << 2)
         /// The output has the elements of the only input, perhaps in another type.
         static let copies = Traits(rawValue: 1 << 3)
     }
 
-    /// `Conv`, or `ai.onnx.ml.LabelEncoder` outside the default domain.
+    /// The operator's type with its domain: `Conv`, or `ai.onnx.ml.LabelEncoder` outside the default domain.
     let operatorType: String
     let gradient: Gradient
     let traits: Traits
-    /// Inputs at which models have their trained weights.
+    /// The inputs at which models have their trained weights.
     let weightInputs: Set<Int>
-    /// Returns the inputs that say how and not what: shapes, axes, ratios, class weights, tables of angles. They get no gradient, although
-    /// they may be of a floating point type.
+    /// Returns the inputs that set how the operator works, and are not the values that it works on: shapes, axes, ratios, class weights,
+    /// tables of angles. They get no gradient, although they may be of a floating point type.
     private(set) var inputsWithoutGradient: @Sendable (Node) -> Set<Int>
 
     private init(
@@ -53,7 +54,7 @@ struct OperatorGradient: Sendable {
     }
 
     /// - Parameters:
-    ///   - withoutGradient: the inputs that say how and not what.
+    ///   - withoutGradient: the inputs that set how the operator works.
     ///   - weights: the inputs at which models have their trained weights.
     static func rule(
         _ operatorType: String, _ traits: Traits = [], withoutGradient: Set<Int> = [], weights: Set<Int> = [],

@@ -1,7 +1,7 @@
 import ONNX
 import Passes
 
-/// All operators that differentiation knows of, in families: one record for each.
+/// Lists all operators that differentiation knows, in families: one record for each.
 enum OperatorTable {
     private static let families = [
         arithmetic, activations, products, Convolution.operators, pooling, normalization, layout, indexing, reductions, losses,

@@ -18,13 +18,13 @@ extension OperatorTable {
         },
     ]
 
-    /// The operator's second output says where each maximum was, as positions in the whole flattened input.
+    /// Uses the operator's second output, which has the positions of the maxima in the whole flattened input.
     private static func maxPool(_ c: RuleContext) -> [Symbol?] {
         var indices: Symbol
         if c.int("storage_order") == 0 {
             indices = c.output(1, type: .int64, extents: c.y.extents)
         } else {
-            // Positions in column-major order are of no use here.
+            // Positions in column-major order cannot be used here.
             indices =
                 c.graph.emit(
                     "MaxPool", [c.x], outputs: 2, c.node.attributes.filter { $0.name != "storage_order" },
@@ -34,13 +34,13 @@ extension OperatorTable {
         return [added(c.dy.flattened, at: indices, to: c.x)]
     }
 
-    /// Every element of a window gets an equal part of the cotangent: a transposed convolution with ones, with each channel as an image.
+    /// Gives every element of a window an equal part of the cotangent: a transposed convolution with ones, with each channel as an image.
     private static func averagePool(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let geometry = try WindowGeometry(c, kernel: nil, input: c.x.extents)
         return [spread(c.dy / divisor(c, geometry), geometry, c)]
     }
 
-    /// `y = (sum |x|^p)^(1/p)` over windows.
+    /// Differentiates `y = (sum |x|^p)^(1/p)` over windows.
     private static func lpPool(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let geometry = try WindowGeometry(c, kernel: nil, input: c.x.extents)
         let p = Double(c.int("p", 2))
@@ -85,7 +85,7 @@ extension OperatorTable {
         let ones = c.graph.filled(1, c.graph.integers([1, 1] + geometry.kernel), type: c.x.elementType)
         let counts = counted.apply("Conv", [ones], geometry.attributes(group: 1, padded: false))
         guard beyond else { return counts }
-        // A window that would begin after the padded input is not taken.
+        // A window that would begin after the padded input is left out.
         let axes = c.graph.integers(Array(geometry.axes))
         let taken = c.y.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
         let zeros = c.graph.integers(geometry.kernel.map { _ in 0 })

@@ -10,8 +10,8 @@ extension OperatorTable {
         .expansion("Attention", AttentionExpansion.outputs),
     ]
 
-    /// A product with a matrix on the right, as in a linear layer, gets one Gemm over all rows. Other products are batched, and their batch
-    /// axes are summed where they were broadcast. Vectors are taken as matrices of one row or column.
+    /// Differentiates a product of matrices. A product with a matrix on the right, as in a linear layer, gets one Gemm over all rows. Other
+    /// products are batched, and their batch axes are summed where they were broadcast. Vectors are taken as matrices of one row or column.
     private static func matrixProduct(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let (a, b) = (try c.rank(0), try c.rank(1))
         if a >= 2, b == 2 {
@@ -46,8 +46,8 @@ extension OperatorTable {
         return results
     }
 
-    /// `d det A / dA` is the adjugate, transposed. It comes from the characteristic polynomial (the Faddeev-LeVerrier recursion), which
-    /// divides by no determinant and so serves singular matrices too.
+    /// Returns `d det A / dA`, which is the adjugate, transposed. It comes from the characteristic polynomial (the Faddeev-LeVerrier
+    /// recursion), which divides by no determinant and so works for singular matrices too.
     private static func determinant(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let size = c.x.extents?.last?.value ?? c.x.extents?.dropLast().last?.value else {
             throw c.refused("the size of its matrices is not known")
@@ -65,7 +65,7 @@ extension OperatorTable {
         return [(matrix * (c.dy.unsqueezed([-2, -1]) * sign)).expanded(like: c.x).matrixTransposed(rank: rank)]
     }
 
-    /// `Y = alpha op(A) op(B) + beta C`.
+    /// Differentiates `Y = alpha op(A) op(B) + beta C`.
     private static func gemm(_ c: RuleContext) -> [Symbol?] {
         let (transA, transB) = (c.int("transA") == 1, c.int("transB") == 1)
         let alpha = Float(c.float("alpha", 1))

@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// LSTM, GRU and RNN (ONNX operators of version 14 and 22).
+/// Differentiates LSTM, GRU and RNN (ONNX operators of version 14 and 22).
 ///
 /// The operators return states but no gates. Since every state is known, the gates of all steps are computed again at once, in a few large
 /// products. Only recurrent values are computed step by step, in a Scan: the cells of an LSTM, and the cotangents of the states, from the
@@ -18,24 +18,24 @@ enum Recurrent {
         .rule("RNN", weights: [1, 2, 3, 5]) { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: [.tanh], simple) },
     ]
 
-    /// The values of one direction.
+    /// Holds the values of one direction.
     struct Direction {
         let context: RuleContext
-        /// Whether the direction goes from the last step to the first.
+        /// Tells whether the direction goes from the last step to the first.
         let isReversed: Bool
-        /// The activations in the operator's order: of the gates, the candidate and the cell. `clip` bounds the arguments of all but the
+        /// The activations in the operator's order: of the gates, the candidate and the cell. `clip` limits the arguments of all but the
         /// last.
         let activations: [GateActivation]
-        /// `[T, B, I]`, `[G H, I]`, `[G H, H]`.
+        /// The inputs `[T, B, I]`, the weights `[G H, I]` and the recurrent weights `[G H, H]`.
         let x, w, r: Symbol
-        /// `[G H]` each.
+        /// The biases, `[G H]` each.
         let inputBias, recurrentBias: Symbol?
         /// The state that each step starts from, `[T, B, H]`, and the one it leaves.
         let before, states: Symbol
         let firstCell: Symbol?
         /// The weights of the cell in the arguments of input, output and forget gate, `[H]` each.
         let peepholes: [Symbol]?
-        /// Whether a step lies within the length of its row, `[T, B, 1]`; nil if rows have no lengths of their own.
+        /// Tells whether a step is within the length of its row, `[T, B, 1]`; nil if rows have no lengths of their own.
         let isLive: Symbol?
         /// The cotangents of the states, `[T, B, H]`, and of the last state and cell, `[B, H]`.
         let dStates, dLast: Symbol
@@ -77,7 +77,7 @@ enum Recurrent {
                 return made.states + made.results.map { $0.map("Identity") }
             }
             step.inputs = inputs
-            // The engine must know the ranks, even where the model does not say them: a state is `[B, H]`, and so is each step's slice.
+            // The engine must know the ranks, even where the model does not state them: a state is `[B, H]`, and so is each step's slice.
             for position in step.outputs.indices {
                 step.outputs[position].type = .tensor(step.outputs[position].type?.elementType, Self.matrix)
             }
@@ -96,12 +96,12 @@ enum Recurrent {
         func weightGradient(_ cotangent: Symbol, _ source: Symbol) -> Symbol { cotangent.rows.gemm(source.rows, transA: true) }
     }
 
-    /// The cotangents of the operands of one direction.
+    /// Holds the cotangents of the operands of one direction.
     struct Parts {
-        /// `[T, B, I]`, `[G H, I]`, `[G H, H]`, `[2 G H]`, `[B, H]`, `[B, H]`.
+        /// The cotangents, in order, of shape `[T, B, I]`, `[G H, I]`, `[G H, H]`, `[2 G H]`, `[B, H]`; the first cell's has `[B, H]` too.
         var x, w, r, bias, firstState: Symbol
         var firstCell: Symbol?
-        /// `[3 H]`.
+        /// The cotangent of the peepholes, `[3 H]`.
         var peepholes: Symbol?
     }
 
@@ -119,7 +119,7 @@ enum Recurrent {
     }
 }
 
-// The directions of an operator.
+// This part reads the directions of an operator.
 extension Recurrent {
     private static func rule(
         _ c: RuleContext, gates: Int, activations: [GateActivation.Function], _ kind: (Direction) throws(AutodiffError) -> Parts
@@ -129,7 +129,7 @@ extension Recurrent {
         let all = try GateActivation.all(of: c, standard: activations, count: count)
         if c.int("layout") != 0 { throw c.refused("its batch comes first (layout = 1), which the engine does not run either") }
 
-        // The standard says the ranks; shapes need not have been inferred.
+        // The standard defines the ranks; shapes need not have been inferred.
         for (position, rank) in [3, 3, 3, 2, 1, 3, 3, 2].enumerated() where c.isGiven(position) && c.input(position).extents == nil {
             _ = c.input(position).stating([Dimension](repeating: .unknown, count: rank))
         }
@@ -203,12 +203,12 @@ extension Recurrent {
     }
 }
 
-// The three kinds.
+// This part has the three kinds of operators.
 extension Recurrent {
-    /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the arguments of `i` and
-    /// `f`, and of `c'` to that of `o`; coupled gates have `f = 1 - i`.
+    /// Differentiates an LSTM: `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the
+    /// arguments of `i` and `f`, and of `c'` to that of `o`; coupled gates have `f = 1 - i`.
     private static func longShortTerm(_ d: Direction) throws(AutodiffError) -> Parts {
-        // What comes out of the cell is not clipped.
+        // The output of the cell is not clipped.
         let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2].unbounded)
         let isCoupled = d.context.int("input_forget") != 0
         let arguments = d.split(d.fromInputs + d.fromStates, 4)
@@ -275,8 +275,8 @@ extension Recurrent {
         return parts
     }
 
-    /// `z, r` and the candidate `n`; `h' = (1 - z) n + z h`. The reset gate applies to the state's product (`linear_before_reset`) or to
-    /// the state.
+    /// Differentiates a GRU: `z, r` and the candidate `n`; `h' = (1 - z) n + z h`. The reset gate applies to the state's product
+    /// (`linear_before_reset`) or to the state.
     private static func gated(_ d: Direction) throws(AutodiffError) -> Parts {
         let isLinear = d.context.int("linear_before_reset") != 0
         let inputs = d.split(d.fromInputs, 3), states = d.split(d.fromStates, 3)
@@ -332,7 +332,7 @@ extension Recurrent {
             firstState: back.states[0])
     }
 
-    /// `h' = f(W x + R h + b)`, whose slope follows from `h'` itself for the usual activations.
+    /// Differentiates an RNN: `h' = f(W x + R h + b)`, whose slope follows from `h'` itself for the usual activations.
     private static func simple(_ d: Direction) throws(AutodiffError) -> Parts {
         let bend = d.activations[0]
         let slope = bend.isInvertible ? bend.slope(d.states, at: d.states) : bend.slope(d.states, at: d.fromInputs + d.fromStates)

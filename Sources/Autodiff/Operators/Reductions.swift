@@ -19,13 +19,13 @@ extension OperatorTable {
         value.apply("ReduceSum", [c.optionalInput(1)], c.node.attributes.filter { $0.name == "noop_with_empty_axes" })
     }
 
-    /// The elements that attain the extreme share the cotangent equally.
+    /// Divides the cotangent equally among the elements that attain the extreme.
     private static func extreme(_ c: RuleContext) -> [Symbol?] {
         let hits = c.x.equals(restored(c.y, c))
         return [hits.select(restored(c.dy, c) / summed(hits.cast(to: c.x.elementType), c), 0)]
     }
 
-    /// Every element gets the product of the other elements: the whole product divided by it, unless an element is zero.
+    /// Gives every element the product of the other elements: the whole product divided by it, unless an element is zero.
     private static func product(_ c: RuleContext) -> [Symbol?] {
         let isZero = c.x.equals(0)
         let rest = isZero.select(1, c.x)
@@ -35,7 +35,7 @@ extension OperatorTable {
         return [restored(c.dy, c) * others]
     }
 
-    /// Every element gets, for each product it is in, the product of the others there: the whole divided by the element while there was no
+    /// Gives every element, for each product it is in, the product of the others there: the whole divided by the element while there was no
     /// zero yet; the first zero gets the products up to the second.
     private static func runningProduct(_ c: RuleContext) -> [Symbol?] {
         let order = Attribute("reverse", .int(Int64(c.int("reverse")))), back = Attribute("reverse", .int(1 - Int64(c.int("reverse"))))

@@ -1,10 +1,10 @@
 import ONNX
 import Tensors
 
-/// Resize is linear in its input and works axis by axis in every mode, so it is a product with a matrix along each axis. The operator
-/// itself gives that matrix when it resizes an identity matrix, and the gradient is the product with its transpose: no coordinate mode
-/// needs a formula. Cropping fits in: elements outside are constants, so their rows are zeros. ONNX Runtime does not crop an axis whose
-/// scale is 1.
+/// Differentiates Resize, which is linear in its input and works axis by axis in every mode, so that it is a product with a matrix along
+/// each axis. The operator itself gives that matrix when it resizes an identity matrix, and the gradient is the product with its transpose:
+/// no coordinate mode needs a formula. Cropping works in the same way: elements outside are constants, so their rows are zeros. ONNX
+/// Runtime does not crop an axis whose scale is 1.
 enum Resizing {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
@@ -38,7 +38,7 @@ enum Resizing {
             let both = scale.concatenated([graph.constant(.float32, [1], [1] as [Float])])
             return identity.apply("Resize", [region, both], attributes)
         }
-        // The sizes are those of the output, which has them after any aspect ratio policy.
+        // The sizes are those of the output, in which any aspect ratio policy is already applied.
         let sizes = c.y.extent(axis).concatenated([extent])
         return identity.apply("Resize", [region, nil, sizes], attributes)
     }

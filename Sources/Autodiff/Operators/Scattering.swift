@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// ScatterElements and ScatterND: at the given places of a copy of `data`, `updates` are put, added, multiplied or compared.
+/// Differentiates ScatterElements and ScatterND: at the given places of a copy of `data`, `updates` are put, added, multiplied or compared.
 struct Scattering {
     static let operators: [OperatorGradient] = [
         .rule("ScatterElements", by: rule), .rule("ScatterND", by: rule), .rule("TensorScatter", by: cache),
@@ -41,7 +41,7 @@ struct Scattering {
         value.apply(operatorType == "ScatterND" ? "GatherND" : "GatherElements", [indices], axis, extents: updates.extents)
     }
 
-    /// Every factor gets the product of the other factors: the whole product divided by it, unless one of them is zero.
+    /// Gives every factor the product of the other factors: the whole product divided by it, unless one of them is zero.
     private func product(_ cotangent: Symbol) -> [Symbol?] {
         let ones = data.zeros + 1
         let (noData, noUpdate) = (data.equals(0), updates.equals(0))
@@ -52,14 +52,15 @@ struct Scattering {
         return [cotangent * put(updates, into: ones, "mul"), nil, taken(cotangent) * others]
     }
 
-    /// The elements that attain the extreme at a place share its cotangent equally.
+    /// Divides the cotangent of a place equally among the elements that attain the extreme there.
     private func extreme(_ cotangent: Symbol, of result: Symbol) -> [Symbol?] {
         let hits = data.equals(result), updateHits = updates.equals(taken(result))
         let share = cotangent / put(updateHits.mask(data.elementType), into: hits.mask(data.elementType), "add")
         return [hits.select(share, 0), nil, updateHits.select(taken(share), 0)]
     }
 
-    /// The gradient of a cache `[B, ..., T, ...]`, into which each row of an update `[B, ..., S, ...]` was written from its own place on.
+    /// Returns the gradient of a cache `[B, ..., T, ...]`, into which each row of an update `[B, ..., S, ...]` was written from its own
+    /// place on.
     @Sendable private static func cache(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axis = c.axis(c.int("axis", -2), rank: rank), graph = c.graph

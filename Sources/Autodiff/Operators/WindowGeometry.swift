@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// The way in which a window moves over the spatial axes of `[N, C, ...]`, as attributes of Conv, ConvTranspose and the pools state it.
+/// Describes how a window moves over the spatial axes of `[N, C, ...]`, as attributes of Conv, ConvTranspose and the pools state it.
 struct WindowGeometry {
     let kernel: [Int]
     let strides: [Int]
@@ -19,8 +19,8 @@ struct WindowGeometry {
 
     /// - Parameters:
     ///   - kernel: the extents of the weights, which count if the attribute is left out.
-    ///   - input: extents of the input, needed for automatic padding with a stride.
-    ///   - isTransposed: whether automatic padding follows from the output's extents, which is left to the caller.
+    ///   - input: the extents of the input, needed for automatic padding with a stride.
+    ///   - isTransposed: tells whether automatic padding follows from the output's extents, which is left to the caller.
     init(_ c: RuleContext, kernel given: [Int]?, input: [Dimension]?, isTransposed: Bool = false) throws(AutodiffError) {
         guard let kernel = c.ints("kernel_shape") ?? given else { throw c.refused("its kernel shape is not known") }
         let ones = kernel.map { _ in 1 }
@@ -77,7 +77,7 @@ struct WindowGeometry {
             }
             missing?.append(whole - ((steps - 1) * strides[axis] - before[axis] - after[axis] + spans[axis]))
         }
-        // The engine takes an output padding below the stride only.
+        // The engine only takes an output padding below the stride.
         if let missing, zip(missing, strides).allSatisfy({ $0 >= 0 && $0 < $1 }) {
             return cotangent.apply("ConvTranspose", [weights], attributes(group: group, outputPadding: missing), extents: target.extents)
         }
@@ -90,7 +90,7 @@ struct WindowGeometry {
         return full.apply("Pad", [start.concatenated([end]), nil, graph.integers(Array(axes))], extents: target.extents)
     }
 
-    /// Returns the part of the padded input that each element of the kernel meets, in the order of the kernel's elements.
+    /// Returns, for each element of the kernel in order, the part of the padded input that it is multiplied with.
     func windows(of padded: Symbol, axes: [Int]) -> [Symbol] {
         var positions: [[Int]] = [[]]
         for extent in kernel { positions = positions.flatMap { head in (0..<extent).map { head + [$0] } } }

@@ -2,7 +2,7 @@ import ONNX
 import Passes
 
 extension OperatorTable {
-    /// Operators whose outputs are constant almost everywhere, or are no numbers.
+    /// The operators whose outputs are constant almost everywhere, or are no numbers.
     static let withoutGradient: [OperatorGradient] =
         [.zero("IsNaN", .expectsNaN)]
         + [
@@ -17,7 +17,7 @@ extension OperatorTable {
             .zero(LowerClassicOperators.domain + "." + $0)
         }
 
-    /// If, whose branches the walk differentiates, and operators that are refused for a reason of their own.
+    /// The operators without a rule: If, whose branches the walk differentiates, and operators that are refused for a reason of their own.
     static let withoutRule: [OperatorGradient] = [
         .branches("If"),
         .refused("Loop", "how often it runs is only known when it does, and what it computed on the way is not kept"),

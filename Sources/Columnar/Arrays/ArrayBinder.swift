@@ -2,12 +2,12 @@ package import Names
 import Recipes
 package import Tensors
 
-/// Rows of a `.npy` or `.npz` file as the model's inputs.
+/// Binds the rows of a `.npy` or `.npz` file to the model's inputs.
 ///
-/// An `.npz` has one array for each input, under its name (or under the one name in its rule's `columns`); the only array goes to
-/// the only input whatever it is called, and a `.npy` file is that array. The first axis is the rows, of which all arrays have as
-/// many; the others must have as many elements as the input's. Arrays of one value a row also fill an input together, like the columns of
-/// a table: those that the rule names, or all numeric ones for the model's only input. Kept columns are arrays of one value a row. Types
+/// An `.npz` has one array for each input, under its name (or under the one name in its rule's `columns`); the only array goes to the only
+/// input whatever it is called, and a `.npy` file is that array. The first axis is the rows, and all arrays have the same number of them;
+/// the other axes must have as many elements as the input's. Arrays of one value a row also fill an input together, like the columns of a
+/// table: those that the rule names, or all numeric ones for the model's only input. Kept columns are arrays of one value a row. Types
 /// convert as table columns do. Row numbers count from 1.
 package final class ArrayBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
@@ -19,7 +19,7 @@ package final class ArrayBinder: InputBatches {
     private struct Bound {
         let input: ModelInput
         let rule: InputRule
-        /// One array of rows, or several with one value a row.
+        /// The one array of rows, or several with one value a row.
         let arrays: [ArrayRows]
         let filler: any InputFiller
         let rowShape: [Int]
@@ -35,7 +35,7 @@ package final class ArrayBinder: InputBatches {
     /// The place in `bound` of each input of the model; nil for a mask that is made.
     private let places: [Int?]
     private let nullWords: [String]?
-    /// The size of a `.npy` file that is read whole; `nil` for others.
+    /// The size of a `.npy` file that is read whole; `nil` for other files.
     private let cuttableBytes: Int?
     private var rowsGiven = 0
 
@@ -97,7 +97,7 @@ package final class ArrayBinder: InputBatches {
             } else {
                 chosen = []
                 if filled.count == 1, rule.columns == nil {
-                    // An array that cannot be read, as one of Python objects, is no feature.
+                    // An array that cannot be read, such as one of Python objects, is no feature.
                     let numeric = features.compactMap { try? open($0) }.filter { $0.isFeature(of: input) }
                     if numeric.allSatisfy({ $0.width == 1 }) { chosen = numeric.map(\.name) }
                     try ColumnBinding.checkOrder(chosen, pinned[input.name], location)
@@ -166,7 +166,7 @@ package final class ArrayBinder: InputBatches {
         return try ArrayRows(name: entry.name, EntryBytes(descriptor, entry, file: path), file: path).rowCount
     }
 
-    /// An array in an archive is not cut: it has a checksum over all of it.
+    /// Returns how the file can be read in ranges. An array in an archive is not cut, because it has a checksum over all of it.
     package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan {
         guard let cuttableBytes, lengths == nil, rowCount > 0 else { return .whole }
         let count = min(cuttableBytes / max(byteCount ?? TableFormat(.npy).rangeBytes(ofFile: cuttableBytes), 1), rowCount)
@@ -243,7 +243,7 @@ package final class ArrayBinder: InputBatches {
         let shape: [Int]
         if arrays.count == 1 {
             let array = arrays[0], inner = Array(array.header.shape.dropFirst())
-            // Open axes are as the array has them, where it has as many; others may be filled up.
+            // Open axes have the extents of the array, where it has as many axes; others may be filled up.
             let fits =
                 input.isUnranked
                 || inner.count == input.dimensions.count - 1
@@ -285,7 +285,7 @@ package final class ArrayBinder: InputBatches {
 }
 
 extension ArrayRows {
-    /// Whether the array is one of those that fill a model's only input where none are named.
+    /// Tells whether the array is one of those that fill a model's only input where none are named.
     fileprivate func isFeature(of input: ModelInput) -> Bool {
         if case .numbers = header.elements { input.elementType != .string } else { input.elementType == .string }
     }
@@ -300,7 +300,7 @@ extension ArrayRows {
 }
 
 extension Column {
-    /// NumPy's booleans are bytes, a table's are bits.
+    /// Returns a column of NumPy's booleans, which are bytes, as one of a table's, which are bits; other columns unchanged.
     fileprivate func withBooleans(_ array: ArrayRows) -> Column {
         guard array.columnFormat == "b" else { return self }
         return withExtendedLifetime(owner) {
@@ -310,7 +310,7 @@ extension Column {
     }
 }
 
-/// The rows of a file of any format that is read.
+/// Opens the rows of a file, in any format that is read.
 package func openInputs(
     path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), inputs: [ModelInput],
     rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,

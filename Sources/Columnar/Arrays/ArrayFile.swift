@@ -2,14 +2,14 @@ import Machine
 internal import Reasons
 internal import Tensors
 
-/// One array of a `.npy` or `.npz` file, read row by row.
+/// Reads one array of a `.npy` or `.npz` file, row by row.
 final class ArrayRows {
     let name: String
     let header: NpyHeader
     let rowCount: Int
-    /// The number of rows in the file, of which the first that is read may be any.
+    /// The number of rows in the file. Reading may begin at any of them.
     private let storedRows: Int
-    /// Elements of a row.
+    /// The number of elements of a row.
     let width: Int
     private let bytes: EntryBytes
     private let file: String
@@ -17,7 +17,7 @@ final class ArrayRows {
 
     /// - Parameters:
     ///   - allowsScalar: takes a single value for one row of it.
-    ///   - rows: the rows that are read; `nil`: all.
+    ///   - rows: the rows that are read; `nil` reads all.
     init(name: String, _ bytes: EntryBytes, file: String, allowsScalar: Bool = false, rows: Range<Int>? = nil) throws(ColumnarError) {
         self.name = name
         self.bytes = bytes
@@ -25,7 +25,7 @@ final class ArrayRows {
         let location = TableLocation(file: file, column: name.isEmpty ? nil : name)
         if bytes.size == 0 { throw .badFile(location, reason: "the file is empty") }
         var head: [UInt8] = []
-        // Magic and length first, so that not a byte of the values is taken before they are wanted.
+        // Magic and length are read first, so that no byte of the values is read before it is wanted.
         func more(_ count: Int) throws(ColumnarError) {
             guard head.count + count <= bytes.size else { throw .badFile(location, reason: "the .npy header is cut off") }
             var part = [UInt8](repeating: 0, count: count)
@@ -81,7 +81,7 @@ final class ArrayRows {
         }
     }
 
-    /// The next rows as one column of their elements, row-major.
+    /// Returns the next rows as one column of their elements, row-major.
     func next(_ rows: Int) throws(ColumnarError) -> Column {
         let count = rows * width
         let size = header.elementByteCount
@@ -139,7 +139,7 @@ final class ArrayRows {
         return String(scalars)
     }
 
-    /// In Fortran order the first axis varies fastest, so that each element of a row is a run of its own.
+    /// Gathers rows in Fortran order, where the first axis varies fastest, so that each element of a row is in a run of its own.
     private func gatherFortran(_ rows: Int, into target: UnsafeMutableRawBufferPointer) throws(ColumnarError) {
         let size = header.elementByteCount
         let axes = Array(header.shape.dropFirst())
@@ -171,7 +171,7 @@ final class ArrayRows {
 }
 
 extension [UInt8] {
-    /// `withUnsafeBytes` that throws what its body throws.
+    /// Calls `withUnsafeBytes` and throws what its body throws, with its type.
     func withUnsafeBytesTyped<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -1,11 +1,11 @@
 internal import Names
 package import Tensors
 
-/// Writes the rows of tensors, one after the other, as a `.npy` file (one array) or a stored `.npz` archive (any number), in bounded
-/// memory: what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
+/// Writes the rows of tensors, one after the other, as a `.npy` file (one array) or a stored `.npz` archive (any number of arrays). It uses
+/// bounded memory: what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
 ///
-/// float16 stays; bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or
-/// uint8; strings become NumPy's fixed-width text, which cannot hold zeros at the end.
+/// float16 stays; bfloat16, float8 and float4 become the float32 that equals them, and integers of less than eight bits become int8 or
+/// uint8. Strings become NumPy's fixed-width text, which cannot hold zeros at the end.
 package final class ArrayWriter {
     package let file: String
     package private(set) var rowCount = 0
@@ -25,7 +25,7 @@ package final class ArrayWriter {
     private let temporaryDirectory: String
     private var position = 0
 
-    /// Makes (or empties) the file.
+    /// Makes the file, or empties it where it is there.
     package convenience init(path: String, format: TableFormat) throws(ColumnarError) {
         let slash = path.lastIndex(of: "/")
         try self.init(OwnedDescriptor(writing: path), path, format, slash.map { String(path[..<$0]) + "/" } ?? ".")
@@ -39,7 +39,7 @@ package final class ArrayWriter {
         self.temporaryDirectory = temporaryDirectory
     }
 
-    /// Appends rows to the array of that name; every array must get the same rows in the end.
+    /// Appends rows to the array of that name. In the end, every array must have the same number of rows.
     package func append(_ name: String, _ tensor: Tensor) throws(ColumnarError) {
         guard let rows = tensor.shape.dimensions.first else {
             throw .unsupported(file: file, reason: "\"\(name)\" is a single value, not rows")
@@ -123,7 +123,7 @@ package final class ArrayWriter {
         return NpyHeader.bytes(code: code, rowCount: item.rows, rowShape: item.rowShape)
     }
 
-    /// The array's bytes as NumPy lays them out.
+    /// Calls `body` with pieces of the array's bytes, as NumPy lays them out.
     private func forEachPiece(of item: Item, _ body: ([UInt8]) throws(ColumnarError) -> Void) throws(ColumnarError) {
         guard item.type == .string else {
             return try item.spilled.forEachPiece { piece throws(ColumnarError) in try body(Array(piece)) }

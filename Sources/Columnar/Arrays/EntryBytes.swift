@@ -1,8 +1,8 @@
 internal import CArrow
 internal import Reasons
 
-/// The bytes of an `.npy` file or of one entry of an archive, in order and in bounded memory, checked against the entry's CRC-32
-/// at its end.
+/// Reads the bytes of an `.npy` file or of one entry of an archive, in order and in bounded memory. At the end of an entry it compares them
+/// with the entry's CRC-32.
 final class EntryBytes {
     let size: Int
     private let descriptor: OwnedDescriptor
@@ -15,7 +15,7 @@ final class EntryBytes {
     private var position = 0
     private var crc: UInt32 = 0
 
-    /// A whole file.
+    /// Reads a whole file.
     init(_ descriptor: OwnedDescriptor, file: String) throws(ColumnarError) {
         self.descriptor = descriptor
         self.file = file
@@ -53,13 +53,13 @@ final class EntryBytes {
         if position == size, crc != entry.crc { throw damaged("its checksum is wrong") }
     }
 
-    /// Passes over bytes of a whole file.
+    /// Skips bytes of a whole file.
     func skip(_ count: Int) {
         precondition(entry == nil, "an entry is read from its beginning, for its checksum")
         position += count
     }
 
-    /// Only where `allowsAnyOrder`; not part of the checksum.
+    /// Reads bytes at any position, which is possible only where `allowsAnyOrder`; they are not part of the checksum.
     func read(into target: UnsafeMutableRawBufferPointer, at position: Int) throws(ColumnarError) {
         guard position <= size - target.count else { throw damaged("it is cut off") }
         let done = try descriptor.read(into: target, at: (entry?.offset ?? 0) + position, file: file)

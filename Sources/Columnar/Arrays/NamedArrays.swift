@@ -1,9 +1,9 @@
 internal import Reasons
 package import Tensors
 
-/// Whole arrays of any shape by name, as `numpy.savez` and `numpy.load` have them: not rows of anything.
+/// Reads and writes whole arrays of any shape by name, as `numpy.savez` and `numpy.load` do: they are not rows of a table.
 package enum NamedArrays {
-    /// The arrays of an `.npz` file in its order; the one of an `.npy` file has no name.
+    /// Returns the arrays of an `.npz` file in its order; the array of an `.npy` file has no name.
     package static func read(_ path: String) throws(ColumnarError) -> [(name: String, tensor: Tensor)] {
         let descriptor = try OwnedDescriptor(reading: path)
         guard let format = TableFormat(fileName: path), format.isArrays else {
@@ -18,14 +18,14 @@ package enum NamedArrays {
         return arrays
     }
 
-    /// The names of the arrays of an `.npz` file, in its order.
+    /// Returns the names of the arrays of an `.npz` file, in its order.
     package static func names(_ path: String) throws(ColumnarError) -> [String] {
         try ZipArchive(try OwnedDescriptor(reading: path), file: path).entries.map { entry in
             entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
         }
     }
 
-    /// Makes (or empties) an `.npz` file. The same arrays give the same bytes.
+    /// Writes an `.npz` file; one that is there is emptied. The same arrays give the same bytes.
     package static func write(_ arrays: [(name: String, tensor: Tensor)], to path: String) throws(ColumnarError) {
         let descriptor = try OwnedDescriptor(writing: path)
         var directory: [UInt8] = []

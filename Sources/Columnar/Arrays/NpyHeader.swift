@@ -1,7 +1,7 @@
 internal import Reasons
 internal import Tensors
 
-/// The header of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
+/// Describes the header of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
 struct NpyHeader: Hashable {
     enum Elements: Hashable {
         case numbers(ElementType)
@@ -18,7 +18,7 @@ struct NpyHeader: Hashable {
     let byteCount: Int
 
     static let magic: [UInt8] = [0x93] + "NUMPY".utf8
-    /// Enough of the file to hold any header that NumPy writes for a type that is read here.
+    /// The number of bytes that hold any header that NumPy writes for a type that is read here.
     static let longest = 4096
 
     var elementByteCount: Int {
@@ -29,7 +29,7 @@ struct NpyHeader: Hashable {
         }
     }
 
-    /// Elements of one step of the first axis; `nil` where their bytes overflow or the array is a scalar.
+    /// The number of elements of one step of the first axis; `nil` where their bytes overflow or the array is a scalar.
     var rowWidth: Int? {
         guard !shape.isEmpty, let count = Shape(Array(shape.dropFirst())).elementCount else { return nil }
         let (bytes, overflow) = count.multipliedReportingOverflow(by: max(elementByteCount, 1))
@@ -37,11 +37,11 @@ struct NpyHeader: Hashable {
         return overflow || tooLarge ? nil : count
     }
 
-    /// A sentence on what is wrong, where something is.
+    /// Describes in a sentence what is wrong with a header.
     struct Flaw: Error {
         let text: String
         var isUnsupported = false
-        /// That of the limit that it goes beyond.
+        /// The rule of the limit that it exceeds.
         var rule: Rule?
     }
 
@@ -135,7 +135,7 @@ struct NpyHeader: Hashable {
         }
     }
 
-    /// The NumPy type of a tensor's elements; `nil` for those that it lacks.
+    /// Returns the NumPy type of a tensor's elements; `nil` for those that NumPy does not have.
     static func code(of type: ElementType) -> String? {
         switch type {
         case .bool: "|b1"
@@ -156,9 +156,9 @@ struct NpyHeader: Hashable {
         }
     }
 
-    /// Header bytes whose count does not depend on the number of rows, so that it can be written last.
+    /// Returns the bytes of a header. Their number does not depend on the number of rows, so that the header can be written last.
     static func bytes(code: String, rowCount: Int, rowShape: [Int]) -> [UInt8] {
-        // Room for the longest count, so that a header written first can be written again.
+        // There is room for the longest count, so that a header written first can be written again.
         bytes(code: code, shape: [rowCount] + rowShape, reserved: 20 - String(rowCount).count)
     }
 

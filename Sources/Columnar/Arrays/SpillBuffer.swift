@@ -1,6 +1,6 @@
 internal import Reasons
 
-/// Bytes gathered in order: in memory while they are few, then in a file without a name.
+/// Gathers bytes in order: in memory while they are few, then in a file without a name.
 final class SpillBuffer {
     private let directory: String
     private var memory: [UInt8] = []
@@ -16,7 +16,7 @@ final class SpillBuffer {
         if memory.count > memoryLimit { try spill() }
     }
 
-    /// All bytes in order, in pieces.
+    /// Calls `body` with all bytes in order, in pieces.
     func forEachPiece(_ body: (UnsafeRawBufferPointer) throws(ColumnarError) -> Void) throws(ColumnarError) {
         if spilled != nil, !memory.isEmpty { try spill() }
         guard let spilled else { return try memory.withUnsafeBytesTyped(body) }

@@ -1,7 +1,7 @@
 internal import Names
 internal import Reasons
 
-/// The entries of a ZIP archive, ZIP64 included (PKWARE's APPNOTE 6.3): as much of it as `.npz` files use.
+/// Reads the entries of a ZIP archive, ZIP64 included (PKWARE's APPNOTE 6.3), as far as `.npz` files use the format.
 struct ZipArchive {
     struct Entry: Hashable {
         let name: String
@@ -64,7 +64,7 @@ struct ZipArchive {
             let name = String(decoding: directory.bytes[position + 46..<position + 46 + nameCount], as: UTF8.self)
             var compressed = directory.uint32(position + 20), plain = directory.uint32(position + 24),
                 header = directory.uint32(position + 42)
-            // Sizes that do not fit 32 bits stand in the extra field, in this order and only those.
+            // Sizes that do not fit 32 bits are in the extra field, in this order and only those.
             var extra = position + 46 + nameCount
             let extraEnd = extra + extraCount
             while extra + 4 <= extraEnd {
@@ -110,7 +110,7 @@ struct ZipArchive {
     }
 }
 
-/// Numbers in bytes, the least significant first; a 64-bit number beyond `Int` reads as the largest.
+/// Reads numbers in bytes, the least significant first; a 64-bit number beyond `Int` is read as the largest `Int`.
 struct LittleEndianBytes {
     let bytes: [UInt8]
 

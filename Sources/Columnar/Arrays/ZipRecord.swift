@@ -1,7 +1,7 @@
 internal import CArrow
 
-/// Records of a ZIP archive of stored entries, sizes always in the ZIP64 fields as NumPy writes them. The date is 1980-01-01,
-/// so that the same arrays give the same bytes.
+/// Makes the records of a ZIP archive of stored entries. Sizes are always in the ZIP64 fields, as NumPy writes them. The date is
+/// 1980-01-01, so that the same arrays give the same bytes.
 enum ZipRecord {
     static func localHeaderByteCount(_ name: [UInt8]) -> Int { 30 + name.count + 20 }
 
@@ -68,7 +68,7 @@ enum ZipRecord {
         return bytes
     }
 
-    /// Version needed, flags (names are UTF-8), method (stored), time, date, checksum.
+    /// Appends the version needed, the flags (names are UTF-8), the method (stored), time, date and checksum.
     private static func appendCommon(_ crc: UInt32, to bytes: inout [UInt8]) {
         bytes.append(littleEndian: UInt16(45))
         bytes.append(littleEndian: UInt16(0x0800))

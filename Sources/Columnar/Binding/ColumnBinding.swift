@@ -2,20 +2,20 @@ internal import Names
 internal import Recipes
 internal import Tensors
 
-/// Which columns an input takes.
+/// Says which columns an input takes.
 struct InputBinding {
     let input: ModelInput
     let rule: InputRule
     /// The positions of the columns in the file's schema.
     let positions: [Int]
-    /// Whether the one column holds the whole row as a list.
+    /// Tells whether the one column holds the whole row as a list.
     let isList: Bool
-    /// Whether each row's lists have a shape of their own; `rowShape` is empty then.
+    /// Tells whether each row's lists have a shape of their own; `rowShape` is empty then.
     var isOpen = false
-    /// Whether nothing but the file's own order says which column comes first.
+    /// Tells whether only the file's own order decides which column comes first.
     let isInFileOrder: Bool
     let rowShape: [Int]
-    /// The number of elements of a row; lists with shapes of their own come one element at a time.
+    /// The number of elements of a row; lists with shapes of their own are read one element at a time.
     var width: Int { rowShape.reduce(1, *) }
 }
 
@@ -48,7 +48,7 @@ struct ColumnBinding {
         return bindings
     }
 
-    /// Throws where a column that the pipeline names is not there; patterns and columns without a name of their own are not looked for.
+    /// Throws where a column that the pipeline names is missing; patterns and columns without a name of their own are not looked for.
     func checkNamed(_ rules: NameMap<InputRule>) throws(ColumnarError) {
         for (input, rule) in rules.sorted(by: { $0.key < $1.key }) {
             guard case .list(let names) = rule.columns else { continue }
@@ -56,7 +56,7 @@ struct ColumnBinding {
         }
     }
 
-    /// Whether an input is another's mask that no column fills.
+    /// Returns whether an input is the mask of another input and no column fills it.
     private func isMade(_ input: ModelInput, _ rules: NameMap<InputRule>) -> Bool {
         guard rules.values.contains(where: { $0.mask?.isName(input.name) == true }), rules[input.name]?.columns == nil else { return false }
         return !schema.names.contains { $0.isName(input.name) || NamePattern(input.name + "_*").matches($0) }
@@ -99,7 +99,7 @@ struct ColumnBinding {
         }
         let axes = Array(input.dimensions.dropFirst())
         let (depth, element) = field.nesting
-        // Text may hold numbers: its values tell.
+        // Text may hold numbers: only its values tell.
         guard element.type.isNumeric || element.type.isString || element.type == .null
         else { throw refuse("a list of \(element.type.name) does not fit \(input.elementType.name)") }
         let given = field.fixedExtents
@@ -122,8 +122,8 @@ struct ColumnBinding {
             rowShape: isOpen ? [] : axes.compactMap(\.self))
     }
 
-    /// Text gets the type that the input asks for, so only columns with types of their own can be wrong here. Text may hold numbers, which
-    /// only its values show.
+    /// Throws where a column's type does not fit the input. Text gets the type that the input asks for, so only columns with types of their
+    /// own can be wrong here. Text may hold numbers, which only its values show.
     private func checkType(_ field: Field, _ input: ModelInput, _ rule: InputRule) throws(ColumnarError) {
         let type = field.type.ofValues
         if format.kind != .csv, input.elementType == .string, let question = question(type, field, input, rule) {
@@ -139,7 +139,7 @@ struct ColumnBinding {
         }
     }
 
-    /// Returns why a column of booleans or times cannot fill an input of text as the rule stands; nil where it can.
+    /// Returns why a column of booleans or times cannot fill an input of text under the rule; nil where it can.
     private func question(_ type: ColumnType, _ field: Field, _ input: ModelInput, _ rule: InputRule) -> String? {
         if type == .boolean {
             if case .words = rule.booleans { return nil }
@@ -150,14 +150,14 @@ struct ColumnBinding {
         return rule.times == .iso ? nil : TimeSpelling.question(input.name)
     }
 
-    /// Whether the column holds durations or intervals, which have no text.
+    /// Returns whether the column holds durations or intervals, which have no text.
     private func hasNoText(_ field: Field) -> Bool { field.valueFormat.hasPrefix("tD") || field.valueFormat.hasPrefix("ti") }
 
-    /// Whether the columns, or their types, depend on what the whole file holds.
+    /// Returns whether the columns, or their types, depend on the content of the whole file.
     func dependsOnWholeFile(_ inputs: [ModelInput], _ rules: NameMap<InputRule>) -> Bool {
         let isJSON = format.kind == .jsonLines
         func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
-        // So far there are only empty lists: later ones show how deep the elements lie.
+        // So far there are only empty lists: later ones show how deeply the elements are nested.
         if isJSON, schema.fields.contains(where: { $0.type == .list && $0.nesting.element.type == .null }) { return true }
         if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
         let bound = inputs.filter { !isMade($0, rules) }
@@ -167,7 +167,7 @@ struct ColumnBinding {
             case .list(let names): return names.contains { isUnknown($0) || isJSON && NamePattern.isPattern($0) }
             case nil: break
             }
-            // A key without a value so far may hold booleans, which an input of text refuses without `booleans`.
+            // A key that has had no value so far may hold booleans, which an input of text refuses without `booleans`.
             let named = schema.positions(of: input.name).map { schema.fields[$0].type }
             let takesOwnName = !named.isEmpty && (input.width == 1 || named.contains(.list))
             if takesOwnName { return isJSON && input.elementType == .string && named.contains(.null) }
@@ -229,8 +229,8 @@ struct ColumnBinding {
 
     private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
 
-    /// Whether a column only counts or names the rows, so that it fills an input only if the pipeline names it: a column without a name, as
-    /// pandas writes its index in CSV, or one that pandas' metadata lists as the index.
+    /// Returns whether a column only counts or names the rows, so that it fills an input only if the pipeline names it: a column without a
+    /// name, as pandas writes its index in CSV, or one that pandas' metadata lists as the index.
     private func isIndex(_ position: Int) -> Bool {
         let name = schema.fields[position].name
         return name.isEmpty || PandasIndex.isDefaultName(name) || indexColumns.contains(name)
@@ -248,13 +248,13 @@ struct ColumnBinding {
         return found.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }
     }
 
-    /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
+    /// Returns all numeric columns (of text for an input of strings) except label, key and kept ones, in file order.
     private func features(_ input: ModelInput) throws(ColumnarError) -> [Int] {
         let others = NameSet(table.key + table.keep)
         let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[input.name] {
-            // A column of the first file is bound whatever its type is here: it may be without a value, or hold its numbers as text.
+            // A column of the first file is bound whatever its type is here: it may have no values, or hold its numbers as text.
             let bound = NameSet(pins)
             let known = left.filter { position in
                 let type = schema.fields[position].type

@@ -1,4 +1,4 @@
-/// `pixel_2` before `pixel_10`: runs of digits compare as numbers, the rest as bytes.
+/// Returns whether one name comes before another, `pixel_2` before `pixel_10`: runs of digits compare as numbers, the rest as bytes.
 func precedesNumerically(_ left: String, _ right: String) -> Bool {
     let a = Array(left.utf8), b = Array(right.utf8)
     func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
@@ -23,7 +23,7 @@ func precedesNumerically(_ left: String, _ right: String) -> Bool {
     return a.lexicographicallyPrecedes(b)
 }
 
-/// " (did you mean …?)" where a name is close to `wanted`, otherwise what there is.
+/// Returns "did you mean …?" where a name is close to `wanted`, otherwise the list of names.
 func suggestion(for wanted: String, among names: [String]) -> String {
     let close = names.map { ($0, editDistance(wanted.lowercased(), $0.lowercased())) }
         .filter { $0.1 <= max(2, wanted.count / 3) }

@@ -4,7 +4,7 @@ internal import Reasons
 internal import Recipes
 internal import Tensors
 
-/// The columns to read, each once for every type that it is wanted as.
+/// Gathers the columns to read, each once for every type that it is wanted as.
 struct ColumnSelection {
     let schema: TableSchema
     let format: TableFormat
@@ -16,7 +16,8 @@ struct ColumnSelection {
         self.format = format
     }
 
-    /// A kept column, and what to cast it to once it is read: columns of text are read as their type, others are cast.
+    /// Adds a kept column. Returns its position, and the type to cast it to once it is read: columns of text are read as their type, others
+    /// are cast.
     mutating func keep(_ position: Int, types: NameMap<String>) throws(ColumnarError) -> (position: Int, cast: String?) {
         let field = schema.fields[position]
         var wanted: String?
@@ -28,7 +29,7 @@ struct ColumnSelection {
         }
         switch format.kind {
         case .csv: return (add(position, wanted ?? "u"), nil)
-        // Numbers that no type holds exactly keep their text.
+        // Numbers that no type holds exactly stay text.
         case .jsonLines: return (add(position, wanted ?? (field.type == .null || field.type == .decimal ? "u" : nil)), nil)
         default:
             let index = add(position, nil)
@@ -36,7 +37,7 @@ struct ColumnSelection {
         }
     }
 
-    /// A column for an input: in text, typed so that a cell which does not fit is an error where it stands.
+    /// Adds a column for an input. In text files it is typed, so that a cell which does not fit is an error at its place.
     mutating func typed(_ position: Int, for input: ModelInput, _ rule: InputRule) -> Int {
         guard format.isText else { return add(position, nil) }
         let hasWords = if case .words? = rule.booleans { true } else { false }
@@ -75,7 +76,7 @@ extension Column {
         }
         switch field.type {
         case .dictionary(.string) where takesText, .dictionary(.boolean), .dictionary(.number), .dictionary(.time):
-            // A view is text like any other.
+            // A view is converted like any other text.
             return try cast(to: field.valueFormat == "vu" ? "u" : field.valueFormat, file: place.file)
         case .string where !takesText, .decimal where !takesText, .dictionary(.string), .dictionary(.decimal):
             do throws(ColumnarError) {

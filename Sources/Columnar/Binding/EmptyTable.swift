@@ -2,8 +2,8 @@ package import Names
 import Recipes
 package import Tensors
 
-/// A table without a row, which is normal: Spark writes one for every partition without data. Its types cannot be checked (a CSV without
-/// rows has only names, JSON Lines not even those), so only the names that the pipeline gives are checked.
+/// Represents a table without rows, which is normal: Spark writes one for every partition without data. Its types cannot be checked (a CSV
+/// without rows has only names, JSON Lines not even those), so only the names that the pipeline gives are checked.
 final class EmptyTable: InputBatches {
     let boundColumns: NameMap<[String]>
     let keptFields: [Field]
@@ -16,7 +16,7 @@ final class EmptyTable: InputBatches {
         typing: KeptTyping
     ) throws(ColumnarError) {
         let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
-        // Every key of JSON Lines is in a row.
+        // In JSON Lines, keys are only known from rows.
         let hasNames = reader.format.kind != .jsonLines
         if hasNames { try binding.checkNamed(rules) }
         let bound = hasNames ? try? binding.bind(inputs, rules) : nil
@@ -41,7 +41,7 @@ final class EmptyTable: InputBatches {
     func next() throws(ColumnarError) -> InputBatch? { nil }
 }
 
-/// The rows of an open table, which may have none.
+/// Returns the rows of an open table, which may have none.
 package func openTable(
     _ reader: TableReader, inputs: [ModelInput], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
     batchRows: Int,

@@ -1,13 +1,13 @@
 internal import CArrow
 
-/// The first missing value of an input that takes none.
+/// Describes the first missing value of an input that takes none.
 struct Gap {
     let row: Int
     let column: Int
 }
 
 extension InputSource {
-    /// The first of these rows that lacks a value: a null, or a NaN where the input holds numbers.
+    /// Returns the first of these rows that lacks a value: a null, or a NaN where the input holds numbers.
     func gap(in rows: Range<Int>) -> Gap? {
         switch self {
         case .rows(let column, let width):

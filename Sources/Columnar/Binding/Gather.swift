@@ -1,5 +1,5 @@
 /// Interleaves `columns` into rows: `target[row * columns.count + column] = columns[column][row]`.
-/// Many columns go eight at a time through a vector, in blocks of rows that stay in the cache; few go plainly.
+/// Many columns are transposed eight at a time in vectors, in blocks of rows that stay in the cache; few columns are copied one by one.
 func gather<Bits: SIMDScalar & BitwiseCopyable>(
     _ columns: UnsafeBufferPointer<UnsafePointer<Bits>>, rows: Int, into target: UnsafeMutablePointer<Bits>
 ) {

@@ -4,29 +4,29 @@ internal import Reasons
 internal import Recipes
 internal import Tensors
 
-/// The source of one input's elements in one batch of the file.
+/// Gives one input's elements in one batch of the file.
 enum InputSource {
-    /// One column for each element of a row, in order.
+    /// There is one column for each element of a row, in order.
     case columns([Column])
-    /// A column of `width` values for each row, row after row: lists, or an array file.
+    /// A column has `width` values for each row, row after row: lists, or an array file.
     case rows(Column, width: Int)
 }
 
-/// The place that errors about an input's values name.
+/// Names the place of an input's values in errors.
 struct InputPlace {
     let file: String
     let input: String
     let columns: [String]
     /// The number of the source's first row.
     var firstRow: Int
-    /// The positions at which the rows' elements begin, for a source that gives elements as rows of one value; nil where a source's rows
-    /// are the file's.
+    /// The positions at which the rows' elements begin, for a source that gives elements as rows of one value; nil where the source's rows
+    /// are the file's rows.
     var starts: [Int]?
 
     func error(row: Int, column: Int, _ reason: Reason) -> ColumnarError {
         var row = row
         if let starts, !starts.isEmpty {
-            // The last row that begins at the element or before it.
+            // It is the last row that begins at the element or before it.
             var (low, high) = (0, starts.count)
             while high - low > 1 {
                 let middle = (low + high) / 2
@@ -44,7 +44,7 @@ struct InputPlace {
 protocol InputFiller: AnyObject {
     /// Starts the batch with room for `rows` rows.
     func begin(rows: Int)
-    /// Whether a missing value is an error.
+    /// Tells whether a missing value is an error.
     var refusesGaps: Bool { get }
     /// The reason that an error gives for a missing value.
     var gapReason: String { get }
@@ -54,7 +54,8 @@ protocol InputFiller: AnyObject {
     func take(rowShape: [Int]) -> Tensor
 }
 
-/// `memory`, where given, is filled in every batch; otherwise memory is used again as soon as nobody else holds it.
+/// Makes the filler of an input. `memory`, where given, is filled in every batch; otherwise memory is used again as soon as nobody else
+/// holds it.
 func makeInputFiller(_ input: ModelInput, rule: InputRule, width: Int, memory: TensorBuffer?) throws(ColumnarError) -> any InputFiller {
     switch input.elementType {
     case .float32: try NumericFiller<Float>(input, rule, width, memory)
@@ -76,7 +77,7 @@ func makeInputFiller(_ input: ModelInput, rule: InputRule, width: Int, memory: T
     }
 }
 
-/// The input's type as Arrow stores it, so that a column of that type needs no conversion.
+/// Returns the input's type as Arrow stores it, so that a column of that type needs no conversion; nil where Arrow has no such type.
 func nativeFormat(of type: ElementType) -> String? { type == .bool ? nil : ColumnType.format(of: type) }
 
 final class NumericFiller<Scalar: TensorScalar>: InputFiller {
@@ -92,7 +93,7 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
     private var capacity = 0
     private var filled = 0
     private var scratch: [UnsafeMutablePointer<Scalar>] = []
-    /// Rows converted at a time, so that what was converted is still in the cache when it is gathered.
+    /// The number of rows that are converted at a time, so that what was converted is still in the cache when it is gathered.
     private let blockRows = 2048
 
     init(_ input: ModelInput, _ rule: InputRule, _ width: Int, _ memory: TensorBuffer?) throws(ColumnarError) {
@@ -140,11 +141,12 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
 
     private var rowByteCount: Int { width * MemoryLayout<Scalar>.stride }
 
-    /// A small file's rows get memory for themselves, more rows get it for the whole batch.
+    /// Makes room for more rows. The rows of a small file get memory for themselves; if there are more rows, they get it for the whole
+    /// batch.
     private func reserve(_ rows: Int, file: String) throws(ColumnarError) {
         guard memory == nil, buffer.byteCount < (filled + rows) * rowByteCount else { return }
         let needed = filled + rows
-        // The elements of lists come as rows of one value, and how many will come is not known.
+        // The elements of lists are read as rows of one value, and their number is not known yet.
         let wanted = filled == 0 && buffer.byteCount == 0 ? needed : needed <= capacity ? capacity : max(needed, 2 * filled)
         let larger: TensorBuffer
         do throws(OutOfMemory) { larger = try TensorBuffer(requested: wanted * rowByteCount) } catch { throw .outOfMemory(file: file) }
@@ -197,13 +199,13 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
         }
     }
 
-    /// `missing: VALUE` stands for NaN too, so such values cannot be taken as they are.
+    /// Returns whether such values can be taken as they are. With `missing: VALUE`, NaN must be replaced too.
     private func needsNoFilling(_ values: UnsafePointer<Scalar>, _ count: Int) -> Bool {
         guard Scalar.isFloat, case .value = missing else { return true }
         return Scalar.firstNaN(values, count) == nil
     }
 
-    /// Refuses NaN where it counts as missing and nothing fills it, and infinities where they are unwanted.
+    /// Throws for NaN where it counts as missing and nothing fills it, and for infinities where they are unwanted.
     private func check(
         _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: InputPlace, column: Int, valuesPerRow: Int
     ) throws(ColumnarError) {
@@ -226,7 +228,7 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
             ? ": give the input `missing: nan` or a number if that is meant" : ": give the input `missing:` a number if that is meant"
     }
 
-    /// Values of a column as the input has them: converted, missing ones filled, scaled, checked.
+    /// Converts values of a column to those of the input: missing ones are filled, and values are scaled and checked.
     private func convert(
         _ column: Column, _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: InputPlace, valuesPerRow: Int,
         column index: Int = 0
@@ -240,7 +242,7 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
         let hasNulls = column.mayHaveNulls
         let firstNull = hasNulls && fill == nil ? rows.first(where: column.isNull) : nil
         let failed = withExtendedLifetime(column.owner) { Scalar.load(column, rows, native: native, to: target) }
-        // The bytes under a null can be anything, so a failure there does not count: continue after it.
+        // The bytes under a null can be anything, so a failure there does not count: the conversion goes on after it.
         if var bad = failed {
             guard hasNulls || Scalar.isFloat == false else { throw refusal(column, rows, bad, place, index, valuesPerRow) }
             while true {
@@ -274,7 +276,7 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
             }
         }
         if let scale {
-            // What was filled in is scaled already, and a bit pattern under a null must not overflow.
+            // Filled-in values are scaled already, and a bit pattern under a null must not overflow.
             for row in missingRows { target[row] = Scalar.rounding(0)! }
             if let bad = Scalar.scale(target, count, by: scale.factor, plus: scale.term) {
                 throw rangeError(column, rows, bad, place, index, valuesPerRow)
@@ -313,7 +315,8 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
             "\(cell: value, shown: "the value " + numberText(value))\(scaled) does not fit \(input.elementType.name)")
     }
 
-    /// NaN in floats that go into integers; floats are looked at after they are converted.
+    /// Returns the first NaN among floats that go into integers; for an input of floats nil, because they are checked after they are
+    /// converted.
     private func nanInIntegers(_ column: Column, _ rows: Range<Int>) -> Int? {
         guard !Scalar.isFloat else { return nil }
         return rows.first { column.isNaN($0) && !column.isNull($0) }
@@ -378,7 +381,7 @@ final class StringFiller: InputFiller {
         return time
     }
 
-    /// `nil` for what counts as missing. Numbers are written as CSV output has them.
+    /// Returns the text of each row; `nil` for a missing value. Numbers are written as in CSV output.
     private func cells(of column: Column, _ place: InputPlace) throws(ColumnarError) -> (Int) -> String? {
         if column.field.type.isString {
             let strings = try BytesColumn(column, file: place.file)

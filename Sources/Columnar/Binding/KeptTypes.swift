@@ -1,8 +1,8 @@
 internal import Recipes
 internal import Tensors
 
-/// A type that a kept column of text may get by itself. Dates and times are not among them: pandas and Polars leave those of CSV as text
-/// too, so that joins by them go on working.
+/// Lists the types that a kept column of text may get by itself. Dates and times are not among them: pandas and Polars leave those of CSV
+/// as text too, so that joins by them go on working.
 package enum KeptType: String, Sendable, Hashable, CaseIterable {
     case int64, uint64, float64, bool, string
 
@@ -21,7 +21,7 @@ package enum KeptType: String, Sendable, Hashable, CaseIterable {
         return text.withUTF8 { bytes in allCases.first { $0.prints(UnsafeRawBufferPointer(bytes)) } ?? .string }
     }
 
-    /// Whether the text is exactly what the type prints of some finite value.
+    /// Returns whether the text is exactly what the type prints for some finite value.
     func prints(_ text: UnsafeRawBufferPointer) -> Bool {
         switch self {
         case .int64: canonicalInteger(text, as: Int64.self) != nil
@@ -33,9 +33,9 @@ package enum KeptType: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// The rule by which kept columns of text get their types.
+/// Says how kept columns of text get their types.
 package enum KeptTyping: Sendable, Hashable {
-    /// They stay text, unless `schema.types` says otherwise.
+    /// The columns stay text, unless `schema.types` gives another type.
     case asText
     /// A column gets the type that the pipeline's first file pinned; without a pin, it gets the first type that prints every cell exactly
     /// as the file has it. The first rows decide the type: where a later row does not fit, the file is read again with that type in
@@ -43,7 +43,8 @@ package enum KeptTyping: Sendable, Hashable {
     case inferred(pinned: [String: String] = [:], rejected: [String: Set<KeptType>] = [:])
 }
 
-/// A kept column with a later row that does not fit the type taken from the file's first rows, and all types that this row rules out.
+/// Describes a later row of a kept column that does not fit the type taken from the file's first rows, and all types that this row rules
+/// out.
 package struct KeptMisfit: Sendable, Hashable {
     package let column: String
     package let types: Set<KeptType>
@@ -79,7 +80,7 @@ struct KeptColumnType {
 
     enum Outcome {
         case column(Column)
-        /// The first row, counted from 0, that is not as the type prints it, its text, and the types that this rules out.
+        /// The first row, counted from 0, whose text is not what the type prints; with its text, and the types that it rules out.
         case misfit(row: Int, cell: String, type: KeptType, ruledOut: Set<KeptType>)
     }
 
@@ -176,7 +177,7 @@ struct KeptColumnType {
     }
 }
 
-/// Holds a bit for each row: whether it has a value.
+/// Holds a bit for each row which tells whether it has a value.
 private struct Validity {
     let bits: UnsafeMutablePointer<UInt8>
     private(set) var nullCount = 0
@@ -215,7 +216,8 @@ private func canonicalInteger<Value: FixedWidthInteger>(_ text: UnsafeRawBufferP
     return value
 }
 
-/// Returns the number if it prints as this text, which is the shortest that reads back as the same: `1.50`, `1` and `1E5` are refused.
+/// Returns the number if it prints as this text, which is the shortest that is read back as the same number: `1.50`, `1` and `1E5` are
+/// refused.
 private func canonicalFloat(_ text: UnsafeRawBufferPointer) -> Double? {
     guard let first = text.first, text.count <= 32,
         first.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "i"), UInt8(ascii: "n")].contains(first)

@@ -2,15 +2,15 @@ package import Names
 package import Recipes
 package import Tensors
 
-/// A model input as binding sees it.
+/// Describes a model input as binding needs it.
 package struct ModelInput: Hashable, Sendable {
     package let name: String
     package let elementType: ElementType
-    /// `nil` is dynamic; the first axis is the batch.
+    /// The extents; `nil` means dynamic. The first axis is the batch.
     package let dimensions: [Int?]
     /// The names of the dynamic axes, where the model names them: axes with one name have one extent.
     package let symbols: [String?]
-    /// Whether the model states no shape: rows of an array then keep theirs, and columns make `[N, columns]`.
+    /// Tells whether the model states no shape: then the rows of an array keep their shape, and columns make `[N, columns]`.
     package let isUnranked: Bool
 
     package init(name: String, elementType: ElementType, dimensions: [Int?], symbols: [String?] = [], isUnranked: Bool = false) {
@@ -46,13 +46,13 @@ package struct ModelInput: Hashable, Sendable {
     var description: String { "[N" + dimensions.dropFirst().map { ", " + ($0.map(String.init) ?? "?") }.joined() + "]" }
 }
 
-/// The rule by which one model input is filled: what `InputSchema` says of it, completed by the model's type and defaults, or what training
-/// asks for.
+/// Says how one model input is filled: by the settings of `InputSchema`, completed by the model's type and defaults, or as training needs
+/// it.
 package struct InputRule: Hashable, Sendable {
-    /// The replacement of a missing value: of a null or, in an input of floats, of a NaN.
+    /// Says how a missing value is replaced: a null or, in an input of floats, a NaN.
     package enum Missing: Hashable, Sendable {
         case error
-        /// An error too, and one that no rule can help: of labels and weights.
+        /// A missing value is an error that no rule can help with, as for labels and weights.
         case refused
         case nan
         /// A number in the column's own units, before `scale` and `offset`.
@@ -61,24 +61,24 @@ package struct InputRule: Hashable, Sendable {
         case text(String)
     }
 
-    /// `nil`: the column of the input's name, or as `TableBinder` says.
+    /// The columns; `nil` takes the column of the input's name, or follows the rules of `TableBinder`.
     package var columns: ColumnSelector?
-    /// The input is `value * scale + offset`, in the input's precision; integer inputs take it rounded to the nearest.
+    /// The factor of `value * scale + offset`, which is the input in its own precision; integer inputs take it rounded to the nearest.
     package var scale: Double?
     package var offset: Double?
     package var missing: Missing
-    /// Whether infinities are refused in an input of floats, and NaN where `missing` does not say what it becomes.
+    /// Tells whether an input of floats refuses infinities, and NaN where `missing` gives it no replacement.
     package var refusesNonFinite: Bool
-    /// The element that fills up rows which are shorter than others; `nil`: all rows of a file have one length.
+    /// The element that fills up rows which are shorter than others; `nil` means that all rows of a file have one length.
     package var pad: Pad?
     /// The input that marks padding: 1 for an element of the row, 0 after its end. It is made where no column fills it.
     package var mask: String?
-    /// The length that all rows are filled up to; `nil`: as long as the longest row of a batch.
+    /// The length that all rows are filled up to; `nil` means the length of the longest row of a batch.
     package var length: Int?
 
-    /// The spelling of booleans in an input of text; `nil`: they are refused with a message that asks for it.
+    /// The spelling of booleans in an input of text; with `nil` they are refused with a message that asks for it.
     package var booleans: BooleanSpelling?
-    /// The spelling of dates and times in an input of text; `nil`: they are refused with a message that asks for it.
+    /// The spelling of dates and times in an input of text; with `nil` they are refused with a message that asks for it.
     package var times: TimeSpelling?
 
     package init(
@@ -99,18 +99,18 @@ package struct InputRule: Hashable, Sendable {
     }
 }
 
-/// The rules for the table as a whole.
+/// Holds the rules for the table as a whole.
 package struct TableSchemaRule: Hashable, Sendable {
-    /// Columns that identify a row: no features.
+    /// The columns that identify a row; they are no features.
     package var key: [String]
-    /// The column to learn: no feature.
+    /// The column to learn; it is no feature.
     package var label: String?
-    /// Names or patterns of further columns that are no features: of several to learn, and of how much a row counts.
+    /// The names or patterns of further columns that are no features: other columns to learn, and weights of rows.
     package var others: [String]
-    /// Columns carried through to the output, in this order: features only where an input names them.
+    /// The columns carried through to the output, in this order. They are features only where an input names them.
     package var keep: [String]
-    /// Types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`),
-    /// `date`, `timestamp`.
+    /// The types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`), `date`,
+    /// `timestamp`.
     package var types: NameMap<String>
 
     package init(
@@ -124,7 +124,7 @@ package struct TableSchemaRule: Hashable, Sendable {
         self.types = types
     }
 
-    /// Whether a column is there for training only.
+    /// Returns whether a column is there for training only.
     func isToLearn(_ name: String) -> Bool {
         label.map(name.isName) ?? false || others.containsName(name) || others.matchesAny(of: name)
     }
@@ -157,7 +157,7 @@ package struct TableSchemaRule: Hashable, Sendable {
     }
 }
 
-/// Some rows as the model takes them.
+/// Holds some rows as the model takes them.
 package struct InputBatch: Sendable {
     /// The inputs by name; the first axis is `rowCount`. Their memory is used again once nothing else holds it. The map is empty where the
     /// rows go to the model in several `groups`.
@@ -171,7 +171,7 @@ package struct InputBatch: Sendable {
     package let firstRow: Int
 }
 
-/// Rows of one file, batch by batch, whatever its format.
+/// Reads the rows of one file, batch by batch, whatever its format.
 package protocol InputBatches: AnyObject {
     /// The columns (or the array) that each input takes, by input name, in order.
     var boundColumns: NameMap<[String]> { get }
@@ -185,13 +185,13 @@ package protocol InputBatches: AnyObject {
     var foundTypes: [String: String] { get }
     /// The reason why `next` threw, where the file may be read again with another type for that column.
     var misfit: KeptMisfit? { get }
-    /// Returns how the file can be read in ranges, each with `ReadOptions.range` and `known`, and otherwise as this one. The rows of all
-    /// ranges are those of the file: the same values, of the same types. Errors are not the same: an error that depends on rows of several
-    /// ranges may name other rows, and `misfit` may name another one, so that the file is to be read whole where a range fails. It must be
-    /// called before `next`, which then goes on from the first row.
-    /// - Parameter byteCount: the stored bytes of a range; `nil`: `TableFormat.rangeBytes`.
+    /// Returns how the file can be read in ranges, each with `ReadOptions.range` and `known`, and otherwise like the whole file. The rows
+    /// of all ranges are those of the file: the same values, of the same types. Errors are not the same: an error that depends on rows of
+    /// several ranges may name other rows, and `misfit` may name another one, so that the file must be read whole where a range fails. It
+    /// must be called before `next`, which then goes on from the first row.
+    /// - Parameter byteCount: the stored bytes of a range; `nil` takes `TableFormat.rangeBytes`.
     func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan
-    /// `nil` after the last row, of which there may be none.
+    /// Returns the next batch; `nil` after the last row. There may be no rows.
     func next() throws(ColumnarError) -> InputBatch?
 }
 
@@ -201,15 +201,15 @@ extension InputBatches {
     package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan { .whole }
 }
 
-/// Limits on how rows of different lengths are put together.
+/// Limits how rows of different lengths are put together.
 package struct ListLimits: Sendable {
-    /// The largest number of places along open axes that one run fills, unless a single row needs more; `nil`: no limit.
+    /// The largest number of places along open axes that one run fills, unless a single row needs more; `nil` means no limit.
     package var places: Int?
-    /// Whether rows of different lengths may share a run where a mask tells them apart. It must be false where an output has an axis whose
-    /// extent would then be another row's.
+    /// Tells whether rows of different lengths may share a run where a mask tells them apart. It must be false where an output has an axis
+    /// whose extent would then come from another row.
     package var mixesLengths: Bool
-    /// Whether more rows are read than go to the model at once, to find rows of one length among them. Otherwise each batch has as many
-    /// rows as were asked for.
+    /// Tells whether more rows are read than go to the model at once, to find rows of one length among them. Otherwise each batch has as
+    /// many rows as were asked for.
     package var isWindowed: Bool
 
     package init(places: Int? = nil, mixesLengths: Bool = true, isWindowed: Bool = true) {

@@ -1,7 +1,8 @@
 internal import Names
 internal import Recipes
 
-/// Finds the cells that make columns of a CSV file text although most look like numbers, such as `1,000`, `50%`, `-` and `None`.
+/// Finds the cells that make columns of a CSV file text, although most of their cells look like numbers, such as `1,000`, `50%`, `-` and
+/// `None`.
 enum NumberLikeText {
     /// Returns the error of an input that found too few numeric columns, with the row of the first such cell of each of these columns.
     static func added(to error: ColumnarError, reader: TableReader, table: TableSchemaRule) -> ColumnarError {
@@ -13,7 +14,7 @@ enum NumberLikeText {
         }
         let found = (try? cells(of: places, reader)) ?? []
         guard !found.isEmpty else { return error }
-        // What the cells hold is left out, since it may be personal.
+        // The values of the cells are left out, because they may be personal.
         let shown = found.prefix(3).map { "\"\($0.name)\" (row \($0.row))" }.joined(separator: ", ")
         let more = found.count > 3 ? " and \(found.count - 3) more" : ""
         return .mismatch(
@@ -59,7 +60,7 @@ enum NumberLikeText {
         }
     }
 
-    /// Whether the text has a digit after at most a sign, a currency and a decimal point.
+    /// Returns whether the text has a digit, with at most a sign, a currency and a decimal point before it.
     private static func isNumberLike(_ text: String) -> Bool {
         text.drop { " \t+-(.,$€£¥".contains($0) }.first.map { $0.isASCII && $0.isNumber } ?? false
     }

@@ -28,7 +28,8 @@ enum PandasIndex {
         return names
     }
 
-    /// An index that pandas counts instead of storing it, as it does for `df.set_index("id")` where the numbers of `id` have one step.
+    /// Describes an index that pandas counts instead of storing it, as it does for `df.set_index("id")` where the numbers of `id` have one
+    /// step.
     struct Range: Hashable {
         let name: String
         let start: Int64
@@ -69,7 +70,7 @@ enum PandasIndex {
         return nil
     }
 
-    /// Returns the metadata from the array of the index columns on.
+    /// Returns the part of the metadata that begins with the array of the index columns.
     private static func indexColumns(_ metadata: [String: String]) -> Substring.UTF8View? {
         guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else {
             return nil

@@ -2,7 +2,7 @@ internal import Recipes
 internal import Tensors
 
 /// Finds columns of a text file that hold only booleans, or only times, and go into an input of text: other formats have types for these,
-/// and no two tools spell them alike. The answer is known at the end of the file.
+/// and no two tools spell them in the same way. The answer is known at the end of the file.
 struct SpellingCheck {
     private let input: String
     private let asksForBooleans: Bool, asksForTimes: Bool
@@ -13,7 +13,7 @@ struct SpellingCheck {
         var isBoolean: Bool, isTime: Bool
     }
 
-    /// Returns `nil` where the rule leaves nothing open.
+    /// Makes the check; returns `nil` where the rule leaves nothing open.
     init?(_ input: ModelInput, _ rule: InputRule, columns count: Int, _ format: TableFormat) {
         guard input.elementType == .string, format.isText else { return nil }
         self.input = input.name
@@ -42,7 +42,7 @@ struct SpellingCheck {
         }
     }
 
-    /// Whether more rows can change the answer.
+    /// Tells whether more rows can change the answer.
     var isOpen: Bool { columns.contains { $0.isBoolean || $0.isTime } }
 
     func finish(file: String, names: [String]) throws(ColumnarError) {

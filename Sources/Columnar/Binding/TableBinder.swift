@@ -3,9 +3,9 @@ internal import Reasons
 import Recipes
 package import Tensors
 
-/// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, together with the kept columns.
+/// Binds the rows of a CSV, JSON Lines, Parquet or Arrow file to the model's inputs, and reads the kept columns with them.
 ///
-/// Which columns an input takes, in this order:
+/// An input takes its columns in this order:
 /// 1. those that its rule names: a list, in that order, or a pattern, in numeric-aware name order (`pixel_2` before `pixel_10`),
 ///    never the label;
 /// 2. the column of its own name, where the input takes one value a row (`[N]`, `[N, 1]`) or the column holds lists;
@@ -28,14 +28,14 @@ package import Tensors
 package final class TableBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
-    /// Types that are still to be found count as text.
+    /// The kept columns. Those whose types are still to be found count as text.
     package private(set) var keptFields: [Field]
     package private(set) var misfit: KeptMisfit?
 
     private let reader: TableReader
     private let bindings: [InputBinding]
     private let fillers: [any InputFiller]
-    /// Positions in the reader's selection.
+    /// The positions of each binding's columns in the reader's selection.
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
     /// The kept columns of text whose type is to be found, by their place among the kept columns.
@@ -56,9 +56,9 @@ package final class TableBinder: InputBatches {
     private var rowsBefore = 0
     private var rowsGiven = 0
 
-    /// `memory` is what the engine wants filled, by input name, for `batchRows` rows each; inputs that are not there get
-    /// tensors of their own. `pinned` is an earlier file's `columnsInFileOrder`: other columns are an error.
-    /// Takes over `reader`, which must be fresh.
+    /// Takes over `reader`, which must not have been read. `memory` has, by input name, the memory that the engine wants filled, for
+    /// `batchRows` rows each; inputs that are not in it get tensors of their own. `pinned` is the `columnsInFileOrder` of an earlier file:
+    /// other columns are an error.
     package init(
         reader: TableReader, inputs: [ModelInput], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
         batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
@@ -105,7 +105,7 @@ package final class TableBinder: InputBatches {
                 (bound.input.name, bound.positions.map { reader.schema.fields[$0].name })
             })
         self.boundColumns = boundColumns
-        // Nothing but a model's only input is bound in the file's order.
+        // Only a model's only input is bound in the file's order.
         columnsInFileOrder = Dictionary(
             bindings.filter(\.isInFileOrder).map { bound in (bound.input.name, boundColumns[bound.input.name] ?? []) },
             uniquingKeysWith: { $1 })
@@ -134,7 +134,8 @@ package final class TableBinder: InputBatches {
 
     package var listAxes: (names: NameSet, isEmpty: Bool) { lengths?.plan.listAxes ?? ([], true) }
 
-    /// Where the lengths of lists decide which rows go together, each row may have to be like the first one: such a file is not cut.
+    /// Returns how the file can be read in ranges. Where the lengths of lists decide which rows go together, each row may have to be like
+    /// the first one: such a file is not cut.
     package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan {
         precondition(rowsGiven == 0, "a file is cut before it is read")
         guard lengths == nil else { return .whole }
@@ -248,7 +249,7 @@ package final class TableBinder: InputBatches {
             location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
     }
 
-    /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
+    /// Returns the reader's next rows, decoded as far as the inputs need; empty batches are skipped.
     private func advance() throws(ColumnarError) -> Rows? {
         var next: RecordBatch?
         repeat { next = try read() } while next?.rowCount == 0
@@ -326,7 +327,7 @@ package final class TableBinder: InputBatches {
             types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// An error at a column says which input wanted it.
+    /// Reads the next rows. An error at a column names the input that wanted it.
     private func read() throws(ColumnarError) -> RecordBatch? {
         do throws(ColumnarError) {
             return try reader.next()
@@ -336,7 +337,7 @@ package final class TableBinder: InputBatches {
                 throw .badValue(location, reason: reason + Self.keptRemedy)
             }
             location.input = bindings[index].input.name
-            // A value that is missing in a row before it comes first, as in formats whose values have types.
+            // A missing value in a row before it has precedence, as in formats whose values have types.
             if let row = reader.missingRow, let gap = gapReason(index) {
                 location.row = row
                 throw .badValue(location, reason: Reason(gap))
@@ -366,7 +367,7 @@ package final class TableBinder: InputBatches {
 }
 
 extension InputRule {
-    /// Whether the rule says how rows of different lengths are handled.
+    /// Tells whether the rule says how rows of different lengths are handled.
     var tellsLengths: Bool { pad != nil || mask != nil || length != nil }
 }
 

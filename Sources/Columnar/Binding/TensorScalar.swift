@@ -1,9 +1,9 @@
 internal import CArrow
 internal import Tensors
 
-/// A Swift type that a numeric model input's elements are stored in, and how values of other types become it.
+/// A Swift type that stores the elements of a numeric model input, with the conversions of other types to it.
 ///
-/// Whatever runs over all values is a requirement, although one body serves every type: each conformance then has its own
+/// All functions that run over many values are requirements, although one body serves every type: each conformance then has its own
 /// compiled copy, where a generic class would run code that looks up every operation.
 protocol TensorScalar: BitwiseCopyable {
     associatedtype Bits: SIMDScalar & FixedWidthInteger & BitwiseCopyable
@@ -12,11 +12,11 @@ protocol TensorScalar: BitwiseCopyable {
     static func convert<Source: BinaryFloatingPoint>(
         _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
     ) -> Int?
-    /// A number after `scale` and `offset`; `nil` where this type cannot hold it. Integers round to the nearest.
+    /// Returns a number after `scale` and `offset`; `nil` where this type cannot hold it. Integers round to the nearest.
     static func rounding(_ value: Double) -> Self?
     static func scale(_ values: UnsafeMutablePointer<Self>, _ count: Int, by scale: Double, plus offset: Double) -> Int?
-    /// Rows of a column of any plain type, those of `native` format as they are; the first index, from the range's start, whose
-    /// value this type cannot hold, or `nil`.
+    /// Loads rows of a column of any plain type; those of `native` format are copied. Returns the first index, from the range's start,
+    /// whose value this type cannot hold, or `nil`.
     static func load(_ column: Column, _ rows: Range<Int>, native: String?, to target: UnsafeMutablePointer<Self>) -> Int?
     static func firstNaN(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
     static func firstNonFinite(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
@@ -25,7 +25,7 @@ protocol TensorScalar: BitwiseCopyable {
     static var isFloat: Bool { get }
     var isNaN: Bool { get }
     var isFinite: Bool { get }
-    /// The name of the type in messages.
+    /// The value as text in messages.
     var text: String { get }
 }
 
@@ -143,7 +143,8 @@ extension TensorScalar where Self: FixedWidthInteger {
         return nil
     }
 
-    /// Converts the value; NaN becomes 0, and the caller has looked for it.
+    /// Converts values, and returns the first index whose value is no integer of this type, or `nil`. NaN becomes 0; the caller has looked
+    /// for it.
     static func convert<Source: BinaryFloatingPoint>(
         _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
     ) -> Int? {
@@ -179,7 +180,7 @@ extension UInt32: TensorScalar { typealias Bits = UInt32 }
 extension Int64: TensorScalar { typealias Bits = UInt64 }
 extension UInt64: TensorScalar { typealias Bits = UInt64 }
 
-/// An element of a boolean input: 0 or 1, as ONNX stores it.
+/// Stores an element of a boolean input: 0 or 1, as ONNX stores it.
 struct TensorBool: TensorScalar {
     typealias Bits = UInt8
     let byte: UInt8
@@ -212,7 +213,7 @@ struct TensorBool: TensorScalar {
     static func scale(_ values: UnsafeMutablePointer<TensorBool>, _ count: Int, by scale: Double, plus offset: Double) -> Int? { 0 }
 }
 
-/// An element of a bfloat16 input: the upper half of a float32, rounded to the nearest, ties to even.
+/// Stores an element of a bfloat16 input: the upper half of a float32, rounded to the nearest, ties to even.
 struct TensorBFloat16: TensorScalar {
     typealias Bits = UInt16
     let bits: UInt16

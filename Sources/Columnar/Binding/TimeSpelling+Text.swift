@@ -20,7 +20,7 @@ extension TimeSpelling {
         if reader.isAtEnd { return clock.isMidnight ? date.text : date.text + "T" + clock.text }
         _ = reader.take(UInt8(ascii: " "))
         guard let offset = reader.offset(), reader.isAtEnd else { return nil }
-        // Minutes since the epoch carry over days, months and years.
+        // The minutes since the epoch carry over to days, months and years.
         let minutes = date.days * 1440 + clock.hour * 60 + clock.minute - offset
         let day = minutes >= 0 ? minutes / 1440 : (minutes - 1439) / 1440
         let rest = minutes - day * 1440
@@ -37,7 +37,7 @@ extension TimeSpelling {
         }
     }
 
-    /// A day of the Gregorian calendar.
+    /// Describes a day of the Gregorian calendar.
     private struct Date {
         let days: Int
         let text: String
@@ -48,7 +48,7 @@ extension TimeSpelling {
             parts.tm_mon = Int32(month - 1)
             parts.tm_mday = Int32(day)
             let seconds = timegm(&parts)
-            // A day that does not exist has become another.
+            // A day that does not exist has become another one.
             guard parts.tm_mon == Int32(month - 1), parts.tm_mday == Int32(day) else { return nil }
             days = seconds / 86_400
             text = padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2)

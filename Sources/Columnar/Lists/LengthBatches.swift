@@ -3,11 +3,11 @@ internal import Reasons
 internal import Recipes
 internal import Tensors
 
-/// Decides which rows of different lengths share a run, fills the shorter ones up and makes masks; nothing else does so.
+/// Decides which rows of different lengths share a run, fills the shorter ones up and makes masks. No other code does this.
 ///
 /// Rows that a mask tells apart share a run whatever their lengths, and so do rows that are filled up to one `length`. Other rows share a
 /// run only if they are equally long, since the model's result for a row must not depend on the other rows of its run. A window of rows is
-/// sorted by length and cut into runs; memory is needed for a window, whatever the file's size.
+/// sorted by length and cut into runs, so that memory is needed for a window only, whatever the file's size.
 final class LengthBatches {
     let plan: LengthPlan
     private let rows: Int
@@ -57,7 +57,7 @@ final class LengthBatches {
         return rows
     }
 
-    /// Notes the shape of rows whose elements the caller takes.
+    /// Records the shape of rows whose elements the caller takes.
     func append(_ lists: ListRows, rows: Range<Int>, input index: Int, place: InputPlace) throws(ColumnarError) {
         let input = plan.inputs[index]
         for row in rows {
@@ -117,7 +117,7 @@ final class LengthBatches {
     // MARK: Groups
 
     /// Returns the window's rows as runs.
-    /// - Parameter elements: of each input that columns fill, over all rows.
+    /// - Parameter elements: the elements of each input that columns fill, over all rows.
     func groups(_ elements: [Tensor?], rowCount: Int, firstRow: Int) throws(ColumnarError) -> [RowGroup] {
         var lengths: [Int: [Int]] = [:]
         var blocks: [RowBlocks?] = []
@@ -200,7 +200,7 @@ final class LengthBatches {
             let shape = input.axes.enumerated().map { axis, each in
                 if let extent = each.extent { return extent }
                 let longest = lengths[each.number].map { own in rows.reduce(0) { max($0, own[$1]) } } ?? 0
-                // Rows that are all padding get one place of it, not none, which few models accept.
+                // Rows that are all padding get one place of it, because few models accept none.
                 return plan.masked.contains(each.number) ? max(longest, 1) : longest
             }
             let target = isWhole ? memory[input.modelInput.name] : nil

@@ -15,9 +15,9 @@ struct LengthPlan {
     }
 
     struct Axis {
-        /// Axes of one number have one extent in every row.
+        /// The number of the axis. Axes with one number have one extent in every row.
         let number: Int
-        /// The extent that the model or the pipeline's `length` gives; nil: as long as the longest row of a run.
+        /// The extent that the model or the pipeline's `length` gives; nil means the length of the longest row of a run.
         var extent: Int?
         let name: String?
     }
@@ -26,10 +26,10 @@ struct LengthPlan {
         let modelInput: ModelInput
         let rule: InputRule
         let source: Source
-        /// The axes after that of the rows.
+        /// The axes after the axis of the rows.
         var axes: [Axis]
         let pad: PadElement?
-        /// Whether each axis of a mask follows the rows' lengths; an axis that does not has the model's extent.
+        /// Tells for each axis of a mask whether it follows the rows' lengths; an axis that does not has the model's extent.
         var follows: [Bool]
     }
 
@@ -68,7 +68,7 @@ struct LengthPlan {
         if !mixesLengths { masked = [] }
     }
 
-    /// Whether rows may be run in an order other than the file's.
+    /// Tells whether rows may be run in an order other than the file's.
     var mayReorder: Bool {
         inputs.contains { $0.source == .lists && $0.pad != nil && $0.axes.contains { $0.extent == nil } }
     }
@@ -95,7 +95,7 @@ struct LengthPlan {
         return element
     }
 
-    /// The axes of the mask that an input names are the input's own.
+    /// Makes the axes of the mask that an input names the same axes as the input's own.
     private mutating func join(maskOf index: Int) throws(ColumnarError) {
         let input = inputs[index]
         guard let name = input.rule.mask else { return }
@@ -129,7 +129,7 @@ struct LengthPlan {
         }
     }
 
-    /// `length` holds for all inputs with the same axis.
+    /// Sets the extents that `length` gives, which hold for all inputs with the same axis.
     private mutating func setLengths() throws(ColumnarError) {
         var lengths: [Int: (extent: Int, input: String)] = [:]
         for input in inputs {

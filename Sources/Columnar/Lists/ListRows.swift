@@ -1,16 +1,16 @@
 internal import CArrow
 
-/// The lists of one column over some rows, taken apart: each row holds a block of `rank` axes.
+/// Holds the lists of one column over some rows, taken apart: each row is a block of `rank` axes.
 struct ListRows {
     /// The innermost elements of all rows, in order.
     let elements: Column
     /// The positions at which the rows' elements begin, and the end.
     let starts: [Int]
     let rank: Int
-    /// `rank` extents for each row, one row after the other.
+    /// The extents, `rank` of them for each row, one row after the other.
     let extents: [Int]
 
-    /// The first row that has no list, or lists of different lengths side by side, and why it cannot be taken.
+    /// Names the first row that has no list, or has lists of different lengths side by side, and the reason why it cannot be taken.
     typealias Failure = (row: Int, reason: String)
 
     func extents(_ row: Int) -> ArraySlice<Int> { extents[row * rank..<(row + 1) * rank] }
@@ -42,7 +42,7 @@ extension Field {
 }
 
 extension Column {
-    /// The sizes of a list view, the first row first.
+    /// Returns the sizes of a list view, beginning with the first row.
     func sizes<Size>(as type: Size.Type) -> UnsafePointer<Size> {
         guard let bytes = array.buffers[2] else { return UnsafePointer(emptyMemory.assumingMemoryBound(to: Size.self)) }
         return bytes.assumingMemoryBound(to: Size.self) + Int(array.offset)

@@ -1,7 +1,7 @@
 internal import Recipes
 internal import Tensors
 
-/// One element of an input, as a batch holds it in a place where a row has none.
+/// Holds one element of an input, as a batch has it in a place where a row has none.
 enum PadElement {
     case bytes([UInt8])
     case text(String)

@@ -1,9 +1,9 @@
 package import Names
 package import Tensors
 
-/// Rows of a batch that go to the model together.
+/// Holds rows of a batch that go to the model together.
 package struct RowGroup: Sendable {
-    /// Their positions in the batch.
+    /// The positions of the rows in the batch.
     package let rows: [Int]
     /// The inputs by name; the first axis is `rows`.
     package let tensors: NameMap<Tensor>
@@ -11,7 +11,7 @@ package struct RowGroup: Sendable {
     package let lengths: NameMap<[Int]>
 }
 
-/// The elements of one input over some rows, row after row; each row is a block with extents of its own.
+/// Holds the elements of one input over some rows, row after row; each row is a block with extents of its own.
 struct RowBlocks {
     let elements: Tensor
     /// The positions at which the rows' elements begin, and the end.
@@ -22,7 +22,7 @@ struct RowBlocks {
 
     func extents(_ row: Int) -> ArraySlice<Int> { extents[row * rank..<(row + 1) * rank] }
 
-    /// Calls `body` with each run of elements of a row that lies together in the row and in a block of `shape` as well.
+    /// Calls `body` with each run of a row's elements that is in one piece both in the row and in a block of `shape`.
     func forEachRun(_ row: Int, in shape: [Int], _ body: (_ source: Int, _ target: Int, _ count: Int) -> Void) {
         let own = Array(extents(row))
         // Axes after the last one that differs are copied whole.

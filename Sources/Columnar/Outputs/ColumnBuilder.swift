@@ -2,7 +2,7 @@ internal import CArrow
 internal import Tensors
 
 extension Column {
-    /// `count` values of fixed width, filled in by `fill`; none is null.
+    /// Makes a column of `count` values of fixed width, which `fill` writes; none is null.
     init<Value>(name: String, format: String, count: Int, fill: (UnsafeMutablePointer<Value>) -> Void) {
         let memory = MemoryOwner()
         let values = memory.allocate(Value.self, count: count)
@@ -10,7 +10,7 @@ extension Column {
         self.init(name: name, format: format, count: count, buffers: [nil, UnsafeRawPointer(values)], memory: memory)
     }
 
-    /// `buffer` as it is; nobody may write to it any more.
+    /// Makes a column of `buffer` without a copy; nobody may write to the buffer any more.
     init(name: String, format: String, count: Int, adopting buffer: TensorBuffer) {
         let memory = MemoryOwner()
         memory.keep(buffer)
@@ -46,7 +46,7 @@ extension Column {
         self.init(name: name, format: "n", count: nulls, buffers: [], memory: MemoryOwner(), nullCount: nulls)
     }
 
-    /// Strings, with 64-bit offsets only where 32 bits do not reach.
+    /// Makes a column of strings, with 64-bit offsets only where 32 bits are too few.
     init(name: String, strings: some Collection<String>) {
         let memory = MemoryOwner()
         let total = strings.reduce(0) { $0 + $1.utf8.count }
@@ -112,7 +112,8 @@ extension Column {
         self.init(field: Field(name: name, format: isLarge ? "+L" : "+l", listOf: elements.field), array: array, owner: memory)
     }
 
-    /// - Parameter buffers: as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where none is.
+    /// - Parameter buffers: the buffers as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where no
+    ///   row is null.
     init(
         name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0,
         isNullable: Bool? = nil

@@ -1,7 +1,7 @@
 internal import Tensors
 
-/// Values of the types that tables do not have, as the float32 (or the integer) that equals them.
-/// Layouts: ONNX's description of its float8, float4 and float8e8m0 types.
+/// Returns a value of a type that tables do not have as the float32 that equals it. ONNX's descriptions of its float8, float4 and
+/// float8e8m0 types define the layouts.
 func widened(_ type: ElementType, bits: UInt16) -> Float {
     switch type {
     case .bfloat16: Float(bitPattern: UInt32(bits) << 16)
@@ -34,7 +34,7 @@ private func narrow(_ byte: UInt8, exponentBits: Int, bias: Int, isUnsignedZero:
 }
 
 extension Tensor {
-    /// The same values in a type of at least a byte that tables and NumPy have; of all other types, the tensor itself.
+    /// The same values in a type of at least a byte that tables and NumPy have; for all other types, the tensor itself.
     var plain: Tensor {
         guard let bits = elementType.bitWidth else { return self }
         let count = elementCount
@@ -53,7 +53,7 @@ extension Tensor {
         }
     }
 
-    /// The bits of one element; elements of less than a byte lie low bits first.
+    /// Returns the bits of one element; elements of less than a byte have the low bits first.
     private func element(_ index: Int, bits: Int) -> UInt16 {
         if bits == 16 { return bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self) }
         let bit = index * bits

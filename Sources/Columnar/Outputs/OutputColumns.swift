@@ -2,28 +2,28 @@ internal import Names
 import Recipes
 package import Tensors
 
-/// One output of the model over some rows.
+/// Holds one output of the model over some rows.
 package enum OutputValue: Sendable {
-    /// Its first axis is the rows.
+    /// The output is a tensor whose first axis is the rows.
     case tensor(Tensor)
-    /// The values of a classifier's ZipMap: `[K]` keys (strings or integers) and `[N, K]` values.
+    /// The output has the values of a classifier's ZipMap: `[K]` keys (strings or integers) and `[N, K]` values.
     case labelled(keys: Tensor, values: Tensor)
-    /// The rows have extents of their own.
+    /// The output has rows with extents of their own.
     case lists(OutputLists)
 }
 
-/// The columns that a pipeline makes of one model output.
+/// Says which columns a pipeline makes of one model output.
 package struct OutputRule: Hashable, Sendable {
     /// The model output's name.
     package let output: String
-    /// The columns' name. A `*` stands for each element of a row; without one, it names the one column of an output of one value
-    /// a row. `nil`: the raw values do not become columns.
+    /// The name of the columns. A `*` stands for each element of a row; without one, it names the one column of an output of one value a
+    /// row. With `nil` the raw values do not become columns.
     package let columns: String?
-    /// A column with the class of the greatest element.
+    /// The name of a column with the class of the greatest element.
     package let classColumn: String?
-    /// A column with the position of the greatest element, int64.
+    /// The name of a column with the position of the greatest element, int64.
     package let argmaxColumn: String?
-    /// Whether the raw values become columns under the output's own name, as without rules.
+    /// Tells whether the raw values become columns under the output's own name, as they do without rules.
     package let hasOwnName: Bool
 
     package init(
@@ -56,7 +56,7 @@ package struct OutputColumns: Sendable {
         self.classes = classes
     }
 
-    /// The columns of `rowCount` rows. Values are copied, so the outputs' memory is free afterwards. `file` is for messages.
+    /// Returns the columns of `rowCount` rows. Values are copied, so the outputs' memory is free afterwards. `file` is for messages.
     package func columns(
         _ outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String
     ) throws(ColumnarError) -> [Column] {
@@ -90,7 +90,7 @@ package struct OutputColumns: Sendable {
         return columns
     }
 
-    /// The rows of a table that is written: the kept columns, then those of the outputs.
+    /// Returns the rows of a table to write: the kept columns, then those of the outputs.
     package func batch(
         kept: RecordBatch, outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String
     ) throws(ColumnarError) -> RecordBatch {
@@ -101,7 +101,7 @@ package struct OutputColumns: Sendable {
                 + "write .npz")
     }
 
-    /// The arrays of `rowCount` rows, for formats that have no columns.
+    /// Returns the arrays of `rowCount` rows, for formats that have no columns.
     func arrays(
         _ outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String
     ) throws(ColumnarError) -> [(name: String, tensor: Tensor)] {
@@ -127,7 +127,7 @@ package struct OutputColumns: Sendable {
         return arrays
     }
 
-    /// The names of `arrays`, but for keys.
+    /// Returns the names of `arrays`, without those of keys.
     func arrayNames(_ outputs: [String]) -> [String] {
         guard let rules else { return outputs }
         return rules.flatMap { [$0.hasOwnName || $0.columns != nil ? $0.output : nil, $0.classColumn, $0.argmaxColumn].compactMap(\.self) }
@@ -144,10 +144,10 @@ package struct OutputColumns: Sendable {
     }
 }
 
-/// One output as rows of elements with names.
+/// Holds one output as rows of elements with names.
 private struct OutputTable {
     let output: String
-    /// A tensor of a type that tables have, or of float16 or complex.
+    /// The values, of a type that tables have, or of float16 or complex.
     let tensor: Tensor
     let rowCount: Int
     let width: Int
@@ -197,7 +197,7 @@ private struct OutputTable {
     }
 
     func columns(named pattern: String?) throws(ColumnarError) -> [Column] {
-        // Without elements there is nothing to name, nor to read.
+        // An output without elements has nothing to name or to read.
         if width == 0 { return [] }
         let names: [String]
         if let pattern, pattern.contains("*") {

@@ -1,15 +1,15 @@
 import Recipes
 package import Tensors
 
-/// One output of the model over rows that may have different extents, as rows of lists with different lengths give it.
+/// Holds one output of the model over rows that may have different extents, which rows of lists with different lengths give.
 package struct OutputLists: Sendable {
     /// The elements of all rows, row after row, in one axis.
     package let elements: Tensor
-    /// Each row's own extents.
+    /// The extents of each row.
     package let extents: [[Int]]
     /// The output `[N, ...]` as the model gave it, padding included; nil where rows were given different extents.
     package let whole: Tensor?
-    /// Whether the output has an axis that is as long as the row's own lists, so that its rows are lists as well.
+    /// Tells whether the output has an axis that is as long as the row's own lists, so that its rows are lists as well.
     package let followsLists: Bool
 
     package init(elements: Tensor, extents: [[Int]], whole: Tensor?, followsLists: Bool) {
@@ -19,7 +19,7 @@ package struct OutputLists: Sendable {
         self.followsLists = followsLists
     }
 
-    /// Whether any row has a number of elements other than one.
+    /// Tells whether any row has a number of elements other than one.
     var isWide: Bool { extents.contains { $0.reduce(1, *) != 1 } }
 
     /// Returns one column of lists; each further axis adds a level of lists.

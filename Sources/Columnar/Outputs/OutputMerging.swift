@@ -1,7 +1,7 @@
 package import Names
 package import Tensors
 
-/// The axes of a model output after that of the rows, as far as they decide whether rows may differ in them.
+/// Describes the axes of a model output after the axis of the rows, as far as they decide whether rows may differ in them.
 package struct OutputAxes: Sendable {
     package struct Axis: Sendable {
         /// The fixed extent of the axis; nil where it is open.
@@ -21,7 +21,7 @@ package struct OutputAxes: Sendable {
 
     var isOpen: Bool { axes.map { $0.contains { $0.extent == nil } } ?? true }
 
-    /// Whether every open axis is one of the inputs', so that each row's own part of it is known.
+    /// Returns whether every open axis is one of the inputs' axes, so that each row's own part of it is known.
     package func areAllAmong(_ names: NameSet) -> Bool {
         guard let axes else { return false }
         return axes.allSatisfy { $0.extent != nil || $0.name.map(names.contains) ?? false }
@@ -103,7 +103,7 @@ extension [Tensor] {
             let shape = self[part].shape.dimensions.dropFirst().map { $0 }
             let width = shape.reduce(1, *)
             for (place, row) in group.rows.enumerated() {
-                // The row's own part lies together; the model's output may have padding between its parts.
+                // The row's own part is in one piece; the model's output may have padding between the pieces of it.
                 let block = RowBlocks(elements: self[part], starts: [0], rank: shape.count, extents: extents[row])
                 block.forEachRun(0, in: shape) { own, padded, count in body(part, place * width + padded, starts[row] + own, count) }
             }

@@ -3,9 +3,9 @@ internal import Tensors
 
 /// Writes a model's outputs, with the kept columns before them, in any format.
 ///
-/// Tables get the columns that `OutputColumns` makes. An `.npz` gets one array for each kept column and each output, under its
-/// name; of a ZipMap, its values, and its keys as `NAME_keys`. With rules, only the outputs that they name, and their class and
-/// argmax columns as arrays. A `.npy` takes a single output and no kept columns.
+/// Tables get the columns that `OutputColumns` makes. An `.npz` gets one array for each kept column and each output, under its name; for a
+/// ZipMap it gets the values, and the keys as `NAME_keys`. With rules, it gets only the outputs that they name, and their class and argmax
+/// columns as arrays. A `.npy` takes a single output and no kept columns.
 package final class OutputWriter {
     package let file: String
     private let format: TableFormat
@@ -14,7 +14,7 @@ package final class OutputWriter {
     private var table: TableWriter?
     private var arrays: ArrayWriter?
 
-    /// Makes the file with the first rows.
+    /// Prepares a writer; the file is made with the first rows.
     package init(
         path: String, format: TableFormat, columns: OutputColumns = OutputColumns(), metadata: [(key: String, value: String)] = []
     ) {
@@ -44,7 +44,7 @@ package final class OutputWriter {
     }
 
     /// Makes the file without rows.
-    /// - Parameter sample: the model's outputs for one row, whose columns and types are the file's; `nil` where they are not known.
+    /// - Parameter sample: the model's outputs for one row, which give the columns and types of the file; `nil` where they are not known.
     package func writeNoRows(kept: [Field], sample: [(name: String, value: OutputValue)]?) throws(ColumnarError) {
         if format.isArrays {
             let none = RecordBatch(columns: kept.map { Column(name: $0.name, strings: [String]()).withField($0) }, rowCount: 0)
@@ -98,7 +98,7 @@ package final class OutputWriter {
 }
 
 extension Tensor {
-    /// The tensor without rows, of the same shape and type.
+    /// A tensor without rows, of the same shape and type.
     fileprivate var withoutRows: Tensor {
         let none = Shape([0] + self.shape.dimensions.dropFirst())
         if strings != nil { return Tensor(strings: [], shape: none) }
@@ -113,7 +113,7 @@ extension Column {
         return Column(name: field.name, format: field.format, count: 0) { (_: UnsafeMutablePointer<UInt64>) in }
     }
 
-    /// The values as a `[N]` tensor: numbers without nulls as they are, all else as text, null as NaN in floats and empty text.
+    /// Returns the values as a `[N]` tensor: numbers without nulls unchanged, all else as text; null is NaN in floats and empty in text.
     func tensor(file: String) throws(ColumnarError) -> Tensor {
         var plain = self
         if case .dictionary = field.type { plain = try cast(to: field.valueFormat, file: file) }

@@ -1,6 +1,6 @@
 internal import Reasons
 
-/// The end of a part: a mark and the number of rows. A part without it was cut off.
+/// Writes and reads the end of a part: a mark and the number of rows. A part without it was cut off.
 private enum PartEnd {
     static let mark: [UInt8] = Array("MILLPART".utf8)
     static let byteCount = 16
@@ -20,7 +20,7 @@ package final class PartWriter {
     private let descriptor: OwnedDescriptor
     private var table: TableWriter?
 
-    /// Makes (or empties) the file.
+    /// Makes the file, or empties it where it is there.
     package init(path: String) throws(ColumnarError) {
         file = path
         descriptor = try OwnedDescriptor(writing: path)
@@ -50,7 +50,7 @@ package final class PartReader {
     private let reader: TableReader?
     private var rowsRead = 0
 
-    /// Throws `.badFile` where the part was cut off.
+    /// Opens a part. Throws `.badFile` where it was cut off.
     package init(path: String) throws(ColumnarError) {
         file = path
         descriptor = try OwnedDescriptor(reading: path)
@@ -69,7 +69,7 @@ package final class PartReader {
         return (try? rowCount(descriptor, file: path)) ?? nil != nil
     }
 
-    /// The next rows; `nil` at the end.
+    /// Returns the next rows; `nil` at the end.
     package func next() throws(ColumnarError) -> RecordBatch? {
         let batch = try reader?.next()
         rowsRead += batch?.rowCount ?? 0

@@ -1,6 +1,6 @@
 import Recipes
 
-/// The first rows of a table, described column by column, from which a first pipeline for such files can be made.
+/// Holds the first rows of a table, described column by column, from which a first pipeline for such files can be made.
 package struct TableSample {
     package let columns: [ColumnSample]
     package let rowCount: Int
@@ -37,7 +37,7 @@ package struct TableSample {
     }
 }
 
-/// One column of a sample.
+/// Describes one column of a sample.
 package struct ColumnSample: Sendable {
     package let name: String
     package let type: ColumnType
@@ -45,7 +45,7 @@ package struct ColumnSample: Sendable {
     package var missingCount = 0
     /// The shortest and the longest length of lists that hold numbers or text; nil for other columns.
     package var lengths: ClosedRange<Int>?
-    /// Whether lists hold lists.
+    /// Tells whether lists hold lists.
     package var isNested = false
     /// The values as text, without the missing ones; empty for lists and other types without a plain text.
     package var texts: [String] = []
@@ -53,7 +53,7 @@ package struct ColumnSample: Sendable {
     init(name: String, type: ColumnType) { (self.name, self.type) = (name, type) }
 
     /// - Parameters:
-    ///   - asWritten: the same rows as the file spells them, where it is text.
+    ///   - asWritten: the same rows with the file's own spelling, where it is text.
     ///   - missing: the words that stand for a missing value.
     init(_ column: Column, asWritten: Column?, missing: Set<String>, file: String) throws(ColumnarError) {
         self.init(name: column.field.name, type: column.field.type)
@@ -74,13 +74,13 @@ package struct ColumnSample: Sendable {
         }
     }
 
-    /// Whether every row has a value that no other row has.
+    /// Tells whether every row has a value that no other row has.
     package var isUnique: Bool { missingCount == 0 && !texts.isEmpty && Set(texts.map { Array($0.utf8) }).count == texts.count }
 
-    /// Whether all values are whole numbers, spelled as a program would print them.
+    /// Tells whether all values are whole numbers, spelled as a program would print them.
     package var isCanonicalIntegers: Bool { !texts.isEmpty && texts.allSatisfy { text in Int64(text).map { "\($0)" == text } ?? false } }
 
-    /// Whether the column is text of which every value is a date or a time.
+    /// Tells whether the column is text of which every value is a date or a time.
     package var holdsTimes: Bool { type.isString && !texts.isEmpty && texts.allSatisfy { TimeSpelling.iso($0) != nil } }
 
     private static func lengths(of column: Column) -> ClosedRange<Int>? {

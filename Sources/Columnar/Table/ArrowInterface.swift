@@ -26,7 +26,7 @@ final class ArrayOwner {
         array.initialize(to: ArrowArray())
     }
 
-    /// Moves an array out of what holds it, as the interface allows for children.
+    /// Moves an array out of its owner, as the interface allows for children.
     init(taking given: UnsafeMutablePointer<ArrowArray>) {
         array = .allocate(capacity: 1)
         array.initialize(to: given.pointee)
@@ -39,7 +39,7 @@ final class ArrayOwner {
     }
 }
 
-/// Owns the memory of a schema or an array made here, freed with it.
+/// Owns the memory of a schema or an array made here, and frees it with itself.
 final class MemoryOwner {
     private var blocks: [UnsafeMutableRawPointer] = []
     private var retained: [AnyObject] = []
@@ -105,7 +105,7 @@ extension Field {
         self.init(name: name, type: ColumnType(format: format), isNullable: isNullable, schema: schema, owner: memory)
     }
 
-    /// The field at `node`, whose memory `owner` keeps; `nil` where its name is not UTF-8.
+    /// Reads the field at `node`, whose memory `owner` keeps; returns `nil` where its name is not UTF-8.
     init?(_ node: ArrowSchema, owner: AnyObject) {
         guard let format = node.format else { return nil }
         guard let name = node.name.map({ String(validatingCString: $0) }) ?? "" else { return nil }
@@ -122,7 +122,7 @@ extension Field {
         return Field(name: name, type: type, isNullable: isNullable, schema: copy, owner: memory)
     }
 
-    /// A child of a list or a struct.
+    /// Returns a child of a list or a struct.
     func child(_ index: Int) -> Field? {
         guard index < Int(schema.n_children), let node = schema.children[index] else { return nil }
         return Field(node.pointee, owner: owner)
@@ -130,14 +130,14 @@ extension Field {
 }
 
 extension Column {
-    /// A child of a list or a struct, over all of its own rows.
+    /// Returns a child of a list or a struct, over all of its own rows.
     func child(_ index: Int) -> Column? {
         guard let field = field.child(index), index < Int(array.n_children), let node = array.children[index] else { return nil }
         return Column(field: field, array: node.pointee, owner: owner)
     }
 }
 
-/// An `ArrowSchema` for C to take over: a struct of `fields`, or the one field itself.
+/// Returns an `ArrowSchema` for C to take over: a struct of `fields`, or the one field itself.
 func exportSchema(_ fields: [Field]) -> ArrowSchema {
     let memory = MemoryOwner()
     var parent = ArrowSchema()
@@ -154,7 +154,7 @@ func exportSchema(_ field: Field) -> ArrowSchema {
     return lent(field.schema, keeping: memory)
 }
 
-/// An `ArrowArray` for C to take over: a struct of the batch's columns.
+/// Returns an `ArrowArray` for C to take over: a struct of the batch's columns.
 func exportArray(_ batch: RecordBatch) -> ArrowArray {
     let memory = MemoryOwner()
     let count = batch.columns.count
@@ -217,7 +217,7 @@ private func lent(_ array: ArrowArray, keeping memory: MemoryOwner) -> ArrowArra
 }
 
 extension Column {
-    /// The values as another type, named by its Arrow format string; dictionaries are decoded.
+    /// Returns the values as another type, named by its Arrow format string; dictionaries are decoded.
     func cast(to format: String, file: String) throws(ColumnarError) -> Column {
         if field.format == format, field.schema.dictionary == nil { return self }
         var schema = exportSchema(field)
@@ -250,7 +250,7 @@ extension Column {
         return Column(field: Field(name: field.name, format: format), array: owner.array.pointee, owner: owner)
     }
 
-    /// `parts`, of one type, as one column.
+    /// Returns `parts`, which are of one type, as one column.
     static func concatenating(_ parts: [Column], file: String) throws(ColumnarError) -> Column {
         if parts.count == 1 { return parts[0] }
         var schema = exportSchema(parts[0].field)
@@ -266,7 +266,7 @@ extension Column {
 }
 
 extension ColumnarError {
-    /// `columns` are the names of the schema that the error's column index is into.
+    /// Makes an error from one of CArrow. `columns` are the names that the error's column index refers to.
     init(_ error: CArrowError, file: String, columns: [String] = []) {
         let text = withUnsafeBytes(of: error.text) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
         let cells = withUnsafeBytes(of: error.cells) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }

@@ -1,6 +1,6 @@
 internal import CArrow
 
-/// The bytes of each row of a column of strings or binary values; views are cast, dictionaries decoded.
+/// Gives the bytes of each row of a column of strings or binary values; views are cast, dictionaries decoded.
 struct BytesColumn {
     let column: Column
     private let bytes: UnsafeRawPointer
@@ -32,7 +32,7 @@ struct BytesColumn {
         }
     }
 
-    /// Valid as long as the column.
+    /// Returns the bytes of a row, which are valid as long as the column.
     func bytes(_ row: Int) -> UnsafeRawBufferPointer {
         let (begin, end) =
             switch layout {

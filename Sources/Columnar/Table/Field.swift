@@ -2,25 +2,25 @@ internal import CArrow
 internal import Names
 package import Tensors
 
-/// The type of a column, as far as binding and writing need it.
+/// Describes the type of a column, as far as binding and writing need it.
 package enum ColumnType: Hashable, Sendable {
-    /// Nothing but nulls.
+    /// All values are null.
     case null
     case boolean
-    /// A number of an integer or floating-point element type.
+    /// The values are numbers of an integer or floating-point element type.
     case number(ElementType)
     case decimal
     case string
     case binary
-    /// A date, a time, a timestamp or a duration.
+    /// The values are dates, times, timestamps or durations.
     case time
     indirect case dictionary(of: ColumnType)
     case list
     case structure
-    /// A type known by its Arrow format string; files of Arrow and Parquet carry it through, and it is refused elsewhere.
+    /// The type is known by its Arrow format string; files of Arrow and Parquet carry it through, and it is refused elsewhere.
     case other(String)
 
-    /// Values that a numeric model input can take: numbers, decimals and booleans, dictionaries of them too.
+    /// Tells whether a numeric model input can take the values: numbers, decimals and booleans, and dictionaries of them.
     package var isNumeric: Bool {
         switch self {
         case .number, .decimal, .boolean: true
@@ -42,7 +42,7 @@ package enum ColumnType: Hashable, Sendable {
         if case .dictionary(let values) = self { values } else { self }
     }
 
-    /// The name in messages.
+    /// The name of the type in messages.
     package var name: String {
         switch self {
         case .null: "empty"
@@ -94,7 +94,7 @@ package enum ColumnType: Hashable, Sendable {
         }
     }
 
-    /// The Arrow format string of a type that this module makes columns of.
+    /// Returns the Arrow format string of a type that this module makes columns of; nil for other types.
     static func format(of type: ElementType) -> String? {
         switch type {
         case .bool: "b"
@@ -115,16 +115,17 @@ package enum ColumnType: Hashable, Sendable {
     }
 }
 
-/// A column's name and type. It carries the Arrow schema it came with, so that a kept column leaves as it arrived.
+/// Holds a column's name and type. It carries the Arrow schema that it came with, so that a kept column is written with the type that it
+/// was read with.
 package struct Field: @unchecked Sendable {
     package let name: String
     package let type: ColumnType
     package let isNullable: Bool
-    /// A shallow copy; what it points to belongs to `owner`, which is never changed.
+    /// A shallow copy; the memory that it points to belongs to `owner`, which is never changed.
     let schema: ArrowSchema
     let owner: AnyObject
 
-    /// Arrow's format string; of a dictionary, its indices'.
+    /// The format string of Arrow; for a dictionary, that of its indices.
     let format: String
     /// The type that the values have once a dictionary is decoded.
     let valueFormat: String
@@ -141,7 +142,7 @@ package struct Field: @unchecked Sendable {
 }
 
 extension Field {
-    /// The column's type as a message names it; types that binding does not tell apart have Arrow's own names.
+    /// The name of the column's type in messages; types that binding does not tell apart have Arrow's own names.
     var typeName: String {
         switch valueFormat {
         case "+r": "run-end encoded"
@@ -161,7 +162,7 @@ extension Field: Equatable {
     }
 }
 
-/// The columns of a table, in file order.
+/// Holds the columns of a table, in file order.
 package struct TableSchema: Sendable {
     package let fields: [Field]
     package let metadata: [String: String]
@@ -177,6 +178,6 @@ package struct TableSchema: Sendable {
 
     package var names: [String] { fields.map(\.name) }
 
-    /// The positions of the columns of that name: none, one, or more where the file repeats it.
+    /// Returns the positions of the columns of that name: none, one, or more where the file repeats it.
     package func positions(of name: String) -> [Int] { index[name] ?? [] }
 }

@@ -1,8 +1,8 @@
 internal import Recipes
 internal import Tensors
 
-/// A column whose value is in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has the date in
-/// every row.
+/// Describes a column whose value is in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has
+/// the date in every row.
 struct PathColumn {
     let name: String
     /// The value; `nil` for the folder that Hive gives rows without a value.

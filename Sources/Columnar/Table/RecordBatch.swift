@@ -1,7 +1,7 @@
 internal import CArrow
 internal import Names
 
-/// The values of one column over some rows, in Arrow's layout. The memory is shared and never changed.
+/// Holds the values of one column over some rows, in Arrow's layout. The memory is shared and never changed.
 package struct Column: @unchecked Sendable {
     package let field: Field
     package let count: Int
@@ -16,7 +16,7 @@ package struct Column: @unchecked Sendable {
         count = Int(array.length)
     }
 
-    /// `rows` of it, without a copy.
+    /// Returns `rows` of the column, without a copy.
     package func slice(_ rows: Range<Int>) -> Column {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows \(rows) of \(count)")
         if rows.count == count { return self }
@@ -27,7 +27,7 @@ package struct Column: @unchecked Sendable {
         return Column(field: field, array: part, owner: owner)
     }
 
-    /// Whether a row may be null: false only where none is.
+    /// Tells whether a row may be null; false only where none is.
     package var mayHaveNulls: Bool { field.type == .null || (array.null_count != 0 && validity != nil) }
 
     package func isNull(_ row: Int) -> Bool {
@@ -37,13 +37,13 @@ package struct Column: @unchecked Sendable {
         return validity[bit >> 3] & (1 << UInt8(bit & 7)) == 0
     }
 
-    /// The validity bitmap, from the array's own start: add `array.offset`.
+    /// The validity bitmap, which begins at the array's own start: the bit of the first row is at `array.offset`.
     var validity: UnsafePointer<UInt8>? {
         guard array.n_buffers > 0, let bytes = array.buffers[0] else { return nil }
         return bytes.assumingMemoryBound(to: UInt8.self)
     }
 
-    /// The values of a fixed-width column, the first row first. `Value` must be as the format says.
+    /// Returns the values of a fixed-width column, beginning with the first row. `Value` must be the type that the format names.
     func values<Value>(as type: Value.Type) -> UnsafePointer<Value> {
         guard let bytes = array.buffers[1] else { return UnsafePointer(emptyMemory.assumingMemoryBound(to: Value.self)) }
         return bytes.assumingMemoryBound(to: Value.self) + Int(array.offset)
@@ -51,7 +51,7 @@ package struct Column: @unchecked Sendable {
 }
 
 extension Column {
-    /// The values of a column of `size` bytes each.
+    /// Returns the bytes of a column whose values have `size` bytes each.
     func rawValues(size: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: (array.buffers[1] ?? emptyMemory) + Int(array.offset) * size, count: count * size)
     }
@@ -60,12 +60,12 @@ extension Column {
 /// The address for columns without memory: an array of no rows may have no buffers.
 nonisolated(unsafe) let emptyMemory = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64))
 
-/// Some rows of a table.
+/// Holds some rows of a table.
 package struct RecordBatch: Sendable {
     package let columns: [Column]
     package let rowCount: Int
 
-    /// `columns` of `rowCount` rows each.
+    /// Makes a batch of `columns`, which have `rowCount` rows each.
     package init(columns: [Column], rowCount: Int) {
         precondition(columns.allSatisfy { $0.count == rowCount }, "columns of different lengths")
         self.columns = columns

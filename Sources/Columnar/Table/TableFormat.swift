@@ -1,18 +1,18 @@
 package import Recipes
 
-/// A file format for tables and arrays, with the compression around it.
+/// Names a file format for tables and arrays, with the compression around it.
 package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Sendable, CaseIterable {
         case csv
         case jsonLines = "jsonl"
         case parquet
-        /// Arrow IPC; both the file and the stream format are read, the file format is written.
+        /// The format is Arrow IPC; both the file and the stream format are read, the file format is written.
         case arrow
         case npy
         case npz
     }
 
-    /// The compression of a text format; only for reading.
+    /// Names the compression of a text format, which is only for reading.
     package enum Compression: String, Sendable, CaseIterable {
         case none
         case gzip = "gz"
@@ -64,11 +64,11 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { fileExtension }
 
-    /// Text, whose columns have no types of their own.
+    /// Tells whether the format is text, whose columns have no types of their own.
     package var isText: Bool { kind == .csv || kind == .jsonLines }
-    /// Arrays without column names, bound to model inputs by array name.
+    /// Tells whether the format has arrays without column names, which are bound to model inputs by array name.
     package var isArrays: Bool { kind == .npy || kind == .npz }
-    /// Whether an output of this format can be put together from parts (`PartWriter`): arrays are written in one go.
+    /// Tells whether an output of this format can be put together from parts (`PartWriter`): arrays are written in one go.
     package var isWrittenInParts: Bool { !isArrays }
 }
 
@@ -77,17 +77,18 @@ package struct ReadOptions: Hashable, Sendable {
     package var dialect = TextDialect(nullWords: nil)
     /// The number of bytes of text that are read at a time.
     package var blockByteCount = 1 << 20
-    /// A longer row of text is refused, so that a file without line ends cannot fill memory.
+    /// The largest size of a row of text, in bytes. A longer one is refused, so that a file without line ends cannot fill memory.
     package var rowByteLimit = 16 << 20
-    /// Rows of a Parquet batch, at most.
+    /// The largest number of rows in a Parquet batch.
     package var batchRows = 16_384
     /// The path whose folders name columns (`date=2024-01-01/`), where the file that is read is a copy at another place.
     package var originalPath: String?
     /// The rows that are read.
     package var range = RowRange.whole
-    /// A range takes this from the whole file: it is `known` of the plan that the range comes from.
+    /// The part of the whole file's properties that a range needs: it is `known` of the plan that the range comes from.
     package var known = KnownTable()
-    /// The file, where it is open already: it is read in place of the one that the path leads to by now, and stays the caller's.
+    /// The descriptor of the file, where it is open already: it is read in place of the file that the path leads to now, and the caller
+    /// closes it.
     package var descriptor: Int32?
 
     package init() {}

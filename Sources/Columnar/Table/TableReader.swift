@@ -4,11 +4,11 @@ internal import Names
 internal import Reasons
 internal import Recipes
 
-/// One column to read.
+/// Names one column to read.
 package struct ColumnRequest: Hashable, Sendable {
     /// The positions in the file's schema.
     package let position: Int
-    /// The type of a text file's column as `carrow_reader_select` takes it; `nil`: the type that the schema has.
+    /// The type of a text file's column as `carrow_reader_select` takes it; `nil` takes the type that the schema has.
     let format: String?
 
     package init(position: Int) {
@@ -22,13 +22,13 @@ package struct ColumnRequest: Hashable, Sendable {
     }
 }
 
-/// A CSV, JSON Lines, Parquet or Arrow file as a sequence of batches, read with `pread` in bounded memory on the calling
-/// thread. An error can come after good batches; nothing read before it is to be trusted then. Serves one thread at a time.
+/// Reads a CSV, JSON Lines, Parquet or Arrow file as a sequence of batches, with `pread`, in bounded memory and on the calling thread. An
+/// error can come after good batches; then nothing that was read before it may be trusted. Only one thread may use it at a time.
 package final class TableReader {
     package let file: String
     package let format: TableFormat
     /// The schema of all columns until `select`, then of the selected ones. A text file's types are guessed from its first block, or known
-    /// from all of it after `survey`.
+    /// from the whole file after `survey`.
     package private(set) var schema: TableSchema
     /// The texts that mark a missing value where a number, a boolean or a time is wanted.
     let nullWords: [String]?
@@ -38,19 +38,19 @@ package final class TableReader {
     private let handle: OpaquePointer
     let descriptor: OwnedDescriptor
     private var fileNames: [String]
-    /// Whether it is known from the start that there are no rows; for some files without rows it is not.
+    /// Tells whether it is known from the start that there are no rows; for some files without rows it is not known.
     package let hasNoRows: Bool
     let dialect: TextDialect
     /// The path whose folders name columns, where it is not the file's own.
     private let originalPath: String?
-    /// Columns that the file's folders or pandas' metadata name, after those of the file.
+    /// The columns that the file's folders or pandas' metadata name, which come after those of the file.
     private var pathColumns: [PathColumn] = []
     /// The rows that are read, and what they take from the whole file.
     let range: RowRange
     let known: KnownTable
     /// The number of rows before the next ones in the file.
     private var rowsRead: Int
-    /// The selected columns, from the file or from its path; `nil`: all are the file's.
+    /// The selected columns, from the file or from its path; `nil` means all columns of the file.
     private var selection: [Selected]?
 
     private enum Selected {
@@ -58,7 +58,7 @@ package final class TableReader {
         case path(PathColumn, Field)
     }
 
-    /// Opens a regular file. `format` is by its name where not given.
+    /// Opens a regular file. Without `format`, the name of the file decides the format.
     package convenience init(path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()) throws(ColumnarError) {
         let descriptor = try OwnedDescriptor.reading(path, open: options.descriptor)
         try self.init(descriptor, path: path, format: format, options: options)
@@ -141,7 +141,7 @@ package final class TableReader {
 
     deinit { carrow_reader_close(handle) }
 
-    /// Whether the schema describes the whole file: false for text that continues after its first block.
+    /// Tells whether the schema describes the whole file: false for text that continues after its first block.
     var isSurveyed: Bool { carrow_reader_is_surveyed(handle) }
 
     /// Reads all of a text file for its columns and their types, and starts again. It must be called before `select`.
@@ -211,7 +211,7 @@ package final class TableReader {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        // What becomes of the elements of lists the reader tells.
+        // The reader decides what the elements of lists become.
         let hasLists = read.contains { $0.format?.utf8.first == UInt8(ascii: "@") }
         let readFields = hasLists ? try readSchema(handle, file: file).fields : read.map(field)
         schema = TableSchema(
@@ -224,7 +224,7 @@ package final class TableReader {
         selection = pathColumns.isEmpty ? nil : selected
     }
 
-    /// The next rows; `nil` at the end.
+    /// Returns the next rows; `nil` at the end.
     package func next() throws(ColumnarError) -> RecordBatch? {
         let owner = ArrayOwner()
         var error = CArrowError()
@@ -247,7 +247,7 @@ package final class TableReader {
             case .path(let value, let field):
                 columns.append(try value.column(field, firstRow: rowsRead, rowCount: Int(root.length), file: file))
             case .read(let place): columns.append(column(place, field))
-            // A column may be read twice, as an input and kept, so that there are more of them than the file has.
+            // A column may be read twice, as an input and as a kept column, so that there may be more of them than the file has.
             case nil where pathColumns.isEmpty || index < fileNames.count: columns.append(column(index, field))
             case nil:
                 let value = pathColumns[index - fileNames.count]
@@ -264,7 +264,7 @@ package final class TableReader {
     }
 }
 
-/// `a.tsv`, `a.tsv.gz`, in any case.
+/// Returns whether a name ends like `a.tsv` or `a.tsv.gz`, in any case.
 func isTabbed(_ path: String) -> Bool {
     let end = path.utf8.suffix(8).map { $0 | 0x20 }
     let tsv = Array(".tsv".utf8)
@@ -286,7 +286,7 @@ private func readSchema(_ handle: OpaquePointer, file: String) throws(ColumnarEr
     return TableSchema(fields: fields, metadata: metadata(root.metadata))
 }
 
-/// Arrow's packed key-value metadata: a count, then lengths and bytes.
+/// Reads Arrow's packed key-value metadata: a count, then lengths and bytes.
 private func metadata(_ packed: UnsafePointer<CChar>?) -> [String: String] {
     guard let packed else { return [:] }
     var cursor = UnsafeRawPointer(packed)
@@ -308,7 +308,7 @@ private func metadata(_ packed: UnsafePointer<CChar>?) -> [String: String] {
 }
 
 extension TableFormat {
-    /// CArrow's number of the formats that Arrow reads.
+    /// The number that CArrow has for the format; nil for formats that Arrow does not read.
     var code: Int32? {
         switch kind {
         case .csv: Int32(CARROW_CSV)
@@ -321,7 +321,7 @@ extension TableFormat {
 }
 
 extension TextDialect {
-    /// The byte between the cells of a file that has this name.
+    /// Returns the byte between the cells of a file that has this name.
     func delimiter(of path: String) -> UInt8 {
         delimiter == UInt8(ascii: ",") && isTabbed(path) ? UInt8(ascii: "\t") : delimiter
     }

@@ -1,20 +1,20 @@
 internal import CArrow
 internal import Names
 
-/// The result of a finished table.
+/// Describes a finished table.
 package struct WrittenTable: Hashable, Sendable {
     package let rowCount: Int
     package let byteCount: Int
 }
 
-/// Writes a CSV, JSON Lines, Parquet or Arrow file batch by batch, in bounded memory, on the calling thread. The same batches
-/// give the same bytes. Nothing is synced: what is durable is the caller's business.
+/// Writes a CSV, JSON Lines, Parquet or Arrow file batch by batch, in bounded memory, on the calling thread. The same batches give the same
+/// bytes. Nothing is synced: the caller makes the file durable.
 ///
-/// CSV: a header, `\n` line ends, quotes where needed; null is the empty cell, the empty string `""`.
-/// JSON Lines: one object a line, keys in column order; null, NaN and the infinities are `null`; numbers are the shortest text
-/// that reads back as the same value of their type (64-bit integers in full); control characters, `"` and `\` are escaped,
-/// other characters stand as UTF-8.
-/// Both: dates and times as ISO 8601 text, decimals in full, binary as base64, lists and structs as JSON.
+/// CSV has a header, `\n` line ends, and quotes where needed; null is the empty cell, the empty string is `""`.
+/// JSON Lines has one object a line, with keys in column order; null, NaN and the infinities are `null`; numbers are the shortest text that
+/// is read back as the same value of their type (64-bit integers in full); control characters, `"` and `\` are escaped, other characters
+/// are written as UTF-8.
+/// Both write dates and times as ISO 8601 text, decimals in full, binary values as base64, and lists and structs as JSON.
 package final class TableWriter {
     package let file: String
     package let schema: TableSchema
@@ -27,14 +27,14 @@ package final class TableWriter {
     private let backend: Backend
     private let descriptor: OwnedDescriptor
 
-    /// Makes (or empties) the file. `metadata` goes into Parquet and Arrow files; text has no place for it.
+    /// Makes the file, or empties it where it is there. `metadata` goes into Parquet and Arrow files; text has no place for it.
     package convenience init(
         path: String, format: TableFormat, schema: TableSchema, metadata: [(key: String, value: String)] = []
     ) throws(ColumnarError) {
         try self.init(OwnedDescriptor(writing: path), path, format, schema, metadata)
     }
 
-    /// Makes the Arrow stream of a part, which has the same columns as the table that it is a part of.
+    /// Makes the Arrow stream of a part, which has the same columns as the table that it belongs to.
     init(part descriptor: OwnedDescriptor, path: String, schema: TableSchema) throws(ColumnarError) {
         try Self.checkNames(schema, file: path)
         backend = .native(
@@ -85,7 +85,7 @@ package final class TableWriter {
         }
     }
 
-    /// Writes what is left; after it the file is whole, and the writer takes no more.
+    /// Writes what is left; after that the file is whole, and the writer takes no more rows.
     package func finish() throws(ColumnarError) -> WrittenTable {
         let byteCount =
             switch backend {
@@ -102,7 +102,7 @@ package final class TableWriter {
     }
 }
 
-/// Parquet and Arrow, through CArrow.
+/// Writes Parquet and Arrow through CArrow.
 private final class NativeTableWriter {
     private let handle: OpaquePointer
     private let file: String

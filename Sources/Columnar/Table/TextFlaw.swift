@@ -14,7 +14,7 @@ func textFlaw(_ flaw: Int32, _ text: String, type: String) -> Reason {
         TimeSpelling.iso(text) == nil ? "\(cell: text) is neither true nor false" : Reason(timeIsNoNumber).about(cell: text)
     case CARROW_FLAW_NOT_A_TIME: "\(cell: text) is no \(type == "tdD" ? "date" : "time"), as ISO 8601 writes them"
     case CARROW_FLAW_NOT_UTF8: "invalid UTF8 data"
-    // "a list" or "an object", and nothing of what is in it.
+    // The text is "a list" or "an object", without its content.
     case CARROW_FLAW_NESTED: "\(text) where one value is wanted"
     case CARROW_FLAW_NOT_NESTED: "\(cell: text, hidden: "one value") where a list is wanted"
     case CARROW_FLAW_MIXED: "\(cell: text) is of another kind than the values in the rows before it"

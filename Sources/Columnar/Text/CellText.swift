@@ -109,7 +109,7 @@ struct CellText {
         }
     }
 
-    /// A list as a JSON array, a struct as an object; a map is a list of its entries.
+    /// Writes a list as a JSON array and a struct as an object; a map is a list of its entries.
     private static func nestedValue(of column: Column, file: String) throws(ColumnarError) -> (Int, inout [UInt8]) -> Void {
         let offset = Int(column.array.offset)
         if column.field.type == .structure {

@@ -7,20 +7,20 @@ package struct DialectSniffer: Sendable {
     package private(set) var delimiter = UInt8(ascii: ",")
     /// The decimal point: `,` where numbers are written `1,5`, otherwise `.`.
     package private(set) var decimalPoint = UInt8(ascii: ".")
-    /// Whether quotes inside cells are written `\"`.
+    /// Tells whether quotes inside cells are written `\"`.
     package private(set) var hasEscapedQuotes = false
-    /// Whether delimiters inside cells are written `\,`.
+    /// Tells whether delimiters inside cells are written `\,`.
     package private(set) var hasEscapedDelimiters = false
-    /// Whether names after the first have a space before them.
+    /// Tells whether names after the first have a space before them.
     package private(set) var hasSpacedHeader = false
     /// The first line, if it is one like `sep=;`, which only Excel reads.
     package private(set) var excelLine: String?
-    /// Whether the first line begins with `#`, as comments in other programs' files do.
+    /// Tells whether the first line begins with `#`, as comments in other programs' files do.
     package private(set) var startsWithComment = false
     /// The cells of the first line, split by `delimiter`.
     package private(set) var header: [String] = []
 
-    /// Returns `nil` where the file cannot be read.
+    /// Reads the first lines; returns `nil` where the file cannot be read, or is no CSV.
     /// - Parameter descriptor: the file, where it is open already.
     package init?(path: String, descriptor: Int32? = nil, format: TableFormat? = nil, dialect: TextDialect = TextDialect(nullWords: nil)) {
         guard let format = format ?? TableFormat(fileName: path), format.kind == .csv else { return nil }

@@ -9,7 +9,7 @@ func appendDecimal(_ value: some FixedWidthInteger, to text: inout [UInt8]) {
     text[begin...].reverse()
 }
 
-/// Quoted where the text is empty (null is not) or holds a comma, a quote or a line end.
+/// Appends a CSV cell. It is quoted where the text is empty (null is not quoted) or holds a comma, a quote or a line end.
 func appendCSVText(_ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) {
     let needsQuotes =
         bytes.isEmpty
@@ -25,7 +25,7 @@ func appendCSVText(_ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) {
     text.append(UInt8(ascii: "\""))
 }
 
-/// `"`, `\` and control characters escaped; everything else as it is, in UTF-8.
+/// Appends a JSON string. `"`, `\` and control characters are escaped; everything else is written unchanged, in UTF-8.
 func appendJSONString(_ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) {
     text.append(UInt8(ascii: "\""))
     for byte in bytes {

@@ -1,4 +1,4 @@
-/// CSV and JSON Lines, by the rules that `TableWriter` states.
+/// Writes CSV and JSON Lines, by the rules that `TableWriter` states.
 final class TextTableWriter {
     private let descriptor: OwnedDescriptor
     private let file: String

@@ -1,15 +1,15 @@
 import COnnxRuntime
 
-/// An error of the C API: its code and its text. It never leaves this module; `EngineError` words it for an operator.
+/// Describes an error of the C API: its code and its text. It never leaves this module; `EngineError` words it for an operator.
 struct NativeFailure: Error {
     let code: OrtErrorCode
     let message: String
 }
 
-/// ONNX Runtime's C API, called from this folder only.
+/// Calls ONNX Runtime's C API, which is called from this folder only.
 ///
-/// Asked for at version 22, the newest of which functions are called (the oldest header that will do names those of 21); newer libraries
-/// keep serving it.
+/// The API is requested at version 22, the newest version of which functions are called (the oldest header that is supported declares those
+/// of 21). Newer libraries continue to offer that version.
 enum Native {
     struct Table: @unchecked Sendable {
         // The table is constant for the life of the process. The environment and the memory description are documented as
@@ -35,7 +35,7 @@ enum Native {
         do throws(NativeFailure) {
             var environment, cpu: OpaquePointer?
             var allocator: UnsafeMutablePointer<OrtAllocator>?
-            // What matters to an operator is thrown; the runtime's own messages go nowhere, least of all to standard error.
+            // Errors that matter to an operator are thrown; the runtime's own messages are dropped, and must not go to standard error.
             let logger: OrtLoggingFunction = { _, _, _, _, _, _ in }
             try check(api, api.pointee.CreateEnvWithCustomLogger(logger, nil, ORT_LOGGING_LEVEL_WARNING, "millrace", &environment))
             try check(api, api.pointee.DisableTelemetryEvents(environment!))

@@ -2,7 +2,7 @@ import COnnxRuntime
 import Foundation
 import Names
 
-/// Owns an `OrtRunOptions`. Setting its terminate flag while a run uses it is what it is for.
+/// Owns an `OrtRunOptions`, whose terminate flag may be set while a run uses it.
 final class NativeRunOptions: @unchecked Sendable {
     let pointer: OpaquePointer
     private let table: Native.Table
@@ -59,12 +59,13 @@ struct NativeSessionOptions: ~Copyable {
         try table.check(table.api.pointee.AddSessionConfigEntry(pointer, key, value))
     }
 
-    /// The runtime opens nothing by name, whatever the model says: nothing can lie below this place. It must be told one: left alone it
-    /// looks in the working directory.
+    /// Makes the runtime open no file by name, whatever the model names, because no file can be below this path. A path must be set,
+    /// because without one the runtime looks in the working directory.
     func forbidExternalFiles() throws(NativeFailure) { try set("session.model_external_initializers_file_folder_path", "/dev/null") }
 
-    /// As the session is made, the runtime writes the graph that it runs to `path`, and initializers of 64 KiB or more, also as its kernels lay
-    /// them out, to the file `weights` in the same folder. Smaller ones stay in the graph: shape inference reads those of shapes.
+    /// Lets the runtime write the graph that it runs to `path` when the session is made, and initializers of 64 KiB or more, also in the
+    /// layout of its kernels, to the file `weights` in the same folder. Smaller ones stay in the graph: shape inference reads those of
+    /// shapes.
     func save(to path: String, weights: String) throws(NativeFailure) {
         try table.check(table.api.pointee.SetOptimizedModelFilePath(pointer, path))
         try set("session.optimized_model_external_initializers_file_name", weights)
@@ -72,7 +73,7 @@ struct NativeSessionOptions: ~Copyable {
         try set("session.save_external_prepacked_constant_initializers", "1")
     }
 
-    /// A file is ONNX whatever its name is: of one that ends in .ort the runtime believes otherwise.
+    /// Makes the runtime read a file as ONNX whatever its name is; it would read one that ends in .ort in another format.
     func readFilesAsONNX() throws(NativeFailure) { try set("session.load_model_format", "ONNX") }
 }
 
@@ -82,12 +83,12 @@ final class NativeSession: @unchecked Sendable {
     private let pointer: OpaquePointer
     let table: Native.Table
     let inputs: [ValueInfo]
-    /// An output that the model names more than once is one value, and stands here once.
+    /// The outputs. An output that the model names more than once is one value, and is here once.
     let outputs: [ValueInfo]
     let inputNames: [UnsafePointer<CChar>?]
     let outputNames: [UnsafePointer<CChar>?]
 
-    /// - Parameter weights: nil for a model that has all of them.
+    /// - Parameter weights: the weights to add; nil for a model that has all of them.
     convenience init(
         _ table: Native.Table, model: UnsafeRawBufferPointer, weights: NativeWeights? = nil, options: borrowing NativeSessionOptions
     ) throws(NativeFailure) {
@@ -106,7 +107,7 @@ final class NativeSession: @unchecked Sendable {
         try self.init(try table.take { table.api.pointee.CreateSession(table.environment, path, optionsPointer, &$0) }, table)
     }
 
-    /// Takes the session.
+    /// Takes over the session.
     private init(_ pointer: OpaquePointer, _ table: Native.Table) throws(NativeFailure) {
         do throws(NativeFailure) {
             inputs = try table.declarations(of: pointer, inputs: true)
@@ -127,7 +128,7 @@ final class NativeSession: @unchecked Sendable {
         for name in inputNames + outputNames { free(UnsafeMutablePointer(mutating: name)) }
     }
 
-    /// `selected` are indices into `outputs`, in the order wanted; `nil` is all of them.
+    /// Runs the session. `selected` are indices into `outputs`, in the order wanted; `nil` means all of them.
     func run(
         _ values: [NativeValue], named names: [UnsafePointer<CChar>?], selected: [Int]?, options: NativeRunOptions?
     ) throws(NativeFailure) -> [NativeValue] {
@@ -137,7 +138,7 @@ final class NativeSession: @unchecked Sendable {
         let status = table.api.pointee.Run(
             pointer, options?.pointer, names, pointers, pointers.count, wanted, wanted.count, &results)
         withExtendedLifetime((values, self)) {}
-        // Owned before the status is looked at, so that a run that fails late leaks none of them.
+        // The results are owned before the status is checked, so that a run that fails late leaks none of them.
         let owned = results.compactMap { $0.map { NativeValue($0, table) } }
         try table.check(status)
         guard owned.count == wanted.count else {
@@ -186,7 +187,7 @@ final class NativeBinding {
         }
     }
 
-    /// Lets the engine allocate the output in the next run, instead of what was bound or allocated for it before.
+    /// Makes the engine allocate the output in the next run, instead of using what was bound or allocated for it before.
     func release(output index: Int) throws(NativeFailure) {
         let table = session.table
         try table.check(table.api.pointee.BindOutputToDevice(pointer, session.outputNames[index]!, table.cpu))

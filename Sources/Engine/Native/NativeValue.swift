@@ -18,7 +18,7 @@ final class NativeValue: @unchecked Sendable {
     deinit { table.api.pointee.ReleaseValue(pointer) }
 }
 
-/// ONNX Runtime's element type numbers against ONNX's: the same up to 23, then in another order.
+/// Maps ONNX Runtime's element type numbers to ONNX's: they are the same up to 23, then in another order.
 enum NativeElementType {
     private static let onnxNumbers: [UInt32: Int32] = [24: 25, 25: 26, 26: 24]
     private static let nativeNumbers: [Int32: UInt32] = [25: 24, 26: 25, 24: 26]
@@ -34,7 +34,7 @@ enum NativeElementType {
 }
 
 extension Native.Table {
-    /// Points into the tensor's buffer without copying; strings are copied.
+    /// Makes a value that points into the tensor's buffer without copying; strings are copied.
     func makeValue(_ tensor: Tensor) throws(NativeFailure) -> NativeValue {
         switch tensor.storage {
         case .buffer(let buffer):
@@ -59,7 +59,7 @@ extension Native.Table {
         return NativeValue(pointer!, self, backing: buffer)
     }
 
-    /// Written element by element with their lengths, so that a NUL inside a string survives.
+    /// Makes a value of strings. They are written one by one with their lengths, so that a NUL inside a string is kept.
     private func makeValue(_ strings: [String], shape: Shape) throws(NativeFailure) -> NativeValue {
         let extents = shape.dimensions.map(Int64.init)
         let value = NativeValue(
@@ -115,7 +115,7 @@ extension Native.Table {
         return has != 0
     }
 
-    /// Copies the value out of the engine's memory, once.
+    /// Copies the value out of the engine's memory.
     func read(_ value: NativeValue) throws(NativeFailure) -> NativeContents {
         defer { withExtendedLifetime(value) {} }
         var type = ONNX_TYPE_UNKNOWN
@@ -166,7 +166,7 @@ extension Native.Table {
         return .tensor(Tensor(elementType: type, shape: shape, buffer: buffer))
     }
 
-    /// `nil` for an element that is not UTF-8.
+    /// Returns the strings of a value; `nil` for an element that is not UTF-8.
     private func readStrings(_ value: NativeValue, _ count: Int) throws(NativeFailure) -> [String?] {
         guard count > 0 else { return [] }
         var length = 0
@@ -180,7 +180,7 @@ extension Native.Table {
     }
 }
 
-/// The kind of a value's content. Elements of sequences and maps are read one by one.
+/// Holds the content of a value. Elements of sequences and maps are read one by one.
 enum NativeContents {
     case tensor(Tensor)
     case strings([String?], Shape)

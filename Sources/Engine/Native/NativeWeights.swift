@@ -4,7 +4,7 @@ import Names
 import Synchronization
 import Tensors
 
-/// Memory of ours that ONNX Runtime reads for as long as it likes and then gives back, buffer by buffer.
+/// Keeps memory of ours that ONNX Runtime reads as long as it needs it, and then gives back, buffer by buffer.
 enum LentMemory {
     private static let buffers = Mutex<[UInt: TensorBuffer]>([:])
 
@@ -15,7 +15,8 @@ enum LentMemory {
         withExtendedLifetime(buffer) {}
     }
 
-    /// An allocator that allocates nothing, for what is told to it: which memory is not needed any more. Lives until the process ends.
+    /// Makes an allocator that allocates nothing: the runtime only tells it which memory is not needed any more. It lives until the process
+    /// ends.
     static func makeAllocator() -> UnsafeMutablePointer<OrtAllocator> {
         let allocator = UnsafeMutablePointer<OrtAllocator>.allocate(capacity: 1)
         var functions = OrtAllocator()
@@ -67,7 +68,7 @@ final class NativeWeights {
             throw error
         }
         do throws(NativeFailure) {
-            // Of fewer bytes ONNX Runtime wants a copy, for its shape inference.
+            // For fewer bytes ONNX Runtime wants a copy, for its shape inference.
             try table.check(editor.AddInitializerToGraph(graph, name, value, byteCount >= 128))
         } catch {
             table.api.pointee.ReleaseValue(value)
@@ -76,7 +77,7 @@ final class NativeWeights {
         names.insert(name)
     }
 
-    /// A session of `model` in which the weights are constants.
+    /// Returns a session of `model` in which the weights are constants.
     func makeSession(model: UnsafeRawBufferPointer, options: OpaquePointer) throws(NativeFailure) -> OpaquePointer {
         let session = try table.take {
             editor.CreateModelEditorSessionFromArray(table.environment, model.baseAddress, model.count, options, &$0)
@@ -90,7 +91,7 @@ final class NativeWeights {
             table.api.pointee.ReleaseSession(session)
             throw error
         }
-        // Only the session holds the weights by now: memory that it lays out differently for its kernels is freed at once.
+        // Only the session holds the weights by now, so that memory which it lays out differently for its kernels is freed at once.
         do throws(NativeFailure) {
             try table.check(editor.FinalizeModelEditorSession(session, options, nil))
         } catch {
@@ -100,10 +101,10 @@ final class NativeWeights {
         return session
     }
 
-    /// The session's inputs without the weights.
+    /// Declares the session's inputs without the weights.
     private func setInputs(as session: OpaquePointer) throws(NativeFailure) {
         var infos: [UnsafeMutableRawPointer?] = []
-        // Ownership passes to the graph, which sets it to nil.
+        // The graph takes the ownership, and sets it to nil.
         defer { for case let info? in infos { table.later.ReleaseValueInfo(info) } }
         var count = 0
         try table.check(table.api.pointee.SessionGetInputCount(session, &count))
@@ -121,10 +122,10 @@ final class NativeWeights {
         try table.check(editor.SetGraphInputs(graph, &infos, infos.count))
     }
 
-    /// Takes the graph.
+    /// Makes a model of the graph, and takes over the graph.
     private func makeModel(for session: OpaquePointer) throws(NativeFailure) -> UnsafeMutableRawPointer {
         var version: Int32 = 0
-        // A model of other domains alone may import none of this one: then which version it is makes no difference.
+        // A model that uses only other domains may import none of this one: then the version makes no difference.
         if let status = editor.SessionGetOpsetForDomain(session, "", &version) {
             table.api.pointee.ReleaseStatus(status)
             version = 21

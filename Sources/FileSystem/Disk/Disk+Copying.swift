@@ -2,7 +2,7 @@ import Arrivals
 package import SystemPackage
 
 extension Disk {
-    /// A new file with the bytes of another, durable.
+    /// Makes a new, durable file with the bytes of another.
     package static func copy(_ from: FilePath, to: FilePath) throws(FileSystemError) {
         let source = try open(from, .readOnly, .noFollow, doing: "read")
         defer { close(source) }
@@ -27,7 +27,7 @@ extension Disk {
         willNotReadAgain(source)
     }
 
-    /// As `copy`, sharing blocks where both are on a file system that can (`FICLONE`, ioctl_ficlonerange(2)).
+    /// Copies as `copy` does, but lets both files share blocks where the file system can do that (`FICLONE`, ioctl_ficlonerange(2)).
     package static func clone(_ from: FilePath, to: FilePath) throws(FileSystemError) {
         let source = try open(from, .readOnly, .noFollow, doing: "read")
         defer { close(source) }
@@ -40,7 +40,7 @@ extension Disk {
         try sync(file: to)
     }
 
-    /// False, with nothing left at `to`, where blocks cannot be shared.
+    /// Shares the blocks of an open file. Returns false, and leaves nothing at `to`, where blocks cannot be shared.
     private static func share(_ source: FileDescriptor, _ to: FilePath) throws(FileSystemError) -> Bool {
         let target = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
         defer { close(target) }

@@ -21,7 +21,7 @@ extension Disk {
         }
     }
 
-    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap. What comes of it shows when it is
+    /// Starts to write the file's pages out without waiting, so that the waits of several files overlap. An error shows when the file is
     /// synced.
     package static func startWriteback(_ path: FilePath) {
         guard let descriptor = try? open(path, .readOnly, .noFollow, doing: "make durable") else { return }
@@ -33,7 +33,7 @@ extension Disk {
         _ = LinuxCalls.syncFileRange(descriptor.rawValue, LinuxCalls.syncFileRangeWrite)
     }
 
-    /// Everything dirty on the file system of `descriptor`. Reports write-back errors since the descriptor was opened, of any file there.
+    /// Syncs everything on the file system of `descriptor`. Reports write-back errors since the descriptor was opened, of any file there.
     package static func syncFileSystem(_ descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) {
         if let failure = perform(.syncFileSystem(path), { LinuxCalls.syncfs(descriptor.rawValue) }) {
             throw error("make durable what is staged in", path, failure)

@@ -2,7 +2,7 @@ import Glibc
 package import SystemPackage
 
 extension Disk {
-    /// Names in no order, without `.` and `..`; empty when there is no such directory.
+    /// Returns the names in no order, without `.` and `..`; empty when there is no such directory.
     package static func names(in directory: FilePath) throws(FileSystemError) -> [FilePath.Component] {
         let entries: Entries
         do throws(Errno) { entries = try Entries(of: directory) } catch .noSuchFileOrDirectory { return [] } catch {
@@ -13,7 +13,7 @@ extension Disk {
         return names
     }
 
-    /// The folders among the first `limit` names, and how many names were looked at. Links are no folders.
+    /// Returns the folders among the first `limit` names, and how many names were looked at. Links are no folders.
     package static func subfolders(of directory: FilePath, atMost limit: Int) throws(FileSystemError) -> (
         folders: [FilePath.Component], looked: Int
     ) {
@@ -30,12 +30,12 @@ extension Disk {
         return (folders, looked)
     }
 
-    /// Returns whether the directory holds nothing, or is not there. One that cannot be read is taken to hold something.
+    /// Returns whether the directory holds nothing, or is not there. One that cannot be read counts as holding something.
     package static func isEmpty(directory: FilePath) -> Bool {
         do throws(Errno) { return try Entries(of: directory).next() == nil } catch { return error == .noSuchFileOrDirectory }
     }
 
-    /// The entries of an open directory, one after another.
+    /// Reads the entries of an open directory, one after another.
     private struct Entries: ~Copyable {
         private let stream: OpaquePointer
 
@@ -46,7 +46,7 @@ extension Disk {
 
         deinit { closedir(stream) }
 
-        /// The next name but `.` and `..`, with its type (`DT_DIR` and the like); nil at the end.
+        /// Returns the next name except `.` and `..`, with its type (`DT_DIR` and the like); nil at the end.
         func next() -> (name: FilePath.Component, type: Int)? {
             while let entry = readdir(stream) {
                 let name = withUnsafePointer(to: &entry.pointee.d_name) {

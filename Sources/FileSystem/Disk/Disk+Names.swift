@@ -2,10 +2,10 @@ import Arrivals
 import Glibc
 package import SystemPackage
 
-// Renaming, copying, removing: what changes which names there are. Nothing here follows a symbolic link in the last component.
+// Renames, copies and removes names. Nothing here follows a symbolic link in the last component.
 
 extension Disk {
-    /// Nil when done, else why not.
+    /// Renames without replacing anything. Returns nil when it is done, else the reason why it is not.
     package static func renameKeeping(_ from: FilePath, _ to: FilePath) -> Errno? {
         perform(.rename(from, to: to)) {
             from.withPlatformString { from in to.withPlatformString { to in LinuxCalls.renameat2(from, to, LinuxCalls.renameNoReplace) } }
@@ -20,7 +20,7 @@ extension Disk {
         perform(.link(from, to: to)) { from.withPlatformString { from in to.withPlatformString { to in Glibc.link(from, to) } } }
     }
 
-    /// Never replaces; where only `link` can promise that, by `link` and `unlink`.
+    /// Moves a file and never replaces another; where only `link` can promise that, it uses `link` and `unlink`.
     package static func moveFile(_ from: FilePath, _ to: FilePath) -> Errno? {
         switch renameKeeping(from, to) {
         case .invalidArgument?, .noFunction?, .notSupported?:
@@ -30,7 +30,7 @@ extension Disk {
         }
     }
 
-    /// A plain rename replaces an empty directory at most.
+    /// Moves a directory. Where only a plain rename works, that replaces an empty directory at most.
     package static func moveDirectory(_ from: FilePath, _ to: FilePath) -> Errno? {
         switch renameKeeping(from, to) {
         case .invalidArgument?, .noFunction?, .notSupported?: renameReplacing(from, to)
@@ -38,7 +38,7 @@ extension Disk {
         }
     }
 
-    /// Removing what is not there is no error.
+    /// Removes a file. It is no error where there is none.
     package static func remove(_ path: FilePath) throws(FileSystemError) {
         if let failure = failure({ path.withPlatformString { unlink($0) } }), failure != .noSuchFileOrDirectory {
             throw error("remove", path, failure)
@@ -54,7 +54,7 @@ extension Disk {
         }
     }
 
-    /// Makes the directory and those above it; returns the directories that got a new entry, which are to be synced. Without a `grant` the
+    /// Makes the directory and those above it; returns the directories that got a new entry, which must be synced. Without a `grant` the
     /// umask decides who may enter them.
     @discardableResult
     package static func makeDirectories(_ path: FilePath, _ grant: FolderGrant? = nil) throws(FileSystemError) -> [FilePath] {
@@ -75,7 +75,7 @@ extension Disk {
 
     // MARK: Replacing what is ours
 
-    /// Renames a durable file over `target` and makes that durable. Only for names that are ours by definition.
+    /// Renames a durable file over `target` and makes that durable. It is only for names that are ours by definition.
     package static func replaceOurs(_ target: FilePath, by staged: FilePath) throws(FileSystemError) {
         FaultPoint.reach(.replaceBegin)
         if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }

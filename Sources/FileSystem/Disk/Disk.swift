@@ -2,12 +2,12 @@ import Arrivals
 import Glibc
 package import SystemPackage
 
-/// System calls on files and folders, each with an error that names the path. Nothing here follows a symbolic link in the last
-/// component unless it says so.
+/// Makes system calls on files and folders, each with an error that names the path. Nothing here follows a symbolic link in the last
+/// component unless its comment says so.
 package enum Disk {
     // MARK: Looking
 
-    /// Nil when nothing is there.
+    /// Returns the status of what has that name; nil when nothing is there.
     package static func status(_ path: FilePath) throws(FileSystemError) -> FileStatus? {
         var raw = Glibc.stat()
         let failure = perform(.look(path)) { path.withPlatformString { lstat($0, &raw) } }
@@ -27,7 +27,7 @@ package enum Disk {
         return path.withPlatformString { stat($0, &raw) } == 0 && FileStatus(raw).kind == .directory
     }
 
-    /// Absolute, without symbolic links.
+    /// Returns the absolute path without symbolic links.
     package static func resolve(_ path: FilePath) throws(FileSystemError) -> FilePath {
         guard let resolved = path.withPlatformString({ realpath($0, nil) }) else {
             throw error("resolve", path, Errno(rawValue: errno))
@@ -36,14 +36,14 @@ package enum Disk {
         return FilePath(platformString: resolved)
     }
 
-    /// Two paths with the same place can be renamed into each other: a bind mount has the device of its source but is another mount,
-    /// a Btrfs subvolume is the same mount with another device.
+    /// Identifies a mount. Paths with the same place can be renamed into each other: a bind mount has the device of its source but is
+    /// another mount, a Btrfs subvolume is the same mount with another device.
     package struct Place: Hashable, Sendable {
         package let device: Int64
         package let mount: String
     }
 
-    /// Follows symbolic links. The mount is known by the kernel's number for it, from `/proc`.
+    /// Returns the place of a folder, and follows symbolic links. The mount is known by the kernel's number for it, from `/proc`.
     package static func place(_ directory: FilePath) throws(FileSystemError) -> Place {
         let descriptor = try open(directory, .readOnly, .directory, doing: "look at")
         defer { close(descriptor) }
@@ -68,7 +68,7 @@ package enum Disk {
         return inside.reduce(Int64(raw.st_blocks) * 512) { $0 + allocatedBytes(path.appending($1)) }
     }
 
-    /// Returns the size of the file system that the file is on, in bytes; nil where it tells none.
+    /// Returns the size of the file system that the file is on, in bytes; nil where the file system does not tell it.
     package static func capacity(_ descriptor: FileDescriptor) -> Int64? {
         var raw = statvfs()
         guard fstatvfs(descriptor.rawValue, &raw) == 0, raw.f_blocks > 0 else { return nil }
@@ -145,7 +145,7 @@ package enum Disk {
         }
     }
 
-    /// Fills `bytes[range]`; returns how many came.
+    /// Fills `bytes[range]`; returns how many bytes it read.
     package static func read(
         _ descriptor: FileDescriptor, at offset: Int64, into bytes: inout [UInt8], _ range: Range<Int>, _ path: FilePath
     ) throws(FileSystemError) -> Int {
@@ -166,12 +166,13 @@ package enum Disk {
         if let failure = failure({ ftruncate(descriptor.rawValue, off_t(size)) }) { throw error("truncate", path, failure) }
     }
 
-    /// Waits for the exclusive `flock`; closing the descriptor lets it go. A file system without locks is used without.
+    /// Waits for the exclusive `flock`, which ends when the descriptor is closed. On a file system without locks it goes on without one.
     package static func lock(_ descriptor: FileDescriptor) {
         _ = failure { flock(descriptor.rawValue, LOCK_EX) }
     }
 
-    /// Takes the exclusive `flock` unless another descriptor has it. A file system without locks is used without.
+    /// Takes the exclusive `flock` and returns true, unless another descriptor has it. On a file system without locks it returns true
+    /// without one.
     package static func tryLock(_ descriptor: FileDescriptor) -> Bool {
         failure { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) } != .wouldBlock
     }
@@ -184,8 +185,8 @@ package enum Disk {
         _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
     }
 
-    /// Whether someone has the file open for writing: a read lease (`F_SETLEASE` of fcntl(2)) is refused with EAGAIN then. Nil where the
-    /// kernel does not tell, as on network file systems or without the right to take leases (not the owner).
+    /// Returns whether someone has the file open for writing: then a read lease (`F_SETLEASE` of fcntl(2)) is refused with EAGAIN. Returns
+    /// nil where the kernel does not tell, as on network file systems or without the right to take leases (which only the owner has).
     package static func isOpenForWriting(_ descriptor: FileDescriptor) -> Bool? {
         // A lease broken meanwhile sends SIGIO, whose default ends the process; SIGURG is ignored by default.
         _ = fcntl(descriptor.rawValue, LinuxCalls.setSignal, SIGURG)
@@ -206,7 +207,7 @@ package enum Disk {
         }
     }
 
-    /// Tells those who observe, then does it.
+    /// Tells the observers of the act, then makes the call. Returns nil when it is done, else the reason why it is not.
     static func perform(_ act: @autoclosure () -> DiskAct, _ call: () -> Int32) -> Errno? {
         DiskObservers.refusal(of: act()) ?? failure(call)
     }

@@ -1,7 +1,8 @@
 import Synchronization
 package import SystemPackage
 
-/// One thing that is asked of the disk and whose place among the others matters: what others can see, and what outlives a power failure.
+/// Describes one act on the disk whose place among the others matters, because others can see its effect, or because that outlives a power
+/// failure.
 package enum DiskAct: Hashable, Sendable {
     /// Looks at what stands under a name.
     case look(FilePath)
@@ -22,8 +23,8 @@ package enum DiskAct: Hashable, Sendable {
     func touches(_ folder: FilePath) -> Bool { paths.contains { $0.starts(with: folder) } }
 }
 
-/// Those who are told of every act before it is done, and may refuse it as a failing disk would. The product has none; tests look at the
-/// order of acts.
+/// Keeps the observers that are told of every act before it is done, and may refuse it as a failing disk would. The product has none; tests
+/// look at the order of acts.
 package enum DiskObservers {
     package typealias Observer = @Sendable (DiskAct) -> Errno?
 
@@ -43,7 +44,7 @@ package enum DiskObservers {
         return try body()
     }
 
-    /// Returns why the act is refused; nil where it is to be done.
+    /// Returns the reason why an observer refuses the act; nil where none does.
     static func refusal(of act: @autoclosure () -> DiskAct) -> Errno? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         let act = act()

@@ -1,12 +1,12 @@
 import Glibc
 package import SystemPackage
 
-/// Compares what is to be written with what a disk holds, before a byte of it is written. A sparse file counts with its apparent size: its
-/// copy would have that size.
+/// Compares the size of what is to be written with the capacity of the disk, before a byte of it is written. A sparse file counts with its
+/// apparent size, because its copy would have that size.
 package enum DiskRoom {
     /// - Parameter path: a file or folder to be written, which need not be there yet.
     package static func check(_ byteCount: Int64, at path: FilePath) throws(FileSystemError) {
-        // What is small is seen to be too much when it is written.
+        // For a small file, the disk is found to be full when the file is written.
         guard byteCount > 1 << 20 else { return }
         var folder = path
         var room = statvfs()

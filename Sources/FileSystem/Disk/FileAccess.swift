@@ -1,11 +1,11 @@
 import Glibc
 package import SystemPackage
 
-/// Who may read what the daemon makes: a mode and a group. They are set on each file and folder, so that the umask decides nothing.
+/// Says who may read what the daemon makes: a mode and a group. They are set on each file and folder, so that the umask decides nothing.
 package struct FileAccess: Hashable, Sendable {
     /// The permissions of files. A folder has the same, and whoever may read it may also enter it.
     package let mode: UInt16
-    /// The group's number. Nil leaves the group that the file system gives.
+    /// The number of the group. Nil leaves the group that the file system gives.
     package let group: UInt32?
 
     package init(mode: UInt16, group: UInt32? = nil) {
@@ -13,17 +13,17 @@ package struct FileAccess: Hashable, Sendable {
         self.group = group
     }
 
-    /// What is published has this where the pipeline says nothing else.
+    /// The access of what is published, where the pipeline names no other.
     package static let standard = FileAccess(mode: 0o640)
-    /// What only the daemon's user needs.
+    /// The access of what only the daemon's user needs.
     package static let ownerOnly = FileAccess(mode: 0o600)
-    /// Folders that others write into, such as spools: as the umask that the process was started with would make them.
+    /// The access of folders that others write into, such as spools: it is the one that the umask at the start of the process gives.
     package static var shared: FileAccess { FileAccess(mode: 0o666 & ~CreationMask.inherited) }
 
     package var directoryMode: UInt16 { mode | (mode & 0o444) >> 2 }
 }
 
-/// The umask of a daemon: what it does not give to anybody on purpose is its own.
+/// Restricts the umask of a daemon: nobody else may use a file that was not given to others on purpose.
 package enum CreationMask {
     /// The umask that the process was started with, or has until `restrict` is called.
     package static let inherited: UInt16 = {
@@ -32,14 +32,14 @@ package enum CreationMask {
         return UInt16(before)
     }()
 
-    /// Restricts the umask of the process to its user. To be called before the first thread starts.
+    /// Restricts the umask of the process to its user. It must be called before the first thread starts.
     package static func restrict() {
         _ = inherited
         umask(0o077)
     }
 }
 
-/// New folders at `root` and below get `access`; those above it are shared ones.
+/// Gives `access` to new folders at `root` and below; new folders above it get the shared access.
 package struct FolderGrant {
     private let access: FileAccess
     private let root: FilePath
@@ -52,7 +52,7 @@ package struct FolderGrant {
     func access(of folder: FilePath) -> FileAccess { folder.starts(with: root) ? access : .shared }
 }
 
-/// A folder that a pipeline names: made where it is missing, with those above it.
+/// Makes a folder that a pipeline names, with those above it, where it is missing.
 package enum PublicFolder {
     package static func make(_ path: FilePath, _ access: FileAccess) throws(FileSystemError) {
         try Disk.makeDirectories(path, FolderGrant(access: access, root: path))
@@ -66,7 +66,7 @@ extension Disk {
     }
 
     package static func grant(_ access: FileAccess, folder path: FilePath) throws(FileSystemError) {
-        // Set-group-ID, which a folder has from the one above it, is not ours to take away.
+        // The set-group-ID bit, which a folder gets from the one above it, must stay.
         var raw = Glibc.stat()
         let inherited = path.withPlatformString { lstat($0, &raw) } == 0 ? UInt16(raw.st_mode & 0o2000) : 0
         try grant(access.group, access.directoryMode | inherited, path)
@@ -78,7 +78,7 @@ extension Disk {
         }
         guard path.withPlatformString({ chmod($0, mode_t(mode)) }) != 0 else { return }
         switch Errno(rawValue: errno) {
-        // A file system without modes, such as FAT and some FUSE ones.
+        // The file system has no modes, as FAT and some FUSE file systems.
         case .notPermitted, .notSupported, .noFunction: break
         case let failure: throw error("set the mode of", path, failure)
         }

@@ -1,18 +1,18 @@
 package import Arrivals
 package import Glibc
 
-/// One `lstat` or `fstat`.
+/// Holds the result of one `lstat` or `fstat`.
 package struct FileStatus: Equatable, Sendable {
     package enum Kind: Sendable { case regular, directory, link, other }
 
     package let kind: Kind
     package let stamp: FileStamp
-    /// mtime in nanoseconds since 1970; unlike ctime a rename leaves it alone.
+    /// The mtime in nanoseconds since 1970; unlike ctime, it does not change with a rename.
     package let modified: Int64
     /// The permission bits.
     package let mode: UInt16
 
-    /// True when only the name, the mode or the link count can have changed between the two.
+    /// Returns whether only the name, the mode or the link count can have changed between the two.
     package func sameContent(as other: FileStatus) -> Bool {
         stamp.device == other.stamp.device && stamp.inode == other.stamp.inode && stamp.size == other.stamp.size
             && modified == other.modified

@@ -1,8 +1,8 @@
 package import Glibc
 package import SystemPackage
 
-/// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C
-/// library without one of them behaves as a kernel without it.
+/// Offers calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set. Each call is looked up
+/// by name once. A C library without one of them behaves as a kernel without it.
 package enum LinuxCalls {
     static let renameNoReplace: UInt32 = 1
     static let syncFileRangeWrite: UInt32 = 2
@@ -17,7 +17,7 @@ package enum LinuxCalls {
         return call(fromFolder, from, toFolder, to, flags)
     }
 
-    /// `FICLONE`: the target then has the blocks of the source.
+    /// Calls `FICLONE`, which lets the target share the blocks of the source.
     static func cloneFile(_ source: Int32, _ target: Int32) -> Int32 { ioctl(target, 0x4004_9409, source) }
 
     static func syncfs(_ descriptor: Int32) -> Int32 {
@@ -30,13 +30,13 @@ package enum LinuxCalls {
         return call(descriptor, 0, 0, flags)
     }
 
-    /// Does nothing where the file system has no such attributes, or no room for them.
+    /// Sets an extended attribute. Does nothing where the file system has no such attributes, or no room for them.
     package static func setAttribute(_ path: FilePath, _ name: String, _ value: Substring) {
         var value = String(value)
         _ = path.withPlatformString { path in value.withUTF8 { setxattrCall?(path, name, $0.baseAddress, $0.count, 0) } }
     }
 
-    /// Nil where the file has none, or one of more than 256 bytes.
+    /// Returns the text of an extended attribute; nil where the file has none, or one of more than 256 bytes.
     package static func attribute(_ path: FilePath, _ name: String) -> String? {
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = path.withPlatformString { getxattrCall?($0, name, &bytes, bytes.count) } ?? -1
@@ -52,7 +52,7 @@ package enum LinuxCalls {
         return descriptor
     }
 
-    /// Has a process that is spawned inherit no descriptor from `first` on.
+    /// Makes a process that is spawned inherit no descriptor from `first` on.
     package static func closeDescriptors(from first: Int32, in actions: inout posix_spawn_file_actions_t) {
         _ = addClosefromCall?(&actions, first)
     }

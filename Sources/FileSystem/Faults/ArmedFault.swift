@@ -8,14 +8,14 @@ extension FaultPoint {
     private static let armed = ArmedFault(getenv("MILLRACE_FAULT").map { String(cString: $0) })
 }
 
-/// The point at which this process is to end.
+/// Counts how often this process reaches the point at which it is to end.
 private final class ArmedFault: Sendable {
     private let point: FaultPoint
     private let file: String
-    /// How often the point is still to be reached.
+    /// The number of times that the point is still to be reached.
     private let left: Atomic<Int>
 
-    /// Nil where `text` is nil or names no point.
+    /// Reads `POINT:COUNT:FILE`; nil where `text` is nil or names no point.
     init?(_ text: String?) {
         let parts = text?.split(separator: ":", maxSplits: 2).map(String.init) ?? []
         guard parts.count == 3, let point = FaultPoint(rawValue: parts[0]), let count = Int(parts[1]) else { return nil }
@@ -31,7 +31,7 @@ private final class ArmedFault: Sendable {
         let words = Array("\(getpid())\n".utf8)
         _ = write(made, words, words.count)
         kill(getpid(), SIGKILL)
-        // Nothing of what follows may happen before the signal is delivered.
+        // Nothing that follows may happen before the signal is delivered.
         while true { pause() }
     }
 }

@@ -1,8 +1,9 @@
 /// A moment at which a test may end this process: one at which something has just become true on the disk, in the ledger or between
 /// processes, and something else has not.
 ///
-/// With `MILLRACE_FAULT=NAME:COUNT:FILE` in the environment, the process that reaches the point NAME for the COUNTth time ends as by SIGKILL.
-/// It makes FILE first; a process that finds FILE there goes on, so that of a daemon and its workers, which inherit the environment, one ends.
+/// With `MILLRACE_FAULT=NAME:COUNT:FILE` in the environment, the process that reaches the point NAME for the COUNTth time ends as by
+/// SIGKILL. It makes FILE first; a process that finds FILE there goes on, so that of a daemon and its workers, which inherit the
+/// environment, only one ends.
 package enum FaultPoint: String, CaseIterable, Sendable {
     // MARK: Arriving
 

@@ -1,9 +1,9 @@
 package import SystemPackage
 
-/// Files that are whole under their name or absent, whenever the process or the machine stops. Only for names that are ours by definition,
-/// and those that someone said to write to: what had the name is replaced.
+/// Writes files that are whole under their name or absent, whenever the process or the machine stops. It is only for names that are ours by
+/// definition, and for those that someone asked to write to: a file that had the name is replaced.
 package enum DurableFile {
-    /// Writes beside `path`, syncs, renames, and syncs the directory.
+    /// Writes a file beside `path`, syncs and renames it, and syncs the directory.
     package static func write(to path: FilePath, _ body: (borrowing OpenFile) throws(FileSystemError) -> Void) throws(FileSystemError) {
         let staged = staging(for: path)
         do throws(FileSystemError) {
@@ -21,13 +21,13 @@ package enum DurableFile {
         try JSONFile.replace(path, with: bytes, staged: staging(for: path))
     }
 
-    /// Syncs a file that was written on the same file system and gives it that name.
+    /// Syncs a file that was written on the same file system, and gives it the name `path`.
     package static func publish(_ staged: FilePath, as path: FilePath) throws(FileSystemError) {
         try Disk.sync(file: staged)
         try Disk.replaceOurs(path, by: staged)
     }
 
-    /// Makes `target` a durable file with the content of an open file, which must have that digest. Nothing is done where it is there.
+    /// Makes `target` a durable file with the content of an open file, which must have that digest. Does nothing where `target` is there.
     /// - Parameter source: the path of the open file, for messages.
     package static func keep(
         _ descriptor: FileDescriptor, digest: String, at target: FilePath, named source: FilePath
@@ -47,7 +47,7 @@ package enum DurableFile {
         FaultPoint.reach(.labelsKept)
     }
 
-    /// Where to write what is to be published as `path`: beside it, hidden from readers and sync tools.
+    /// Returns the path to write to before a file is published as `path`: beside it, hidden from readers and sync tools.
     package static func staging(for path: FilePath) -> FilePath {
         path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "file").part")
     }

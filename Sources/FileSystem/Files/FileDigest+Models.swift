@@ -1,15 +1,16 @@
 package import SystemPackage
 
-/// The names of files in the folder of a version.
+/// Lists the names of files in the folder of a version.
 package enum VersionFile {
     package static let model = "model.onnx"
-    /// Low-rank factors that belong to the model, which is then the one that they were trained beside.
+    /// The low-rank factors that belong to the model; the model is then the one that they were trained beside.
     package static let adapter = "adapter.safetensors"
 }
 
 extension FileDigest {
-    /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of
-    /// digests, the model first and the others by name in byte order. The model's own name is no part of it; the names inside it are.
+    /// Returns one digest for a model and the files it names: the digest of the model file alone when it names none, else the digest of the
+    /// canonical list of digests, the model first and the others by name in byte order. The model's own name is no part of it; the names
+    /// inside it are.
     package static func ofModel(digest: String, companions: [(name: String, digest: String)]) -> String {
         guard !companions.isEmpty else { return digest }
         var list = "model\u{0}\(digest)\n"
@@ -26,7 +27,7 @@ extension FileDigest {
         return ofModel(digest: graph.digest, companions: files.filter { $0.name == VersionFile.adapter })
     }
 
-    /// As above from the files themselves, with each file's own digest and stamp, the model first.
+    /// Returns the digest as above from the files themselves, with each file's own digest and stamp, the model first.
     package static func ofModel(
         at path: FilePath, companions: [(name: String, path: FilePath)]
     ) throws(FileSystemError) -> (digest: String, files: [Digested]) {

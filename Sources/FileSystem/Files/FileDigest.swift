@@ -3,7 +3,7 @@ package import Crypto
 import Glibc
 package import SystemPackage
 
-/// SHA-256 as lower-case hexadecimal, in constant memory.
+/// Computes SHA-256 as lower-case hexadecimal text, in constant memory.
 package enum FileDigest {
     package struct Digested: Hashable, Sendable {
         package let digest: String
@@ -15,15 +15,16 @@ package enum FileDigest {
         }
     }
 
-    /// Copies only what does not lie in one piece.
+    /// Returns the digest of bytes. Copies them only where they do not lie in one piece.
     package static func of(bytes: some Sequence<UInt8>) -> String {
         let inPlace = bytes.withContiguousStorageIfAvailable { hexadecimal(SHA256.hash(data: UnsafeRawBufferPointer($0))) }
         return inPlace ?? Array(bytes).withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
     }
 
-    /// Follows symbolic links; refuses what is not a regular file. Throws `changedWhileRead` when the stamp after differs from that before.
+    /// Returns the digest of a regular file, and follows symbolic links. Throws `notRegular` for anything else, and `changedWhileRead` when
+    /// the stamp after the reading differs from the one before it.
     package static func of(_ path: FilePath) throws(FileSystemError) -> Digested {
-        // Non-blocking, so that opening a FIFO returns.
+        // The file is opened without blocking, so that opening a FIFO returns.
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
         defer { Disk.close(descriptor) }
         return try of(descriptor, named: path)
@@ -34,21 +35,21 @@ package enum FileDigest {
         try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
     }
 
-    /// The stamp of an open file, which must be a regular one; `path` is for messages.
+    /// Returns the stamp of an open file, which must be a regular one; `path` is for messages.
     package static func stamp(of descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> FileStamp {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
         return status.stamp
     }
 
-    /// The stamp of what has that name in an open folder, a link not followed; nil where nothing has.
+    /// Returns the stamp of what has that name in an open folder, without following a link; nil where nothing has that name.
     package static func stamp(_ name: String, in folder: FileDescriptor) -> FileStamp? {
         var raw = Glibc.stat()
         return fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw).stamp : nil
     }
 
-    /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go
-    /// faster with the sync.
+    /// Returns the digest of a file that was just written and is to be made durable. The pages of a large file start on their way to the
+    /// disk meanwhile; those of a small one are written faster by the sync.
     package static func ofWritten(_ path: FilePath) throws(FileSystemError) -> Digested {
         let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
         defer { Disk.close(descriptor) }
@@ -57,16 +58,16 @@ package enum FileDigest {
         return try hashing.finish()
     }
 
-    /// Reads by offset: the descriptor's position does not move. `path` is for messages.
+    /// Returns the digest of an open file. Reads by offset, so that the descriptor's position does not move; `path` is for messages.
     package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> Digested {
         var hashing = try FileHashing(descriptor, named: path)
         return try hashing.finish()
     }
 
-    /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
+    /// Returns only the stamp; nil when nothing is there. Does not follow symbolic links.
     package static func stamp(_ path: FilePath) throws(FileSystemError) -> FileStamp? { try Disk.status(path)?.stamp }
 
-    /// The stamp of the file that `path` leads to, through symbolic links too.
+    /// Returns the stamp of the file that `path` leads to, through symbolic links too.
     package static func stamp(following path: FilePath) throws(FileSystemError) -> FileStamp {
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "look at")
         defer { Disk.close(descriptor) }

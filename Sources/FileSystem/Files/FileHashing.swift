@@ -2,8 +2,7 @@ package import Arrivals
 import Crypto
 package import SystemPackage
 
-/// The digest of an open file while it is being made, piece by piece, so that whoever makes it can do something else between two pieces, or
-/// stop.
+/// Computes the digest of an open file piece by piece, so that its owner can do something else between two pieces, or stop.
 package struct FileHashing {
     private static let bufferSize = 256 << 10
 
@@ -14,15 +13,16 @@ package struct FileHashing {
     package let stamp: FileStamp
     /// The number of bytes read so far.
     package private(set) var offset: Int64 = 0
-    /// What was read so far; nil unless it is to be kept.
+    /// The bytes read so far; nil unless they are to be kept.
     package private(set) var content: [UInt8]?
 
-    /// Refuses what is not a regular file. The descriptor stays the caller's, and its position where it is; `path` is for messages.
+    /// Begins to hash a file. Throws `notRegular` where it is not a regular one. The caller keeps the descriptor, whose position does not
+    /// move; `path` is for messages.
     /// - Parameter keptBytes: the content of a file that is not larger is kept.
     package init(_ descriptor: FileDescriptor, named path: FilePath, keptBytes: Int64 = 0) throws(FileSystemError) {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
-        // One that is read at once needs no advice.
+        // A file that is read in one piece needs no advice.
         if status.stamp.size > Int64(Self.bufferSize) { Disk.willReadOnce(descriptor) }
         self.descriptor = descriptor
         self.path = path
@@ -37,7 +37,7 @@ package struct FileHashing {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
         defer { buffer.deallocate() }
         let start = offset
-        // Up to the size seen first: a file that grows without end is a changed file, not an endless read.
+        // It reads up to the size seen first, because a file that grows without end is a changed file, not an endless read.
         while offset < stamp.size {
             if offset - start >= count { return nil }
             let read = try Disk.read(descriptor, at: offset, into: buffer, path)
@@ -50,7 +50,7 @@ package struct FileHashing {
         return FileDigest.Digested(digest: FileDigest.hexadecimal(hash.finalize()), stamp: stamp)
     }
 
-    /// Reads all the rest.
+    /// Reads the rest and returns the digest.
     package mutating func finish() throws(FileSystemError) -> FileDigest.Digested {
         while true {
             if let digested = try advance(by: .max) { return digested }

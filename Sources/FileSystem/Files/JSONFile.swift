@@ -2,9 +2,9 @@ import Arrivals
 import Foundation
 package import SystemPackage
 
-/// Small files that we own: cards, reasons, `ACTIVE`, checkpoints.
+/// Reads and writes small files that we own: cards, reasons, `ACTIVE`, checkpoints.
 package enum JSONFile {
-    /// Sorted keys, so that the same value gives the same bytes. Not-a-number and infinities are strings.
+    /// Encodes with sorted keys, so that the same value gives the same bytes. Not-a-number and infinities are strings.
     package static func encode(_ value: some Encodable, for path: FilePath) throws(FileSystemError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -21,7 +21,7 @@ package enum JSONFile {
 
     package static func read(_ path: FilePath) throws(FileSystemError) -> [UInt8] { try readEnd(of: path, upTo: .max).bytes }
 
-    /// The last bytes of a file, and whether they are all of it.
+    /// Returns the last bytes of a file, and whether they are all of it.
     package static func readEnd(of path: FilePath, upTo limit: Int64) throws(FileSystemError) -> (bytes: [UInt8], isWhole: Bool) {
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
         defer { Disk.close(descriptor) }
@@ -38,7 +38,7 @@ package enum JSONFile {
         return (Array(bytes[..<offset]), start == 0)
     }
 
-    /// A new file, durable but for its directory entry.
+    /// Writes a new file, which is durable except for its directory entry.
     package static func write(_ bytes: [UInt8], to path: FilePath, _ access: FileAccess? = nil) throws(FileSystemError) {
         let descriptor = try Disk.open(path, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
         defer { Disk.close(descriptor) }
@@ -47,7 +47,8 @@ package enum JSONFile {
         try Disk.sync(descriptor, path)
     }
 
-    /// Write beside, fsync, rename over, fsync the directory. Only for names that are ours by definition.
+    /// Writes a file beside `target`, syncs it, renames it over `target`, and syncs the directory. It is only for names that are ours by
+    /// definition.
     package static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath, _ access: FileAccess? = nil)
         throws(FileSystemError)
     {

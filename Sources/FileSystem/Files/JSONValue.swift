@@ -1,4 +1,4 @@
-/// A value of a JSON document, but for `null`: a setting or a fact that code hands on and does not look into.
+/// A value of a JSON document, except `null`: a setting or a fact that code passes on without looking into it.
 package enum JSONValue: Hashable, Sendable {
     case flag(Bool)
     case integer(Int64)

@@ -6,7 +6,7 @@ package struct OpenFile: ~Copyable {
     private let path: FilePath
     private let descriptor: FileDescriptor
 
-    /// Anew: what had the name is emptied.
+    /// Creates the file; one that had the name is emptied.
     package init(creating path: FilePath) throws(FileSystemError) {
         let descriptor = try Disk.open(path, .readWrite, [.create, .truncate, .noFollow], doing: "write")
         self.path = path
@@ -29,7 +29,7 @@ package struct OpenFile: ~Copyable {
 
     package func sync() throws(FileSystemError) { try Disk.sync(descriptor, path) }
 
-    /// Fills `target` whole from `offset` on.
+    /// Fills all of `target` from `offset` on. Throws `badDocument` where the file ends early.
     package func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) {
         var done = 0
         while done < target.count {
@@ -40,7 +40,7 @@ package struct OpenFile: ~Copyable {
         }
     }
 
-    /// Fills `target` whole from `offset` on.
+    /// Fills all of `target` from `offset` on. Throws `badDocument` where the file ends early.
     package func read(into target: inout [UInt8], at offset: Int) throws(FileSystemError) {
         try target.withUnsafeMutableBytes { bytes in
             Result { () throws(FileSystemError) in try read(into: bytes, at: offset) }

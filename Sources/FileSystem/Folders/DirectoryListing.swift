@@ -1,12 +1,12 @@
 package import Glibc
 package import SystemPackage
 
-/// One pass over one directory's entries.
+/// Reads the entries of one directory once.
 package final class DirectoryListing {
     package struct Entry {
-        /// Nil where the bytes are not UTF-8.
+        /// The name; nil where its bytes are not UTF-8.
         package let name: String?
-        /// For people: invalid bytes replaced.
+        /// The name for people, with invalid bytes replaced.
         package let shownName: String
         package let isDirectory: Bool
     }
@@ -28,8 +28,8 @@ package final class DirectoryListing {
 
     deinit { closedir(stream) }
 
-    /// Calls `body` for the next entries but `.` and `..`, with a way to its status (a link's own), so that what no one wants costs no
-    /// stat.
+    /// Calls `body` for the next entries except `.` and `..`, with a closure that returns the entry's status (of a link itself), so that an
+    /// entry that nobody wants costs no `stat`.
     /// - Returns: whether there may be more.
     @discardableResult
     package func forEach(atMost limit: Int = .max, _ body: (Entry, _ status: () -> stat?) -> Void) -> Bool {

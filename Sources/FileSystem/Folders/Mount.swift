@@ -1,17 +1,17 @@
 internal import Glibc
 
-/// Which file system a folder is on, from proc_pid_mountinfo(5): by name, which `statfs` would give as a number only.
+/// Tells which file system a folder is on, from proc_pid_mountinfo(5): by name, which `statfs` would give as a number only.
 package struct Mount: Hashable, Sendable {
-    /// Such as `ext4`, `nfs4`, `fuse.sshfs`.
+    /// The type, such as `ext4`, `nfs4`, `fuse.sshfs`.
     package let type: String
 
-    /// True where there is no writer but this kernel, so that inotify sees every one. False for everything not known: network and FUSE
-    /// mounts accept a watch and stay silent about other hosts (SEMANTICS 11), and what is written below an overlay raises nothing above
-    /// it.
+    /// Tells whether this kernel is the only writer, so that inotify sees every write; false for every type that is not known: network and
+    /// FUSE mounts accept a watch and stay silent about other hosts (SEMANTICS 11), and what is written below an overlay raises no event
+    /// above it.
     package var isLocal: Bool { Self.local.contains(type) }
 
-    /// True where SQLite's write-ahead log must not be kept: another host may write there too, and its shared memory is not ours. What is
-    /// behind FUSE cannot be known; `fuseblk` is a local disk.
+    /// Tells whether SQLite's write-ahead log must not be kept there, because another host may write there too, and its shared memory is
+    /// not ours. Nobody can know what is behind FUSE; `fuseblk` is a local disk.
     package var isNetwork: Bool {
         Self.network.contains(type) || type == "fuse" || type.hasPrefix("fuse.")
     }
@@ -26,7 +26,7 @@ package struct Mount: Hashable, Sendable {
         "beegfs", "glusterfs", "vboxsf", "davfs", "acfs", "prl_fs",
     ]
 
-    /// Of the existing folder at `path`; nil where it cannot be told.
+    /// Returns the mount of the existing folder at `path`; nil where it cannot be found out.
     package static func of(_ path: String) -> Mount? {
         guard let real = realpath(path, nil) else { return nil }
         defer { free(real) }
@@ -45,7 +45,7 @@ package struct Mount: Hashable, Sendable {
         return points
     }
 
-    /// The mount point that is the longest prefix; of equal ones the last, which covers the others.
+    /// Returns the mount whose point is the longest prefix of the path; of equal ones the last, which covers the others.
     package static func of(_ real: String, in table: String) -> Mount? {
         var found: (length: Int, type: String)?
         for line in table.split(separator: "\n") {
@@ -59,7 +59,7 @@ package struct Mount: Hashable, Sendable {
         return found.map { Mount(type: $0.type) }
     }
 
-    /// Blanks, tabs, newlines and backslashes stand as three octal digits (proc(5)).
+    /// Decodes a field in which blanks, tabs, newlines and backslashes are written as three octal digits (proc(5)).
     private static func unescaped(_ field: Substring) -> String {
         guard field.contains("\\") else { return String(field) }
         var bytes: [UInt8] = []

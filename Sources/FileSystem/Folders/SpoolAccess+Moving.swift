@@ -1,15 +1,15 @@
 import Glibc
 package import SystemPackage
 
-/// Looking at what stands under a name of the spool, and moving it, beneath the spool only. A name here is never followed where it is a
-/// link.
+/// Looks at what stands under a name of the spool, and moves it, beneath the spool only. Where the name itself is a link, it is never
+/// followed.
 extension SpoolAccess {
-    /// Nil where nothing is there.
+    /// Returns the status of what has that name; nil where nothing is there.
     package func status(_ relative: FilePath) throws(FileSystemError) -> FileStatus? {
         try named(relative) { (folder, name) throws(FileSystemError) in try Self.status(folder, name, root.pushing(relative)) }
     }
 
-    /// The digest of a regular file that stands there itself; nil where something else does, or nothing.
+    /// Returns the digest of a regular file that stands there itself; nil where something else does, or nothing.
     package func digest(_ relative: FilePath) throws(FileSystemError) -> String? {
         let path = root.pushing(relative)
         return try named(relative) { (folder, name) throws(FileSystemError) in
@@ -25,7 +25,7 @@ extension SpoolAccess {
         }
     }
 
-    /// Moves a file out of the spool, never over another: nil when done, else why not.
+    /// Moves a file out of the spool, never over another. Returns nil when it is done, else the reason why it is not.
     package func moveOut(_ relative: FilePath, to target: FilePath) throws(FileSystemError) -> Errno? {
         try named(relative) { (folder, name) throws(FileSystemError) in
             DiskObservers.refusal(of: .rename(root.pushing(relative), to: target))
@@ -33,8 +33,8 @@ extension SpoolAccess {
         }
     }
 
-    /// Moves a file into the spool, whose folders are made where they are missing: nil when done, else why not. Throws `outsideSpool` where
-    /// a link stands in the way.
+    /// Moves a file into the spool, whose folders are made where they are missing. Returns nil when it is done, else the reason why it is
+    /// not. Throws `outsideSpool` where a link stands in the way.
     package func moveIn(_ source: FilePath, as relative: FilePath) throws(FileSystemError) -> Errno? {
         let folder = try madeFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }
@@ -47,7 +47,7 @@ extension SpoolAccess {
         return moved
     }
 
-    /// Makes durable what left the folder of `relative`, where that is still there.
+    /// Syncs the folder of `relative`, where it is still there, so that the removal of a name from it is durable.
     package func syncFolder(of relative: FilePath) {
         guard let folder = try? openFolder(relative.removingLastComponent()) else { return }
         sync(folder, of: relative)
@@ -94,7 +94,7 @@ extension SpoolAccess {
         throw Disk.error("look at", path, failure)
     }
 
-    /// Never replaces; where only `link` can promise that, by `link` and `unlink`.
+    /// Moves a file and never replaces another; where only `link` can promise that, it uses `link` and `unlink`.
     private static func move(_ fromFolder: Int32, _ from: UnsafePointer<CChar>, _ toFolder: Int32, _ to: UnsafePointer<CChar>) -> Errno? {
         if LinuxCalls.renameat2(from, to, LinuxCalls.renameNoReplace, from: fromFolder, to: toFolder) == 0 { return nil }
         let failure = Errno(rawValue: errno)

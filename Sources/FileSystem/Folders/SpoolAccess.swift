@@ -1,11 +1,11 @@
 import Glibc
 package import SystemPackage
 
-/// Reaches files beneath a spool, and nothing else: whatever anyone puts in place of a name meanwhile, such as a symbolic link to a file
-/// that only the daemon may read, no call here leads out of the folder. Links within the spool lead where they lead, since sync tools and
-/// Kubernetes use them.
+/// Reaches files beneath a spool, and nothing else. Even where somebody puts another thing in place of a name meanwhile, such as a symbolic
+/// link to a file that only the daemon may read, no call here leads out of the folder. Links within the spool are followed, because sync
+/// tools and Kubernetes use them.
 package struct SpoolAccess: Hashable, Sendable {
-    /// Its own links are followed: they are the operator's.
+    /// The folder. Links in its own path are followed, because they are the operator's.
     package let root: FilePath
 
     package init(root: FilePath) { self.root = root }
@@ -14,8 +14,8 @@ package struct SpoolAccess: Hashable, Sendable {
     private static let noLinks: UInt64 = 0x04  // RESOLVE_NO_SYMLINKS
     private static let noMagicLinks: UInt64 = 0x02  // RESOLVE_NO_MAGICLINKS
 
-    /// Returns the path of a file relative to the folder `spool`; nil where it does not lie there by its name. Paths are compared and cut as
-    /// bytes, which takes a tenth of the time that characters take.
+    /// Returns the path of a file relative to the folder `spool`; nil where it does not lie there by its name. Paths are compared and cut
+    /// as bytes, which takes a tenth of the time that characters take.
     package static func relative(_ path: String, to spool: String) -> FilePath? {
         let root = spool.hasSuffix("/") ? spool : spool + "/"
         guard path.utf8.starts(with: root.utf8) else { return nil }
@@ -33,7 +33,7 @@ package struct SpoolAccess: Hashable, Sendable {
         do throws(FileSystemError) {
             return try open(relative, in: folder, flags: flags, resolve: Self.beneath | Self.noMagicLinks)
         } catch .outsideSpool {
-            // A link may say an absolute path and lead into the spool all the same: it is resolved here, and then no link is followed any
+            // A link may have an absolute path and lead into the spool all the same: it is resolved here, and then no link is followed any
             // more.
             guard let inside = try? resolved(relative) else { throw .outsideSpool(root.pushing(relative)) }
             return try open(inside, in: folder, flags: flags, resolve: Self.beneath | Self.noLinks)
@@ -59,16 +59,16 @@ package struct SpoolAccess: Hashable, Sendable {
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
         let path = root.pushing(relative)
         switch Errno(rawValue: errno) {
-        // ENOSYS: a kernel before 5.6. EPERM: a container's filter of system calls from before that.
+        // ENOSYS comes from a kernel before 5.6, EPERM from a container's filter of system calls that is older than openat2(2).
         case .noFunction, .notPermitted: return try walk(relative, in: folder, flags: flags)
-        // ELOOP: a link where none may be, or links without end.
+        // ELOOP means a link where none may be, or links without end.
         case .improperLink, .tooManySymbolicLinkLevels: throw .outsideSpool(path)
         case .noSuchFileOrDirectory, .notDirectory: throw .missing(path)
         case let failure: throw Disk.error("read", path, failure)
         }
     }
 
-    /// Opens name by name and follows no link; what a link within the spool leads to is found by `resolved`.
+    /// Opens a path name by name and follows no link; `resolved` finds what a link within the spool leads to.
     package func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(FileSystemError) -> FileDescriptor {
         let path = root.pushing(relative)
         let names = Array(relative.components)
@@ -93,7 +93,7 @@ package struct SpoolAccess: Hashable, Sendable {
         }
     }
 
-    /// With `O_DIRECTORY` a link is no directory.
+    /// Returns whether a link is in the path: opened with `O_DIRECTORY`, a link only fails as something that is no directory.
     private func isLinked(_ relative: FilePath) -> Bool {
         var path = root
         for name in relative.components {
@@ -111,7 +111,7 @@ package struct SpoolAccess: Hashable, Sendable {
 }
 
 extension LinuxCalls {
-    /// `struct open_how` of openat2(2).
+    /// Has the layout of `struct open_how` of openat2(2).
     private struct OpenHow {
         var flags: UInt64
         var mode: UInt64 = 0
@@ -122,7 +122,7 @@ extension LinuxCalls {
     private static let syscallCall = dlsym(nil, "syscall").map { unsafeBitCast($0, to: Syscall.self) }
     private static let openat2Number = 437
 
-    /// glibc has no function for openat2(2).
+    /// Calls openat2(2), for which glibc has no function.
     static func openat2(_ folder: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, resolve: UInt64) -> Int32 {
         guard let call = syscallCall else {
             errno = ENOSYS
@@ -131,7 +131,7 @@ extension LinuxCalls {
         var how = OpenHow(flags: UInt64(UInt32(bitPattern: flags)), resolve: resolve)
         while true {
             let opened = call(openat2Number, Int(folder), path, &how, MemoryLayout<OpenHow>.size)
-            // EAGAIN: something was renamed while the kernel looked.
+            // EAGAIN means that something was renamed while the kernel looked.
             if opened >= 0 || errno != EINTR && errno != EAGAIN { return Int32(opened) }
         }
     }

@@ -2,11 +2,12 @@ import Arrivals
 import Glibc
 package import SystemPackage
 
-/// An open spool folder, and which files are not in it any more. A folder that cannot be listed, such as one without permission, and a file
-/// that cannot be looked at, tell nothing. The descriptor stays on the folder as it was opened, whatever is mounted over it meanwhile.
+/// Keeps a spool folder open, and finds out which files are not in it any more. A folder that cannot be listed, such as one without
+/// permission, and a file that cannot be looked at, count as no evidence. The descriptor stays on the folder as it was opened, whatever is
+/// mounted over it meanwhile.
 package struct SpoolLook: ~Copyable {
     private let descriptor: FileDescriptor
-    /// Of the folder itself, links followed: another folder in its place has others.
+    /// The device of the folder itself, with links followed: another folder in its place has another device or inode.
     package let device: Int64
     package let inode: Int64
 
@@ -23,8 +24,9 @@ package struct SpoolLook: ~Copyable {
 
     deinit { Disk.close(descriptor) }
 
-    /// Whether the file that was at that path, on that device, was removed from there: nothing has the name, and the folder that it was in,
-    /// or the nearest one above that is there, can be listed and is on that device. A folder from which a mount was taken away is not.
+    /// Returns whether the file that was at that path, on that device, was removed from there: nothing has the name, and the folder that it
+    /// was in, or the nearest one above that is there, can be listed and is on that device. A folder from which a mount was taken away is
+    /// on another device.
     package func lacks(_ path: String, device: Int64) -> Bool {
         var raw = Glibc.stat()
         guard fstatat(descriptor.rawValue, path, &raw, AT_SYMLINK_NOFOLLOW) != 0, Self.isMissing(errno) else { return false }
@@ -39,7 +41,7 @@ package struct SpoolLook: ~Copyable {
         return self.device == device
     }
 
-    /// Whether something has that path.
+    /// Returns whether something has that path.
     package func has(_ path: String) -> Bool {
         var raw = Glibc.stat()
         return fstatat(descriptor.rawValue, path, &raw, AT_SYMLINK_NOFOLLOW) == 0

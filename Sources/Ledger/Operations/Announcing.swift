@@ -3,7 +3,7 @@ internal import Foundation
 internal import Reasons
 
 extension LedgerTransaction {
-    /// Puts what `event` tells into the outbox of each target that is to be told, in the transaction that made it so.
+    /// Puts a notification of `event` into the outbox of each target that is to be told, in the same transaction as the event itself.
     func announce(_ event: NewEvent, at time: UTCTime) throws(LedgerError) {
         guard let pipeline = event.pipeline, routes.includes(pipeline) else { return }
         let arrival = try event.arrival.flatMap { (number) throws(LedgerError) in try connection.arrival(number) }
@@ -32,7 +32,8 @@ extension LedgerTransaction {
         }
     }
 
-    /// Tells of each pipeline in `limits` in which something has waited for longer than that: once, until nothing does any more.
+    /// Announces each pipeline in `limits` in which something has waited for longer than its limit. It does so once, until nothing waits
+    /// that long any more.
     package func announceLongWaits(_ limits: [String: Duration], at now: UTCTime) throws(LedgerError) {
         for (pipeline, limit) in limits.sorted(by: { $0.key < $1.key }) {
             guard let key = try connection.pipelineKey(pipeline) else { continue }
@@ -59,7 +60,7 @@ extension LedgerTransaction {
             next == nil ? now : nil, notification)
     }
 
-    /// Gives up what is for targets that do not exist any more. Returns how many that were.
+    /// Gives up the notifications for targets that do not exist any more. Returns how many it gave up.
     package func giveUpNotifications(except targets: [String], at now: UTCTime) throws(LedgerError) -> Int {
         let known = try connection.all("SELECT DISTINCT target FROM notifications WHERE given_up_at IS NULL", row: { $0.text(0) })
         var count = 0

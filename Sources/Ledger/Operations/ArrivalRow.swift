@@ -1,7 +1,7 @@
 import Arrivals
 internal import Reasons
 
-/// What the operations need of an arrival.
+/// Holds what the operations need of an arrival.
 struct ArrivalRow {
     let number: Int64
     let pipeline: Int64
@@ -30,7 +30,7 @@ extension LedgerTransaction {
         }
     }
 
-    /// Leaves the verdict; the explanation is set or cleared.
+    /// Sets the state, ends a hold and a replay, and sets or clears the explanation. The verdict stays as it is.
     func setState(_ row: ArrivalRow, _ state: ArrivalState, explanation: Explanation? = nil) throws(LedgerError) {
         try connection.run(
             "UPDATE arrivals SET state = ?, held = 0, replaying = NULL, reason = ?, rule = ?, remedy = ?, cells = ? WHERE number = ?",
@@ -39,17 +39,19 @@ extension LedgerTransaction {
         move(pipeline: row.pipeline, role: row.role, from: row.state, to: state)
     }
 
-    /// What comes under the arrival's path is looked at afresh. Returns whether the arrival is the newest content there.
+    /// Makes the file under the arrival's path be looked at again when it is next seen. Returns whether the arrival is the newest content
+    /// there.
     func forgetStamp(of row: ArrivalRow) throws(LedgerError) -> Bool {
         try connection.run(
             "UPDATE files SET changed = -1 WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
             row.number) > 0
     }
 
-    /// The file is not there (any more): whatever comes under that path is looked at afresh, and its output may be another's.
+    /// Records that the file is not there any more: a file that comes under that path is looked at again, and another input may get its
+    /// output.
     func forgetFile(of row: ArrivalRow) throws(LedgerError) {
         let isCurrent = try forgetStamp(of: row)
-        // What a replay would have done again stays done, and keeps its output.
+        // Where the replay was of finished work, that work stays done and keeps its output.
         guard isCurrent, row.replaying != .done else { return }
         try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", row.pipeline, row.role, row.path)
     }

@@ -3,13 +3,14 @@ internal import Names
 package import Reasons
 
 extension LedgerTransaction {
-    /// Numbers complete files in the given order.
+    /// Gives numbers to complete files, in the given order.
     ///
-    /// - A file with the content of its path's *current* arrival is no new arrival; only its stamp is noted.
-    /// - New content supersedes an arrival of that path that waits or is in quarantine. One that is running is left to end, void.
-    /// - A model, or labels, of a content that was decided before is decided alike at once; not labels that come back to a path which had
-    ///   others in between (`comesBack`).
-    /// - A second input for one output is refused, naming both.
+    /// - A file with the content of its path's *current* arrival is no new arrival; only its stamp is recorded.
+    /// - New content supersedes an arrival of that path that waits or is in quarantine. An arrival that is running is left to end without
+    ///   effect.
+    /// - A model, or labels, whose content was decided before is decided at once in the same way; labels that come back to a path which had
+    ///   others in between (`comesBack`) are not.
+    /// - A second input for one output is refused, with a reason that names both.
     package func arrive(_ files: [ArrivedFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
         var outcomes: [ArrivalOutcome] = []
         outcomes.reserveCapacity(files.count)
@@ -87,7 +88,7 @@ extension LedgerTransaction {
         return number
     }
 
-    /// Arrivals that wait and will not run: their file was removed, or their pipeline no longer takes it.
+    /// Withdraws arrivals that wait and will not run, because their file was removed or their pipeline no longer takes it.
     package func withdraw(_ arrivals: [Int64], because explanation: Explanation) throws(LedgerError) {
         for number in arrivals {
             guard let row = try arrivalRow(number), row.state == .waiting else { continue }
@@ -97,7 +98,7 @@ extension LedgerTransaction {
         }
     }
 
-    /// Notes digests that were computed for files that are no arrivals of their own.
+    /// Records a digest that was computed for a file that is no arrival of its own.
     package func rememberDigest(_ digest: String, of stamp: FileStamp) throws(LedgerError) {
         try connection.run(
             "INSERT OR REPLACE INTO digests (inode, device, size, changed, digest) VALUES (?, ?, ?, ?, ?)", stamp.inode, stamp.device,
@@ -136,21 +137,21 @@ extension LedgerTransaction {
     private func supersede(_ current: Current, _ pipeline: Int64, _ role: ArrivalRole) throws(LedgerError) -> Int64? {
         guard current.state == .waiting || current.state == .quarantined else { return nil }
         try abandonOpenRun(of: current.run)
-        // A replay that never came about leaves what was done before it.
+        // A replay that never ran leaves the finished work before it as it is.
         let state: ArrivalState = current.replaying == .done ? .done : .superseded
         try connection.run("UPDATE arrivals SET state = ?, held = 0, replaying = NULL WHERE number = ?", state, current.number)
         move(pipeline: pipeline, role: role, from: current.state, to: state)
         return current.number
     }
 
-    /// A run between two attempts has no work in progress, and now never will.
+    /// Abandons a run between two attempts, which has no work in progress and now never will have.
     func abandonOpenRun(of run: Int64?) throws(LedgerError) {
         guard let run else { return }
         try connection.run("UPDATE runs SET state = 'abandoned', next_attempt_at = NULL WHERE id = ? AND state = 'open'", run)
         try releaseVersion(of: run)
     }
 
-    /// Nil when the key is this file's now; else who has it.
+    /// Returns nil when the output key belongs to this file now, else the file that it belongs to.
     func claim(
         _ key: String, _ pipeline: Int64, _ role: ArrivalRole, _ path: String, instead old: String?
     ) throws(LedgerError) -> (role: ArrivalRole, path: String)? {
@@ -180,8 +181,8 @@ extension LedgerTransaction {
         let explanation: Explanation?
     }
 
-    /// The arrival, other than `number`, that decided this content, of several that ran the last: nil where it is to be decided again all
-    /// the same.
+    /// Returns the arrival, other than `number`, that decided this content; of several, the one that ran last. Returns nil where the
+    /// content was not decided before, or is to be decided again all the same.
     /// - Parameter previous: the arrival before it of its path.
     func decided(
         _ digest: String, _ pipeline: Int64, _ role: ArrivalRole, except number: Int64? = nil, behind previous: Int64?
@@ -235,6 +236,6 @@ extension LedgerTransaction {
 }
 
 extension FileStamp {
-    /// To hash a smaller file costs less than to keep its digest and look it up.
+    /// Tells whether the digest is kept: to hash a smaller file costs less than to keep its digest and look it up.
     var isWorthRemembering: Bool { size >= 1 << 20 }
 }

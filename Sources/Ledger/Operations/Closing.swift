@@ -6,7 +6,8 @@ import Reasons
 extension LedgerTransaction {
     // MARK: Before the files are visible
 
-    /// To be durable before the files get their final names, so that after a crash what is found there is known to be ours.
+    /// Records files that are to get their final names. This must be durable before they get them, so that after a crash a file that is
+    /// found under such a name is known to be ours.
     package func intend(_ intentions: [Intention]) throws(LedgerError) -> [IntentionOutcome] {
         var outcomes: [IntentionOutcome] = []
         outcomes.reserveCapacity(intentions.count)
@@ -27,7 +28,7 @@ extension LedgerTransaction {
             if other.publication.state == .published {
                 replaces = other.publication
             } else {
-                // Of an earlier attempt for the same input, which did not get to it.
+                // It is of an earlier attempt for the same input, which did not publish it.
                 try connection.run("UPDATE publications SET ended = 'removed' WHERE id = ?", other.publication.publication)
             }
         }
@@ -46,8 +47,8 @@ extension LedgerTransaction {
 
     // MARK: After
 
-    /// Decides runs. With `done` everything intended for the run counts as published, and what was there before for the same input as
-    /// replaced; with any other outcome nothing is.
+    /// Decides runs. With `done` everything intended for the run counts as published, and what was there before for the same input counts
+    /// as replaced; with any other outcome nothing counts as published.
     package func close(_ closings: [RunClosing], at time: UTCTime) throws(LedgerError) {
         for closing in closings { try close(closing, at: time) }
     }
@@ -121,7 +122,7 @@ extension LedgerTransaction {
             try connection.json(cells: explanation?.cells), try connection.addMachine(closing.machine), run.run)
     }
 
-    /// An output that was to be removed and could not be is replaced by what the run has published in its place.
+    /// Records outputs that could not be removed as replaced, where the run has published a file in their place.
     private func reclaim(_ run: Int64) throws(LedgerError) {
         // The first condition on `ended` is that of the index, which has nothing else in it.
         try connection.run(
@@ -132,8 +133,8 @@ extension LedgerTransaction {
             """, run)
     }
 
-    /// What stands published of the input is to go: elsewhere, such as in another format, since an input has one output, or since the input
-    /// was deleted. Returns how many outputs that are.
+    /// Marks the standing outputs of the input as outputs that are to be removed: because the input now has its one output elsewhere, such
+    /// as in another format, or because the input was deleted. Returns how many outputs it marked.
     @discardableResult
     func leave(_ arrival: Int64, as state: PublicationState) throws(LedgerError) -> Int {
         let standing = try connection.standingPublications(ofArrival: arrival)
@@ -141,13 +142,13 @@ extension LedgerTransaction {
         return standing.count
     }
 
-    /// An output that was to go is removed, or left where it is.
+    /// Records that an output which was to be removed has been removed, or was left where it is.
     package func left(_ publication: Int64, isRemoved: Bool) throws(LedgerError) {
         try connection.run(
             "UPDATE publications SET ended = ? WHERE id = ?", isRemoved ? PublicationState.removed : .left, publication)
     }
 
-    /// A replay that fails leaves what was done before it in force.
+    /// Decides the arrival as `state`; a replay that fails leaves the earlier finished work in force instead.
     private func decideAgainst(_ run: RunRow, _ state: ArrivalState, _ why: Explanation) throws(LedgerError) {
         if run.arrival.replaying == .done {
             try setState(run.arrival, .done)
@@ -157,7 +158,7 @@ extension LedgerTransaction {
         try releaseVersion(of: run.run)
     }
 
-    /// The arrival waits for its file to be seen again; where a newer content is known already it is superseded.
+    /// Lets the arrival wait for its file to be seen again; where newer content is known already, the arrival is superseded.
     private func hold(_ run: RunRow) throws(LedgerError) {
         try releaseVersion(of: run.run)
         let row = run.arrival
@@ -171,7 +172,7 @@ extension LedgerTransaction {
 
     // MARK: Attempts that decide nothing
 
-    /// The arrivals wait again; their runs stay open and keep their binding.
+    /// Ends attempts without a decision. The arrivals wait again; their runs stay open and keep their binding.
     package func attemptFailed(_ failures: [FailedAttempt], at time: UTCTime) throws(LedgerError) {
         for failure in failures {
             let run = try runRow(failure.run)
@@ -184,7 +185,7 @@ extension LedgerTransaction {
             guard run.arrival.state == .running else { continue }
             let row = run.arrival
             guard try connection.currentArrival(row.pipeline, row.role, row.path) == row.number else {
-                // A newer content came while it ran: this one never will again.
+                // Newer content came while it ran, so it will never run again.
                 try abandonOpenRun(of: run.run)
                 try setState(row, row.replaying == .done ? .done : .superseded)
                 continue
@@ -194,8 +195,8 @@ extension LedgerTransaction {
         }
     }
 
-    /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files
-    /// are all in place, by digest, are to be closed as done instead. The attempts do not count.
+    /// Ends the attempts of open runs whose daemon was killed, and whose intended files are not in place, so that another attempt starts.
+    /// Runs whose files are all in place, by digest, are to be closed as done instead. The attempts do not count.
     package func interrupted(_ runs: [Int64], at time: UTCTime) throws(LedgerError) {
         for number in runs {
             let run = try runRow(number)
@@ -257,7 +258,7 @@ extension LedgerTransaction {
     }
 }
 
-/// Seconds by phase as a JSON object, written by hand since it is written for every file.
+/// Encodes the seconds by phase as a JSON object. The code is written by hand, because this is done for every file.
 enum Timings {
     static func encode(_ timings: [String: Double]) -> String? {
         guard !timings.isEmpty else { return nil }
@@ -272,7 +273,7 @@ enum Timings {
         return text
     }
 
-    /// Needs no escaping.
+    /// Returns whether the character needs no escaping in JSON.
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
@@ -282,7 +283,7 @@ enum Timings {
         }
     }
 
-    /// Only what `encode` writes.
+    /// Decodes what `encode` writes, and no other JSON.
     static func decode(_ text: String?) -> [String: Double] {
         guard let text else { return [:] }
         var timings: [String: Double] = [:]

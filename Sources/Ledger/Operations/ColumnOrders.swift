@@ -1,10 +1,10 @@
 extension RunLedger {
-    /// The columns that the first file under `revision` bound in its own order, by model input; empty where none did.
+    /// Returns the columns that the first file under `revision` bound in its own order, by model input; empty where no file did.
     package func columnOrders(pipeline: String, revision: String) throws(LedgerError) -> [String: [String]] {
         try read { (connection) throws(LedgerError) in try connection.columnOrders(pipeline: pipeline, revision: revision) }
     }
 
-    /// The types that the first file under `revision` gave kept columns of text, by column.
+    /// Returns the types that the first file under `revision` gave to kept columns of text, by column.
     package func keptTypes(pipeline: String, revision: String) throws(LedgerError) -> [String: String] {
         try read { (connection) throws(LedgerError) in try connection.keptTypes(pipeline: pipeline, revision: revision) }
     }
@@ -16,7 +16,8 @@ extension RunLedger {
 }
 
 extension LedgerTransaction {
-    /// Pins what is not pinned yet, and returns what is from now on: the first file's order counts, and a later one changes nothing.
+    /// Pins the column orders that are not pinned yet, and returns all orders that are pinned: the first file's order counts, and a later
+    /// file changes nothing.
     package func pinColumns(
         _ columns: [String: [String]], pipeline: String, revision: String, arrival: Int64
     ) throws(LedgerError) -> [String: [String]] {

@@ -1,5 +1,5 @@
 extension LedgerTransaction {
-    /// Puts conditions in place of those with their keys.
+    /// Records conditions; each replaces an earlier one with the same key.
     package func set(_ conditions: [Condition]) throws(LedgerError) {
         for condition in conditions {
             try connection.run(
@@ -8,7 +8,7 @@ extension LedgerTransaction {
         }
     }
 
-    /// Takes back what is over.
+    /// Removes conditions that do not hold any more.
     package func clear(_ keys: [Condition.Key]) throws(LedgerError) {
         for key in keys {
             try connection.run(
@@ -16,12 +16,12 @@ extension LedgerTransaction {
         }
     }
 
-    /// Takes back everything that an earlier daemon said.
+    /// Removes all conditions, which an earlier daemon recorded.
     package func clearConditions() throws(LedgerError) { try connection.run("DELETE FROM conditions") }
 }
 
 extension RunLedger {
-    /// Returns what the daemon says of `pipeline`, or of everything.
+    /// Returns the conditions that the daemon recorded for `pipeline`, or all of them.
     package func conditions(pipeline: String? = nil) throws(LedgerError) -> [Condition] {
         try readOne { (connection) throws(LedgerError) in
             try connection.all(

@@ -2,7 +2,7 @@ package import Arrivals
 internal import Names
 internal import Reasons
 
-/// The folder of a data spool from which deletions count.
+/// Identifies the folder of a data spool in which deletions count.
 package struct WatchedFolder: Hashable, Sendable {
     package var path: String
     package var device: Int64
@@ -15,7 +15,7 @@ package struct WatchedFolder: Hashable, Sendable {
     }
 }
 
-/// A data file that stands in its spool as far as the ledger knows, with the device that it was on.
+/// Names a data file that stands in its spool as far as the ledger knows, with the device that it was on.
 package struct StandingInput: Hashable, Sendable {
     package var path: String
     package var device: Int64
@@ -25,22 +25,22 @@ package struct StandingInput: Hashable, Sendable {
         self.device = device
     }
 
-    /// A row of path and device.
+    /// Reads a row of path and device.
     fileprivate init(_ row: Row) { self.init(path: row.text(0), device: row.integer(1)) }
 }
 
-/// What became of an input that was deleted.
+/// Tells what became of an input that was deleted.
 package struct DeletedInput: Hashable, Sendable {
     package var arrival: Int64
     package var path: String
-    /// How many outputs are to be removed now.
+    /// The number of outputs that are to be removed now.
     package var outputs: Int
-    /// The file that was refused since both had one output, and that waits now.
+    /// The file that was refused since both had one output. It waits now.
     package var successor: String?
 }
 
 extension RunLedger {
-    /// Nil where deletions in the data spool of the pipeline do not count yet.
+    /// Returns the folder whose deletions count; nil where deletions in the data spool of the pipeline do not count yet.
     package func watchedFolder(of pipeline: String) throws(LedgerError) -> WatchedFolder? {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return nil }
@@ -50,7 +50,7 @@ extension RunLedger {
         }
     }
 
-    /// The data files that stand in the spool as far as the ledger knows, by path, those after `after` only.
+    /// Returns the data files that stand in the spool as far as the ledger knows, in order of path, those after `after` only.
     package func standingInputs(of pipeline: String, after: String = "", limit: Int) throws(LedgerError) -> [StandingInput] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -62,11 +62,11 @@ extension RunLedger {
         }
     }
 
-    /// Those of the standing inputs that have that path, or are in the folder of that path.
+    /// Returns the standing inputs that have that path, or are in the folder of that path.
     package func standingInputs(of pipeline: String, at path: String) throws(LedgerError) -> [StandingInput] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
-            // "0" comes after "/".
+            // The character "0" comes after "/".
             return try connection.all(
                 """
                 SELECT f.path, f.device FROM files AS f JOIN arrivals AS a ON a.number = f.arrival
@@ -78,7 +78,7 @@ extension RunLedger {
         }
     }
 
-    /// The data files of those paths that the ledger knows, whether they stand or not.
+    /// Returns the data files of those paths that the ledger knows, whether they stand or not.
     package func knownInputs(of pipeline: String, _ paths: [String]) throws(LedgerError) -> [StandingInput] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -92,7 +92,7 @@ extension RunLedger {
 }
 
 extension LedgerTransaction {
-    /// From now on what is deleted in that folder counts. Nil takes that back.
+    /// Makes deletions in that folder count from now on. Nil takes that back.
     package func watch(_ folder: WatchedFolder?, of pipeline: String) throws(LedgerError) {
         let key = try connection.addPipeline(pipeline)
         guard let folder else {
@@ -104,8 +104,8 @@ extension LedgerTransaction {
             folder.inode)
     }
 
-    /// Data files that are not in their spool, and of which it is not known that they were deleted: their outputs stay, and they are not
-    /// missed again.
+    /// Records data files that are not in their spool without being known to be deleted: their outputs stay, and the files are not missed
+    /// again.
     package func overlook(_ paths: [String], of pipeline: String) throws(LedgerError) {
         guard let key = try connection.pipelineKey(pipeline) else { return }
         for path in paths { try forgetStamp(of: path, key) }
@@ -115,8 +115,8 @@ extension LedgerTransaction {
         try connection.run("UPDATE files SET changed = -1 WHERE pipeline = ? AND role = 'data' AND path = ?", pipeline, path)
     }
 
-    /// Data files that were deleted from their spool: what was published of them is to go, and what waits never runs. One that runs is left
-    /// to end. The same content dropped again is a new arrival.
+    /// Records data files that were deleted from their spool: what was published of them is to be removed, and what waits never runs. An
+    /// arrival that runs is left to end. The same content dropped again is a new arrival.
     package func inputsDeleted(_ paths: [String], of pipeline: String, at time: UTCTime) throws(LedgerError) -> [DeletedInput] {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         var deleted: [DeletedInput] = []
@@ -142,7 +142,7 @@ extension LedgerTransaction {
         return deleted
     }
 
-    /// The first file that was refused since its output was that of another, which is gone, waits again.
+    /// Lets the first file wait again that was refused because its output belonged to another file, which is gone now. Returns its path.
     private func takeUpSuccessor(of output: String, _ pipeline: Int64) throws(LedgerError) -> String? {
         let found = try connection.first(
             """

@@ -1,7 +1,7 @@
 package import Arrivals
 
 extension LedgerTransaction {
-    /// Appends, and now and then drops the oldest beyond `keeping`.
+    /// Appends events, and from time to time drops the oldest beyond `keeping`.
     package func append(_ events: [NewEvent], at time: UTCTime, keeping bound: Int = 100_000) throws(LedgerError) {
         var last: Int64 = 0
         for event in events {
@@ -11,7 +11,7 @@ extension LedgerTransaction {
                 event.arrival, event.run, event.payload)
             try announce(event, at: time)
         }
-        // A sixteenth over the bound at most, so that dropping is not done for every event.
+        // At most a sixteenth more than the bound is kept, so that events are not dropped at every call.
         let slack = Int64(max(bound / 16, 1))
         guard last > 0, last / slack != (last - Int64(events.count)) / slack else { return }
         try connection.run("DELETE FROM events WHERE sequence <= ?", last - Int64(bound))

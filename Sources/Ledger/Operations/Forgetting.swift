@@ -1,30 +1,30 @@
 package import Arrivals
 internal import Names
 
-/// An arrival that may be too old to be remembered, with what on disk would still need it.
+/// Describes an arrival that may be too old to be remembered, with the files that would still need it.
 package struct OldArrival: Hashable, Sendable {
     package var number: Int64
     package var role: ArrivalRole
     package var path: String
-    /// Whether it is what its path says now, as far as the ledger knows.
+    /// Tells whether it is the current content of its path, as far as the ledger knows.
     package var isCurrent: Bool
-    /// What it published and nothing has replaced or removed.
+    /// The outputs that it published and that nothing has replaced or removed.
     package var publications: [Publication]
-    /// Whether the ledger is to know it, whatever became of it.
+    /// Tells whether the ledger must keep it in any case.
     package var isKept: Bool
 }
 
 extension RunLedger {
-    /// The arrivals of a pipeline, above `number`, that came before `time`, are decided, and are needed by no version and no training: of
-    /// them, those whose file and outputs are gone may be forgotten.
-    /// - Parameter published: outputs of which the ledger is to know, by path and digest.
+    /// Returns the arrivals of a pipeline, above `number`, that came before `time`, are decided, and are needed by no version and no
+    /// training. Those of them whose file and outputs are gone may be forgotten.
+    /// - Parameter published: outputs that the ledger must go on knowing, by path and digest.
     package func oldArrivals(
         of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000,
         keeping published: [(path: String, digest: String)] = []
     ) throws(LedgerError) -> [OldArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
-            // By what was published last a ledger shows that it is no older copy.
+            // What was published last shows that a ledger is not an older copy of itself.
             let newest =
                 try connection.first(
                     """
@@ -90,8 +90,8 @@ extension LedgerTransaction {
         }
     }
 
-    /// Removes everything known of a pipeline that no file names any more. What it published stays on disk, and is nobody's. Returns how
-    /// many arrivals that were.
+    /// Removes everything known of a pipeline that no file names any more. What it published stays on disk, and belongs to no pipeline.
+    /// Returns how many arrivals it removed.
     package func clear(pipeline: String) throws(LedgerError) -> Int {
         guard let key = try connection.pipelineKey(pipeline) else { return 0 }
         let arrivals = try connection.all("SELECT number FROM arrivals WHERE pipeline = ?", key, row: { $0.integer(0) })
@@ -116,16 +116,16 @@ extension LedgerTransaction {
 }
 
 extension RunLedger {
-    /// Gives what is known of `old` to `new`, of which nothing may be known. Returns whether there was something to give.
+    /// Gives everything known of `old` to `new`, of which nothing may be known. Returns whether there was something to give.
     ///
-    /// To be called before the ledger is used under either name.
+    /// It must be called before the ledger is used under either name.
     package func rename(_ old: String, to new: String) throws(LedgerError) -> Bool {
         let isRenamed = try write { (tx) throws(LedgerError) in try tx.rename(old, to: new) }
         if isRenamed { try forgetNames() }
         return isRenamed
     }
 
-    /// The role and path of each arrival that is in quarantine or rejected.
+    /// Returns the role and path of each arrival that is in quarantine or rejected.
     package func blocked(in pipeline: String) throws(LedgerError) -> [(role: ArrivalRole, path: String)] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -136,7 +136,7 @@ extension RunLedger {
         }
     }
 
-    /// Whether anything ever arrived for the pipeline.
+    /// Returns whether anything ever arrived for the pipeline.
     package func knows(_ pipeline: String) throws(LedgerError) -> Bool {
         try read { (connection) throws(LedgerError) in
             try connection.pipelineKey(pipeline).map { (key) throws(LedgerError) in try connection.hasArrivals(key) } ?? false
@@ -149,7 +149,7 @@ extension LedgerTransaction {
         guard let key = try connection.pipelineKey(old), try connection.hasArrivals(key) else { return false }
         if let other = try connection.pipelineKey(new) {
             if try connection.hasArrivals(other) { return false }
-            // A name alone, which an event or a pause left.
+            // The other pipeline is only a name, which an event or a pause left.
             try connection.run("UPDATE events SET pipeline = ? WHERE pipeline = ?", key, other)
             try connection.run("DELETE FROM pipelines WHERE id = ?", other)
         }

@@ -36,10 +36,10 @@ extension LedgerTransaction {
         for number in places.values.sorted() { try bind(run, number) }
     }
 
-    /// Whether labels of this content come back to a path that said something else in between, as when a correction is taken back: A, then
-    /// B, then A again. What a path said last is what counts, so they are learnt from again, and count behind what they replace. Where
-    /// nothing was in between (in quarantine or never taken up is nothing), or under another path, a known content says nothing new: labels
-    /// are known by their content.
+    /// Returns whether labels of this content come back to a path that had other content in between, as when a correction is taken back: A,
+    /// then B, then A again. The last content of a path counts, so such labels are learnt from again, and count after the content that they
+    /// replace. Where nothing was in between (content in quarantine or never taken up does not count), or under another path, known content
+    /// says nothing new: labels are known by their content.
     ///
     /// - Parameter previous: the arrival of their path before them.
     func comesBack(_ digest: String, behind previous: Int64?) throws(LedgerError) -> Bool {
@@ -63,16 +63,17 @@ extension LedgerTransaction {
         case kept(Explanation)
     }
 
-    /// Marks labels as done whose rows count in later trainings and that no training has learnt from yet. The explanation says why, and
-    /// tells them apart from other labels.
+    /// Marks labels as done whose rows count in later trainings and that no training has learnt from yet. The explanation says why; the
+    /// verdict `kept` tells them apart from other labels.
     func decideKept(_ row: ArrivalRow, _ why: Explanation) throws(LedgerError) {
         try setState(row, .done, explanation: why)
         try connection.run("UPDATE arrivals SET verdict = 'kept' WHERE number = ?", row.number)
     }
 
-    /// Decides the labelled arrivals that a model's run was tuned on and that still wait, beside the close of that run. Returns them.
+    /// Decides the labelled arrivals that a model's run was tuned on and that still wait, in the transaction that closes that run. Returns
+    /// their numbers.
     ///
-    /// - Parameter unusable: those whose rows could not be used, with the reason: they go to quarantine.
+    /// - Parameter unusable: the arrivals whose rows could not be used, with the reason; they go to quarantine.
     package func decideLabels(
         run: Int64, _ outcome: LabelsOutcome, unusable: [Int64: Explanation]
     ) throws(LedgerError) -> [Int64] {
@@ -121,12 +122,13 @@ extension Connection {
 }
 
 extension RunLedger {
-    /// What the run trains on, in arrival order.
+    /// Returns the labelled arrivals that the run trains on, in arrival order.
     package func labels(ofRun run: Int64) throws(LedgerError) -> [LabelledArrival] {
         try read { (connection) throws(LedgerError) in try connection.labels(ofRun: run) }
     }
 
-    /// Whether labels of this content were learnt from, or would have been had the outcome passed.
+    /// Returns whether labels of this content are decided: they were learnt from or kept for later, or the model trained on them was
+    /// rejected.
     package func isDecided(labels digest: String, pipeline: String) throws(LedgerError) -> Bool {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return false }
@@ -138,8 +140,8 @@ extension RunLedger {
         }
     }
 
-    /// Digests of the float models in the state folder that something still needs: versions that stand, what those were trained from, and
-    /// what open runs train from.
+    /// Returns the digests of the float models in the state folder that something still needs: those of the versions that stand or are in
+    /// use, and those that these were trained from.
     package func floatModelsInUse(pipeline: String) throws(LedgerError) -> Set<String> {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -153,7 +155,7 @@ extension RunLedger {
         }
     }
 
-    /// Digests of the models of all versions that stand, whatever their pipeline is.
+    /// Returns the digests of the models of all versions that stand, in all pipelines.
     package func modelsInUse() throws(LedgerError) -> Set<String> {
         try read { (connection) throws(LedgerError) in
             Set(

@@ -1,6 +1,6 @@
 import Arrivals
 
-/// The operations that one `RunLedger.write` makes durable together. Valid only inside the closure that it is passed to.
+/// Offers the operations that one `RunLedger.write` makes durable together. It is valid only inside the closure that it is passed to.
 package final class LedgerTransaction {
     let connection: Connection
     let routes: NotificationRoutes
@@ -17,7 +17,7 @@ package final class LedgerTransaction {
         self.routes = routes
     }
 
-    /// Every change of an arrival's state is told here, so that the counts stay in step.
+    /// Records a change of an arrival's state. Every change must be recorded here, so that the counts stay right.
     func move(pipeline: Int64, role: ArrivalRole, from old: ArrivalState?, to new: ArrivalState) {
         if let old { moved[Place(pipeline: pipeline, role: role, state: old), default: 0] -= 1 }
         moved[Place(pipeline: pipeline, role: role, state: new), default: 0] += 1

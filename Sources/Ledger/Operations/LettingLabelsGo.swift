@@ -1,6 +1,6 @@
 package import Arrivals
 
-/// Labelled rows that are kept for later trainings.
+/// Describes a labelled file whose rows are kept for later trainings.
 package struct KeptLabels: Hashable, Sendable {
     package var arrival: Int64
     package var path: String
@@ -9,7 +9,7 @@ package struct KeptLabels: Hashable, Sendable {
 }
 
 extension RunLedger {
-    /// The labels of a pipeline that later trainings would learn from and that no open run is bound to, oldest first.
+    /// Returns the labels of a pipeline that later trainings would learn from and that no open run is bound to, oldest first.
     package func keptLabels(of pipeline: String) throws(LedgerError) -> [KeptLabels] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -17,7 +17,7 @@ extension RunLedger {
         }
     }
 
-    /// The labelled arrivals of a pipeline that no training learns from any more.
+    /// Returns the labelled arrivals of a pipeline that no training learns from any more.
     package func labelsLetGo(of pipeline: String) throws(LedgerError) -> [Int64] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -29,7 +29,8 @@ extension RunLedger {
 }
 
 extension LedgerTransaction {
-    /// Lets labels go: no later training learns from them. Those that a run was bound to meanwhile stay. Returns which went.
+    /// Releases labels, so that no later training learns from them. Those that a run was bound to meanwhile stay. Returns those that it
+    /// released.
     package func letGo(_ labels: [KeptLabels], of pipeline: String, at now: UTCTime) throws(LedgerError) -> [KeptLabels] {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         let free = Set(try connection.keptLabels(key).map(\.arrival))

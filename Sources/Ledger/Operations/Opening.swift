@@ -2,9 +2,9 @@ package import Arrivals
 internal import Reasons
 
 extension LedgerTransaction {
-    /// Begins the next attempt of each arrival: the first opens its run and binds it; a later one goes on with that run and its binding,
-    /// whatever is asked for here. Only `replay` makes another run, and only `retry` binds a run to another revision, the one asked for
-    /// here.
+    /// Begins the next attempt of each arrival. The first attempt opens the run and binds it; a later one goes on with that run and its
+    /// binding, whatever the opening asks for. Only `replay` makes another run, and only `retry` binds a run to another revision, which is
+    /// then the revision of the opening.
     package func open(_ openings: [RunOpening], at time: UTCTime) throws(LedgerError) -> [OpenOutcome] {
         var outcomes: [OpenOutcome] = []
         outcomes.reserveCapacity(openings.count)
@@ -62,7 +62,7 @@ extension LedgerTransaction {
             mayReplace: kind == .replay || row.previous != nil)
     }
 
-    /// Binds an open run to another revision, where nothing can be made under the one that it has.
+    /// Binds an open run to another revision, because nothing can be made under the revision that it has.
     package func rebind(run: Int64, to revision: String) throws(LedgerError) {
         try connection.run("UPDATE runs SET revision = ? WHERE id = ?", try connection.addRevision(revision), run)
     }

@@ -4,7 +4,7 @@ internal import Names
 internal import Reasons
 
 extension LedgerTransaction {
-    /// Leaves a request for the daemon; the number is for `answer(to:)`.
+    /// Leaves a request for the daemon, and returns the number to ask for with `answer(to:)`.
     package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
         try connection.insert(
             "INSERT INTO requests (kind, body, submitted_at) VALUES (?, ?, ?)", request.kind, try connection.json(request), time)
@@ -14,8 +14,8 @@ extension LedgerTransaction {
         try connection.run("UPDATE requests SET answered_at = ?, answer = ? WHERE id = ?", time, try connection.json(outcome), request)
     }
 
-    /// Does what a request asks. Refusals are answers, not errors.
-    /// - Parameter inputs: tells about the files of what the request is about.
+    /// Does what a request asks. A refusal is an answer, not an error.
+    /// - Parameter inputs: answers questions about the files of the arrivals that the request is about.
     package func apply(
         _ request: Request, by cause: String, at time: UTCTime, inputs: InputLookup? = nil
     ) throws(LedgerError) -> RequestOutcome {
@@ -54,7 +54,7 @@ extension LedgerTransaction {
         }
     }
 
-    /// Only says whether there is something to stop: the daemon ends the attempt, and its end is recorded as that of any attempt.
+    /// Only says whether there is an attempt to stop: the daemon stops it, and its end is recorded as that of any attempt.
     private func stop(_ number: Int64) throws(LedgerError) -> RequestOutcome {
         guard try connection.first("SELECT 1 FROM runs WHERE id = ?", number, row: { _ in true }) ?? false else {
             return RequestOutcome(isRefused: true, message: "there is no run \(number)")
@@ -108,8 +108,8 @@ extension LedgerTransaction {
 
     // MARK: Forget
 
-    /// Takes what is gone or settled out of what is blocked: files in quarantine that are not in their spool any more, what was rejected,
-    /// and what waits though its file is gone. What is still to be mended stays.
+    /// Clears, out of what is blocked, what is gone or settled: files in quarantine that are not in their spool any more, what was
+    /// rejected, and what waits though its file is gone. What still has to be mended stays.
     private func forget(_ selection: Selection, _ inputs: InputLookup?) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
@@ -147,8 +147,9 @@ extension LedgerTransaction {
 
     // MARK: Retry
 
-    /// Arrivals in quarantine, or waiting for a later attempt, wait for room only. Their runs keep their version and are bound to the
-    /// revision that is in force when they start, since the pipeline may have been mended, and their attempts are counted from nought.
+    /// Lets arrivals start again that are in quarantine or wait for a later attempt: from then on they wait for room only. Their runs keep
+    /// their version and are bound to the revision in force when they start, since the pipeline may have been mended. Their attempts are
+    /// counted from zero.
     package func retry(_ selection: Selection, _ inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
@@ -187,7 +188,8 @@ extension LedgerTransaction {
 
     // MARK: Replay
 
-    /// Arrivals that are done, rejected or in quarantine get another run, bound to the version and revision in force when it opens.
+    /// Gives another run to arrivals that are done, rejected or in quarantine. It is bound to the version and revision in force when it
+    /// opens.
     package func replay(_ selection: Selection, _ inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []

@@ -2,11 +2,11 @@ import Arrivals
 internal import Names
 
 extension LedgerTransaction {
-    /// Puts back what was published of one pipeline's arrivals. They get the numbers that they had, or, where those belong to others by
-    /// now, numbers above all that are taken, in the same order. What the ledger knows stays as it is; an arrival that it knows as not done
-    /// is done.
+    /// Records again what was published of one pipeline's arrivals. They get the numbers that they had; where those belong to others by
+    /// now, they get numbers above all that are taken, in the same order. What the ledger knows stays as it is; but an arrival that it
+    /// knows as not done becomes done.
     ///
-    /// Returns the outcome of each result, and the number of each arrival by the number that it had.
+    /// Returns the outcome of each result, and for each number that an arrival had the number that it has now.
     package func restore(
         _ results: [RestoredResult], of pipeline: String
     ) throws(LedgerError) -> (outcomes: [RestorationOutcome], numbers: [Int64: Int64]) {
@@ -38,7 +38,7 @@ extension LedgerTransaction {
     private struct Place {
         let number: Int64
         let isNew: Bool
-        /// Whether it is the newest content of its path.
+        /// Tells whether it is the newest content of its path.
         let isCurrent: Bool
     }
 
@@ -109,7 +109,7 @@ extension LedgerTransaction {
                     "\(output.root)/\(output.path) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)"
                 )
             }
-            // What stood there of this input, or elsewhere under another format, has been replaced by it.
+            // This output replaces what stood there of this input, or elsewhere in another format.
             for standing in try connection.standingPublications(ofArrival: arrival.number) {
                 try connection.run("UPDATE publications SET ended = 'replaced' WHERE id = ?", standing.publication)
             }
@@ -148,8 +148,8 @@ extension LedgerTransaction {
         return .restored
     }
 
-    /// Puts versions in force where they were, in the order in which they were published: one that was trained takes its parent's place,
-    /// and no other's.
+    /// Puts versions in force at their former positions, in the order in which they were published: a version that was trained takes the
+    /// place of its parent, and of no other version.
     private func activate(_ versions: [(result: RestoredResult, arrival: Int64)], _ pipeline: Int64) throws(LedgerError) {
         func order(_ entry: (result: RestoredResult, arrival: Int64)) -> (UTCTime, Int) {
             if case .version(let version) = entry.result.product { return (entry.result.publishedAt, version.number) }
@@ -168,14 +168,14 @@ extension LedgerTransaction {
 }
 
 extension RunLedger {
-    /// Whether nothing has ever arrived here, nor was restored.
+    /// Returns whether the ledger is empty: nothing has ever arrived here, and nothing was restored.
     package func isEmpty() throws(LedgerError) -> Bool {
         try readOne { (connection) throws(LedgerError) in
             try connection.first("SELECT 1 FROM pipelines UNION ALL SELECT 1 FROM arrivals LIMIT 1", row: { _ in true }) == nil
         }
     }
 
-    /// Whether the ledger knows that this was published, or was about to be, be it replaced since.
+    /// Returns whether the ledger knows that this was published, or was about to be, even if it was replaced since.
     package func knowsPublication(root: String, path: String, digest: String) throws(LedgerError) -> Bool {
         try read { (connection) throws(LedgerError) in
             guard let root = try connection.rootKey(root) else { return false }

@@ -6,8 +6,8 @@ extension LedgerTransaction {
     /// and the pinned columns and types. It is called when a pipeline is taken into use. Returns whether there was anything to change.
     ///
     /// - Parameters:
-    ///   - former: the digest by an older version of the canonical form.
-    ///   - current: the digest of the same file by the present one.
+    ///   - former: the digest that an older version of the canonical form gives to the file.
+    ///   - current: the digest that the present canonical form gives to the same file.
     package func carryOver(from former: String, to current: String, at time: UTCTime) throws(LedgerError) -> Bool {
         guard let old = try connection.revisionKey(former) else { return false }
         if let new = try connection.revisionKey(current) {

@@ -1,13 +1,13 @@
 package import Arrivals
 package import Reasons
 
-/// Operations as transactions of their own. A round of many files is cheaper in one `write`.
+/// Offers operations as transactions of their own. For a round of many files, one `write` is cheaper.
 extension RunLedger {
     package func withdraw(_ arrivals: [Int64], because explanation: Explanation) throws(LedgerError) {
         try write { (ledger) throws(LedgerError) in try ledger.withdraw(arrivals, because: explanation) }
     }
 
-    /// Applies and answers, in one transaction: for the daemon, or for a command that found no daemon and took its lock.
+    /// Applies a request and answers it, in one transaction: for the daemon, or for a command that found no daemon and took its lock.
     package func answer(_ pending: PendingRequest, at time: UTCTime, inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         try write { (ledger) throws(LedgerError) in
             let outcome = try ledger.apply(pending.request, by: "request \(pending.id)", at: time, inputs: inputs)

@@ -3,7 +3,7 @@ package import Reasons
 
 extension LedgerTransaction {
     /// Reserves the next version number of the run's pipeline: 1, 2, 3 … The same run gets the same number again. A number whose run does
-    /// not publish is given to the next.
+    /// not publish is given to the next run.
     package func intendVersion(run: Int64, sourceDigest: String? = nil, parent: Int? = nil) throws(LedgerError) -> Int {
         let row = try runRow(run)
         guard row.state == .open else { throw .notOpen(run: run, state: row.state) }
@@ -21,13 +21,13 @@ extension LedgerTransaction {
         return next
     }
 
-    /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival;
-    /// where another is pinned, it is published and nothing more, and nil is returned. Beside `close(.done)` of the same run, in one
-    /// transaction.
+    /// Publishes the version that was reserved for the run, and puts it in force for arrivals after `position`, by default after its own
+    /// arrival. Where another version is pinned, it is only published, and nil is returned. It belongs in the transaction that closes the
+    /// run with `close(.done)`.
     ///
     /// - Parameters:
-    ///   - parentDigest: of the float model that it was trained from.
-    ///   - floatDigest: of the float model that the state folder keeps for it.
+    ///   - parentDigest: the digest of the float model that it was trained from.
+    ///   - floatDigest: the digest of the float model that the state folder keeps for it.
     package func publishVersion(
         run: Int64, modelDigest: String, card: String?, parentDigest: String? = nil, floatDigest: String? = nil,
         training: TrainingRecord? = nil, position: Int64? = nil, at time: UTCTime
@@ -50,7 +50,8 @@ extension LedgerTransaction {
             VersionActivation(position: position ?? row.arrival.number, version: version, at: time, cause: "published"))
     }
 
-    /// Keeps the verdict and its evidence, without a number. Beside `close(.rejected)` of the same run.
+    /// Records the verdict and its evidence, without a version number. It belongs in the transaction that closes the run with
+    /// `close(.rejected)`.
     package func rejectVersion(
         run: Int64, reason: Reason, parent: Int? = nil, card: String? = nil, training: TrainingRecord? = nil, at time: UTCTime
     ) throws(LedgerError) {
@@ -88,9 +89,9 @@ extension LedgerTransaction {
         return activation
     }
 
-    /// The versions beyond the newest `keep` that may go, oldest first, now marked as pruned. Never the active one, one that an open or
-    /// waiting run is bound to, or one that waiting data would be scored by. What a version was trained from is kept in the state folder:
-    /// `floatModelsInUse`.
+    /// Marks as pruned the versions beyond the newest `keep` that may be removed, and returns them, oldest first. It never prunes the
+    /// active version, a pinned one, one that an open run is bound to, or one that waiting data would be scored by. The float model that a
+    /// version was trained from is kept in the state folder: see `floatModelsInUse`.
     package func prune(pipeline: String, keep: Int, at time: UTCTime) throws(LedgerError) -> [Int] {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         let living = try connection.all(

@@ -20,7 +20,7 @@ extension Connection {
         }
     }
 
-    /// The oldest of that role below `number` that waits or runs.
+    /// Returns the oldest arrival of that role below `number` that waits or runs.
     func undecided(_ role: String, _ pipeline: Int64, before number: Int64) throws(LedgerError) -> (number: Int64, path: String)? {
         try first(
             """
@@ -35,14 +35,15 @@ extension Connection {
 }
 
 extension Row {
-    /// Reads the columns reason, rule, remedy and cells, which stand together.
+    /// Reads the columns reason, rule, remedy and cells, which follow one another from `column` on.
     func explanation(_ column: Int32) -> Explanation? {
         textOrNil(column).map {
             Explanation(reason: Reason($0, cells: cells(column + 3)), rule: Rule(recorded: text(column + 1)), remedy: text(column + 2))
         }
     }
 
-    /// Returns what cells of tables hold, unless that is hidden: everything that reads it from the ledger reads it here.
+    /// Returns the values of cells that a column has, unless they are hidden: everything that reads such values from the ledger reads them
+    /// here.
     func cells(_ column: Int32) -> CellValues? {
         guard !hidesValues, let text = textOrNil(column) else { return nil }
         return try? JSONDecoder().decode(CellValues.self, from: Data(text.utf8))
@@ -54,19 +55,19 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.arrival(number) }
     }
 
-    /// The highest number that was given; 0 where none was.
+    /// Returns the highest number that was given; 0 where none was.
     package func newestArrival() throws(LedgerError) -> Int64 {
         try readOne { (connection) throws(LedgerError) in
             try connection.first("SELECT coalesce(max(number), 0) FROM arrivals", row: { $0.integer(0) }) ?? 0
         }
     }
 
-    /// Whether the current content of a path is in quarantine.
+    /// Returns whether the current content of a path is in quarantine.
     package func isQuarantined(_ path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> Bool {
         try quarantined(path, pipeline: pipeline, role: role) != nil
     }
 
-    /// What is known of the file, where it is in quarantine.
+    /// Returns the current arrival of a path where it is in quarantine, else nil.
     package func quarantined(_ path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> Arrival? {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline), let number = try connection.currentArrival(key, role, path),
@@ -80,9 +81,9 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.companions(of: arrival) }
     }
 
-    /// Arrivals that may start, in arrival order, those after `after` only: a window at a time, however many wait. Those that a later
-    /// attempt is set for are among them, with its time.
-    /// - Parameter isHeld: asks for those whose file is to settle again, instead.
+    /// Returns arrivals that may start, in arrival order, those after `after` only, at most `limit` of them: so they are read a window at a
+    /// time, however many wait. Arrivals that a later attempt is set for are among them, with the time of that attempt.
+    /// - Parameter isHeld: asks instead for those that wait for their file to settle again.
     package func waiting(
         pipeline: String, role: ArrivalRole, after: Int64 = 0, limit: Int = .max, isHeld: Bool = false
     ) throws(LedgerError) -> [WaitingArrival] {
@@ -119,7 +120,7 @@ extension RunLedger {
         }
     }
 
-    /// The first labelled arrival that waits or is worked on.
+    /// Returns the first labelled arrival that waits or is worked on.
     package func undecidedLabels(pipeline: String) throws(LedgerError) -> (number: Int64, path: String)? {
         try readOne { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return nil }
@@ -138,7 +139,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.pipelines() }
     }
 
-    /// Arrivals from `after` on, in order, in pages: every file that was ever seen.
+    /// Returns the arrivals after number `after`, in order, in pages of `limit`: every file that was ever seen.
     package func arrivals(after: Int64 = 0, state: ArrivalState? = nil, limit: Int = 1000) throws(LedgerError) -> [Arrival] {
         try read { (connection) throws(LedgerError) in
             let numbers = try connection.all(

@@ -1,7 +1,7 @@
 package import Arrivals
 
 extension RunLedger {
-    /// Returns the file at that place where it is, by its stamp, the content of an arrival that is done. Nil for other files.
+    /// Returns the file at that place where it is, by its stamp, the content of an arrival that is done; nil for other files.
     package func doneInput(_ place: SpoolPlace, _ stamp: FileStamp) throws(LedgerError) -> ArrivedFile? {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(place.pipeline) else { return nil }

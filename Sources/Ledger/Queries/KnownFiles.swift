@@ -1,16 +1,16 @@
 package import Arrivals
 
 extension RunLedger {
-    /// True where the file is, by its stamp, the content of its path's current arrival, so that there is nothing to read: for every file
-    /// found at start. `stampOf` gives the stamp of a companion by its path relative to the model's directory; without it, a model with
-    /// companions is not current.
+    /// Returns whether the file is, by its stamp, the content of its path's current arrival, so that nothing needs to be read. It is asked
+    /// for every file found at start. `stampOf` gives the stamp of a companion by its path relative to the model's directory; without it, a
+    /// model with companions is not current.
     package func isCurrent(
         _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: FileStamp, stampOf: ((String) -> FileStamp?)? = nil
     ) throws(LedgerError) -> Bool {
         try readOne { (connection) throws(LedgerError) in try connection.isCurrent(pipeline, role, path, stamp, stampOf) }
     }
 
-    /// The digest of a file of this stamp, where it was large enough to be kept.
+    /// Returns the digest of a file of this stamp, where the file was large enough for its digest to be kept.
     package func knownDigest(_ stamp: FileStamp) throws(LedgerError) -> String? {
         guard stamp.isWorthRemembering else { return nil }
         return try readOne { (connection) throws(LedgerError) in
@@ -58,7 +58,7 @@ extension Connection {
             "SELECT arrival FROM files WHERE pipeline = ? AND role = ? AND path = ?", pipeline, role, path, row: { $0.integer(0) })
     }
 
-    /// Of that path in every pipeline and role.
+    /// Returns the current arrivals of that path in every pipeline and role.
     func currentArrivals(path: String) throws(LedgerError) -> [Int64] {
         let pipelines = try all("SELECT id FROM pipelines", row: { $0.integer(0) })
         var found: [Int64] = []

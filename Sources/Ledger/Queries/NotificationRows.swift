@@ -1,7 +1,7 @@
 package import Arrivals
 
 extension RunLedger {
-    /// What is due to be told to `target`, oldest first.
+    /// Returns the notifications that are due for `target`, in the order in which they are due.
     package func dueNotifications(for target: String, at now: UTCTime, limit: Int = 1) throws(LedgerError) -> [DueNotification] {
         try read { (connection) throws(LedgerError) in
             try connection.all(
@@ -13,7 +13,7 @@ extension RunLedger {
         }
     }
 
-    /// What has not been told yet, by target.
+    /// Returns the notifications that have not been delivered yet, counted by target.
     package func untold() throws(LedgerError) -> [UntoldStatus] {
         try read { (connection) throws(LedgerError) in
             try connection.all(

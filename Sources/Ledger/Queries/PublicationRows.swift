@@ -6,7 +6,7 @@ extension Connection {
         let pipelineKey: Int64
     }
 
-    /// What stands, or is about to stand, at an output path: at most one published and the intended.
+    /// Returns what stands, or is about to stand, at an output path: at most one published file, and those that are intended.
     func publications(inPlace path: String, root: Int64) throws(LedgerError) -> [Placed] {
         try all(
             """
@@ -42,7 +42,7 @@ extension Connection {
         ) { (row) throws(LedgerError) in try placed(row).publication }
     }
 
-    /// With state `leaving`, `orphaned` or `left`.
+    /// Returns the publications with the state `leaving`, `orphaned` or `left`.
     func leaving() throws(LedgerError) -> [Publication] {
         try all(
             """
@@ -54,7 +54,7 @@ extension Connection {
         ) { (row) throws(LedgerError) in try placed(row).publication }
     }
 
-    /// Everything that was ever published at an output path, or is to be, oldest first.
+    /// Returns everything that was ever published at an output path, or is to be, oldest first.
     func publications(everAt path: String, root: Int64) throws(LedgerError) -> [Publication] {
         try all(
             """
@@ -78,7 +78,7 @@ extension Connection {
             pipelineKey: row.integer(10))
     }
 
-    /// In order of root and path.
+    /// Returns what stands published, in order of root and path.
     func published(after: (root: Int64, path: String), limit: Int) throws(LedgerError) -> [Placed] {
         try all(
             """
@@ -93,7 +93,7 @@ extension Connection {
 }
 
 extension Connection {
-    /// What stands published of an input: of this arrival, or else of the newest arrival of its path before it of which anything stands.
+    /// Returns the standing outputs of an input: those of this arrival, or else of the newest earlier arrival of its path that has any.
     func standingPublications(ofArrival number: Int64) throws(LedgerError) -> [Publication] {
         var next: Int64? = number
         while let number = next {
@@ -108,12 +108,12 @@ extension Connection {
 }
 
 extension RunLedger {
-    /// Outputs that are to go, or that were left where they are, oldest first.
+    /// Returns the outputs in one of the states `leaving`, `orphaned` and `left`, oldest first; for any other state, none.
     package func publications(_ state: PublicationState) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in try connection.leaving().filter { $0.state == state } }
     }
 
-    /// Outputs that are to be removed, oldest first.
+    /// Returns the outputs that are to be removed, oldest first.
     package func leavingOutputs() throws(LedgerError) -> [LeavingOutput] {
         try read { (connection) throws(LedgerError) in
             try connection.leaving().filter { $0.state != .left }.map { (publication) throws(LedgerError) in
@@ -130,7 +130,7 @@ extension RunLedger {
         }
     }
 
-    /// What was last published, or is to be, at a path below any output root that there ever was.
+    /// Returns what was last published, or is to be, at a path below any output root that there ever was.
     package func newestPublication(at path: String) throws(LedgerError) -> Publication? {
         try read { (connection) throws(LedgerError) in
             let roots = try connection.all("SELECT id, path FROM roots", row: { (key: $0.integer(0), path: $0.text(1)) })
@@ -143,7 +143,7 @@ extension RunLedger {
         }
     }
 
-    /// The folders below which outputs of a pipeline stand.
+    /// Returns the folders below which outputs of a pipeline stand.
     package func outputRoots(of pipeline: String) throws(LedgerError) -> [String] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -159,7 +159,7 @@ extension RunLedger {
         }
     }
 
-    /// Where the outputs of a pipeline stand now: how many by root and file name extension.
+    /// Returns how many outputs of a pipeline stand now, by output root and file name extension.
     package func outputPlaces(pipeline: String) throws(LedgerError) -> [OutputPlace: Int] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [:] }
@@ -181,7 +181,7 @@ extension RunLedger {
         }
     }
 
-    /// Who owns an output path: what we published there last and did not remove, or are about to publish.
+    /// Returns what we published last at an output path and did not remove, or else what is about to be published there.
     package func owner(root: String, path: String) throws(LedgerError) -> Publication? {
         try read { (connection) throws(LedgerError) in
             guard let root = try connection.rootKey(root) else { return nil }
@@ -202,7 +202,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.publications(ofRun: run, intendedOnly: false) }
     }
 
-    /// What stands published now, in pages, for `check`. `after` is the last of the page before.
+    /// Returns what stands published now, in pages, for `check`. `after` is the last one of the page before.
     package func published(after: Publication? = nil, limit: Int = 1000) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in
             let root = try after.flatMap { (last) throws(LedgerError) in try connection.rootKey(last.root) } ?? 0
@@ -210,7 +210,8 @@ extension RunLedger {
         }
     }
 
-    /// What the path's current content, or else the content before it, was published as: where a replacement goes.
+    /// Returns the outputs that the path's current content, or else the content before it, was published as: a replacement goes to their
+    /// places.
     package func lastPublications(pipeline: String, role: ArrivalRole, path: String) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline), let current = try connection.currentArrival(key, role, path) else {

@@ -1,5 +1,5 @@
 extension RunLedger {
-    /// Unanswered, oldest first. Cheap where there are none: the daemon asks often.
+    /// Returns the requests without an answer, oldest first. It is cheap where there are none, because the daemon asks often.
     package func pendingRequests(limit: Int = 100) throws(LedgerError) -> [PendingRequest] {
         let rows = try readOne { (connection) throws(LedgerError) in
             try connection.all(
@@ -16,7 +16,7 @@ extension RunLedger {
         }
     }
 
-    /// Nil while it waits for an answer.
+    /// Returns the answer to a request; nil while it waits for one.
     package func answer(to request: Int64) throws(LedgerError) -> RequestOutcome? {
         try read { (connection) throws(LedgerError) in
             let text = try connection.first("SELECT answer FROM requests WHERE id = ?", request, row: { $0.textOrNil(0) }) ?? nil

@@ -24,7 +24,7 @@ extension Connection {
         try all("SELECT id FROM runs WHERE arrival = ? ORDER BY id DESC", number, row: { $0.integer(0) })
     }
 
-    /// With the attempt that decided the run, or goes on, which has no row of its own.
+    /// Returns the attempts of a run, with the attempt that decided it or that goes on, which has no row of its own.
     func attempts(_ run: Int64) throws(LedgerError) -> [Attempt] {
         var attempts = try all(
             """
@@ -60,7 +60,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.attempts(run) }
     }
 
-    /// Newest first.
+    /// Returns the runs that pass the filter, newest first.
     package func runs(_ filter: RunFilter = RunFilter()) throws(LedgerError) -> [RunRecord] {
         try read { (connection) throws(LedgerError) in
             var pipeline: Int64?
@@ -80,8 +80,8 @@ extension RunLedger {
         }
     }
 
-    /// For `plan`: the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the last
-    /// arrival of the page before.
+    /// Returns, for `plan`, the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the
+    /// last arrival of the page before.
     ///
     /// - Parameter former: the digest of the same revision by an older version of the canonical form, which a daemon has not replaced yet.
     package func outdated(
@@ -100,7 +100,7 @@ extension RunLedger {
         }
     }
 
-    /// Runs that no outcome was recorded for: in work, between attempts, or left by a daemon that was killed.
+    /// Returns the runs that no outcome was recorded for: they are in work, between attempts, or left by a daemon that was killed.
     package func openRuns() throws(LedgerError) -> [OpenRun] {
         try read { (connection) throws(LedgerError) in
             let numbers = try connection.all("SELECT id FROM runs WHERE state = 'open' ORDER BY id", row: { $0.integer(0) })

@@ -7,7 +7,7 @@ extension Connection {
         return Pauses(all: names.contains(""), pipelines: names.filter { !$0.isEmpty })
     }
 
-    /// Nil for what does not wait.
+    /// Returns why an arrival waits; nil for one that does not wait.
     /// - Parameter strict: pipelines in which data waits for the labels before it.
     func waitReason(of number: Int64, now: UTCTime, strict: Set<String>) throws(LedgerError) -> WaitReason? {
         let found = try first(
@@ -40,8 +40,8 @@ extension Connection {
         return .forRoom
     }
 
-    /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits
-    /// for that.
+    /// Returns the fault of the machine that the pipeline met when it last tried to work, or that this file met when it was last read; nil
+    /// where nothing waits because of one.
     private func machineWait(of number: Int64, in pipeline: Int64, now: UTCTime) throws(LedgerError) -> WaitReason? {
         try first(
             """
@@ -96,7 +96,7 @@ extension Connection {
         }
     }
 
-    /// Newest first.
+    /// Returns the arrivals of the pipeline in that state, which is `quarantined` or `rejected`, newest first.
     private func blocked(_ state: ArrivalState, _ pipeline: Int64, _ samples: Int) throws(LedgerError) -> [PipelineStatus.Blocked] {
         try all(
             """
@@ -112,7 +112,7 @@ extension Connection {
 }
 
 extension RunLedger {
-    /// Of every pipeline that ever had an arrival, and of those in `naming`, by name.
+    /// Returns the status of every pipeline that has arrivals, and of those in `naming`, in order of name.
     /// - Parameter strict: pipelines in which data waits for the labels before it.
     package func status(
         naming: [String] = [], strict: Set<String> = [], now: UTCTime, samples: Int = 10
@@ -127,7 +127,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.pauses() }
     }
 
-    /// As which file the path was last numbered; nil where it never was.
+    /// Returns the stamp under which the path was last numbered; nil where it never was.
     package func stamp(of path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> FileStamp? {
         try readOne { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return nil }
@@ -135,7 +135,8 @@ extension RunLedger {
         }
     }
 
-    /// Everything known about a path, by spool: a path relative to a spool may be in several. At most the newest `visits` arrivals of it.
+    /// Returns everything known about a path, by spool, because a path relative to a spool may be in several. It has at most the newest
+    /// `visits` arrivals of the path.
     package func explain(
         path: String, pipeline: String? = nil, role: ArrivalRole? = nil, visits: Int = 20, strict: Set<String> = [], now: UTCTime
     ) throws(LedgerError) -> [FileExplanation] {

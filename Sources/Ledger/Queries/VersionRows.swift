@@ -13,13 +13,13 @@ extension Connection {
             row: { Int($0.integer(0)) })
     }
 
-    /// The version that stays in force until it is unpinned.
+    /// Returns the version that stays in force until it is unpinned.
     func pin(of pipeline: String) throws(LedgerError) -> Int? {
         guard let key = try pipelineKey(pipeline) else { return nil }
         return try first("SELECT version FROM version_pins WHERE pipeline = ?", key, row: { Int($0.integer(0)) })
     }
 
-    /// The active one, those bound to runs that go on, and those that waiting data would be scored by.
+    /// Returns the active version, those bound to open runs, those that waiting data would be scored by, and the pinned one.
     func versionsInUse(_ pipeline: Int64) throws(LedgerError) -> Set<Int> {
         var used = Set(
             try all(
@@ -47,12 +47,12 @@ extension RunLedger {
         }
     }
 
-    /// The version that stays in force until it is unpinned.
+    /// Returns the version that stays in force until it is unpinned.
     package func pinnedVersion(pipeline: String) throws(LedgerError) -> Int? {
         try read { (connection) throws(LedgerError) in try connection.pin(of: pipeline) }
     }
 
-    /// In the order in which they are in force; the last is the active one.
+    /// Returns the activations in the order of their positions; the last one has the active version.
     package func activations(pipeline: String) throws(LedgerError) -> [VersionActivation] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -60,7 +60,7 @@ extension RunLedger {
         }
     }
 
-    /// Published and rejected, in the order they were decided; `intended` last.
+    /// Returns the published and the rejected versions in the order in which they were decided; `intended` ones come last.
     package func versions(pipeline: String) throws(LedgerError) -> [ModelVersion] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -92,7 +92,7 @@ extension RunLedger {
         }
     }
 
-    /// What a revision's digest stands for, where it was kept.
+    /// Returns the content that a revision's digest stands for, where it was kept.
     package func revision(_ digest: String) throws(LedgerError) -> String? {
         try read { (connection) throws(LedgerError) in
             try connection.first("SELECT body FROM revisions WHERE digest = ?", digest, row: { $0.textOrNil(0) }) ?? nil
@@ -107,7 +107,8 @@ extension LedgerTransaction {
 
     package func pinnedVersion(of pipeline: String) throws(LedgerError) -> Int? { try connection.pin(of: pipeline) }
 
-    /// Keeps what a revision's digest stands for, so that what was opened under it can go on under it after the pipeline was edited.
+    /// Keeps the content that a revision's digest stands for, so that runs opened under it can go on under it after the pipeline was
+    /// edited.
     package func keepRevision(_ digest: String, body: String) throws(LedgerError) {
         try connection.run("UPDATE revisions SET body = ? WHERE id = ?", body, try connection.addRevision(digest))
     }

@@ -10,15 +10,16 @@ extension Explanation {
 }
 
 package enum ArrivalOutcome: Hashable, Sendable {
-    /// A new arrival, waiting. `superseded` is the earlier arrival of that path that will not run any more.
+    /// It is a new arrival, and waits. `superseded` is the earlier arrival of that path that will not run any more.
     case arrived(Int64, superseded: Int64?)
-    /// The content of the path's current arrival: nothing to do.
+    /// It has the content of the path's current arrival, so that there is nothing to do.
     case unchanged(Int64)
-    /// The content of the path's current arrival, whose run was void because the file moved under it: it waits again.
+    /// It has the content of the path's current arrival, whose run was void because the file changed while it was read: it waits again.
     case resumed(Int64)
-    /// A model or labels whose content was decided before, under whatever name: numbered, and `state` at once (done or rejected).
+    /// It is a model or labels whose content was decided before, under any name: it is numbered, and gets that `state` (done or rejected)
+    /// at once.
     case known(Int64, sameAs: Int64, state: ArrivalState)
-    /// Numbered, and blocked until its content changes or someone says retry. `superseded` as above.
+    /// It is numbered, and blocked until its content changes or someone says retry. `superseded` is the same as above.
     case refused(Int64, Explanation, superseded: Int64?)
 
     package var number: Int64 {
@@ -29,13 +30,13 @@ package enum ArrivalOutcome: Hashable, Sendable {
     }
 }
 
-/// A file that can never be an arrival as it is: a FIFO, a bad name, one that stays truncated.
+/// Describes a file that can never be an arrival as it is: a FIFO, a file with a bad name, one that stays truncated.
 package struct RefusedFile: Hashable, Sendable {
     package enum Disposition: String, Sendable {
         case quarantined, ignored
     }
 
-    /// Its path has what is not UTF-8 or not printable escaped by the caller, always in the same way.
+    /// The place of the file. The caller has escaped in its path what is not UTF-8 or not printable, always in the same way.
     package var place: SpoolPlace
     package var stamp: FileStamp
     package var digest: String?
@@ -53,36 +54,37 @@ package struct RefusedFile: Hashable, Sendable {
     }
 }
 
-/// An arrival as the ledger has it.
+/// Describes an arrival as the ledger has it.
 package struct Arrival: Hashable, Codable, Sendable {
     package var number: Int64
     package var pipeline: String
     package var role: ArrivalRole
     package var path: String
-    /// Nil for what was refused without having been read.
+    /// The digest of the content; nil where the file was refused without having been read.
     package var digest: String?
     package var byteCount: Int64
     package var arrivedAt: UTCTime
     package var state: ArrivalState
-    /// What was decided, where `state` does not say it all: `published 3`, `same content as arrival 7`.
+    /// The decision, where `state` does not say it all: `published 3`, `same content as arrival 7`.
     package var verdict: String?
     package var explanation: Explanation?
     /// The arrival of the same path before this one.
     package var previous: Int64?
     /// Its newest run.
     package var run: Int64?
-    /// How the watcher knew that it was complete: `renamed`, `closed`, `lease` or `quiet`. Nil for arrivals from before that was recorded.
+    /// The way in which the watcher knew that the file was complete: `renamed`, `closed`, `lease` or `quiet`; nil for arrivals that were
+    /// recorded without it.
     package var settledBy: String?
 }
 
-/// An arrival that may start, with what an earlier attempt left.
+/// Describes an arrival that may start, with what an earlier attempt left.
 package struct WaitingArrival: Hashable, Sendable {
     package var number: Int64
     package var file: ArrivedFile
     package var arrivedAt: UTCTime
-    /// True when `replay` asked for it: it is scored under the version in force now, not by its place in arrival order.
+    /// Tells whether `replay` asked for it: it is then scored under the version in force now, not by its place in arrival order.
     package var isReplay = false
-    /// The run that its next attempt belongs to; its binding is kept whatever `open` is told.
+    /// The run that its next attempt belongs to; its binding is kept, whatever `open` asks for.
     package var run: Int64?
     package var boundVersion: Int?
     package var boundRevision: String?

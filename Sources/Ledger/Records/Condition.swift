@@ -1,15 +1,15 @@
 package import Arrivals
 import Names
 
-/// Something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces what it says of one
-/// subject and takes it back when it is over.
+/// Describes something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces the
+/// condition of one subject, and removes it when it does not hold any more.
 package struct Condition: Hashable, Codable, Sendable {
-    /// What it says. Two conditions of one kind, pipeline and subject replace each other.
+    /// Identifies a condition. Two conditions of one kind, pipeline and subject replace each other.
     package struct Key: Hashable, Codable, Sendable, Comparable {
         package var kind: Kind
-        /// Empty: the whole daemon.
+        /// The name of the pipeline; empty where it is about the whole daemon.
         package var pipeline: String
-        /// What it is about, such as a path, a role or a run.
+        /// The thing that it is about, such as a path, a role or a run.
         package var subject: String
 
         package init(_ kind: Kind, pipeline: String = "", subject: String = "") {
@@ -39,25 +39,25 @@ package struct Condition: Hashable, Codable, Sendable {
 
         package init(rawValue: String) { self.rawValue = rawValue }
 
-        /// Files of a spool that nothing takes.
+        /// Files of a spool are taken by nothing.
         package static let ignored = Kind(rawValue: "ignored")
-        /// A spool that cannot be watched, or a folder in it.
+        /// A spool, or a folder in it, cannot be watched.
         package static let unwatched = Kind(rawValue: "unwatched")
-        /// A large file whose content is being read before it is numbered.
+        /// A large file is being read before it is numbered.
         package static let hashing = Kind(rawValue: "hashing")
-        /// A file that the machine does not let the daemon read.
+        /// A file cannot be read because of the machine.
         package static let unreadable = Kind(rawValue: "unreadable")
-        /// A training that goes on.
+        /// A training goes on.
         package static let training = Kind(rawValue: "training")
 
-        /// Whether it is still so when no daemon runs.
+        /// Tells whether the condition still holds when no daemon runs.
         package var outlivesDaemon: Bool { self == .ignored }
     }
 
     package var key: Key
-    /// For people.
+    /// The text for people.
     package var text: String
-    /// For programs, as JSON.
+    /// The facts for programs, as JSON.
     package var facts: String?
     package var since: UTCTime
 

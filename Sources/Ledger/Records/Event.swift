@@ -1,20 +1,20 @@
 package import Arrivals
 
-/// Something that happened, for glue.
+/// Describes something that happened, for programs that follow the events.
 package struct Event: Hashable, Codable, Sendable {
-    /// Rises by one with each event; the oldest are dropped, numbers are never reused.
+    /// The number of the event. It rises by one with each event; the oldest events are dropped, and numbers are never reused.
     package var sequence: Int64
     package var at: UTCTime
     package var kind: String
     package var pipeline: String?
     package var arrival: Int64?
     package var run: Int64?
-    /// A JSON object as text.
+    /// Further facts, as the text of a JSON object.
     package var payload: String?
     /// The file that it is about, relative to its spool.
     package var file: String?
     package var role: ArrivalRole?
-    /// The files that the run published, where it was done.
+    /// The files that the run published, for an event of the kind `done`.
     package var outputs: [String]?
 }
 

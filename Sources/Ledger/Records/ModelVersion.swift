@@ -2,50 +2,50 @@ package import Arrivals
 package import Reasons
 
 package enum VersionVerdict: String, Codable, Sendable {
-    /// A number is reserved and the files may be under way.
+    /// A number is reserved, and the files may be about to appear.
     case intended
     case published, rejected
 }
 
 package struct ModelVersion: Hashable, Codable, Sendable {
     package var pipeline: String
-    /// Nil for what was rejected.
+    /// The version number; nil for a version that was rejected.
     package var version: Int?
     package var arrival: Int64
     package var run: Int64
-    /// Of the model as published.
+    /// The digest of the model as published.
     package var modelDigest: String?
-    /// Of the content that arrived.
+    /// The digest of the content that arrived.
     package var sourceDigest: String?
     package var parent: Int?
-    /// Of the float model that it was trained from.
+    /// The digest of the float model that it was trained from.
     package var parentDigest: String?
-    /// Of the float model that the next training starts from, kept in the state folder; nil where none is.
+    /// The digest of the float model that the next training starts from, kept in the state folder; nil where there is none.
     package var floatDigest: String?
-    /// Nil where nothing was trained.
+    /// The record of its training; nil where nothing was trained.
     package var training: TrainingRecord?
     package var verdict: VersionVerdict
-    /// Without what cells of a table hold.
+    /// The reason of a rejection, without the values of cells.
     package var reason: String?
-    /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the reason is about; nil where it is about none, or where they are hidden.
     package var cells: CellValues?
-    /// Where its card is.
+    /// The path of its card.
     package var card: String?
     package var decidedAt: UTCTime?
     package var isActive: Bool
     package var isPruned: Bool
-    /// It stays in force until it is unpinned.
+    /// Tells whether it stays in force until it is unpinned.
     package var isPinned: Bool
 
-    /// The reason, with what cells hold where that is told.
+    /// The reason, with the values of cells unless they are hidden.
     package var whole: Reason? { reason.map { Reason($0, cells: cells) } }
 }
 
-/// `version` is in force for arrivals numbered above `position`. A later entry at the same position overrules an earlier one.
+/// Puts `version` in force for arrivals numbered above `position`. A later activation at the same position overrules an earlier one.
 package struct VersionActivation: Hashable, Codable, Sendable {
     package var position: Int64
     package var version: Int
     package var at: UTCTime
-    /// `published`, or who asked for it.
+    /// The cause: `published`, `restored`, or the request that asked for it.
     package var cause: String
 }

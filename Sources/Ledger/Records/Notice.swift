@@ -1,15 +1,15 @@
 package import Arrivals
 package import Reasons
 
-/// What of a pipeline can be told.
+/// Lists the kinds of notifications that a pipeline can send.
 package enum NotificationKind: String, Codable, Sendable, CaseIterable {
     /// A model version or an output landed.
     case published
     case rejected, quarantined
-    /// Something of the pipeline waits longer than it says.
+    /// Something of the pipeline waits longer than its file allows.
     case waitingLong = "waiting_long"
 
-    /// Nil for an event of which nobody is told.
+    /// Returns nil for an event of which nobody is told.
     init?(event: String, role: ArrivalRole?) {
         switch event {
         case "published": self = .published
@@ -22,7 +22,7 @@ package enum NotificationKind: String, Codable, Sendable, CaseIterable {
     }
 }
 
-/// Who is told of what, by pipeline.
+/// Keeps, for each pipeline, the targets that are told of each kind of event.
 package struct NotificationRoutes: Hashable, Sendable {
     private var targets: [String: [NotificationKind: [String]]] = [:]
 
@@ -36,7 +36,7 @@ package struct NotificationRoutes: Hashable, Sendable {
     func includes(_ pipeline: String) -> Bool { targets[pipeline] != nil }
 }
 
-/// One event as it is told: without what cells of tables hold.
+/// Describes one event as it is told to a target, without the values of cells.
 package struct Notice: Codable, Sendable, Hashable {
     package struct Output: Codable, Sendable, Hashable {
         package var path: String
@@ -44,13 +44,13 @@ package struct Notice: Codable, Sendable, Hashable {
         package var bytes: Int64
     }
 
-    /// The same however often it is told.
+    /// The identifier, which stays the same however often the notice is sent.
     package var id: String
     package var kind: NotificationKind
     package var at: UTCTime
     package var pipeline: String
     package var role: ArrivalRole?
-    /// Relative to its spool.
+    /// The path of the file, relative to its spool.
     package var file: String?
     package var arrival: Int64?
     package var run: Int64?
@@ -62,21 +62,21 @@ package struct Notice: Codable, Sendable, Hashable {
     package var outputs: [Output]
 }
 
-/// A notification on its way to one target.
+/// Describes a notification that is to be sent to one target.
 package struct DueNotification: Sendable, Hashable {
     package var id: Int64
-    /// A `Notice` as JSON.
+    /// The `Notice` as JSON.
     package var body: String
     package var at: UTCTime
     package var attempts: Int
 }
 
-/// What a target has not been told yet.
+/// Counts the notifications that a target has not received.
 package struct UntoldStatus: Codable, Sendable, Hashable {
     package var target: String
     package var count: Int
     package var oldest: UTCTime
     package var error: String?
-    /// How many were given up.
+    /// The number of notifications that were given up.
     package var givenUp: Int
 }

@@ -3,24 +3,24 @@ package import Machine
 
 package enum PublicationState: String, Codable, Sendable, CaseIterable {
     case intended, published, replaced, removed
-    /// Another output of the same input has taken its place elsewhere, and it is to be removed.
+    /// Another output of the same input stands elsewhere instead, and this one is to be removed.
     case leaving
-    /// Its input was deleted, and it is to be removed.
+    /// The input was deleted, and the output is to be removed.
     case orphaned
-    /// It was to be removed, and it stays, since it is not what was published any more.
+    /// The output was to be removed, but it stays, since the file there is not what was published any more.
     case left
 }
 
-/// A file that is about to appear under its final name.
+/// Describes a file that is about to appear under its final name.
 package struct Intention: Hashable, Sendable {
     package var run: Int64
-    /// The output root, in one spelling for the whole life of the ledger.
+    /// The output root, with the same spelling for the whole life of the ledger.
     package var root: String
-    /// Relative to `root`.
+    /// The path relative to `root`.
     package var path: String
     package var digest: String
     package var byteCount: Int64
-    /// On what it was made, where that is known.
+    /// The machine that made the file, where it is known.
     package var machine: AttemptMachine?
 
     package init(run: Int64, root: String, path: String, digest: String, byteCount: Int64, machine: AttemptMachine? = nil) {
@@ -45,7 +45,7 @@ package struct Publication: Hashable, Codable, Sendable {
     package var run: Int64
     package var arrival: Int64
     package var pipeline: String
-    /// Of the input, relative to its spool directory.
+    /// The path of the input, relative to its spool directory.
     package var inputPath: String
     package var root: String
     package var path: String
@@ -55,7 +55,7 @@ package struct Publication: Hashable, Codable, Sendable {
     package var publishedAt: UTCTime?
 }
 
-/// An output that is to be removed, with what its manifest line needs.
+/// Describes an output that is to be removed, with what its manifest line needs.
 package struct LeavingOutput: Hashable, Sendable {
     package var publication: Publication
     package var inputDigest: String
@@ -72,9 +72,9 @@ package struct LeavingOutput: Hashable, Sendable {
     }
 }
 
-/// A folder with outputs of one format.
+/// Names a folder with outputs of one format.
 package struct OutputPlace: Hashable, Sendable {
     package let root: String
-    /// Of names, without the dot.
+    /// The extension of the file names, without the dot.
     package let suffix: String
 }

@@ -1,14 +1,14 @@
 package import Arrivals
 
-/// Which arrivals a command means. All that is given must hold.
+/// Selects the arrivals that a command means. Everything that is given must hold.
 package struct Selection: Hashable, Codable, Sendable {
     package var pipeline: String?
     package var role: ArrivalRole?
-    /// Relative to the spool directory: the path's current arrival.
+    /// The path relative to the spool directory; it means the path's current arrival.
     package var path: String?
     package var arrival: Int64?
     package var run: Int64?
-    /// Arrived at that time or later.
+    /// The earliest time of arrival.
     package var since: UTCTime?
     package var state: ArrivalState?
 
@@ -26,7 +26,7 @@ package struct Selection: Hashable, Codable, Sendable {
     }
 }
 
-/// What a command asks of the daemon, which applies it when it next looks, or when it next starts.
+/// Describes what a command asks of the daemon, which applies it when it next looks, or when it next starts.
 package enum Request: Hashable, Codable, Sendable {
     case retry(Selection)
     case replay(Selection)
@@ -34,9 +34,9 @@ package enum Request: Hashable, Codable, Sendable {
     /// Puts the version in force until it is unpinned.
     case pin(pipeline: String, version: Int)
     case unpin(pipeline: String)
-    /// Clears what is gone or settled out of what is blocked.
+    /// Clears what is gone or settled out of the blocked arrivals.
     case forget(Selection)
-    /// Nil: every pipeline.
+    /// Pauses the pipeline; nil means every pipeline.
     case pause(pipeline: String?)
     case resume(pipeline: String?)
     /// Ends the attempt of a run, which then goes to quarantine.
@@ -57,11 +57,12 @@ package enum Request: Hashable, Codable, Sendable {
     }
 }
 
-/// What the ledger asks about the files of inputs that are to be worked on again. It knows neither their folders nor their stamps.
+/// Answers what the ledger asks about the files of inputs that are to be worked on again. The ledger knows neither their folders nor their
+/// stamps.
 package struct InputLookup {
-    /// Says why an input cannot be worked on again, since its content is nowhere to be had; nil where it can.
+    /// Returns the reason why an input cannot be worked on again, since its content is nowhere to be found; nil where it can.
     let refusal: (ArrivedFile) -> String?
-    /// Whether the file is in its spool.
+    /// Returns whether the file is in its spool.
     let isSpooled: (ArrivedFile) -> Bool
 
     package init(refusal: @escaping (ArrivedFile) -> String?, isSpooled: @escaping (ArrivedFile) -> Bool) {
@@ -76,7 +77,7 @@ package struct PendingRequest: Hashable, Codable, Sendable {
     package var submittedAt: UTCTime
 }
 
-/// What applying a request changed, for the scheduler and for who asked.
+/// Describes what a request changed when it was applied, for the scheduler and for the one who asked.
 package struct RequestOutcome: Hashable, Codable, Sendable {
     package struct Affected: Hashable, Codable, Sendable {
         package var arrival: Int64
@@ -87,7 +88,7 @@ package struct RequestOutcome: Hashable, Codable, Sendable {
 
     package var isRefused: Bool
     package var message: String
-    /// Arrivals that now wait again, or that are forgotten.
+    /// The arrivals that now wait again, or that are forgotten.
     package var affected: [Affected]
     package var activation: VersionActivation?
     /// The run whose attempt is to end.
@@ -104,7 +105,7 @@ package struct RequestOutcome: Hashable, Codable, Sendable {
     }
 }
 
-/// Paused pipelines; new work starts in none of them.
+/// Lists the paused pipelines; no new work starts in them.
 package struct Pauses: Hashable, Codable, Sendable {
     package var all: Bool
     package var pipelines: [String]

@@ -1,6 +1,6 @@
 package import Arrivals
 
-/// What was published of an arrival, as a manifest line or a card tells it, for a ledger that was lost.
+/// Describes what was published of an arrival, as a manifest line or a card tells it, for a ledger that was lost.
 package struct RestoredResult: Hashable, Sendable {
     package struct Output: Hashable, Sendable {
         package var root: String
@@ -24,7 +24,7 @@ package struct RestoredResult: Hashable, Sendable {
         /// The version that it was trained from.
         package var parent: Int?
         package var parentDigest: String?
-        /// Of the float model that the state folder keeps for it.
+        /// The digest of the float model that the state folder keeps for it.
         package var floatDigest: String?
         package var training: TrainingRecord?
 
@@ -47,7 +47,7 @@ package struct RestoredResult: Hashable, Sendable {
     package enum Product: Hashable, Sendable {
         case output(Output)
         case version(Version)
-        /// Labels that a model, or a later labelled file, was trained on with others.
+        /// The arrival is labels that a model, or a later labelled file, was trained on together with others.
         case learntFrom
     }
 
@@ -78,10 +78,10 @@ package struct RestoredResult: Hashable, Sendable {
     }
 }
 
-/// What became of a result that was to be restored.
+/// Tells what became of a result that was to be restored.
 package enum RestorationOutcome: Hashable, Sendable {
     case restored
     case known
-    /// It is not in the ledger, for this reason.
+    /// It could not be recorded, for this reason.
     case left(String)
 }

@@ -28,22 +28,23 @@ package struct OpenedRun: Hashable, Codable, Sendable {
     package var run: Int64
     package var arrival: Int64
     package var kind: RunKind
-    /// The binding that holds: that of the run's first opening.
+    /// The model version that the run was bound to when it first opened.
     package var version: Int?
     package var revision: String
-    /// 1, 2, 3 … over the whole life of the run.
+    /// The number of the attempt: 1, 2, 3 … over the whole life of the run.
     package var attempt: Int
-    /// Those that count against `on_error.attempts`: since the last `retry`, less those handed back; this one included.
+    /// The number of attempts that count against `on_error.attempts`: those since the last `retry` that were not handed back, including
+    /// this one.
     package var countedAttempts: Int
-    /// False only where nothing can have been published for this path before: its first arrival's first attempt.
+    /// Tells whether something may have been published for this path before: false only in the first attempt of the path's first arrival.
     package var mayReplace: Bool
 }
 
 package enum OpenOutcome: Hashable, Sendable {
     case opened(OpenedRun)
-    /// A model or labels whose content another arrival decided in the meantime: this one now has the same state, and no run.
+    /// It is a model or labels whose content another arrival decided in the meantime: it now has the same state, and no run.
     case decidedAlready(sameAs: Int64, state: ArrivalState)
-    /// It does not wait (any more): superseded, withdrawn, or waiting for its file to settle again.
+    /// It does not wait (any more): it was superseded or withdrawn, or it waits for its file to settle again.
     case notWaiting(ArrivalState)
 
     package var run: OpenedRun? {
@@ -51,17 +52,17 @@ package enum OpenOutcome: Hashable, Sendable {
     }
 }
 
-/// An attempt that ended without deciding the run.
+/// Describes an attempt that ended without deciding the run.
 package struct FailedAttempt: Hashable, Sendable {
     package var run: Int64
     /// One word for the kind of failure, such as `resource`.
     package var outcome: String
     package var error: Reason
-    /// Nil: as soon as there is room.
+    /// The time of the next attempt; nil means as soon as there is room.
     package var nextAttemptAt: UTCTime?
-    /// False for an attempt that was handed back: it does not count against `on_error.attempts`.
+    /// Tells whether the attempt counts against `on_error.attempts`. One that was handed back does not.
     package var counts: Bool
-    /// On what it was executed; nil where its process died.
+    /// The machine that executed it; nil where its process died.
     package var machine: AttemptMachine?
 
     package init(
@@ -78,9 +79,9 @@ package struct FailedAttempt: Hashable, Sendable {
 
 package struct RunClosing: Hashable, Sendable {
     package enum Outcome: Hashable, Sendable {
-        /// All that was intended for the run is published.
+        /// Everything that was intended for the run is published.
         case done(verdict: String?)
-        /// The labels' rows are kept and were not learnt from yet, for this reason.
+        /// The rows of the labels are kept and no training has learnt from them yet, for this reason.
         case kept(Explanation)
         case rejected(Explanation)
         case quarantined(Explanation)
@@ -93,10 +94,10 @@ package struct RunClosing: Hashable, Sendable {
 
     package var run: Int64
     package var outcome: Outcome
-    /// Seconds by phase.
+    /// The seconds that each phase took.
     package var timings: [String: Double]
     package var rowCount: Int64?
-    /// On what its last attempt was executed. Nil where the process died: then what was published says it.
+    /// The machine that executed the last attempt; nil where its process died: then the machine of what was published counts.
     package var machine: AttemptMachine?
 
     package init(
@@ -110,7 +111,7 @@ package struct RunClosing: Hashable, Sendable {
     }
 }
 
-/// A run left open by a daemon that stopped or was killed, with what it may have published already.
+/// Describes a run left open by a daemon that stopped or was killed, with what it may have published already.
 package struct OpenRun: Hashable, Codable, Sendable {
     package var run: Int64
     package var arrival: Arrival
@@ -122,7 +123,7 @@ package struct OpenRun: Hashable, Codable, Sendable {
     package var openedAt: UTCTime
     package var nextAttemptAt: UTCTime?
     package var intended: [Publication]
-    /// The version number reserved for it, if it decides a model.
+    /// The version number reserved for the run, if it decides a model.
     package var intendedVersion: Int?
 }
 
@@ -130,21 +131,21 @@ package struct Attempt: Hashable, Codable, Sendable {
     package var number: Int
     package var startedAt: UTCTime?
     package var endedAt: UTCTime?
-    /// `done`, `running`, or a word for the failure.
+    /// The outcome: `done`, `running`, or a word for the failure.
     package var outcome: String
-    /// Without what cells of a table hold.
+    /// The error, without the values of cells.
     package var error: String?
-    /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the error is about; nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     package var nextAttemptAt: UTCTime?
-    /// On what it was executed, where that is known.
+    /// The machine that executed it, where that is known.
     package var machine: AttemptMachine?
 
-    /// The error, with what cells hold where that is told.
+    /// The error, with the values of cells unless they are hidden.
     package var whole: Reason? { error.map { Reason($0, cells: cells) } }
 }
 
-/// A run as the commands show it.
+/// Describes a run as the commands show it.
 package struct RunRecord: Hashable, Codable, Sendable {
     package var run: Int64
     package var arrival: Int64
@@ -162,7 +163,7 @@ package struct RunRecord: Hashable, Codable, Sendable {
     package var rowCount: Int64?
     package var timings: [String: Double]
     package var explanation: Explanation?
-    /// On what the attempt was executed that decided it, where that is known.
+    /// The machine that executed the attempt which decided the run, where that is known.
     package var machine: AttemptMachine?
 }
 
@@ -172,7 +173,7 @@ package struct RunFilter: Hashable, Sendable {
     package var arrival: Int64?
     package var path: String?
     package var openedSince: UTCTime?
-    /// For the next page: the lowest run of the page before.
+    /// The lowest run of the page before, for the next page.
     package var before: Int64?
     package var limit: Int
 

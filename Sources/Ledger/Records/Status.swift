@@ -7,17 +7,17 @@ package struct RoleCounts: Hashable, Codable, Sendable {
     package var count: Int
 }
 
-/// Why an arrival has not started, as far as the ledger knows.
+/// Says why an arrival has not started, as far as the ledger knows.
 package enum WaitReason: Hashable, Codable, Sendable {
     case paused
     case forModel(arrival: Int64, path: String)
     case forFirstModel
-    /// Labels before it are trained on first.
+    /// Labels that came before it are trained on first.
     case forLabels(arrival: Int64, path: String)
     case forRetry(at: UTCTime)
-    /// The machine does not do what the pipeline's work, or the reading of this file, needs.
+    /// The machine does not allow the work of the pipeline, or the reading of this file.
     case forMachine(reason: String, since: UTCTime, next: UTCTime)
-    /// Its file changed or went away while it was read.
+    /// The file changed or went away while it was read.
     case forFileToSettle
     case forRoom
 }
@@ -31,7 +31,7 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
         package var reason: WaitReason
     }
 
-    /// An attempt that a worker has.
+    /// Describes an attempt that a worker executes.
     package struct Running: Hashable, Codable, Sendable {
         package var arrival: Int64
         package var role: ArrivalRole
@@ -54,7 +54,7 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
     /// The version that stays in force until it is unpinned.
     package var pinnedVersion: Int?
     package var isPaused: Bool
-    /// Of the oldest arrival that waits, in milliseconds.
+    /// The age of the oldest arrival that waits, in milliseconds.
     package var oldestWaitingAge: Int64?
     /// The first few of those that wait, oldest first; `counts` has how many there are.
     package var waiting: [Waiting]
@@ -72,7 +72,7 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
     }
 }
 
-/// Everything known about one path in one spool.
+/// Holds everything known about one path in one spool.
 package struct FileExplanation: Hashable, Codable, Sendable {
     package struct Visit: Hashable, Codable, Sendable {
         package var arrival: Arrival
@@ -89,7 +89,7 @@ package struct FileExplanation: Hashable, Codable, Sendable {
     package var role: ArrivalRole
     package var path: String
     package var stamp: FileStamp
-    /// Set while the current arrival waits.
+    /// The reason why the current arrival waits; nil where it does not wait.
     package var wait: WaitReason?
     /// The current arrival first, then the path's earlier ones.
     package var visits: [Visit]

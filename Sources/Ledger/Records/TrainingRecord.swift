@@ -1,12 +1,12 @@
 package import Reasons
 
-/// How a training came out, as far as lists show it; the card of the version tells the whole story.
+/// Summarizes a training, as far as lists show it; the card of the version has all of it.
 package struct TrainingRecord: Hashable, Codable, Sendable {
-    /// Why the trained model was not taken, without what cells of a table hold; nil where it was.
+    /// The reason why the trained model was not taken, without the values of cells; nil where it was taken.
     package var rejection: String?
-    /// The values of the cells that the rejection is about. Nil where it is about none, or where they are hidden.
+    /// The values of the cells that the rejection is about; nil where it is about none, or where they are hidden.
     package var cells: CellValues?
-    /// The gate's metric on the held-out rows, nil where none were held out.
+    /// The gate's metric on the held-out rows; nil where none were held out.
     package var metric: String?
     package var before: Double?
     package var after: Double?
@@ -22,14 +22,14 @@ package struct TrainingRecord: Hashable, Codable, Sendable {
         self.lossPerEpoch = lossPerEpoch
     }
 
-    /// The rejection, with what cells hold where that is told.
+    /// The rejection, with the values of cells unless they are hidden.
     package var whole: Reason? { rejection.map { Reason($0, cells: cells) } }
 }
 
-/// A labelled file that a run trains on.
+/// Describes a labelled file that a run trains on.
 package struct LabelledArrival: Hashable, Codable, Sendable {
     package var number: Int64
-    /// Relative to the spool.
+    /// The path relative to the spool.
     package var path: String
     package var digest: String
     package var state: ArrivalState

@@ -16,7 +16,7 @@ extension WaitReason: CustomStringConvertible {
         }
     }
 
-    /// The remedies name the command that helps.
+    /// Returns the reason as an explanation; its remedy names the command that helps.
     package func explanation(in pipeline: String) -> Explanation {
         switch self {
         case .paused:
@@ -53,6 +53,6 @@ extension WaitReason: CustomStringConvertible {
 }
 
 extension UTCTime {
-    /// To the second.
+    /// The time to the second.
     package var short: String { String(description.prefix(19)) + "Z" }
 }

@@ -2,17 +2,17 @@ import Arrivals
 import Foundation
 import Synchronization
 
-/// A command's end of `LedgerSocket`: the rows and the answers that a daemon gives.
+/// A command's end of `LedgerSocket`, which receives the rows and the answers that a daemon gives.
 package final class LedgerConversation: Sendable {
     private let path: String
     private let descriptor: Int32
-    /// Who answers.
+    /// The daemon that answers.
     package let holder: DaemonLock.Holder
 
-    /// An answer may have to wait until the ledger can be written.
+    /// The seconds that an answer may take: the daemon may have to wait until the ledger can be written.
     private static let patience = 15
 
-    /// Nil where no daemon listens.
+    /// Connects to the daemon; returns nil where no daemon listens.
     /// - Parameter stateDirectory: `ROOT/.millrace`.
     package convenience init?(stateDirectory: String) throws(LedgerError) {
         let socket = LedgerSocket(stateDirectory: stateDirectory)
@@ -84,12 +84,12 @@ package final class LedgerConversation: Sendable {
     private var broken: LedgerError { .socket(path: path, message: "the daemon has stopped, or does not answer") }
 }
 
-/// Reads through a daemon, one question at a time.
+/// Reads the ledger through a daemon, one question at a time.
 final class DaemonSource: LedgerSource {
     let conversation: LedgerConversation
     private let connection: Mutex<SendableConnection>
 
-    /// The mutex is what makes it safe to share.
+    /// Makes the connection sendable, which is safe because of the mutex around it.
     private struct SendableConnection: @unchecked Sendable { let value: Connection }
 
     init(_ conversation: LedgerConversation, path: String, hidesValues: Bool) {

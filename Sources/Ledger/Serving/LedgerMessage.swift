@@ -1,17 +1,17 @@
 import Glibc
 
-/// What a command and a daemon say to each other over `LedgerSocket`: a byte that names the kind, the length of what follows as 4 bytes,
-/// and that. Numbers are little-endian. Every length is bounded before memory is taken for it.
+/// Describes a message between a command and a daemon over `LedgerSocket`. It is written as a byte for the kind, the length of the rest as
+/// 4 bytes, and the rest. Numbers are little-endian. Every length is checked against a bound before memory is taken for it.
 enum LedgerMessage: Equatable {
-    /// The daemon's first words, as JSON: `LedgerGreeting`.
+    /// The daemon begins the conversation with a `LedgerGreeting` as JSON.
     case greeting(String)
-    /// From here to `end` all queries see one moment of the ledger.
+    /// All queries from here to `end` see one moment of the ledger.
     case begin
     case end
     case query(sql: String, values: [StoredValue], atMost: Int64)
-    /// A `Request` as JSON, to be left for the dispatcher.
+    /// The command leaves a `Request`, as JSON, for the dispatcher.
     case submit(String)
-    /// A part of a query's rows; `done` follows the last.
+    /// The daemon sends a part of a query's rows; `done` follows the last part.
     case rows([[StoredValue]])
     case done
     case number(Int64)
@@ -57,7 +57,7 @@ enum LedgerMessage: Equatable {
         return frame.bytes + body.bytes
     }
 
-    /// Nil for what is no message.
+    /// Decodes a message; returns nil where the bytes are none.
     init?(kind: UInt8, _ bytes: [UInt8]) {
         var body = Reader(bytes)
         let message: LedgerMessage?
@@ -154,7 +154,7 @@ enum LedgerMessage: Equatable {
     }
 }
 
-/// A daemon's first words: which version of the ledger it has, and who it is.
+/// Tells who the daemon is, and which version of the ledger it has.
 struct LedgerGreeting: Codable {
     var schema: String
     var holder: DaemonLock.Holder

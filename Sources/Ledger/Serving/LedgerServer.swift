@@ -2,9 +2,9 @@ import Arrivals
 import Foundation
 import Synchronization
 
-/// Answers commands of users who may not read the ledger's file: those of the daemon's group. It gives rows of the ledger, and takes
-/// requests as `retry` and `pause` leave them; nothing else is done for anybody, and no file is touched, so that whoever asks reads with
-/// his own rights all that is no row.
+/// Answers commands of users who may not read the ledger's file but belong to the daemon's group. It gives out rows of the ledger, and
+/// takes requests as `retry` and `pause` leave them. It does nothing else for anybody and touches no other file, so that everything that is
+/// not a row is read with the rights of the user who asks.
 ///
 /// Each client has a thread and an SQLite connection of its own that can only read, so that nothing here holds up the dispatcher.
 package final class LedgerServer: Sendable {
@@ -17,11 +17,12 @@ package final class LedgerServer: Sendable {
 
     private static let mostClients = 16
     private static let longestRequest = 1 << 20
-    /// A client that says nothing for so long is let go: one within `begin` and `end` keeps SQLite's log from being shortened.
+    /// The seconds after which a silent client is disconnected, because one within `begin` and `end` keeps SQLite's log from being
+    /// shortened.
     private static let patience = 60
     private static let patienceInside = 10
 
-    /// Listens, and returns. The daemon that has the lock makes one.
+    /// Starts to listen, and returns. Only the daemon that has the lock makes a server.
     package init(stateDirectory: String, ledger: RunLedger, holder: DaemonLock.Holder) throws(LedgerError) {
         socket = LedgerSocket(stateDirectory: stateDirectory)
         self.ledger = ledger
@@ -34,7 +35,7 @@ package final class LedgerServer: Sendable {
         Thread.detachNewThread { [self] in accept() }
     }
 
-    /// Takes no more clients and lets go of those that are there.
+    /// Takes no more clients and disconnects those that are there.
     package func stop() {
         guard !isOver.exchange(true, ordering: .relaxed) else { return }
         unlink(socket.path)
@@ -47,7 +48,7 @@ package final class LedgerServer: Sendable {
         while !isOver.load(ordering: .relaxed) {
             let client = Glibc.accept(descriptor, nil, nil)
             guard client >= 0 else {
-                // Without descriptors there is nothing to do but wait.
+                // Without free descriptors it can only wait.
                 usleep(100_000)
                 continue
             }

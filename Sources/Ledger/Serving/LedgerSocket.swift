@@ -1,6 +1,7 @@
 import Glibc
 
-/// Beside the state folder, `ROOT/.millrace.sock`: where a daemon answers users of its group, who may not enter that folder.
+/// Describes the socket beside the state folder, `ROOT/.millrace.sock`, where a daemon answers users of its group, who may not enter that
+/// folder.
 package struct LedgerSocket: Sendable {
     private let stateDirectory: String
 
@@ -8,12 +9,13 @@ package struct LedgerSocket: Sendable {
 
     package var path: String { stateDirectory + ".sock" }
 
-    /// Only the daemon's user and group may connect.
+    /// The mode of the socket: only the daemon's user and group may connect.
     private static let mode: mode_t = 0o660
 
     // MARK: Both ends
 
-    /// A listening socket under the path, in place of one that an earlier daemon left. Only for who holds the `DaemonLock`.
+    /// Returns a listening socket under the path, in place of one that an earlier daemon left. Only the holder of the `DaemonLock` may call
+    /// it.
     func listen() throws(LedgerError) -> Int32 {
         var found = stat()
         if lstat(path, &found) == 0 {
@@ -31,7 +33,8 @@ package struct LedgerSocket: Sendable {
         return descriptor
     }
 
-    /// Nil where no daemon listens. Refuses one that does not run as the owner of the state folder.
+    /// Connects to the daemon, and returns nil where none listens. Refuses a daemon that runs neither as the owner of the state folder nor
+    /// as root.
     func connect() throws(LedgerError) -> Int32? {
         let descriptor = try Self.make(path)
         guard withAddress({ Glibc.connect(descriptor, $0, $1) }) == 0 else {
@@ -54,7 +57,7 @@ package struct LedgerSocket: Sendable {
         return descriptor
     }
 
-    /// An address has room for 107 bytes, so it names the folder by a descriptor.
+    /// Calls `body` with the address of the socket. An address has room for 107 bytes, so it names the folder by a descriptor.
     private func withAddress(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         let name = path.split(separator: "/").last ?? ""
         let parent = String(path.dropLast(name.utf8.count))
@@ -79,11 +82,11 @@ package struct LedgerSocket: Sendable {
 }
 
 private enum LinuxPath {
-    /// O_PATH, which Glibc hides without _GNU_SOURCE.
+    /// The flag O_PATH, which Glibc hides without _GNU_SOURCE.
     static let flag: Int32 = 0o10000000
 }
 
-/// Who is at the other end, as the kernel says.
+/// Describes the process at the other end, as the kernel reports it.
 struct LedgerPeer {
     let user: uid_t
     private let group: gid_t
@@ -104,14 +107,14 @@ struct LedgerPeer {
         otherGroups = known ? Array(others.prefix(Int(size) / MemoryLayout<gid_t>.size)) : []
     }
 
-    /// Whether it may ask this process: the same user, root, or a member of the process's group.
+    /// Tells whether it may ask this process: it is of the same user, of root, or of a member of the process's group.
     var isOperator: Bool { user == geteuid() || user == 0 || group == getegid() || otherGroups.contains(getegid()) }
 }
 
 extension Int32 {
     // MARK: Messages through a connected socket
 
-    /// Nil at the end, at what is no message, and at one longer than `longest`.
+    /// Receives one message; returns nil at the end, for bytes that are no message, and for a message longer than `longest`.
     func receiveMessage(longest: Int = LedgerMessage.longest) -> LedgerMessage? {
         guard let head = receive(5) else { return nil }
         let length = Int(head[1]) | Int(head[2]) << 8 | Int(head[3]) << 16 | Int(head[4]) << 24
@@ -131,7 +134,7 @@ extension Int32 {
         return bytes
     }
 
-    /// False where the other end is gone or does not take it in time.
+    /// Sends a message; returns false where the other end is gone or does not take it in time.
     func sendMessage(_ message: LedgerMessage) -> Bool {
         let bytes = message.encoded()
         var done = 0
@@ -144,7 +147,7 @@ extension Int32 {
         return true
     }
 
-    /// How long the other end may take to say something, and to take what is said.
+    /// Limits the time that the other end may take: `seconds` until it says something, 10 seconds until it takes what is sent to it.
     func limitWaiting(seconds: Int) {
         for (direction, seconds) in [(SO_RCVTIMEO, seconds), (SO_SNDTIMEO, 10)] {
             var time = timeval(tv_sec: seconds, tv_usec: 0)

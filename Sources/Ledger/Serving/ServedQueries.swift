@@ -1,16 +1,16 @@
 import GRDBSQLite
 import Glibc
 
-/// The SQLite connection of one client of `LedgerServer`. SQLite is asked for rows of the ledger's tables only: writing, other files,
-/// settings and whatever takes long or much memory is refused by the connection itself, whatever the statement says.
+/// Holds the SQLite connection of one client of `LedgerServer`. It answers with rows of the ledger's tables only: the connection itself
+/// refuses writing, other files, settings and whatever takes long or much memory, whatever the statement is.
 ///
-/// Used by its client's thread only.
+/// Only the thread of its client uses it.
 final class ServedQueries {
     private let database: OpaquePointer
     private let deadline: UnsafeMutablePointer<Int>
     private var isInside = false
 
-    /// Of one statement.
+    /// The time that one statement may take, in seconds.
     private static let seconds = 10
     private static let rowsInMessage = 500
     private static let bytesInMessage = 1 << 20
@@ -54,7 +54,7 @@ final class ServedQueries {
         return .done
     }
 
-    /// Calls `send` with parts of the rows; returns what follows the last.
+    /// Answers a query: calls `send` with parts of the rows, and returns the message that follows the last part.
     func answer(_ sql: String, _ values: [StoredValue], atMost limit: Int64, _ send: ([[StoredValue]]) -> Bool) -> LedgerMessage {
         deadline.pointee = Glibc.time(nil) + Self.seconds
         var prepared: OpaquePointer?
@@ -99,10 +99,10 @@ final class ServedQueries {
     }
 }
 
-/// SQLITE_SELECT, SQLITE_READ, SQLITE_FUNCTION and SQLITE_RECURSIVE.
+/// The actions SQLITE_SELECT, SQLITE_READ, SQLITE_FUNCTION and SQLITE_RECURSIVE of the authorizer.
 private let allowed: Set<Int32> = [21, 20, 31, 33]
 
-/// Whether a statement has had its time.
+/// Returns 1 where a statement has used up its time, which makes SQLite interrupt it.
 private func time(_ deadline: UnsafeMutableRawPointer?) -> Int32 {
     guard let deadline else { return 0 }
     return Glibc.time(nil) > deadline.assumingMemoryBound(to: Int.self).pointee ? 1 : 0

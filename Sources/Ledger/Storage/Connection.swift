@@ -2,22 +2,22 @@ import GRDB
 import GRDBSQLite
 import Machine
 
-/// Prepared statements of one SQLite connection, or of a daemon that has one, bound and stepped without GRDB's dynamic arguments: with some
-/// fifteen statements per file those would be the larger part of the work.
+/// Keeps the prepared statements of one SQLite connection, or of a daemon that has one. It binds and steps them without GRDB's dynamic
+/// arguments: with some fifteen statements per file, those would be the larger part of the work.
 ///
-/// Used only on the queue of its connection, like the GRDB statements inside.
+/// It is used only on the queue of its connection, like the GRDB statements inside.
 final class Connection {
     let path: String
-    /// Whether rows tell nothing of what cells of tables hold.
+    /// Tells whether the values of cells are left out of rows.
     let hidesValues: Bool
     private enum Source {
         case database(Database)
-        /// A daemon that answers for the ledger; only what reads.
+        /// A daemon answers for the ledger; it only reads.
         case daemon(LedgerConversation)
     }
 
     private let source: Source
-    /// By the address of the SQL, which is a literal.
+    /// The statements by the address of their SQL, which is a literal.
     private var statements: [UnsafeRawPointer: GRDB.Statement] = [:]
     private let pipelineNames = NameTable(
         of: "a pipeline", find: "SELECT id FROM pipelines WHERE name = ?", add: "INSERT INTO pipelines (name) VALUES (?)",
@@ -44,7 +44,7 @@ final class Connection {
 
     // MARK: Statements
 
-    /// Runs to the end; returns how many rows it changed.
+    /// Runs a statement to its end; returns how many rows it changed.
     @discardableResult
     func run<each V: Bindable>(_ sql: StaticString, _ values: repeat each V) throws(LedgerError) -> Int {
         let statement = try prepared(sql)
@@ -59,14 +59,14 @@ final class Connection {
         }
     }
 
-    /// As `run`, and returns the row number of the row it inserted.
+    /// Runs a statement as `run` does; returns the row number of the row that it inserted.
     func insert<each V: Bindable>(_ sql: StaticString, _ values: repeat each V) throws(LedgerError) -> Int64 {
         try run(sql, repeat each values)
         guard case .database(let database) = source else { throw .readOnly(path: path) }
         return sqlite3_last_insert_rowid(database.sqliteConnection)
     }
 
-    /// Calls `row` for every row.
+    /// Runs a statement and calls `row` for every row.
     func each<each V: Bindable>(
         _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> Void
     ) throws(LedgerError) {
@@ -89,7 +89,7 @@ final class Connection {
         }
     }
 
-    /// The first row only, or nil.
+    /// Runs a statement and returns the first row only; nil where there is none.
     func first<T, each V: Bindable>(
         _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> T
     ) throws(LedgerError) -> T? {
@@ -131,7 +131,7 @@ final class Connection {
         }
     }
 
-    /// To be called before the connection closes.
+    /// Releases the statements. It must be called before the connection closes.
     func finalizeStatements() { statements = [:] }
 
     private func check(_ code: Int32, _ sql: StaticString) throws(LedgerError) {
@@ -151,7 +151,7 @@ final class Connection {
 
     // MARK: Names kept once
 
-    /// Nil where nothing ever named it.
+    /// Returns the number of a pipeline; nil where nothing ever named it.
     func pipelineKey(_ name: String) throws(LedgerError) -> Int64? { try pipelineNames.key(name, on: self) }
     func addPipeline(_ name: String) throws(LedgerError) -> Int64 { try pipelineNames.addedKey(name, on: self) }
     func pipelineName(_ key: Int64) throws(LedgerError) -> String { try pipelineNames.name(key, on: self) }
@@ -169,7 +169,7 @@ final class Connection {
     func revisionKey(_ digest: String) throws(LedgerError) -> Int64? { try revisionNames.key(digest, on: self) }
     func addRevision(_ digest: String) throws(LedgerError) -> Int64 { try revisionNames.addedKey(digest, on: self) }
 
-    /// The number of a machine, which is added where it is new; nil for nil.
+    /// Returns the number of a machine, which is added where it is new; nil for nil.
     func addMachine(_ machine: AttemptMachine?) throws(LedgerError) -> Int64? {
         guard let machine else { return nil }
         if let key = machineKeys[machine] { return key }
@@ -188,7 +188,8 @@ final class Connection {
         return key
     }
 
-    /// After a rollback: what was added in it is not there.
+    /// Forgets the names that were read or added. It must be called after a rollback, because what was added in the transaction is not
+    /// there.
     func forgetNames() {
         for names in [pipelineNames, rootNames, revisionNames] { names.forget() }
         machineKeys = [:]
@@ -201,11 +202,11 @@ extension StoredValue {
         case .null: return sqlite3_bind_null(statement, index)
         case .integer(let value): return sqlite3_bind_int64(statement, index, value)
         case .text(var text):
-            // SQLITE_TRANSIENT: SQLite copies.
+            // With SQLITE_TRANSIENT, SQLite copies the text.
             let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
             return text.withUTF8 { bytes in
                 bytes.withMemoryRebound(to: CChar.self) {
-                    // An empty string has no address of its own, and no address means null.
+                    // An empty string has no address of its own, and SQLite takes a null address for null.
                     $0.isEmpty
                         ? sqlite3_bind_text(statement, index, "", 0, copies)
                         : sqlite3_bind_text(statement, index, $0.baseAddress, Int32($0.count), copies)
@@ -230,7 +231,7 @@ private struct Binding {
 }
 
 extension LedgerError {
-    /// What GRDB or a closure threw.
+    /// Makes a ledger error of what GRDB or a closure threw.
     init(_ error: any Error, path: String, doing: String) {
         switch error {
         case let error as LedgerError: self = error
@@ -253,7 +254,7 @@ extension LedgerError {
 }
 
 extension Sequence {
-    /// `compactMap` that keeps the type of what is thrown.
+    /// Maps as `compactMap` does, and keeps the type of the error that is thrown.
     func collect<T>(_ transform: (Element) throws(LedgerError) -> T?) throws(LedgerError) -> [T] {
         var found: [T] = []
         for element in self {

@@ -2,16 +2,16 @@ import GRDB
 import Glibc
 import Synchronization
 
-/// What the ledger is read through: SQLite's file, or the daemon that has it.
+/// A source that the ledger is read through: SQLite's file, or the daemon that has it.
 protocol LedgerSource: Sendable {
-    /// Sees one moment of the ledger in all that `body` reads.
+    /// Runs `body`, which sees one moment of the ledger in all that it reads.
     func snapshot<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T
-    /// For a single statement, which needs no transaction around it.
+    /// Runs `body` for a single statement, which needs no transaction around it.
     func statement<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T
 }
 
-/// One SQLite connection and its statements. A plain queue, not GRDB's pool: measured, a pool takes several times as long for one small
-/// read, and nothing here reads for long.
+/// Holds one SQLite connection and its statements. It is a plain queue, not GRDB's pool: measurements show that a pool takes several times
+/// as long for one small read, and nothing here reads for long.
 ///
 /// `connection` is touched only on the queue, which is what makes it safe to share.
 final class ConnectionQueue: LedgerSource, @unchecked Sendable {
@@ -45,7 +45,7 @@ final class ConnectionQueue: LedgerSource, @unchecked Sendable {
         }
     }
 
-    /// The connection is never closed: see `RunLedger.abandon`.
+    /// Leaves the connection open for ever: see `RunLedger.abandon`.
     func abandon() { isAbandoned.store(true, ordering: .relaxed) }
 
     deinit {
@@ -85,9 +85,9 @@ final class ConnectionQueue: LedgerSource, @unchecked Sendable {
         try onQueue { (_, connection) throws(LedgerError) in try body(connection) }
     }
 
-    /// Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind what it holds: where SQLite reads on after a
-    /// crash, no frame begins with them. A commit then changes bytes that the file has, and not also its length, which the file system
-    /// would have to write down for itself before the commit is durable.
+    /// Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind its content: where SQLite reads on after a
+    /// crash, no frame begins with zeros. A commit then changes only bytes that the file already has, and not also its length, which the
+    /// file system would have to write before the commit is durable.
     func lengthenLog() throws(LedgerError) {
         try onQueue { (db, _) throws(LedgerError) in
             do {

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// The files of a ledger that is open, as they were when they were first seen: SQLite goes on in files that were deleted or replaced, and
+/// Knows the files of an open ledger as they were when they were first seen: SQLite goes on in files that were deleted or replaced, and
 /// what it records there is lost with the process.
 final class LedgerFiles: Sendable {
     private struct Identity: Hashable {
@@ -10,11 +10,12 @@ final class LedgerFiles: Sendable {
     }
 
     private struct State {
-        /// By suffix.
+        /// The identities of the files by suffix.
         var known: [String: Identity] = [:]
-        /// Opened once and never closed: to close any descriptor of the file drops SQLite's locks on it.
+        /// The descriptor of the ledger's file. It is opened once and never closed, because to close any descriptor of the file drops
+        /// SQLite's locks on it.
         var header: Int32 = -1
-        /// Whether the file has been seen with its beginning: from then on it is not empty.
+        /// Tells whether the file has been seen with its first bytes: from then on it may not be empty.
         var hasBegun = false
     }
 
@@ -23,7 +24,7 @@ final class LedgerFiles: Sendable {
 
     init(path: String) { self.path = path }
 
-    /// What is wrong where one of the files is not the one that is in use.
+    /// The error where one of the files is not the one that is in use; nil where all are.
     var fault: LedgerError? {
         let strange = state.withLock { state -> String? in
             for suffix in ["", "-wal", "-shm"] {
@@ -40,7 +41,7 @@ final class LedgerFiles: Sendable {
         return strange.map { .replaced(path: path + $0) }
     }
 
-    /// What is wrong also where something wrote over the beginning of the ledger or of its log.
+    /// The error where `fault` is set, or where something wrote over the beginning of the ledger or of its log; nil where all is well.
     var faultOfContent: LedgerError? {
         if let fault { return fault }
         let isWhole = state.withLock { state in
@@ -58,7 +59,7 @@ final class LedgerFiles: Sendable {
         return isLog ? nil : .overwritten(path: path + "-wal")
     }
 
-    /// A file that cannot be read now says nothing.
+    /// Returns whether the file begins with those bytes. A file that cannot be read now counts as one that does.
     private static func begins(_ file: Int32, with magic: [UInt8]) -> Bool {
         var bytes = [UInt8](repeating: 0, count: magic.count)
         let count = pread(file, &bytes, bytes.count, 0)
@@ -71,13 +72,14 @@ final class LedgerFiles: Sendable {
     }
 
     private static let magic = Array("SQLite format 3\0".utf8)
-    /// Big-endian and little-endian checksums; zeros in a log that was lengthened and not written yet.
+    /// The first bytes of a log: two magic numbers, for the two byte orders of its checksums, and zeros for a log that was lengthened and
+    /// not written yet.
     private static let logMagics: [[UInt8]] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83], [0, 0, 0, 0]]
 }
 
 extension RunLedger {
-    /// What is wrong where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then
-    /// on would last.
+    /// The error where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then on
+    /// would last; nil where all is well.
     package var fileFault: LedgerError? {
         guard let fault = files.faultOfContent else { return nil }
         abandon()
@@ -86,7 +88,7 @@ extension RunLedger {
 }
 
 extension DaemonLock {
-    /// What is wrong where the lock's file was deleted or replaced, so that another daemon could take it.
+    /// The error where the lock's file was deleted or replaced, so that another daemon could take it; nil where it was not.
     package var fileFault: LedgerError? {
         var own = stat()
         var standing = stat()

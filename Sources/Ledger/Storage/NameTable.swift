@@ -1,13 +1,14 @@
 internal import Names
 
-/// A table that numbers names which many rows share: pipelines, output roots, revisions. Each is looked up once, and kept.
+/// Numbers the names that many rows share: pipelines, output roots, revisions. Each name is looked up once, and kept.
 ///
-/// Used only on the queue of its connection, and to be forgotten after a rollback: what was added in it is not there.
+/// It is used only on the queue of its connection. It must forget its names after a rollback, because what was added in the transaction is
+/// not there.
 final class NameTable {
     private let find: StaticString
     private let add: StaticString
     private let read: StaticString
-    /// For who meets a number without a name.
+    /// The words for a message about a number without a name.
     private let what: String
     private var keys: NameMap<Int64> = [:]
     private var names: [Int64: String] = [:]
@@ -23,7 +24,7 @@ final class NameTable {
         self.read = read
     }
 
-    /// Nil where it was never added.
+    /// Returns the number of a name; nil where the name was never added.
     func key(_ name: String, on connection: Connection) throws(LedgerError) -> Int64? {
         if let key = keys[name] { return key }
         guard let key = try connection.first(find, name, row: { $0.integer(0) }) else { return nil }

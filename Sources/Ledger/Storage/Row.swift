@@ -2,12 +2,12 @@ import Arrivals
 import GRDBSQLite
 import Machine
 
-/// One row of an answer; valid only in the closure it is passed to.
+/// One row of an answer. It is valid only in the closure that it is passed to.
 struct Row {
     enum Source {
-        /// The row that SQLite's statement stands on.
+        /// SQLite's statement stands on the row.
         case statement(OpaquePointer)
-        /// A row that a daemon sent.
+        /// A daemon sent the row.
         case values([StoredValue])
     }
 
@@ -54,7 +54,7 @@ struct Row {
         }
     }
 
-    /// Compares without making a string.
+    /// Compares a text with another without making a string of it.
     func isText(_ column: Int32, _ other: String) -> Bool {
         switch source {
         case .statement: bytes(column).map { other.utf8.elementsEqual($0) } ?? false
@@ -62,7 +62,7 @@ struct Row {
         }
     }
 
-    /// The columns `processor`, `engine` and `engine_version` of `machines`, from `column` on.
+    /// Reads the columns `processor`, `engine` and `engine_version` of `machines`, which follow one another from `column` on.
     func machine(_ column: Int32) -> AttemptMachine? {
         guard let processor = textOrNil(column) else { return nil }
         return AttemptMachine(processor: processor, engine: text(column + 1), engineVersion: text(column + 2))

@@ -1,8 +1,8 @@
 import GRDB
 
-/// The tables, one migration per released change. A migration that was released is never edited.
+/// Makes the tables, with one migration per released change. A migration that was released is never edited.
 enum Schema {
-    /// "Mill", to know our files from other SQLite databases.
+    /// The application id "Mill", which tells our files from other SQLite databases.
     static let applicationID: Int32 = 0x4d69_6c6c
 
     static let migrator: DatabaseMigrator = {
@@ -95,7 +95,7 @@ enum Schema {
         DROP TABLE suspects;
         """
 
-    /// Training: what a run learns from, and what came of it.
+    /// The third migration adds the columns for training: what a run learns from, and what came of it.
     private static let version3 = """
         -- The labelled arrivals that a run trains on, bound when it opens.
         CREATE TABLE run_labels (run INTEGER NOT NULL, arrival INTEGER NOT NULL, PRIMARY KEY (run, arrival)) WITHOUT ROWID;

@@ -1,13 +1,13 @@
 import Arrivals
 
-/// One value of the ledger's tables.
+/// Holds one value of the ledger's tables.
 enum StoredValue: Hashable, Sendable {
     case null
     case integer(Int64)
     case text(String)
 }
 
-/// What can be bound to a statement.
+/// A value that can be bound to a statement.
 protocol Bindable {
     var stored: StoredValue { get }
 }

@@ -1,14 +1,14 @@
 import Tensors
 
-/// Adds up what does not depend on a model's inputs, which an engine computes when it loads the model: bytes, multiply-adds, and the turns
-/// of loops. The facts come from `TypeInference`, one node after another; what it does not know is not counted.
+/// Adds up the work that does not depend on a model's inputs, which an engine does when it loads the model: bytes, multiply-adds, and the
+/// turns of loops. The facts come from `TypeInference`, one node after another; unknown amounts are not counted.
 struct ConstantEstimate {
     private let byteLimit: Int
     private let multiplyAddLimit: Int
     private let turnLimit: Int
     private var bytes = 0
     private var multiplyAdds = 0
-    /// How often what is looked at now is run, by the loops around it.
+    /// The number of times that the present nodes run, because of the loops around them.
     private var turns = 1
 
     init(_ model: Model, _ bounds: ModelBounds) {
@@ -25,7 +25,7 @@ struct ConstantEstimate {
         turnLimit = bounds.turns
     }
 
-    /// Adds a node all of whose inputs are constant.
+    /// Adds a node whose inputs are all constant.
     mutating func add(_ node: InferenceNode, outputs: [ValueType?]) throws(ONNXError) {
         for case let output? in outputs {
             guard let count = output.elementCount else { continue }
@@ -47,7 +47,7 @@ struct ConstantEstimate {
     }
 
     /// Enters the body of a loop that makes `count` turns each time it is run; `Int.max` where nothing ends it.
-    /// - Returns: what `leaveLoop` takes.
+    /// - Returns: the value that `leaveLoop` takes.
     mutating func enterLoop(_ count: Int, _ node: Node) throws(ONNXError) -> Int {
         let around = turns
         turns = around.saturatingMultiply(max(count, 1))
@@ -82,7 +82,7 @@ struct ConstantEstimate {
         }
     }
 
-    /// The product of the extents of all letters; nil where there is an ellipsis.
+    /// Returns the product of the extents of all letters; nil where there is an ellipsis.
     private static func einsum(_ node: InferenceNode) -> Int? {
         guard let equation = node.string("equation"), !equation.contains(".") else { return nil }
         let terms = equation.prefix { $0 != "-" }.filter { $0 != " " }.split(separator: ",", omittingEmptySubsequences: false)
@@ -96,7 +96,7 @@ struct ConstantEstimate {
 }
 
 extension ValueType {
-    /// Nil where the value is no tensor or an extent is open; `Int.max` where it is larger.
+    /// The number of elements; nil where the value is no tensor or an extent is open; `Int.max` where the number is larger.
     fileprivate var elementCount: Int? {
         guard case .tensor(_, let extents?) = self else { return nil }
         var count = 1

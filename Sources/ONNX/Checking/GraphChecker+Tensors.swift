@@ -2,7 +2,7 @@ import ONNXProto
 import Tensors
 
 extension GraphChecker {
-    /// A type's element types are known where they are stated, and shapes have an element count.
+    /// Throws where a shape is too large to have an element count.
     func check(_ type: ValueType?, _ place: String) throws(ONNXError) {
         switch type {
         case .tensor(_, let dimensions), .sparseTensor(_, let dimensions):
@@ -74,7 +74,7 @@ extension GraphChecker {
 }
 
 extension Onnx_TensorProto {
-    /// The typed lists that hold something.
+    /// The names of the typed lists that are not empty.
     fileprivate var storedLists: [String] {
         var lists: [String] = []
         if !floatData.isEmpty { lists.append("float_data") }

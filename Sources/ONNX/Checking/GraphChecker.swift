@@ -1,7 +1,7 @@
 import Names
 import Tensors
 
-/// The rules of one model's graphs. Holds what all of them share.
+/// Checks the graphs of one model against the rules. It holds what all of them share.
 struct GraphChecker {
     let externalData: ExternalDataDirectory?
     let requiresFiles: Bool
@@ -19,7 +19,7 @@ struct GraphChecker {
         for input in graph.inputs where input.type == nil {
             throw .invalid(place: "input '\(input.name)'", reason: "it has no type")
         }
-        // Engines take names that end with a zero.
+        // Engines cut names at a zero byte.
         if let name = (graph.inputs + graph.outputs).map(\.name).first(where: { $0.utf8.contains(0) }) {
             throw .invalid(place: "value '\(name)'", reason: "its name holds a zero byte")
         }
@@ -40,8 +40,8 @@ struct GraphChecker {
         try check(function.body, domains: domains, outer: [], inFunction: true)
     }
 
-    /// `outer`: names that the graphs around this one have made so far, one set for each graph. They are not joined, which would take
-    /// quadratic time where many subgraphs stand in one graph.
+    /// Checks a graph. `outer` has the names that the graphs around this one have made so far, one set for each graph. They are not joined,
+    /// because that would take quadratic time where many subgraphs are in one graph.
     private func check(_ graph: Graph, domains: Set<String>, outer: [NameSet], inFunction: Bool) throws(ONNXError) {
         let place = "graph '\(graph.name)'"
         var known: NameSet = []

@@ -1,5 +1,5 @@
-/// Counts what an engine goes through when it loads a model: the nodes once each call of a function is replaced by the function's nodes,
-/// and the values that subgraphs can see. It takes time in proportion to the model's own nodes, however far they unfold.
+/// Counts what an engine handles when it loads a model: the nodes once each call of a function is replaced by the function's nodes, and the
+/// values that subgraphs can see. It takes time in proportion to the model's own nodes, however many they become.
 struct LoadingEstimate {
     private struct Size {
         var nodes = 0
@@ -12,14 +12,14 @@ struct LoadingEstimate {
 
     private init(_ bounds: ModelBounds) { self.bounds = bounds }
 
-    /// Throws where the model is beyond `bounds`, and names the function or the node at which it gets there.
+    /// Throws where the model exceeds `bounds`, and names the function or the node where it does so.
     static func check(_ model: Model, _ table: FunctionTable, _ bounds: ModelBounds) throws(ONNXError) {
         var estimate = LoadingEstimate(bounds)
         for function in table.calleesFirst {
             var size = Size()
             try estimate.measure(function.nodes, values: function.inputs.count, place: "function \(function.name)", into: &size)
             let key = FunctionTable.key(function.domain, function.name)
-            // Of overloads the largest counts, for each call.
+            // Of several overloads, the largest one counts for each call.
             if size.nodes >= estimate.functions[key]?.nodes ?? 0 { estimate.functions[key] = size }
         }
         var size = Size()
@@ -27,7 +27,7 @@ struct LoadingEstimate {
         try estimate.measure(graph.nodes, values: graph.ownValues, place: "graph '\(graph.name)'", into: &size)
     }
 
-    /// - Parameter values: how many values the graph and those around it have before their first node.
+    /// - Parameter values: the number of values that the graph and those around it have before their first node.
     private func measure(_ nodes: [Node], values: Int, place: String, into size: inout Size) throws(ONNXError) {
         var values = values
         for node in nodes {
@@ -53,7 +53,7 @@ struct LoadingEstimate {
         }
     }
 
-    /// - Parameter node: where there are too many; nil where it is not known.
+    /// - Parameter node: the node at which there are too many; nil where it is not known.
     static func tooManyNodes(_ bounds: ModelBounds, _ place: String, at node: Node?) -> ONNXError {
         .tooCostly(
             place: place,
@@ -72,6 +72,6 @@ struct LoadingEstimate {
 }
 
 extension Graph {
-    /// Values that it has before its first node.
+    /// The number of values that the graph has before its first node.
     fileprivate var ownValues: Int { inputs.count + initializers.count + sparseInitializers.count }
 }

@@ -1,8 +1,8 @@
 extension Model {
-    /// Refuses a model that is unsafe or malformed, naming the first fault: contradictory or unknown content, tensors whose bytes do not
-    /// fit their shape, external data outside the model's directory or out of range, values that nobody makes or that are made twice,
+    /// Throws for a model that is unsafe or malformed, and names the first fault: contradictory or unknown content, tensors whose bytes do
+    /// not fit their shape, external data outside the model's directory or out of range, values that nothing makes or that are made twice,
     /// nodes out of order, domains that are not imported, functions that call themselves, and more nodes than an engine loads in reasonable
-    /// time. Reads no weights; looks at the weights files unless `checksFiles` is false (a model that was read from bytes alone).
+    /// time. It reads no weights; it looks at the weights files unless `checksFiles` is false (for a model that was read from bytes alone).
     package func safetyCheck(checksFiles: Bool = true, bounds: ModelBounds = ModelBounds()) throws(ONNXError) {
         guard hasGraph else { throw .invalid(place: "model", reason: "it has no graph") }
         guard irVersion >= 3 else {
@@ -23,7 +23,7 @@ extension Model {
 }
 
 extension Model {
-    /// Refuses a model of which an engine would compute far more than it stores, before it has any data: see `inferTypes`, whose other
+    /// Throws for a model of which an engine would compute far more than it stores, before it has any data: see `inferTypes`, whose other
     /// errors do not count here.
     package func costCheck(bounds: ModelBounds = ModelBounds()) throws(ONNXError) {
         do throws(ONNXError) { _ = try inferTypes(bounds: bounds) } catch {
@@ -32,10 +32,10 @@ extension Model {
     }
 }
 
-/// The model's own operators, and who calls whom among them.
+/// Knows the model's own operators, and which of them call which.
 struct FunctionTable {
     private var names: Set<String> = []
-    /// Each function after those that it calls.
+    /// The functions, each after those that it calls.
     private(set) var calleesFirst: [Function] = []
 
     init(_ functions: [Function]) throws(ONNXError) {
@@ -55,7 +55,8 @@ struct FunctionTable {
 
     static func key(_ domain: String, _ name: String) -> String { canonicalDomain(domain) + "/" + name }
 
-    /// Removes leaves until nothing is left; what cannot be removed calls itself. No recursion, since chains may be long.
+    /// Orders the functions by removing leaves until nothing is left; a function that cannot be removed calls itself. It does not recurse,
+    /// since chains may be long.
     private mutating func order(_ functions: [Function], _ calls: [String: Set<String>]) throws(ONNXError) {
         let byName = Dictionary(grouping: functions) { Self.key($0.domain, $0.name) }
         var remaining = calls.mapValues { $0.intersection(names) }

@@ -8,14 +8,16 @@ import Glibc
 import Musl
 #endif
 
-/// The directory in which a model's weights files may lie. Every read walks down from it again without following a link, and checks
-/// the file that it then holds open, so that a name swapped in between gains nothing. Files are read, never mapped.
+/// Reads a model's weights files from the directory in which they may be. Every read walks down from the directory again without following
+/// a link, and checks the file that it then holds open, so that a name that is replaced in between has no effect. Files are read, never
+/// mapped.
 package final class ExternalDataDirectory: Sendable {
-    /// Owned: closed on deinit. Only `openat` and `dup` use it, which any thread may.
+    /// The descriptor, which is owned: it is closed on deinit. Only `openat` and `dup` use it, which any thread may call.
     private let descriptor: CInt
     private let allowsHardLinks: Bool
 
-    /// - Parameter isOurs: whether we wrote the files: then a second name of one is a backup's, not a way to someone else's file.
+    /// - Parameter isOurs: tells whether we wrote the files: then a second name of a file belongs to a backup, and is no way to reach
+    ///   someone else's file.
     package init(_ path: String, isOurs: Bool = false) throws(ONNXError) {
         allowsHardLinks = isOurs
         descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -24,7 +26,7 @@ package final class ExternalDataDirectory: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Checks that the data is there, lies where it may, and has the size that the tensor needs. Reads nothing.
+    /// Checks that the data is there, is where it may be, and has the size that the tensor needs. Reads nothing.
     package func check(_ tensor: StoredTensor) throws(ONNXError) {
         _ = try withRange(of: tensor) { (_, _, _) throws(ONNXError) in }
     }
@@ -46,7 +48,7 @@ package final class ExternalDataDirectory: Sendable {
         }
     }
 
-    /// Hands the data to `body` in chunks of at most 4 MiB.
+    /// Calls `body` with the data in chunks of at most 4 MiB.
     func forEachChunk(
         of stored: StoredTensor, _ body: (UnsafeRawBufferPointer) throws(ONNXError) -> Void
     ) throws(ONNXError) {
@@ -91,7 +93,7 @@ package final class ExternalDataDirectory: Sendable {
 
     private struct Refusal: Error { let problem: ExternalDataProblem }
 
-    /// Opens component by component with `O_NOFOLLOW`, so that no link is followed anywhere on the way.
+    /// Opens a path component by component with `O_NOFOLLOW`, so that no link is followed anywhere.
     private func descend(_ components: [String]) -> Result<CInt, Refusal> {
         var directory = dup(descriptor)
         guard directory >= 0 else { return .failure(Refusal(problem: .unreadable(reason: errnoText()))) }

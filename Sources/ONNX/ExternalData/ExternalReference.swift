@@ -2,21 +2,21 @@ import Foundation
 import ONNXProto
 import Tensors
 
-/// The content of `external_data`, checked as text: the file is not looked at yet.
+/// Holds the content of `external_data`, checked as text: the file is not looked at yet.
 package struct ExternalReference: Sendable, Equatable {
     package let location: String
     package let offset: Int
-    /// `nil`: as many bytes as the tensor needs.
+    /// The number of bytes; `nil` means as many as the tensor needs.
     package let length: Int?
 
-    /// The path's components, each a plain name.
+    /// The components of the path, each a plain name.
     let components: [String]
 }
 
 extension StoredTensor {
     var externalLocation: String? { proto.externalData.first { $0.key == "location" }?.value }
 
-    /// The checked reference of an external tensor; `nil` for one that holds its data itself.
+    /// Returns the checked reference of an external tensor; `nil` for one that holds its data itself.
     package func externalReference() throws(ONNXError) -> ExternalReference? {
         guard isExternal else { return nil }
         let location = externalLocation ?? ""

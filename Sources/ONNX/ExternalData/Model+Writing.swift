@@ -10,19 +10,19 @@ import Musl
 #endif
 
 extension Model {
-    /// The division of a model between the graph's file and a weights file.
+    /// Decides how a model is divided between the graph's file and a weights file.
     package struct WritingOptions: Sendable {
-        /// A model whose tensors take more bytes than this gets a weights file; protobuf ends at 2 GiB.
+        /// The number of bytes above which a model's tensors get a weights file; protobuf ends at 2 GiB.
         package var embeddedBytesAtMost = 2_000_000_000
-        /// Smaller tensors stay in the graph's file even then.
+        /// The number of bytes below which a tensor stays in the graph's file even then.
         package var externalTensorBytesAtLeast = 1024
 
         package init() {}
     }
 
-    /// Writes new files, `path` and if needed `path.data`, the weights first, and returns their paths in that order. Neither may exist,
-    /// and no link is followed. A model that came with external data is written with its own weights file, whose name and layout are
-    /// ours. On failure nothing that was begun is left. What makes the files durable and visible is the caller's.
+    /// Writes new files, `path` and if needed `path.data`, the weights first, and returns their paths in that order. Neither may exist, and
+    /// no link is followed. A model that came with external data is written with its own weights file, whose name and layout are ours. On
+    /// failure no file that was begun is left. The caller makes the files durable and visible.
     @discardableResult
     package func write(to path: String, options: WritingOptions = WritingOptions()) throws(ONNXError) -> [String] {
         var total = 0
@@ -73,7 +73,7 @@ extension Model {
 }
 
 extension StoredTensor {
-    /// Appends the elements to `weights`, aligned so that a reader may map them, and keeps only where they are.
+    /// Appends the elements to `weights`, aligned so that a reader may map them, and keeps only their place.
     fileprivate mutating func move(
         to weights: FreshFile, location: String, from source: ExternalDataDirectory?
     ) throws(ONNXError) {
@@ -106,10 +106,10 @@ extension StoredTensor {
     }
 }
 
-/// A file that did not exist before: created exclusively, never through a link.
+/// Represents a file that did not exist before: it is created exclusively, never through a link.
 final class FreshFile {
     private let path: String
-    /// Owned: closed by `finish`, `discard` or deinit.
+    /// The descriptor, which is owned: `finish`, `discard` or deinit closes it.
     private var descriptor: CInt
     private(set) var byteCount = 0
 
@@ -152,5 +152,5 @@ final class FreshFile {
     }
 }
 
-/// `write(2)`, whose name a method of the same name hides.
+/// Calls `write(2)`, whose name a method of the same name hides.
 private func systemWrite(_ file: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { write(file, bytes, count) }

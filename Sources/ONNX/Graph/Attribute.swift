@@ -2,14 +2,14 @@ package import Foundation
 import ONNXProto
 import SwiftProtobuf
 
-/// A named constant of a node.
+/// Holds a named constant of a node.
 package struct Attribute: Sendable, Equatable {
     @Field package var name: String
     package var value: AttributeValue
     @Field package var docString: String
-    /// The type that the file states for the value; absent in the oldest models.
+    /// Tells whether the file states the type of the value; the oldest models do not.
     var writesType = true
-    /// Whether a scalar's own field stood there; some writers leave a zero out.
+    /// Tells whether a scalar's own field is in the file; some writers leave a zero out.
     var writesValue = true
     var unknownFields = UnknownStorage()
 
@@ -40,16 +40,16 @@ package enum AttributeValue: Sendable {
     case graphs([Graph])
     case sparseTensors([SparseTensor])
     case types([StoredType])
-    /// Inside a function: the value of the call's attribute of this name.
+    /// The value is that of the call's attribute of this name; only inside a function.
     case reference(String, AttributeKind?)
-    /// Contradictory or unknown content, carried as it came; `Model.safetyCheck` refuses it.
+    /// The content is contradictory or unknown, and is kept unchanged; `Model.safetyCheck` refuses it.
     case unrecognized(UnrecognizedAttribute)
 
     package static func string(_ text: String) -> AttributeValue { .string(Data(text.utf8)) }
     package static func strings(_ texts: [String]) -> AttributeValue { .strings(texts.map { Data($0.utf8) }) }
 }
 
-/// Raw values are `AttributeProto.type` field values.
+/// Names the kinds of attributes. Raw values are `AttributeProto.type` field values.
 package enum AttributeKind: Int32, Sendable, Hashable {
     case float = 1, int, string, tensor, graph, floats, ints, strings, tensors, graphs, sparseTensor, sparseTensors, type, types
 }
@@ -59,7 +59,7 @@ package struct UnrecognizedAttribute: Sendable, Equatable {
     package let reason: String
 }
 
-// Not inlined: Swift 6.3.1's optimizer stops with an ownership error where `int` is inlined twice into one function.
+// The properties are not inlined: Swift 6.3.1's optimizer stops with an ownership error where `int` is inlined twice into one function.
 extension Attribute {
     @inline(never) package var int: Int64? {
         guard case .int(let value) = value else { return nil }
@@ -77,7 +77,7 @@ extension Attribute {
         guard case .floats(let values) = value else { return nil }
         return values
     }
-    /// `nil` also where the bytes are not UTF-8.
+    /// The value as text; `nil` for other kinds, and where the bytes are not UTF-8.
     @inline(never) package var string: String? {
         guard case .string(let bytes) = value else { return nil }
         return String(validating: bytes, as: UTF8.self)
@@ -123,7 +123,7 @@ extension AttributeValue {
     }
 }
 
-/// Floats compare by their bits, so that a NaN equals itself and a written model equals the one that was read.
+/// Compares floats by their bits, so that a NaN equals itself and a written model equals the one that was read.
 extension AttributeValue: Equatable {
     package static func == (left: AttributeValue, right: AttributeValue) -> Bool {
         switch (left, right) {

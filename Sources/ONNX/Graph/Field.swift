@@ -1,5 +1,5 @@
-/// A wire field with presence, as ONNX has everywhere: reads as its type's default where it is absent, becomes present when assigned.
-/// `$field` is the optional itself, to ask for presence or take it away.
+/// Represents a wire field with presence, as all of ONNX's fields are: it reads as its type's default where it is absent, and becomes
+/// present when assigned. `$field` is the optional itself, to ask for presence or to remove it.
 @propertyWrapper
 package struct Field<Wrapped: FieldDefault>: Sendable, Equatable {
     package var projectedValue: Wrapped?

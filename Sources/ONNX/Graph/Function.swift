@@ -1,6 +1,6 @@
 import SwiftProtobuf
 
-/// An operator that the model itself defines in terms of others.
+/// Represents an operator that the model itself defines by others.
 package struct Function: Sendable, Equatable {
     @Field package var name: String
     @Field package var domain: String
@@ -8,7 +8,7 @@ package struct Function: Sendable, Equatable {
     package var inputs: [String]
     package var outputs: [String]
     package var nodes: [Node]
-    /// Attributes that a call must give, and those with a default.
+    /// The attributes that a call must give. Those with a default are apart.
     package var requiredAttributes: [String] = []
     package var defaultedAttributes: [Attribute] = []
     package var operatorSets: [OperatorSet]
@@ -36,8 +36,8 @@ package struct Function: Sendable, Equatable {
 }
 
 extension Function {
-    /// The body as `call` runs it: references to attributes replaced by the call's values or the defaults; a reference to an attribute that
-    /// neither gives leaves its own out.
+    /// Returns the body as `call` runs it: references to attributes are replaced by the call's values or the defaults; a reference to an
+    /// attribute that neither gives removes its own attribute.
     package func body(for call: Node) -> Graph {
         var body = self.body
         body.nodes = bind(nodes, to: call)

@@ -2,16 +2,17 @@ import Names
 import ONNXProto
 import SwiftProtobuf
 
-/// Nodes in topological order, and what flows between them by name.
+/// Holds nodes in topological order, and the values that flow between them by name.
 package struct Graph: Sendable, Equatable {
     @Field package var name: String
     package var nodes: [Node]
     package var inputs: [Value]
     package var outputs: [Value]
-    /// Constants. Up to IR version 3 each also stands among the inputs; since 4, one that does is a default which a caller may override.
+    /// The constants. Up to IR version 3 each is also among the inputs; since version 4, one that is among them is a default which a caller
+    /// may override.
     package var initializers: [StoredTensor]
     package var sparseInitializers: [SparseTensor]
-    /// Types of values in between, as far as the file states them.
+    /// The types of values in between, as far as the file states them.
     package var values: [Value]
     @Field package var docString: String
     package var metadata = Metadata()
@@ -33,7 +34,7 @@ package struct Graph: Sendable, Equatable {
 
     package func initializer(_ name: String) -> StoredTensor? { initializers.first { $0.name.isName(name) } }
 
-    /// Inputs that a caller must give: those without an initializer of the same name.
+    /// The inputs that a caller must give: those without an initializer of the same name.
     package var requiredInputs: [Value] {
         let given = NameSet(initializers.map(\.name)).union(sparseInitializers.map(\.name))
         return given.isEmpty ? inputs : inputs.filter { !given.contains($0.name) }
@@ -47,7 +48,7 @@ package struct Graph: Sendable, Equatable {
         }
     }
 
-    /// Two names used here or in a subgraph that are equal as text but differ in their bytes; nil where there are none. ONNX takes them for
+    /// Two names used here or in a subgraph that are equal as text but differ in their bytes; nil where there are none. ONNX treats them as
     /// two names.
     package var twinNames: (String, String)? {
         var seen: [String: String] = [:]
@@ -69,7 +70,7 @@ package struct Graph: Sendable, Equatable {
         return twin(self)
     }
 
-    /// Every name that is used here or in a subgraph.
+    /// The set of all names that are used here or in a subgraph.
     package var usedNames: Set<String> {
         var names = Set(inputs.map(\.name) + outputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))
         for node in nodes {

@@ -14,13 +14,13 @@ package struct GraphBuilder {
         let bytes: [UInt8]
     }
 
-    /// - Parameter prefix: what every new name begins with, such as `grad/`.
+    /// - Parameter prefix: the beginning of every new name, such as `grad/`.
     package init(extending graph: Graph, prefix: String) {
         names = graph.usedNames
         self.prefix = prefix
     }
 
-    /// A name not yet in use; taken from then on.
+    /// Returns a name that is not yet in use, and marks it as used.
     package mutating func name(_ stem: String) -> String {
         var name = prefix + stem
         var number = 1
@@ -31,7 +31,7 @@ package struct GraphBuilder {
         return name
     }
 
-    /// Appends a node with one output and returns that output's name. An empty input is an optional one left out.
+    /// Appends a node with one output and returns that output's name. An empty input stands for an optional one that is left out.
     package mutating func add(_ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [], stem: String? = nil) -> String {
         add(operatorType, inputs, outputs: 1, attributes, stem: stem)[0]
     }
@@ -66,10 +66,10 @@ package struct GraphBuilder {
         return made
     }
 
-    /// An `int64` list `[n]`, as axes and shapes are given.
+    /// Adds an `int64` list `[n]`, the form of axes and shapes, and returns its name.
     package mutating func integers(_ values: [Int]) -> String { constant(.int64, [values.count], values.map(Int64.init), stem: "integers") }
 
-    /// A scalar of a floating point type that the engine computes with (`float32` or `float64`).
+    /// Adds a scalar of a floating point type that the engine computes with (`float32` or `float64`), and returns its name.
     package mutating func scalar(_ value: Double, _ elementType: ElementType = .float32) -> String {
         elementType == .float64
             ? constant(.float64, [], [value], stem: "scalar") : constant(.float32, [], [Float(value)], stem: "scalar")

@@ -1,9 +1,9 @@
-/// Who makes and who uses each value of one graph, by position of the node. Valid until the nodes change; a use inside a subgraph counts
-/// as a use by the node that holds it.
+/// Finds the nodes that make and that use each value of one graph, by position. It is valid until the nodes change. A use inside a subgraph
+/// counts as a use by the node that holds it.
 package struct GraphIndex: Sendable {
-    /// The node that makes a value; nothing for inputs and initializers.
+    /// The node that makes each value; inputs and initializers have none.
     package private(set) var producers: [String: Int] = [:]
-    /// The nodes that read a value, in order, each once.
+    /// The nodes that read each value, in order, each once.
     package private(set) var consumers: [String: [Int]] = [:]
     private var names: Set<String>
 
@@ -32,7 +32,7 @@ package struct GraphIndex: Sendable {
 extension Graph {
     package var index: GraphIndex { GraphIndex(self) }
 
-    /// Names that this graph, as a subgraph, takes from the graphs around it.
+    /// The names that this graph, as a subgraph, takes from the graphs around it.
     package var outerNames: Set<String> {
         var known = Set(inputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))
         var outer: Set<String> = []

@@ -1,7 +1,7 @@
 import ONNXProto
 import SwiftProtobuf
 
-/// `metadata_props`: keys and values in file order. Assigning replaces in place or appends; a repeated key reads as its first entry.
+/// Holds `metadata_props`: keys and values in file order. Assigning replaces in place or appends; a repeated key reads as its first entry.
 package struct Metadata: Sendable, Equatable {
     var entries: [Onnx_StringStringEntryProto]
 

@@ -1,7 +1,7 @@
 import Tensors
 
 extension Model {
-    /// Makes inputs of initializers, so that the caller gives their values in every run.
+    /// Turns initializers into inputs, so that the caller gives their values in every run.
     package mutating func lift(_ names: [String]) {
         let lifted = Set(names)
         let inputs = graph.initializers.filter { lifted.contains($0.name) }.map { tensor in

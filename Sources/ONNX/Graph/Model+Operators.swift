@@ -1,9 +1,9 @@
-/// An operator that a runtime must have to run a model.
+/// Names an operator that a runtime must have to run a model.
 package struct RequiredOperator: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// Empty for the default domain.
+    /// The domain; empty for the default domain.
     package let domain: String
     package let type: String
-    /// The operator set version that says what it means; `nil` where the model does not import the domain.
+    /// The operator set version that defines it; `nil` where the model does not import the domain.
     package let version: Int64?
 
     package static func < (left: RequiredOperator, right: RequiredOperator) -> Bool {
@@ -16,8 +16,8 @@ package struct RequiredOperator: Sendable, Hashable, Comparable, CustomStringCon
 }
 
 extension Model {
-    /// All operators in the graph, its subgraphs and the functions it calls, sorted; calls of the model's own functions stand for what is
-    /// in them. Training graphs are left out, since they are not run.
+    /// The operators in the graph, its subgraphs and the functions it calls, sorted; a call of the model's own function is replaced by the
+    /// operators in that function. Training graphs are left out, since they are not run.
     package var requiredOperators: [RequiredOperator] {
         var defined: [String: [Function]] = [:]
         for function in functions { defined[key(function.domain, function.name), default: []].append(function) }

@@ -1,7 +1,7 @@
 import ONNXProto
 
 extension Model {
-    /// Calls `body` with every tensor that the model stores anywhere, and where: initializers, attributes, sparse parts, subgraphs,
+    /// Calls `body` with every tensor that the model stores anywhere, and its place: initializers, attributes, sparse parts, subgraphs,
     /// functions, training graphs.
     package func forEachTensor<Failure: Error>(
         _ body: (_ place: String, StoredTensor) throws(Failure) -> Void
@@ -17,7 +17,7 @@ extension Model {
         }
     }
 
-    /// The weights files that the model names, each once, in order of first use. Not checked: see `safetyCheck`.
+    /// The weights files that the model names, each once, in order of first use. They are not checked: see `safetyCheck`.
     package var externalDataLocations: [String] {
         var seen: Set<String> = []
         var locations: [String] = []
@@ -33,7 +33,7 @@ extension Model {
         return found
     }
 
-    /// The directory to read external data from; throws where the model was read from bytes alone.
+    /// Returns the directory to read external data from; nil where the model was read from bytes alone.
     package func externalData() throws(ONNXError) -> ExternalDataDirectory? {
         if let directory { return try ExternalDataDirectory(directory) }
         return nil
@@ -55,11 +55,11 @@ extension Model {
         }
     }
 
-    /// External data of more bytes than this are better left in a file of their own than held in memory for one.
+    /// The number of bytes above which external data should stay in a file of its own and not be held in memory.
     package static let largestEmbedded = 256 << 20
 
-    /// The model with all external data read into it, or as it is where they are more than `limit` bytes; throws where reading is unsafe,
-    /// the data are missing or do not fit.
+    /// Returns the model with all external data read into it, or unchanged where they are more than `limit` bytes; throws where reading is
+    /// unsafe, or the data are missing or do not fit.
     package func embeddingExternalData(atMost limit: Int = .max) throws(ONNXError) -> Model {
         var external = 0, found = false
         forEachTensor { _, tensor in

@@ -1,8 +1,8 @@
 import ONNXProto
 import SwiftProtobuf
 
-/// An ONNX model: a graph, what its operators mean, and what is known about it. Value semantics: a copy is independent, large tensors
-/// are shared until changed.
+/// Holds an ONNX model: a graph, the versions of its operators, and what is known about it. It has value semantics: a copy is independent,
+/// and large tensors are shared until changed.
 package struct Model: Sendable {
     @Field package var irVersion: Int64
     package var operatorSets: [OperatorSet]
@@ -36,7 +36,7 @@ package struct Model: Sendable {
         hasGraph = graph != nil
     }
 
-    /// The version imported of a domain; `nil` where it is not imported.
+    /// Returns the version imported of a domain; `nil` where it is not imported.
     package func operatorSetVersion(_ domain: String = "") -> Int64? { operatorSets.version(of: domain) }
 
     /// Calls `body` with every node of the graph, its subgraphs, the functions and the training graphs.
@@ -51,7 +51,7 @@ package struct Model: Sendable {
 }
 
 extension Model: Equatable {
-    /// Field by field, presence and unknown fields included; `directory` is not compared.
+    /// Compares field by field, including presence and unknown fields; `directory` is not compared.
     package static func == (left: Model, right: Model) -> Bool {
         left.$irVersion == right.$irVersion && left.operatorSets == right.operatorSets && left.$producerName == right.$producerName
             && left.$producerVersion == right.$producerVersion && left.$domain == right.$domain
@@ -62,7 +62,7 @@ extension Model: Equatable {
     }
 }
 
-/// Graphs of the frozen ONNX training extension: carried, never run.
+/// Holds graphs of the frozen ONNX training extension, which are kept but never run.
 package struct TrainingInfo: Sendable, Equatable {
     package var initialization: Graph?
     package var algorithm: Graph?

@@ -2,7 +2,8 @@ import ONNXProto
 import SwiftProtobuf
 import Tensors
 
-/// One application of an operator. Inputs and outputs are value names; an empty name is an optional one left out.
+/// Represents one application of an operator. Inputs and outputs are value names; an empty name stands for an optional one that is left
+/// out.
 package struct Node: Sendable, Equatable {
     package var inputs: [String]
     package var outputs: [String]
@@ -13,7 +14,7 @@ package struct Node: Sendable, Equatable {
     package var attributes: [Attribute]
     @Field package var docString: String
     package var metadata = Metadata()
-    /// The distribution of the node over devices: it is carried, not read.
+    /// The distribution of the node over devices, which is kept but not read.
     var deviceConfigurations: [Onnx_NodeDeviceConfigurationProto] = []
     var unknownFields = UnknownStorage()
 
@@ -46,7 +47,7 @@ package struct Node: Sendable, Equatable {
 
     package func attribute(_ name: String) -> Attribute? { attributes.first { $0.name == name } }
 
-    /// `Conv`, or `com.example.Fused` outside the default domain.
+    /// The operator's type with its domain: `Conv`, or `com.example.Fused` outside the default domain.
     package var qualifiedType: String {
         let domain = canonicalDomain(domain)
         return domain.isEmpty ? operatorType : domain + "." + operatorType
@@ -62,7 +63,7 @@ package struct Node: Sendable, Equatable {
 }
 
 extension Node {
-    /// The numbers that a Constant node holds; nil for texts, for sparse values, and where the call of a function decides.
+    /// The numbers that a Constant node holds; nil for texts, for sparse values, and where the call of a function decides the value.
     package var constantTensor: StoredTensor? {
         if let tensor = attribute("value")?.tensor { return tensor }
         if let value = attribute("value_int")?.int { return StoredTensor("", .int64, [], [value]) }

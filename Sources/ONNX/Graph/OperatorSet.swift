@@ -1,6 +1,6 @@
 import SwiftProtobuf
 
-/// One `opset_import` entry: which version of a domain's operators is meant.
+/// Holds one `opset_import` entry, which says which version of a domain's operators is meant.
 package struct OperatorSet: Sendable, Equatable {
     @Field package var domain: String
     @Field package var version: Int64
@@ -18,7 +18,7 @@ package struct OperatorSet: Sendable, Equatable {
     }
 }
 
-/// The default domain has two spellings; this is the short one.
+/// Returns the short spelling of a domain: the default domain has two spellings.
 package func canonicalDomain(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
 
 extension [OperatorSet] {
@@ -28,7 +28,7 @@ extension [OperatorSet] {
         return lazy.filter { canonicalDomain($0.domain) == wanted }.map(\.version).max()
     }
 
-    /// One entry for each domain, with the highest version, in the order in which the domains first appear.
+    /// The entries merged to one for each domain, with the highest version, in the order in which the domains first appear.
     package var merged: [OperatorSet] {
         var seen: Set<String> = []
         return filter { seen.insert(canonicalDomain($0.domain)).inserted }.map { entry in
@@ -40,7 +40,7 @@ extension [OperatorSet] {
 }
 
 extension Model {
-    /// Whether a domain is imported more than once, by the model or by one of its functions.
+    /// Tells whether a domain is imported more than once, by the model or by one of its functions.
     package var importsTwice: Bool {
         operatorSets.merged.count < operatorSets.count || functions.contains { $0.operatorSets.merged.count < $0.operatorSets.count }
     }

@@ -3,8 +3,8 @@ import ONNXProto
 import SwiftProtobuf
 package import Tensors
 
-/// A tensor as a model stores it: raw bytes, one of the typed lists, or a range of another file. Reading it gives a `Tensor`; until then
-/// nothing is converted or copied.
+/// Holds a tensor as a model stores it: raw bytes, one of the typed lists, or a range of another file. Reading it gives a `Tensor`; until
+/// then nothing is converted or copied.
 package struct StoredTensor: Sendable {
     var proto: Onnx_TensorProto
 
@@ -26,7 +26,7 @@ package struct StoredTensor: Sendable {
         }
     }
 
-    /// Small constants, as attributes and shape operands hold them.
+    /// Stores a small constant, such as the value of an attribute or the operand of a shape operator.
     package init<Scalar: BitwiseCopyable>(_ name: String, _ elementType: ElementType, _ shape: Shape, _ values: [Scalar]) {
         self.init(name, Tensor(elementType, shape, values))
     }
@@ -46,7 +46,7 @@ package struct StoredTensor: Sendable {
         set { proto.metadataProps = newValue.entries }
     }
 
-    /// `nil` for a type that this build does not know; `elementTypeCode` is what the file says.
+    /// The element type; `nil` for a type that this build does not know, whose number in the file is `elementTypeCode`.
     package var elementType: ElementType? { ElementType(rawValue: proto.dataType) }
     package var elementTypeCode: Int32 { proto.dataType }
 
@@ -55,16 +55,16 @@ package struct StoredTensor: Sendable {
     package var elementCount: Int? { shape.elementCount }
     package var isExternal: Bool { proto.dataLocation == 1 }
 
-    /// Bytes of the elements when packed; the sum of the strings' bytes for strings.
+    /// The number of bytes of the elements when packed; the sum of the strings' bytes for strings.
     package var byteCount: Int? {
         if elementType == .string { return proto.stringData.reduce(0) { $0 + $1.count } }
         return elementCount.flatMap { ElementCode.byteCount(proto.dataType, elements: $0) }
     }
 
-    /// The packed little-endian bytes where they lie in the model as such; `nil` for typed lists and external data.
+    /// The packed little-endian bytes where the model stores them in this form; `nil` for typed lists and external data.
     package var rawData: Data? { !isExternal && proto.hasRawData ? proto.rawData : nil }
 
-    /// Keeps name, documentation and metadata, replaces type, shape and elements.
+    /// Replaces type, shape and elements; name, documentation and metadata stay.
     package mutating func replace(with tensor: Tensor) {
         var replacement = StoredTensor(name, tensor).proto
         if proto.hasDocString { replacement.docString = proto.docString }
@@ -79,7 +79,7 @@ extension StoredTensor: Equatable {
     package static func == (left: StoredTensor, right: StoredTensor) -> Bool { left.proto.hasSameBytes(as: right.proto) }
 }
 
-/// The nonzero elements of a tensor and where they stand: values `[NNZ]`, indices `[NNZ]` (linear) or `[NNZ, rank]`.
+/// Holds the nonzero elements of a tensor and their positions: values `[NNZ]`, indices `[NNZ]` (linear) or `[NNZ, rank]`.
 package struct SparseTensor: Sendable {
     var proto: Onnx_SparseTensorProto
 
@@ -93,7 +93,7 @@ package struct SparseTensor: Sendable {
         }
     }
 
-    /// A sparse initializer goes by the name of its values.
+    /// The name of a sparse initializer, which is that of its values.
     package var name: String { proto.values.name }
     package var values: StoredTensor { StoredTensor(proto.values) }
     package var indices: StoredTensor { StoredTensor(proto.indices) }
@@ -104,7 +104,7 @@ extension SparseTensor: Equatable {
     package static func == (left: SparseTensor, right: SparseTensor) -> Bool { left.proto.hasSameBytes(as: right.proto) }
 }
 
-/// Element type numbers as files have them, those included that only newer versions of ONNX name.
+/// Knows the element type numbers of files, including those that only newer versions of ONNX name.
 enum ElementCode {
     private static let float6: ClosedRange<Int32> = 27...28
 

@@ -1,7 +1,7 @@
 import ONNXProto
 import SwiftProtobuf
 
-/// A named value with its type: a graph's input, output, or a note on one in between.
+/// Holds a named value with its type: a graph's input, its output, or a value in between.
 package struct Value: Sendable, Equatable {
     var proto: Onnx_ValueInfoProto
 
@@ -17,7 +17,7 @@ package struct Value: Sendable, Equatable {
         set { proto.name = newValue }
     }
 
-    /// Assigning the type it already has changes nothing in the file, whatever else stands there (denotations, unknown fields).
+    /// The type. Assigning the type that it already has changes nothing in the file, whatever else is there (denotations, unknown fields).
     package var type: ValueType? {
         get { proto.hasType ? ValueType(proto.type) : nil }
         set {
@@ -37,7 +37,7 @@ package struct Value: Sendable, Equatable {
     }
 }
 
-/// A type as an attribute holds it, with what `ValueType` does not show (denotations, unknown fields).
+/// Holds a type as an attribute has it, with what `ValueType` does not show (denotations, unknown fields).
 package struct StoredType: Sendable, Equatable {
     var proto: Onnx_TypeProto
 

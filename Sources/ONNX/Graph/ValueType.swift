@@ -1,7 +1,7 @@
 package import Tensors
 
-/// The static type of a value. A `nil` element type is one that the file leaves out or that this build does not know; `nil` dimensions
-/// are an unknown rank, an empty list is a scalar.
+/// Describes the static type of a value. A `nil` element type is one that the file leaves out or that this build does not know; `nil`
+/// dimensions mean an unknown rank, and an empty list means a scalar.
 package indirect enum ValueType: Sendable, Hashable {
     case tensor(ElementType?, [Dimension]?)
     case sparseTensor(ElementType?, [Dimension]?)

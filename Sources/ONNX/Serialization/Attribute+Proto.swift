@@ -49,7 +49,7 @@ extension Attribute {
 }
 
 extension AttributeValue {
-    /// The one value that stands there; where the oldest models leave the type out, it follows from the field that is set.
+    /// Reads the one value that is set; where the oldest models leave the type out, it follows from the field that is set.
     init(_ proto: Onnx_AttributeProto) {
         let filled = proto.filledKinds
         func unrecognized(_ reason: String) -> AttributeValue { .unrecognized(UnrecognizedAttribute(proto: proto, reason: reason)) }

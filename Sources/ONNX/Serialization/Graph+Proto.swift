@@ -1,7 +1,7 @@
 import ONNXProto
 import SwiftProtobuf
 
-// Wire form to value and back. Nothing is lost either way: fields that the values do not show are carried along.
+// These functions turn the wire form into values and back. Nothing is lost either way: fields that the values do not show are kept.
 
 extension OperatorSet {
     init(_ proto: Onnx_OperatorSetIdProto) {

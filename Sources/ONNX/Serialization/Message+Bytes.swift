@@ -2,7 +2,8 @@ import Foundation
 import SwiftProtobuf
 
 extension Message where Self: Equatable {
-    /// Equality that a NaN does not break: `==` first, since it is free for shared storage, then the written form.
+    /// Returns whether two messages are equal even if they hold a NaN: it compares with `==` first, which costs nothing for shared storage,
+    /// and then by the written form.
     func hasSameBytes(as other: Self) -> Bool {
         if self == other { return true }
         guard let mine = try? serializedData(partial: true), let others = try? other.serializedData(partial: true) else { return false }
@@ -11,7 +12,7 @@ extension Message where Self: Equatable {
 }
 
 extension Data {
-    /// `withUnsafeBytes` with typed errors.
+    /// Calls `withUnsafeBytes` with typed errors.
     func borrow(_ body: (UnsafeRawBufferPointer) throws(ONNXError) -> Void) throws(ONNXError) {
         let result: Result<Void, ONNXError> = withUnsafeBytes { bytes in
             Result { () throws(ONNXError) in try body(bytes) }

@@ -10,22 +10,22 @@ import Glibc
 import Musl
 #endif
 
-/// Bounds on what is read from a file that nobody vouches for.
+/// Limits what is read from a file that nobody vouches for.
 package struct ReadingLimits: Sendable {
-    /// Nested messages; a graph in an attribute of a node in a graph takes three.
+    /// The largest depth of nested messages; a graph in an attribute of a node in a graph takes three.
     package var depth = 100
-    /// Nodes, attributes, tensors, types and so on, together.
+    /// The largest number of messages: nodes, attributes, tensors, types and so on, together.
     package var messages = 5_000_000
     /// The largest size of one protobuf message.
     package var byteCount = Int(Int32.max)
-    /// Those of its nodes and of what its subgraphs see are looked at before anything is parsed.
+    /// The bounds on nodes and on the values that subgraphs see, which are checked before anything is parsed.
     package var bounds = ModelBounds()
 
     package init() {}
 }
 
 extension Model {
-    /// Parses a model. Needs `serialized` no more afterwards; large tensors are copied once.
+    /// Parses a model. `serialized` is not needed any more afterwards; large tensors are copied once.
     package init(serialized: Data, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
         if serialized.isEmpty { throw .malformed(reason: "it is empty") }
         if serialized.count > limits.byteCount {
@@ -58,10 +58,10 @@ extension Model {
         return model
     }
 
-    /// Reads and parses a file that is open already and stays the caller's.
+    /// Reads and parses a file that is open already; the caller closes it.
     /// - Parameters:
-    ///   - path: for messages.
-    ///   - directory: where external data is looked for; nil takes the directory of `path`.
+    ///   - path: the path of the file, for messages.
+    ///   - directory: the directory where external data is looked for; nil takes the directory of `path`.
     package static func load(
         descriptor: CInt, path: String, directory: String? = nil, limits: ReadingLimits = ReadingLimits()
     ) throws(ONNXError) -> Model {
@@ -89,7 +89,7 @@ extension Model {
         let size = Int(status.st_size)
         if size > limit { throw .tooLarge(byteCount: size, limit: limit) }
         guard size > 0 else { throw .malformed(reason: "\(path) is empty") }
-        // Its bytes, and the graph that is parsed of them.
+        // The memory is needed for its bytes, and for the graph that is parsed from them.
         do throws(OutOfMemory) { try OutOfMemory.check(2 * size) } catch { throw .outOfMemory(error) }
         guard let memory = malloc(size) else { throw .outOfMemory(OutOfMemory(needed: size, available: MachineMemory.available())) }
         var done = 0

@@ -6,7 +6,7 @@ extension Model {
     /// The largest size of one protobuf message.
     package static let largestMessage = Int(Int32.max) - 1
 
-    /// The model as one message: fields in number order, so that equal models give equal bytes. External data stays external.
+    /// Returns the model as one message, with fields in number order, so that equal models give equal bytes. External data stays external.
     package func serialized() throws(ONNXError) -> Data {
         let payload = payloadByteCount
         if payload > Model.largestMessage { throw .tooLarge(byteCount: payload, limit: Model.largestMessage) }
@@ -17,7 +17,7 @@ extension Model {
         }
     }
 
-    /// Bytes of tensor elements inside the message: nearly all of it, for a model of any size.
+    /// The number of bytes of tensor elements inside the message, which are nearly all of it for a large model.
     var payloadByteCount: Int {
         var total = 0
         forEachTensor { _, tensor in

@@ -1,7 +1,7 @@
 import Tensors
 
 extension SparseTensor {
-    /// The position of each value in the dense tensor, row-major; checked against the shape.
+    /// Returns the position of each value in the dense tensor, row-major. Throws where a position is outside the shape.
     func positions(externalData directory: ExternalDataDirectory?) throws(ONNXError) -> [Int] {
         let indices = try self.indices.tensor(externalData: directory)
         let rank = shape.rank

@@ -4,8 +4,7 @@ import ONNXProto
 package import Tensors
 
 extension StoredTensor {
-    /// Reads the elements. `directory` is where external data lies (`Model.externalData()` gives one); without it, external data is
-    /// refused.
+    /// Reads the elements. `directory` has the external data (`Model.externalData()` gives one); without it, external data is refused.
     package func tensor(externalData directory: ExternalDataDirectory? = nil) throws(ONNXError) -> Tensor {
         guard let elementType else { throw unsupported("element type \(proto.dataType) is not implemented") }
         guard let count = shape.elementCount else { throw invalid("the shape \(shape) has no element count") }

@@ -3,7 +3,7 @@ import SwiftProtobuf
 import Tensors
 
 extension ValueType {
-    /// `nil` where no case is set.
+    /// Reads a type; returns `nil` where no case is set.
     init?(_ proto: Onnx_TypeProto) {
         func nested(_ present: Bool, _ proto: @autoclosure () -> Onnx_TypeProto) -> ValueType? {
             present ? ValueType(proto()) : nil
@@ -54,7 +54,7 @@ extension ValueType {
     }
 }
 
-/// A negative extent is what some exporters write for an unknown one.
+/// Returns the dimensions of a shape. A negative extent is read as unknown, because some exporters write it for an unknown one.
 func dimensions(of shape: Onnx_TensorShapeProto) -> [Dimension] {
     shape.dim.map {
         switch $0.value {

@@ -1,18 +1,18 @@
 import ONNXWire
 
-/// A walk over a model's bytes before they are parsed: finds truncation and says where, and refuses what would take far more memory
-/// than its bytes (an empty message is two bytes in a file and hundreds when parsed), or more time than the model is worth. Allocates
+/// Walks over a model's bytes before they are parsed: it finds truncation and its place, and refuses models that would take far more memory
+/// than their bytes (an empty message is two bytes in a file and hundreds when parsed), or more time than the model is worth. It allocates
 /// nothing.
 ///
-/// It counts nodes and values as `LoadingEstimate` does, but for functions that are called and for what stands behind a subgraph: never more
-/// of them.
+/// It counts nodes and values as `LoadingEstimate` does, except for functions that are called and for values behind a subgraph, so that it
+/// never counts more.
 struct WireSurvey {
     private let limits: ReadingLimits
     private(set) var messageCount = 0
-    /// Those of the model's graph, or of a function, with its subgraphs.
+    /// The number of nodes of the model's graph, or of a function, with its subgraphs.
     private var nodeCount = 0
     private var visibleValues = 0
-    /// The values so far of the graph that is walked and of those around it.
+    /// The number of values so far of the present graph and of those around it.
     private var values = 0
 
     init(_ limits: ReadingLimits) { self.limits = limits }

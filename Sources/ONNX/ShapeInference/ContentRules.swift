@@ -1,6 +1,7 @@
 import Tensors
 
-/// Computes the integers of an output, for the operators with which exporters compute shapes: vectors and scalars, symbolic extents kept.
+/// Computes the integers of an output, for the operators with which exporters compute shapes: vectors and scalars, with symbolic extents
+/// kept.
 enum ContentRules {
     static let rules: [String: @Sendable (InferenceNode) -> [Dimension]?] = [
         "Shape": { node in
@@ -86,7 +87,7 @@ enum ContentRules {
         },
     ]
 
-    /// `start` and `end` of Shape-15, negative ones counted from the end, clamped.
+    /// Returns `start` and `end` of Shape-15, with negative ones counted from the end, clamped.
     static func shapeRange(_ node: InferenceNode, rank: Int) -> Range<Int> {
         func clamp(_ index: Int) -> Int { min(max(index < 0 ? index + rank : index, 0), rank) }
         let start = clamp(node.int("start", default: 0))

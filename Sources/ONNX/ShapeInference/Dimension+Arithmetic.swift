@@ -11,7 +11,7 @@ extension Dimension {
         }
     }
 
-    /// ONNX "Broadcasting": 1 gives way; `nil` where two fixed extents differ.
+    /// Combines two extents as in ONNX "Broadcasting": 1 is replaced by the other; `nil` where two fixed extents differ.
     static func broadcast(_ left: Dimension, _ right: Dimension) -> Dimension? {
         if left == right || right == .fixed(1) { return left }
         if left == .fixed(1) { return right }
@@ -39,7 +39,7 @@ extension Dimension {
         return combine(left, right) { $0.multipliedReportingOverflow(by: $1) }
     }
 
-    /// Exact division; unknown where it leaves a rest.
+    /// Divides exactly; the result is unknown where there is a remainder.
     static func / (left: Dimension, right: Dimension) -> Dimension {
         if right == .fixed(1) { return left }
         guard let a = left.value, let b = right.value, b > 0, a % b == 0 else { return .unknown }
@@ -56,7 +56,7 @@ extension Dimension {
 extension [Dimension] {
     var product: Dimension { reduce(.fixed(1), *) }
 
-    /// All extents, where all are known.
+    /// The extents, where all are known; nil otherwise.
     var fixed: [Int]? {
         let values = compactMap(\.value)
         return values.count == count ? values : nil

@@ -1,11 +1,11 @@
 import Tensors
 
-/// The view that a rule has of one node: its attributes, and what is known of its inputs.
+/// Gives a rule its view of one node: its attributes, and what is known of its inputs.
 struct InferenceNode {
     let node: Node
     let version: Int64
     let inputs: [ValueType?]
-    /// Integers that inputs are known to hold (shapes, axes), as extents, since some may be symbolic.
+    /// The integers that inputs are known to hold (shapes, axes), as extents, since some may be symbolic.
     let contents: [[Dimension]?]
     let constant: (_ input: Int) -> Tensor?
     let infer: (_ graph: Graph, _ inputs: [ValueType?]) throws(ONNXError) -> [ValueType?]
@@ -14,13 +14,13 @@ struct InferenceNode {
     func isGiven(_ input: Int) -> Bool { input < node.inputs.count && !node.inputs[input].isEmpty }
     func input(_ position: Int) -> ValueType? { position < inputs.count ? inputs[position] : nil }
     func type(_ position: Int) -> ElementType? { input(position)?.elementType }
-    /// `nil` also for absurd ranks, so that nothing below has to bound its loops.
+    /// Returns the extents of an input; `nil` also for absurd ranks, so that no code below has to limit its loops.
     func extents(_ position: Int) -> [Dimension]? { input(position)?.dimensions.flatMap { $0.count <= 256 ? $0 : nil } }
     func extent(_ position: Int, axis: Int) -> Dimension {
         extents(position).flatMap { $0.indices.contains(axis) ? $0[axis] : nil } ?? .unknown
     }
     func content(_ position: Int) -> [Dimension]? { position < contents.count ? contents[position] : nil }
-    /// The integers an input holds, where all are known.
+    /// Returns the integers that an input holds, where all are known.
     func numbers(_ position: Int) -> [Int]? { content(position)?.fixed }
 
     func int(_ name: String) -> Int? { node.attribute(name)?.int.map(Int.init) }
@@ -29,8 +29,8 @@ struct InferenceNode {
     func string(_ name: String) -> String? { node.attribute(name)?.string }
     func elementType(_ name: String) -> ElementType? { int(name).flatMap { ElementType(rawValue: Int32(truncatingIfNeeded: $0)) } }
 
-    /// Axes given as an attribute by older operator sets and as an input by newer ones: `nil` where neither is given, `.some(nil)` where
-    /// the input's content is not known.
+    /// Returns the axes, which older operator sets give as an attribute and newer ones as an input: `nil` where neither is given,
+    /// `.some(nil)` where the input's content is not known.
     func axes(input position: Int, attribute name: String = "axes") -> [Int]?? {
         if let axes = ints(name) { return .some(axes) }
         guard isGiven(position) else { return nil }

@@ -1,4 +1,4 @@
-/// One entry per operator, grouped by family; each family is a file.
+/// Holds one entry per operator, grouped by family; each family is a file.
 enum InferenceRules {
     static func rule(domain: String, type: String) -> InferenceRule? {
         switch domain {

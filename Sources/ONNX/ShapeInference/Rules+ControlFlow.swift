@@ -11,11 +11,12 @@ extension InferenceRules {
             guard left.count == right.count else { throw node.invalid("its branches have \(left.count) and \(right.count) outputs") }
             return zip(left, right).map { ValueType.union($0, $1) }
         },
-        // Body: iteration, condition, carried values in; condition, carried values, scanned values out (ONNX operator Loop-11).
+        // The body takes iteration, condition and carried values; it gives condition, carried values and scanned values (ONNX operator
+        // Loop-11).
         "Loop": { (node) throws(ONNXError) in
             guard case .graph(let body)? = node.node[attribute: "body"] else { throw node.invalid("it has no body") }
             let carried = max(0, node.node.inputs.count - 2)
-            // What is carried may change its shape from one round to the next: only the element type is certain going in.
+            // Carried values may change their shape from one round to the next: only the element type is certain at the start.
             let loose = (0..<carried).map { position -> ValueType? in node.input(position + 2).map(withoutShape) }
             let results = try node.infer(body, [.tensor(.int64, []), .tensor(.bool, [])] + loose)
             guard results.count >= carried + 1 else {
@@ -24,7 +25,7 @@ extension InferenceRules {
             let kept = (0..<carried).map { ValueType.union(node.input($0 + 2), results[$0 + 1]) }
             return kept + results[(carried + 1)...].map { stacked($0, at: 0, count: .unknown) }
         },
-        // Body: states, slices in; states, slices out (ONNX operator Scan-9).
+        // The body takes states and slices, and gives states and slices (ONNX operator Scan-9).
         "Scan": { (node) throws(ONNXError) in
             guard case .graph(let body)? = node.node[attribute: "body"], let scanned = node.int("num_scan_inputs") else {
                 throw node.invalid("it has no body or no num_scan_inputs")

@@ -43,7 +43,7 @@ extension InferenceRules {
 
     private static let comparison: InferenceRule = { (node) throws(ONNXError) in [.tensor(.bool, try broadcastExtents(node))] }
 
-    /// Before version 7 the second shape had to fit into the first (version 8 for the variadic ones).
+    /// Returns the extents of the result. Before version 7 the second shape had to fit into the first (version 8 for the variadic ones).
     private static func broadcastExtents(_ node: InferenceNode) throws(ONNXError) -> [Dimension]? {
         node.version < 7 ? node.extents(0) : try node.broadcast(node.node.inputs.indices)
     }

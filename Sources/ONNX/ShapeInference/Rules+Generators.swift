@@ -55,7 +55,7 @@ extension InferenceRules {
         [.tensor(node.elementType("output_datatype") ?? .float32, [node.content(0)?.first ?? .unknown])]
     }
 
-    /// A shape that an input holds; the rank at least, where its length is known.
+    /// Returns the shape that an input holds; at least its rank, where the input's length is known.
     static func shapeFromContent(_ node: InferenceNode, _ input: Int) -> [Dimension]? {
         if let content = node.content(input) { return content.map { ($0.value ?? 0) < 0 ? .unknown : $0 } }
         guard let rank = node.extents(input)?.first?.value, (0...64).contains(rank) else { return nil }

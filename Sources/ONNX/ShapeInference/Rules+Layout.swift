@@ -1,7 +1,7 @@
 import Tensors
 
 extension InferenceRules {
-    /// Operators that move elements without changing them.
+    /// The rules of operators that move elements without changing them.
     static let layout: [String: InferenceRule] = [
         "Reshape": { (node) throws(ONNXError) in [.tensor(node.type(0), try reshaped(node))] },
         "Transpose": { (node) throws(ONNXError) in
@@ -92,7 +92,7 @@ extension InferenceRules {
         },
     ]
 
-    /// 0 copies the input's extent, -1 takes what is left (ONNX operator Reshape-14).
+    /// Returns the extents after Reshape: 0 copies the input's extent, -1 takes what is left (ONNX operator Reshape-14).
     private static func reshaped(_ node: InferenceNode) throws(ONNXError) -> [Dimension]? {
         let target = node.ints("shape").map { $0.map(Dimension.fixed) } ?? node.content(1)
         guard let target else {
@@ -149,7 +149,7 @@ extension InferenceRules {
         switch node.axes(input: 1) {
         case .some(.none): return nil
         case .none:
-            // Every extent of 1 goes: that can be told only where all are known.
+            // Every extent of 1 is removed, which is possible only where all are known.
             return input.fixed.map { $0.filter { $0 != 1 }.map(Dimension.fixed) }
         case .some(.some(let given)):
             let axes = try node.axes(given, rank: input.count)
@@ -241,7 +241,7 @@ extension InferenceRules {
         return result
     }
 
-    /// As Python's slices, ends clamped.
+    /// Returns the extent of a slice, as in Python, with the ends clamped.
     static func sliceExtent(_ extent: Dimension, _ start: Int, _ end: Int, _ step: Int) -> Dimension {
         guard let extent = extent.value else { return start == 0 && end >= Int(Int32.max) && step == 1 ? extent : .unknown }
         let (from, to) = sliceBounds(extent, start, end, step)

@@ -1,7 +1,7 @@
 import Tensors
 
 extension InferenceRules {
-    /// The domain `ai.onnx.ml`: inputs `[N, C]` or `[C]`, one row each.
+    /// The rules of the domain `ai.onnx.ml`, whose inputs are `[N, C]` or `[C]`, with one row each.
     static let machineLearning: [String: InferenceRule] = [
         "Scaler": { (node) throws(ONNXError) in [.tensor(.float32, node.extents(0))] },
         "Normalizer": { (node) throws(ONNXError) in [.tensor(.float32, node.extents(0))] },
@@ -50,7 +50,7 @@ extension InferenceRules {
         }
     }
 
-    /// Labels `[N]` and scores `[N, classes]`.
+    /// Returns a rule that gives labels `[N]` and scores `[N, classes]`.
     private static func classifier(_ strings: [String], _ integers: [String]) -> InferenceRule {
         { (node) throws(ONNXError) in
             let names = strings.lazy.compactMap { node.node.attribute($0)?.strings }.first { !$0.isEmpty }
@@ -64,7 +64,7 @@ extension InferenceRules {
         for (name, type) in [("values_strings", ElementType.string), ("values_int64s", .int64), ("values_floats", .float32)]
         where node.node.attribute(name) != nil { return type }
         if let tensor = node.node.attribute("values_tensor")?.tensor { return tensor.elementType }
-        // Version 1: strings to integers and back.
+        // Version 1 maps strings to integers and back.
         return node.type(0).map { $0 == .string ? .int64 : .string }
     }
 }

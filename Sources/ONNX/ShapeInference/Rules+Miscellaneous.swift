@@ -7,7 +7,7 @@ extension InferenceRules {
         },
         "NegativeLogLikelihoodLoss": { (node) throws(ONNXError) in [.tensor(node.type(0), loss(node))] },
         "Attention": { (node) throws(ONNXError) in try attention(node) },
-        // Queries `[B, T, heads * width]`, values `[B, T, shared * width]`; the state is `[B, shared, key width, value width]`.
+        // Queries are `[B, T, heads * width]`, values `[B, T, shared * width]`; the state is `[B, shared, key width, value width]`.
         "LinearAttention": { (node) throws(ONNXError) in
             guard let heads = node.int("q_num_heads"), let shared = node.int("kv_num_heads") else { return [.tensor(node.type(0), nil)] }
             let batch = node.extent(0, axis: 0)
@@ -18,7 +18,7 @@ extension InferenceRules {
                 .tensor(node.type(3) ?? node.type(0), [batch, .fixed(shared), keys, values]),
             ]
         },
-        // Input `[N, C, L]`, weight `[C, 1, k]`; the state holds the last k - 1 steps.
+        // The input is `[N, C, L]`, the weight `[C, 1, k]`; the state holds the last k - 1 steps.
         "CausalConvWithState": { (node) throws(ONNXError) in
             let state = [node.extent(0, axis: 0), node.extent(0, axis: 1), node.extent(1, axis: 2) - .fixed(1)]
             return [node.input(0), .tensor(node.type(0), state)]
@@ -58,7 +58,8 @@ extension InferenceRules {
         (node.string("reduction") ?? "mean") == "none" ? node.extents(1) : []
     }
 
-    /// Queries `[N, heads, sequence, width]`, or `[N, sequence, heads * width]` with the head counts given (ONNX operator Attention-23).
+    /// Returns the types for queries `[N, heads, sequence, width]`, or `[N, sequence, heads * width]` with the head counts given (ONNX
+    /// operator Attention-23).
     private static func attention(_ node: InferenceNode) throws(ONNXError) -> [ValueType?] {
         let open = [ValueType?](repeating: .tensor(node.type(0), nil), count: 4)
         guard let query = node.extents(0), let key = node.extents(1), let value = node.extents(2) else { return open }

@@ -30,7 +30,8 @@ extension InferenceRules {
         },
     ]
 
-    /// `[sequence, batch, input]` by default, `[batch, sequence, input]` with `layout` 1 (ONNX operator LSTM-14).
+    /// The rules of recurrent operators, with `[sequence, batch, input]` by default, and `[batch, sequence, input]` with `layout` 1 (ONNX
+    /// operator LSTM-14).
     static let recurrent: [String: InferenceRule] = family(["RNN", "GRU", "LSTM"]) { (node) throws(ONNXError) in
         let isBatchFirst = node.int("layout", default: 0) != 0
         let input = node.extents(0)

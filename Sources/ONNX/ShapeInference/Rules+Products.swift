@@ -18,7 +18,7 @@ extension InferenceRules {
         "Det": { (node) throws(ONNXError) in [.tensor(node.type(0), node.extents(0).map { Array($0.dropLast(2)) })] },
     ]
 
-    /// Vectors get an axis that is taken away again (ONNX operator MatMul-13, as `numpy.matmul`).
+    /// Returns the extents of a product. Vectors get an axis that is removed again (ONNX operator MatMul-13, as `numpy.matmul`).
     private static func matrixProduct(_ node: InferenceNode, _ first: Int, _ second: Int) throws(ONNXError) -> [Dimension]? {
         guard var a = node.extents(first), var b = node.extents(second) else { return nil }
         try node.require(rank: 1, a, "the first factor")
@@ -34,7 +34,7 @@ extension InferenceRules {
         return batch + (isRow ? [] : [a[a.count - 2]]) + (isColumn ? [] : [b[b.count - 1]])
     }
 
-    /// Explicit and implicit equations; an ellipsis broadcasts (ONNX operator Einsum-12).
+    /// Returns the extents of an Einsum, for explicit and implicit equations; an ellipsis broadcasts (ONNX operator Einsum-12).
     private static func einsum(_ node: InferenceNode) throws(ONNXError) -> [Dimension]? {
         guard let equation = node.string("equation")?.filter({ $0 != " " }) else { throw node.invalid("it has no equation") }
         let sides = equation.split(separator: ">", omittingEmptySubsequences: false)

@@ -19,7 +19,7 @@ extension InferenceRules {
         let keeps = node.int("keepdims", default: 1) != 0
         switch node.axes(input: 1) {
         case .some(.none):
-            // Which axes is not known: the rank is, where they are kept.
+            // It is not known which axes are reduced; the rank is known where they are kept.
             return keeps ? input.map { _ in .unknown } : nil
         case .none, .some(.some([])):
             if node.int("noop_with_empty_axes", default: 0) != 0 { return input }

@@ -1,7 +1,7 @@
 import Tensors
 
 extension InferenceRules {
-    /// Convolutions and pools: `[N, C, D1, ..., Dn]`.
+    /// The rules of convolutions and pools, on `[N, C, D1, ..., Dn]`.
     static let windows: [String: InferenceRule] = [
         "Conv": { (node) throws(ONNXError) in [.tensor(node.type(0), try convolution(node, weight: 1))] },
         "ConvInteger": { (node) throws(ONNXError) in [.tensor(.int32, try convolution(node, weight: 1))] },
@@ -102,7 +102,7 @@ extension InferenceRules {
             let numbers = [input[axis].value ?? 0, kernel[axis].value ?? 0, strides[axis], dilations[axis], pads[axis], pads[axis + rank]]
             guard numbers.allSatisfy({ $0.magnitude < 1 << 30 }) else { throw node.invalid("a window, stride or pad is absurdly large") }
             guard let extent = input[axis].value, let size = kernel[axis].value else {
-                // One thing is certain without the extent: a window that keeps every extent.
+                // Without the extent, only one case is certain: a window that keeps every extent.
                 let keeps = kernel[axis] == .fixed(1) && strides[axis] == 1 && pads[axis] == 0 && pads[axis + rank] == 0
                 let same = padding.hasPrefix("SAME") && strides[axis] == 1
                 result.append(keeps || same ? input[axis] : .unknown)

@@ -1,25 +1,25 @@
 import Names
 import Tensors
 
-/// Types of values as far as they follow from a graph's inputs, constants and operators.
+/// Holds the types of values as far as they follow from a graph's inputs, constants and operators.
 package struct InferredTypes: Sendable {
     /// The types of the graph's own values by name: inputs, initializers, everything in between, outputs.
     fileprivate(set) var byName: NameMap<ValueType> = [:]
-    /// Operators that no rule knows; what follows from them is taken from the file's own statements.
+    /// The operators that no rule knows; the types of their outputs are those that the file states.
     package fileprivate(set) var operatorsWithoutRule: Set<String> = []
     /// The values whose inferred type contradicts the one that the file states. The inferred type counts.
     package fileprivate(set) var contradictions: [String] = []
 
     package subscript(name: String) -> ValueType? { byName[name] }
 
-    /// The types by name, for callers whose models have no two names that only look alike: the passes refuse such models.
+    /// The types by name, for callers whose models have no two names that only look alike: the passes refuse other models.
     package var types: [String: ValueType] { Dictionary(byName.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first }) }
 }
 
 extension Model {
-    /// Infers element types and shapes, symbolic extents kept. Throws where a node cannot be applied to what it is given, naming it;
-    /// what cannot be told stays open; where what is computed from constants alone is beyond `bounds`, too. Nothing is run; constants that say shapes are
-    /// followed through the operators that compute them.
+    /// Infers element types and shapes, with symbolic extents kept. Throws where a node cannot be applied to its inputs, and names it; also
+    /// where the work that is computed from constants alone exceeds `bounds`. Unknown types and extents stay open. Nothing is run;
+    /// constants that hold shapes are followed through the operators that compute them.
     package func inferTypes(bounds: ModelBounds = ModelBounds()) throws(ONNXError) -> InferredTypes {
         let inference = TypeInference(model: self, bounds: bounds)
         try inference.run(graph, inputs: nil, imports: operatorSets, depth: 0)
@@ -31,23 +31,24 @@ extension Model {
     }
 }
 
-/// One walk over a graph and what is in it. A class, since subgraphs see and add to the same facts; never leaves one thread.
+/// Walks once over a graph and what is in it. It is a class, since subgraphs see and add to the same facts; it never leaves one thread.
 private final class TypeInference {
     private let functions: [String: Function]
     private(set) var types: NameMap<ValueType> = [:]
     private var contents: NameMap<[Dimension]> = [:]
     private var constants: NameMap<StoredTensor> = [:]
-    /// Values that depend on no input of the model, whether their content is known or not.
+    /// The values that depend on no input of the model, whether their content is known or not.
     private var fixed: NameSet = []
     private var estimate: ConstantEstimate
-    /// Before IR version 4 no caller can override an initializer that is also an input.
+    /// Tells whether a caller can override an initializer that is also an input, which is not possible before IR version 4.
     private let overridesInitializers: Bool
     private(set) var unknown: Set<String> = []
     private(set) var contradictions: [String] = []
 
-    /// Function calls and subgraphs nest at most so deep in a model that passed the safety check; what is deeper stays open.
+    /// The depth to which function calls and subgraphs can nest in a model that passed the safety check; types at a greater depth stay
+    /// open.
     private static let deepest = ModelBounds.deepestCalls + 40
-    /// Larger constants are never shapes.
+    /// The size above which constants are never shapes.
     private static let largestContent = 1024
 
     init(model: Model, bounds: ModelBounds) {
@@ -93,7 +94,7 @@ private final class TypeInference {
         let inputs = node.inputs.map { $0.isEmpty ? nil : types[$0] }
         if let function = functions[FunctionTable.key(node.domain, node.operatorType)] {
             guard depth < Self.deepest else { return [] }
-            // A body has names of its own: the facts around it are set aside meanwhile, but for those on what it is given.
+            // A body has names of its own: the facts around it are set aside meanwhile, except those about its inputs.
             let outside = (types, contents, constants, fixed)
             (types, contents, constants, fixed) = ([:], [:], [:], [])
             for (formal, actual) in zip(function.inputs, node.inputs) {
@@ -143,13 +144,13 @@ private final class TypeInference {
         fixed.remove(name)
     }
 
-    /// Marks a node's outputs as fixed where its inputs are, and counts what computing them takes.
+    /// Marks a node's outputs as fixed where its inputs are, and counts what it takes to compute them.
     private func follow(_ facts: InferenceNode, _ outputs: [ValueType?]) throws(ONNXError) {
         let node = facts.node
         guard node.attributes.allSatisfy({ $0.graphs.isEmpty }) else { return }
         if node.inputs.allSatisfy({ $0.isEmpty || fixed.contains($0) }) {
             for output in node.outputs where !output.isEmpty { fixed.insert(output) }
-            // What a Constant holds is stored, not computed.
+            // The value of a Constant is stored, not computed.
             if node.operatorType != "Constant" { try estimate.add(facts, outputs: outputs) }
         } else if let output = node.outputs.first, contents[output]?.fixed != nil {
             fixed.insert(output)
@@ -166,8 +167,9 @@ private final class TypeInference {
         return try body()
     }
 
-    /// The trip count of a loop that nothing else ends, `Int.max` where it has none: its condition is constant from the first turn to the last. Exporters write the
-    /// largest number as the trip count of a loop that its condition ends, so the number alone says nothing.
+    /// Returns the trip count of a loop that nothing else ends, `Int.max` where it has none: its condition is constant from the first turn
+    /// to the last. Exporters write the largest number as the trip count of a loop that its condition ends, so the number alone says
+    /// nothing.
     private func certainTurns(_ node: Node) -> Int? {
         let count = node.inputs.first ?? ""
         guard let turns = count.isEmpty ? .max : contents[count]?.first?.value,

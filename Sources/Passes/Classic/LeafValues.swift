@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// The values that the leaves reached by a row give together: one for each target, and whether any of the leaves has a value for it.
+/// Holds the values that the leaves reached by a row give together: one for each target, and whether any of the leaves has a value for it.
 struct LeafValues {
     enum Aggregate: String { case sum = "SUM", average = "AVERAGE", least = "MIN", greatest = "MAX" }
 
@@ -18,7 +18,7 @@ struct LeafValues {
 
 extension TreeTable {
     /// - Parameters:
-    ///   - leaf: `[N, T]`, as `leaves(_:_:_:)` gives them.
+    ///   - leaf: the leaves `[N, T]` that `leaves(_:_:_:)` gives.
     ///   - parameter: the initializer of all values, `[E]`.
     func aggregated(
         _ leaf: String, _ parameter: String, count: Int, targets: Int, _ aggregate: LeafValues.Aggregate, from stored: ElementType,

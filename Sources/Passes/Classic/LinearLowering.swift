@@ -43,7 +43,7 @@ enum LinearLowering {
             l.give(0, label: argMax(&l, scores), of: labels)
             return l.give(1, l.transformed(scores, transform))
         }
-        // For PROBIT, ONNX Runtime writes one number only.
+        // For PROBIT, ONNX Runtime writes only one number.
         guard labels.elementCount == 2, transform != .probit else { throw .notKnown }
         let isPositive = l.add("Greater", [scores, l.number(0, .float32)])
         let index = l.add("Reshape", [l.cast(isPositive, .int64), l.integers([-1])])

@@ -1,11 +1,12 @@
 package import ONNX
 import Tensors
 
-/// `lower_classic` replaces operators of `ai.onnx.ml` by operators of the default domain that compute what ONNX Runtime computes for them,
-/// so that gradients pass through them: linear models, tree ensembles (`TreeEnsembleLowering`) and the numeric operators before these.
+/// Lowers operators of `ai.onnx.ml` (`lower_classic`): it replaces them by operators of the default domain that compute what ONNX Runtime
+/// computes for them, so that gradients pass through them: linear models, tree ensembles (`TreeEnsembleLowering`) and the numeric operators
+/// before these.
 ///
 /// The attributes that training changes (coefficients, intercepts, values of leaves) are initializers already, since `LiftParameters` has
-/// run; the other attributes become Constant nodes. A form of an operator that has no replacement here stays as it is. Only nodes of the
+/// run; the other attributes become Constant nodes. A form of an operator that has no replacement here stays unchanged. Only nodes of the
 /// outermost graph are replaced.
 package struct LowerClassicOperators: Pass {
     package let name = "lower_classic"
@@ -64,9 +65,9 @@ package struct LowerClassicOperators: Pass {
 }
 
 extension Node {
-    /// The metadata of nodes that replace a lowered operator: its type, and its place.
+    /// The keys of the metadata of nodes that replace a lowered operator: its type, and its place.
     static let loweredTypeKey = "millrace.lowered", loweredPlaceKey = "millrace.lowered.place"
-    /// The metadata of the node that makes a classifier's scores, where these are probabilities or at least never negative.
+    /// The key of the metadata of the node that makes a classifier's scores, where these are probabilities or at least never negative.
     static let scoresKey = "millrace.scores"
 
     /// The operator of the model that the node belongs to, and its place: the node itself, or the operator that was lowered to it.
@@ -74,6 +75,6 @@ extension Node {
         (metadata[Self.loweredTypeKey] ?? qualifiedType, metadata[Self.loweredPlaceKey] ?? place)
     }
 
-    /// Whether the node makes scores of a classifier that are never negative.
+    /// Tells whether the node makes scores of a classifier that are never negative.
     package var makesProbabilities: Bool { metadata[Self.scoresKey] != nil }
 }

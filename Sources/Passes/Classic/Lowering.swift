@@ -4,7 +4,7 @@ import Tensors
 /// Replaces one operator by others that compute the same. New nodes have the form of operator set 21, and constants are Constant nodes, so
 /// that the graph's initializers remain its parameters.
 struct Lowering {
-    /// The reason why an operator stays as it is, or why the pass ends.
+    /// Says why an operator stays unchanged, or why the pass ends.
     enum Refused: Error {
         case notKnown
         case tooLarge(String)
@@ -94,7 +94,7 @@ struct Lowering {
         append(Node("Identity", [value], [node.outputs[position]]))
     }
 
-    /// Gives each row the label at its index.
+    /// Makes the label at the index of each row one of the operator's outputs, if the model uses that output.
     mutating func give(_ position: Int, label index: String, of labels: Tensor) {
         guard position < node.outputs.count, !node.outputs[position].isEmpty else { return }
         give(position, add("Gather", [constant(labels), index]))

@@ -1,9 +1,10 @@
 package import ONNX
 
-/// A condition on a parameter under which the operator that stores it computes what the training form computes. After every step of
-/// training the parameter is brought back to the nearest values that satisfy it.
+/// Describes a condition on a parameter under which the operator that stores it computes what the training form computes. After every step
+/// of training the parameter is brought back to the nearest values that satisfy it.
 package enum ParameterConstraint: Sendable, Hashable {
-    /// There are two rows, and the first is the negative of the second: two-class models of scikit-learn have one row and are stored so.
+    /// There are two rows, and the first is the negative of the second: two-class models of scikit-learn have one row and are stored in
+    /// this form.
     case mirrored
     case atLeastZero
     /// Every element is between 0 and a bound.

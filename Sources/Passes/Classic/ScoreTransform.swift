@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// The last operation of classifiers and ensembles of `ai.onnx.ml` on their scores.
+/// Names the last operation of classifiers and ensembles of `ai.onnx.ml` on their scores.
 enum ScoreTransform: String {
     case none = "NONE"
     case logistic = "LOGISTIC"
@@ -9,7 +9,7 @@ enum ScoreTransform: String {
     case softmaxZero = "SOFTMAX_ZERO"
     case probit = "PROBIT"
 
-    /// ONNX Runtime reads every other word as PROBIT.
+    /// Reads a word. ONNX Runtime reads every other word as PROBIT.
     init(_ word: String) { self = ScoreTransform(rawValue: word) ?? .probit }
 }
 

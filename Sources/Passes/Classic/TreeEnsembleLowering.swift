@@ -116,7 +116,7 @@ enum TreeEnsembleLowering {
 /// Describes the values of a classifier's leaves by their signs and sums.
 struct LeafKind {
     let isNeverNegative: Bool
-    /// Whether there are two classes, and values of only one of them.
+    /// Tells whether there are two classes, and values of only one of them.
     let isBinary: Bool
     let constraint: ParameterConstraint?
 
@@ -149,7 +149,7 @@ struct LeafKind {
             guard here > 0, abs(here - (sum ?? here)) <= 1e-4 * here else { return nil }
             sum = sum ?? here
         }
-        // The leaves' values are rounded: the sum was meant to be 1, or the tree's share of 1.
+        // The leaves' values are rounded: the exact sum is 1, or the tree's share of 1.
         let trees = Double(table.roots.count)
         return sum.map { sum in
             .simplex(classes: classes, sum: [1, 1 / trees].first { abs($0 - sum) <= 1e-4 * sum } ?? sum)

@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// The trees of an ensemble as flat arrays with one numbering of nodes: branches first, then leaves. A leaf leads to itself, so that a walk
-/// may take more steps than its tree is deep.
+/// Holds the trees of an ensemble as flat arrays with one numbering of nodes: branches first, then leaves. A leaf leads to itself, so that
+/// a walk may take more steps than its tree is deep.
 struct TreeTable {
     enum Mode: Int {
         case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, member
@@ -88,7 +88,7 @@ extension TreeTable {
         let node: Int64
     }
 
-    /// - Parameter prefix: `class` or `target`.
+    /// - Parameter prefix: the beginning of the names of the leaves' attributes, `class` or `target`.
     init?(nodesOf l: Lowering, prefix: String) {
         let trees = l.ints("nodes_treeids"), ids = l.ints("nodes_nodeids"), features = l.ints("nodes_featureids")
         let yesIDs = l.ints("nodes_truenodeids"), noIDs = l.ints("nodes_falsenodeids"), missing = l.ints("nodes_missing_value_tracks_true")

@@ -4,7 +4,8 @@ import Tensors
 extension TreeTable {
     /// The largest number of levels in all trees together for which an ensemble is unrolled: 2,000 trees of 128 levels are about as many.
     static let mostLevels = 1 << 18
-    /// The bytes that one row of a batch needs for one level of one tree: the node where it is, and the values that are compared there.
+    /// The number of bytes that one row of a batch needs for one level of one tree: the node where it is, and the values that are compared
+    /// there.
     private static let bytesPerLevel = 48
 
     func checkSize() throws(Lowering.Refused) {

@@ -12,7 +12,7 @@ struct TwoClasses {
     let type: ElementType
     let labels: Tensor
 
-    /// One form of the outputs: the scores `[N, 2]`, and the value `[N, 1]` that decides the label.
+    /// Holds one form of the outputs: the scores `[N, 2]`, and the value `[N, 1]` that decides the label.
     private struct Ending {
         let scores: String
         let decisive: String
@@ -31,7 +31,7 @@ struct TwoClasses {
         }
         let threshold = kind.isBinary && kind.isNeverNegative ? 0.5 : 0
         let isPositive = l.cast(l.add("Greater", [ending.decisive, l.number(threshold, type)]), .int64)
-        // Outside the two-class form the answer is 0 or 1, whatever the labels are.
+        // Outside the two-class form, the answer is 0 or 1, whatever the labels are.
         let names = kind.isBinary || labels.elementType == .string ? labels : Tensor(.int64, [2], [0, 1] as [Int64])
         l.give(0, label: l.add("Reshape", [isPositive, l.integers([-1])]), of: names)
         if makesProbabilities { l.noteProbabilities(ending.scores) }
@@ -51,14 +51,15 @@ struct TwoClasses {
         return Ending(scores: l.transformed(narrow(l.concatenated([a, b]), &l), transform), decisive: b)
     }
 
-    /// Returns the outputs for rows whose leaves have none: there is one score, from which that of the other class follows.
+    /// Returns the outputs for rows whose leaves have no value for the second class: there is one score, from which that of the other class
+    /// follows.
     private func one(_ first: String, _ second: String, _ l: inout Lowering) throws(Lowering.Refused) -> Ending {
         if base.count == 2 {
             let scores = l.concatenated([added(first, base[0], &l), second])
             return Ending(scores: l.transformed(narrow(scores, &l), transform), decisive: added(first, base[0], &l))
         }
         let score = base.count == 1 ? added(first, base[0], &l) : first
-        // Where there is no second score, ONNX Runtime writes one number only.
+        // Where there is no second score, ONNX Runtime writes only one number.
         guard transform != .probit, kind.isBinary || base.isEmpty else { throw .notKnown }
         let narrow = narrow(score, &l)
         if transform == .logistic { return Ending(scores: l.twoClasses(narrow).probabilities, decisive: score) }

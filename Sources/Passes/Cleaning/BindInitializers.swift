@@ -1,7 +1,7 @@
 package import ONNX
 
-/// `bind_initializers` makes constants of the initializers that are also inputs: up to IR version 3 all of them are, since then those whose
-/// value a caller may override.
+/// Makes constants of the initializers that are also inputs (`bind_initializers`): up to IR version 3 all of them are, since then those
+/// whose value a caller may override.
 package struct BindInitializers: Pass {
     package let name = "bind_initializers"
     package init() {}

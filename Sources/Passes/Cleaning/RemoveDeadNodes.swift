@@ -1,6 +1,6 @@
 package import ONNX
 
-/// `remove_dead_nodes` removes nodes whose results are unused, and the types of values that are gone. Initializers stay.
+/// Removes nodes whose results are unused, and the types of values that do not exist any more (`remove_dead_nodes`). Initializers stay.
 package struct RemoveDeadNodes: Pass {
     package let name = "remove_dead_nodes"
     package init() {}

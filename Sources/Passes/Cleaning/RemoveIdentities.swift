@@ -1,6 +1,6 @@
 package import ONNX
 
-/// `remove_identities` makes all readers of an Identity's result read its source, and removes the Identity. Those that make an output of
+/// Makes all readers of an Identity's result read its source, and removes the Identity (`remove_identities`). Those that make an output of
 /// their graph stay, since outputs keep their names.
 package struct RemoveIdentities: Pass {
     package let name = "remove_identities"

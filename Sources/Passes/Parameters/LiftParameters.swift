@@ -1,12 +1,12 @@
 package import ONNX
 import Tensors
 
-/// `lift_parameters` makes every parameter an initializer of the outermost graph, under the name that `ParameterHomes` gives it. Constant
+/// Makes every parameter an initializer of the outermost graph (`lift_parameters`), under the name that `ParameterHomes` gives it. Constant
 /// nodes that are parameters are removed, initializers of branches are moved out of them, and the attributes of operators that keep their
 /// weights there are copied: the node keeps them until its lowering removes it, and its metadata names the initializers
 /// (`AttributeParameters.name(of:in:)`).
 ///
-/// It runs before every other pass of the training form, since homes are places in the model as it came.
+/// It runs before every other pass of the training form, since homes are places in the original model.
 package struct LiftParameters: Pass {
     package let name = "lift_parameters"
     package init() {}
@@ -74,7 +74,7 @@ private struct Lifting {
         graph.values.removeAll { renamed[$0.name] != nil }
         let moved = renamed.filter { $0.key != $0.value }
         graph.nodes = graph.nodes.map { $0.reading(moved) }
-        // A branch can only give out values that it makes itself.
+        // A branch can only return values that it makes itself.
         for position in graph.outputs.indices {
             guard let source = renamed[graph.outputs[position].name] else { continue }
             let output = names.freshName(graph.outputs[position].name)

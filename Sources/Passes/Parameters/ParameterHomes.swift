@@ -1,18 +1,18 @@
 package import ONNX
 import Tensors
 
-/// All places of a model that hold a parameter, and the floating point constants that cannot be one. They follow from the model alone: the
-/// same model gives the same names, so that nothing has to be remembered between lifting and writing back.
+/// Lists all places of a model that hold a parameter, and the floating point constants that cannot be one. They follow from the model
+/// alone: the same model gives the same names, so that nothing has to be remembered between lifting and writing back.
 ///
 /// Parameters are searched where gradients reach: in the outermost graph and in the branches of If, at any depth of nesting.
 package struct ParameterHomes: Sendable {
-    /// A floating point constant that is not trained because of where or how it is stored.
+    /// Names a floating point constant that is not trained because of its place or its form, with the reason.
     package struct Refused: Sendable, Equatable {
         package let name: String
         package let reason: String
     }
 
-    /// The initializers of the outermost graph come first, then the others in the order of the nodes.
+    /// The places. The initializers of the outermost graph come first, then the others in the order of the nodes.
     package private(set) var homes: [ParameterHome] = []
     package private(set) var refused: [Refused] = []
 
@@ -85,8 +85,8 @@ package struct ParameterHomes: Sendable {
         guard let attribute = node.attributes.first(where: { ["value", "value_float", "value_floats"].contains($0.name) }),
             let tensor = node.constantTensor, let type = tensor.elementType, type.isTrainedFloat
         else { return }
-        // A single number that sets how an operator works (a bound, a ratio) is not a parameter; and a value that the caller gets under its
-        // name stays a node.
+        // A single number that sets how an operator works (a bound, a ratio) is not a parameter; and a value that is an output of the graph
+        // stays a node.
         guard tensor.elementCount ?? 0 > 1 || arithmetic.contains(output), !(path.isEmpty && outputs.contains(output)) else { return }
         let storage = ParameterHome.Storage.attribute(node: position, name: attribute.name)
         let name = uniqueName(output, place)
@@ -168,7 +168,7 @@ package struct ParameterHomes: Sendable {
 }
 
 extension ElementType {
-    /// Floating point types whose values training changes; 16-bit types are widened for it.
+    /// Tells whether the type is a floating point type whose values training changes; 16-bit types are widened for it.
     var isTrainedFloat: Bool { self == .float32 || self == .float64 || isHalf }
 }
 

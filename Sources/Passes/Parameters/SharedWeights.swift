@@ -1,13 +1,13 @@
 package import ONNX
 import Tensors
 
-/// The weights that a model in training form stores more than once: an exporter writes a weight that several layers share as one
+/// Finds the weights that a model in training form stores more than once: an exporter writes a weight that several layers share as one
 /// initializer for each of them. In training they stay one weight, so that they stay equal.
 ///
 /// Weights are shared if they have equal type, shape and bytes, more than 64 elements, and at least two different elements: biases of zeros
 /// and scales of ones are equal by chance.
 package struct SharedWeights: Sendable, Equatable {
-    /// The copies of each weight that is kept for itself and for them, in the order of the graph.
+    /// The copies of each weight that is kept in their place, in the order of the graph.
     package private(set) var copies: [String: [String]] = [:]
 
     static let fewestElements = 65
@@ -16,8 +16,8 @@ package struct SharedWeights: Sendable, Equatable {
     package init() {}
 
     /// - Parameters:
-    ///   - model: in training form.
-    ///   - untie: patterns of weights that are not shared with any others.
+    ///   - model: a model in training form.
+    ///   - untie: the patterns of weights that are not shared with any others.
     package init(_ model: Model, untie: [String] = []) throws(ONNXError) {
         var apart = Set(model.graph.outputs.map(\.name))
         // Running statistics move with the batches of their own layer.
@@ -35,7 +35,7 @@ package struct SharedWeights: Sendable, Equatable {
         }
         for kind in order {
             guard let tensors = alike[kind], tensors.count > 1 else { continue }
-            // The first bytes tell nearly all of them apart, so that few are in memory at a time.
+            // The first bytes distinguish nearly all of them, so that few are in memory at a time.
             var known: [[UInt8]: [StoredTensor]] = [:]
             for stored in tensors {
                 let tensor = try stored.tensor(externalData: directory)
@@ -62,7 +62,7 @@ package struct SharedWeights: Sendable, Equatable {
     /// Returns the name of the weight itself, and those of its copies.
     package func names(of weight: String) -> [String] { [weight] + (copies[weight] ?? []) }
 
-    /// All shared weights, each by its name, with the names of the others.
+    /// The shared weights, each by its name, with the names of the others.
     package var others: [String: [String]] {
         var found: [String: [String]] = [:]
         for weight in copies.keys {
@@ -83,7 +83,7 @@ package struct SharedWeights: Sendable, Equatable {
 }
 
 extension Tensor {
-    /// Whether the tensor has two elements that differ.
+    /// Tells whether the tensor has two elements that differ.
     fileprivate var varies: Bool {
         let width = elementType == .float64 ? 8 : 4
         return withExtendedLifetime(self) { bytes.count > width && !bytes.dropFirst(width).elementsEqual(bytes.dropLast(width)) }

@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// The reason why a node cannot be raised.
+/// Says why a node cannot be raised.
 struct Refusal: Error {
     let reason: String
     let remedy: String
@@ -12,8 +12,8 @@ struct Refusal: Error {
     }
 }
 
-/// One node on its way to a newer form, with the new nodes before and after it. The new nodes have forms that every
-/// version from 13 to the target shares, and constants are Constant nodes, so that the graph's initializers stay those of the model.
+/// Rewrites one node to a newer form, with the new nodes before and after it. The new nodes have forms that every version from 13 to the
+/// target shares, and constants are Constant nodes, so that the graph's initializers stay those of the model.
 struct NodeRewriting {
     var node: Node
     private(set) var names: GraphIndex
@@ -63,7 +63,7 @@ struct NodeRewriting {
         node.inputs[position] = name
     }
 
-    /// Makes the input at `position` of an attribute of integers, if the node has that attribute.
+    /// Turns an attribute of integers into the input at `position`, if the node has that attribute.
     mutating func moveIntegersToInput(_ attribute: String, _ position: Int) throws(Refusal) {
         guard let value = node[attribute: attribute] else { return }
         node[attribute: attribute] = nil

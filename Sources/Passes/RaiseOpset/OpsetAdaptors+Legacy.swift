@@ -1,11 +1,11 @@
 import ONNX
 import Tensors
 
-/// The forms of the operator sets 1 to 6, in which only some operators broadcast, and only if an attribute says so.
+/// Adapts the forms of the operator sets 1 to 6, in which only some operators broadcast, and only if an attribute requests it.
 extension OpsetAdaptors {
     static let broadcasting: [(version: Int64, adapt: Adapt)] = [(7, alignSecondOperand)]
 
-    /// With `broadcast`, the axes of the second operand begin at `axis` of the first; without `axis` both end together.
+    /// Aligns the second operand. With `broadcast`, its axes begin at `axis` of the first; without `axis` both end together.
     private static func alignSecondOperand(_ it: inout NodeRewriting) throws(Refusal) {
         let axis = it.node.attribute("axis")?.int
         let broadcasts = it.node.attribute("broadcast")?.int == 1
@@ -19,7 +19,7 @@ extension OpsetAdaptors {
         try it.standUp(input: 1, missing: rank - first - width)
     }
 
-    /// Before 7, there was a slope for each channel. Since then it broadcasts as other operands do.
+    /// Gives the slope axes to broadcast over. Before 7, there was a slope for each channel; since then it broadcasts as other operands do.
     static func slopePerChannel(_ it: inout NodeRewriting) throws(Refusal) {
         guard let slope = it.extents(1) else { throw Refusal("the rank of its slope does not follow from the model") }
         guard slope.count == 1, slope[0].value != 1 else { return }
@@ -57,7 +57,7 @@ extension OpsetAdaptors {
         try keepDefault("gamma", .float(1.0507))(&it)
     }
 
-    /// Sets an attribute to its old default, since a newer form has another one.
+    /// Returns a change that sets an attribute to its old default, since a newer form has another one.
     static func keepDefault(_ attribute: String, _ value: AttributeValue) -> Adapt {
         { (it) throws(Refusal) in if it.node[attribute: attribute] == nil { it.node[attribute: attribute] = value } }
     }

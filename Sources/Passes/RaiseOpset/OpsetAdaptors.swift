@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// The changes in the form of operators from version to version of the default domain, up to 21 (ONNX's operator changelog). There is no
-/// entry for new element types, new optional parts, and new defaults with the old meaning.
+/// Holds the changes in the form of operators from version to version of the default domain, up to 21 (ONNX's operator changelog). There is
+/// no entry for new element types, new optional parts, and new defaults with the old meaning.
 enum OpsetAdaptors {
     typealias Adapt = @Sendable (inout NodeRewriting) throws(Refusal) -> Void
 
@@ -79,7 +79,7 @@ enum OpsetAdaptors {
             (
                 version,
                 { (it) throws(Refusal) in
-                    // An empty list means all axes, as no list does.
+                    // An empty list means all axes, as a missing list does.
                     if it.node.attribute("axes")?.ints?.isEmpty == true { it.node[attribute: "axes"] = nil }
                     try it.moveIntegersToInput("axes", 1)
                 }
@@ -88,9 +88,10 @@ enum OpsetAdaptors {
     }
 }
 
-// Reductions, softmax and layout.
+// This part is for reductions, softmax and layout.
 extension OpsetAdaptors {
-    /// Before 13, Softmax and the like took their input as a matrix: axes before `axis` are rows, those from `axis` on are columns.
+    /// Makes Softmax and the like work along one axis. Before 13, they took their input as a matrix: axes before `axis` are rows, those
+    /// from `axis` on are columns.
     private static func alongOneAxis(_ it: inout NodeRewriting) throws(Refusal) {
         let axis = it.node.attribute("axis")?.int ?? 1
         if let rank = it.extents(0)?.count, axis == Int64(rank) - 1 || axis == -1 {
@@ -131,7 +132,7 @@ extension OpsetAdaptors {
         try it.moveIntegersToInput("axes", 3)
     }
 
-    /// Since 18, the number of equal parts is stated.
+    /// States the number of equal parts, as is required since 18.
     private static func partsByNumber(_ it: inout NodeRewriting) throws(Refusal) {
         if !it.isGiven(1) { it.node[attribute: "num_outputs"] = .int(Int64(it.node.outputs.count)) }
     }
@@ -143,7 +144,7 @@ extension OpsetAdaptors {
     }
 }
 
-// Element-wise operators and normalization.
+// This part is for element-wise operators and normalization.
 extension OpsetAdaptors {
     private static func boundsToInputs(_ it: inout NodeRewriting) throws(Refusal) {
         for (position, bound) in ["min", "max"].enumerated() {
@@ -153,7 +154,7 @@ extension OpsetAdaptors {
         }
     }
 
-    /// Before 10, the mask had the type of the data.
+    /// Casts the mask to the type of the data, which it had before 10.
     private static func booleanMask(_ it: inout NodeRewriting) throws(Refusal) {
         guard it.isTaken(output: 1) else { return }
         let type = try it.elementType(0)
@@ -173,7 +174,8 @@ extension OpsetAdaptors {
         it.node[attribute: "spatial"] = nil
     }
 
-    /// Before 14, a node with outputs for statistics was in training mode. The values saved for the gradient are no outputs any more.
+    /// Sets the training mode. Before 14, a node with outputs for statistics was in training mode. The values saved for the gradient are no
+    /// outputs any more.
     private static func runningStatistics(_ it: inout NodeRewriting) throws(Refusal) {
         guard it.node.outputs.count > 1 else { return }
         if it.isTaken(output: 3) || it.isTaken(output: 4) {
@@ -183,7 +185,7 @@ extension OpsetAdaptors {
         it.node[attribute: "training_mode"] = .int(1)
     }
 
-    /// Scale and bias are `[groups]` before 21 and `[C]` since then.
+    /// Widens scale and bias, which are `[groups]` before 21 and `[C]` since then.
     private static func scalePerChannel(_ it: inout NodeRewriting) throws(Refusal) {
         guard let groups = it.node.attribute("num_groups")?.int, groups > 0 else { throw Refusal("it has no num_groups") }
         guard let extents = it.extents(0), extents.count > 1, let channels = extents[1].value else {
@@ -201,7 +203,7 @@ extension OpsetAdaptors {
     }
 }
 
-// Sampling.
+// This part is for sampling.
 extension OpsetAdaptors {
     private static func scalesToInput(_ it: inout NodeRewriting) throws(Refusal) {
         guard let scales = it.node.attribute("scales")?.floats else { throw Refusal("it has no scales") }
@@ -209,7 +211,8 @@ extension OpsetAdaptors {
         it.setInput(1, it.constant(Tensor(.float32, [scales.count], scales), stem: "scales"))
     }
 
-    /// Upsample, and Resize of 10, divide the coordinate of a point by the scale; upwards they take the nearest element before it.
+    /// Sets the modes of Upsample, and of Resize of 10: they divide the coordinate of a point by the scale; upwards they take the nearest
+    /// element before it.
     private static func fromUpsampling(_ it: inout NodeRewriting) throws(Refusal) {
         let scales = it.node.inputs.count > 1 ? it.node.inputs[1] : ""
         it.node.inputs = [it.node.inputs[0], "", scales]

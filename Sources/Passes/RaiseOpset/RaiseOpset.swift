@@ -1,10 +1,11 @@
 package import ONNX
 
-/// `raise_opset` gives every node of the default domain the form that it has in operator set 21, and makes the model import 21.
+/// Gives every node of the default domain the form that it has in operator set 21, and makes the model import 21 (`raise_opset`).
 ///
-/// 21 is the version for which gradient rules are written and the newest at which ONNX Runtime 1.32 has a CPU kernel for everything that it
-/// ever had one for (of 22 it lacks RandomUniformLike and RoiAlign, of 24 TopK, of 28 the quantization operators). A model that imports a
-/// newer version keeps it, up to `newest`: from 21 to there operators got element types and optional parts but no new form.
+/// Version 21 is the one for which gradient rules are written, and the newest at which ONNX Runtime 1.32 has a CPU kernel for every
+/// operator for which it has ever had one (of 22 it lacks RandomUniformLike and RoiAlign, of 24 TopK, of 28 the quantization operators). A
+/// model that imports a newer version keeps it, up to `newest`: from 21 to there operators got element types and optional parts but no new
+/// form.
 ///
 /// Functions must be inlined before, since each has operator sets of its own.
 package struct RaiseOpset: Pass {
@@ -39,7 +40,7 @@ struct OpsetRaiser {
     let pass: String
     let target: Int64
 
-    /// Raises the whole graph and the version that the model imports. Functions stay as they are.
+    /// Raises the whole graph and the version that the model imports. Functions stay unchanged.
     func raise(_ model: inout Model) throws(PassError) {
         let version = model.operatorSetVersion() ?? target
         try raise(&model, from: version) { _ in true }

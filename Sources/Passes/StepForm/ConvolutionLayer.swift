@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// The sizes of a Conv with one group, without dilation, in float32, whose extents are fixed except for that of the batch.
+/// Holds the sizes of a Conv with one group, without dilation, in float32, whose extents are fixed except for that of the batch.
 struct ConvolutionLayer {
     /// The number of images in a batch; the usual number if the model leaves it open.
     let images: Int

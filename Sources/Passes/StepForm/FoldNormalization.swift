@@ -1,9 +1,9 @@
 package import ONNX
 import Tensors
 
-/// `fold_normalization` merges a BatchNormalization by running statistics into the weights and bias of the Conv before it. The new ones are
-/// computed in the graph, so that all parameters stay trainable: `factor = scale / sqrt(var + epsilon)`, `W' = W factor`,
-/// `b' = (b - mean) factor + bias`.
+/// Merges a BatchNormalization by running statistics into the weights and bias of the Conv before it (`fold_normalization`). The new ones
+/// are computed in the graph, so that all parameters stay trainable: `factor = scale / sqrt(var + epsilon)`, `W' = W factor`, `b' = (b -
+/// mean) factor + bias`.
 ///
 /// This replaces passes over the images, forward and backward, by passes over the weights. It is done only if the weights are smaller.
 package struct FoldNormalization: Pass {

@@ -1,7 +1,7 @@
 package import ONNX
 
-/// `fuse_gelu` makes one Gelu of the exact GELU as it was exported before operator set 20, `0.5 x (1 + erf(x / sqrt 2))`. The gradient of
-/// Gelu makes about half as many passes over the values as that of the parts.
+/// Makes one Gelu of the exact GELU in the form in which it was exported before operator set 20, `0.5 x (1 + erf(x / sqrt 2))`
+/// (`fuse_gelu`). The gradient of Gelu makes about half as many passes over the values as that of the parts.
 package struct FuseGelu: Pass {
     package let name = "fuse_gelu"
     package init() {}

@@ -1,4 +1,4 @@
-/// The matrices of all axes of a layer, joined to one.
+/// Joins the matrices of all axes of a layer to one.
 extension [MinimalFilter] {
     /// The matrix of the weights, `[products of all axes, taps of all axes]`.
     var jointKernel: [Double] { Self.kronecker(map { ($0.kernel, $0.products) }) }

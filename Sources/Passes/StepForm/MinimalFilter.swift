@@ -1,4 +1,5 @@
-/// A correlation along one axis with fewer products than terms: `y = outputᵀ [(kernel w) ⊙ (input x)]`, in tiles of `tile` outputs.
+/// Computes a correlation along one axis with fewer products than terms: `y = outputᵀ [(kernel w) ⊙ (input x)]`, in tiles of `tile`
+/// outputs.
 ///
 /// Within a tile this is the algorithm of Toom and Cook, as Winograd applied it to filters: the product of two polynomials follows from
 /// their values at points (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). A stride divides inputs and
@@ -13,7 +14,7 @@ struct MinimalFilter {
     private let taps: Int
     private let stride: Int
     private let before: Int
-    /// One for each phase.
+    /// The algorithms, one for each phase.
     private let forms: [ToomCook]
 
     /// - Parameters:
@@ -71,9 +72,9 @@ struct MinimalFilter {
     }
 }
 
-/// `F(outputs, taps)`, which takes as many products as there are inputs under all windows of a tile.
+/// Holds `F(outputs, taps)`, which takes as many products as there are inputs under all windows of a tile.
 private struct ToomCook {
-    /// The factors of each product (a row) by input, by tap and by output.
+    /// The factors of each product (a row) by input. The next two are by tap and by output.
     private(set) var input: [[Double]] = []
     private(set) var kernel: [[Double]] = []
     private(set) var output: [[Double]] = []

@@ -1,8 +1,8 @@
 package import ONNX
 import Tensors
 
-/// Rewritings that make a training step faster and change what it computes only by rounding. They are for the step's own copy of a model in
-/// training form: nodes are merged, and the values between them are gone.
+/// Lists rewritings that make a training step faster and change its results only by rounding. They are for the step's own copy of a model
+/// in training form: nodes are merged, and the values between them do not exist any more.
 ///
 /// ONNX Runtime fuses such patterns by itself in inference. In a step it mostly cannot, since gradients read the values between the nodes,
 /// and since weights that change are not constants.
@@ -17,7 +17,7 @@ package enum StepForm {
     /// The number of images in a batch that passes assume when they compare forms, if the model leaves it open.
     static let images = 32
 
-    /// The metadata of a node that replaces another: the name of the form, and the place of the replaced node (`Node.place`).
+    /// The keys of the metadata of a node that replaces another: the name of the form, and the place of the replaced node (`Node.place`).
     static let formKey = "millrace.form"
     static let originKey = "millrace.origin"
 

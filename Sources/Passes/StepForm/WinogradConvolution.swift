@@ -1,13 +1,13 @@
 package import ONNX
 import Tensors
 
-/// `winograd` replaces a convolution by products of fewer matrices
-/// (`MinimalFilter`), if images are so small, or channels so many, that this is less work (`WinogradPlan`).
+/// Replaces a convolution by products of fewer matrices (`winograd`, with `MinimalFilter`), if images are so small, or channels so many,
+/// that this is less work (`WinogradPlan`).
 ///
 /// Transforms are products with constant matrices that include padding, stride and tiles: `Gemm(P, x, transB)` transforms the last axis of
 /// `[N, C, H, W]` and brings it to the front, and `Gemm(y, A, transA)` brings the first axis to the end, so that nothing is sliced, padded
 /// or transposed. The gradients are again products with the same matrices, and values that were transformed forward are not transformed
-/// again. The work of all three products of a layer shrinks alike: to a quarter with tiles of 4 x 4 outputs and 3 x 3 weights.
+/// again. The work of all three products of a layer shrinks equally: to a quarter with tiles of 4 x 4 outputs and 3 x 3 weights.
 package struct WinogradConvolution: Pass {
     package let name = "winograd"
     private let plan: @Sendable (ConvolutionLayer) -> WinogradPlan?
@@ -26,7 +26,7 @@ package struct WinogradConvolution: Pass {
             guard let layer = ConvolutionLayer(node, types), let plan = plan(layer) else { continue }
             let emitted = builder.nodes.count
             let sums = Emitter(node: node, layer: layer, plan: plan).emit(&builder)
-            // Type inference cannot tell the number of images from products.
+            // Type inference cannot find the number of images from products.
             stated += Set([sums, node.outputs[0]]).sorted().map { Value($0, types[node.outputs[0]]) }
             rewritten[node.outputs[0]] = Array(builder.nodes[emitted...])
         }
@@ -47,7 +47,7 @@ private struct Emitter {
 
     private var filters: [MinimalFilter] { plan.filters }
 
-    /// Returns the name of the sums to which the bias is added, or of the output.
+    /// Appends the nodes. Returns the name of the sums to which the bias is added, or of the output.
     func emit(_ builder: inout GraphBuilder) -> String {
         let images = reshape(toProducts(node.inputs[0], &builder), shape(ofImages: true, matrix: [-1, layer.channels]), &builder)
         var weights = node.inputs[1]

@@ -1,7 +1,7 @@
-/// A way to compute a layer by minimal filters, with an estimate of its work.
+/// Describes a way to compute a layer by minimal filters, with an estimate of its work.
 struct WinogradPlan: CustomStringConvertible {
     let filters: [MinimalFilter]
-    /// Whether one matrix transforms all axes; otherwise they are transformed one after another.
+    /// Tells whether one matrix transforms all axes; otherwise they are transformed one after another.
     let isJoint: Bool
     let layer: ConvolutionLayer
 

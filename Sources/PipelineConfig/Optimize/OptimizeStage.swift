@@ -1,6 +1,6 @@
 package import Recipes
 
-/// The model made better: trained on labelled data, and taken only if it passes the gate.
+/// Says how a model is improved: it is trained on labelled data, and the result is taken only if it passes the gate.
 package struct OptimizeStage: Sendable, Equatable, Codable {
     package let gradient: GradientDescent
     package let gate: Gate

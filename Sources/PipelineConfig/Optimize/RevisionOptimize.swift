@@ -1,7 +1,7 @@
 import Recipes
 
 extension CanonicalForm {
-    /// Only what is not the default; `threads` too, since sums in another order give other bytes.
+    /// Adds the settings that are not the default; among them `threads`, because sums in another order give other bytes.
     mutating func add(_ stage: OptimizeStage) {
         add("stage", ["optimize"])
         let gradient = stage.gradient
@@ -29,8 +29,8 @@ extension CanonicalForm {
 
     private func ownLoss(_ loss: Loss) -> [String] { if case .output(let name) = loss { [name] } else { [] } }
 
-    /// All eight words once one is not the default of adamw; an option that the optimizer does not have stands there with a value that
-    /// tells nothing.
+    /// Adds all eight words of the optimizer if one of them is not the default of adamw; an option that the optimizer does not have gets a
+    /// value without meaning.
     private mutating func addOptimizer(_ gradient: GradientDescent) {
         let optimizer = gradient.optimizer
         let standard = GradientDescent(loss: gradient.loss)

@@ -1,7 +1,7 @@
 internal import Reasons
 internal import Recipes
 
-/// Whether the sections of one file fit each other.
+/// Checks whether the sections of one file fit each other.
 struct CrossSectionCheck {
     let pipeline: Pipeline
     let top: Section
@@ -84,12 +84,12 @@ struct CrossSectionCheck {
 
     private func statedKeys(_ key: String) -> Set<String> {
         guard case .mapping(let entries) = top.node(key)?.content else { return [] }
-        // A mistyped key is reported as that, and counts as what it was meant to be.
+        // A mistyped key is reported as a mistyped key, and counts as the key that was meant.
         let words = ["models", "labelled", "data", "outputs", "label"]
         return Set(entries.filter { !$0.value.isNull }.map { Spelling.nearest(to: $0.key, in: words) ?? $0.key })
     }
 
-    /// Output columns are told apart by name, and npy holds one array.
+    /// Checks the output columns: they are told apart by name, and npy holds one array.
     private func checkColumns() {
         guard let forward = pipeline.forward else { return }
         var owner: [String: String] = [:]

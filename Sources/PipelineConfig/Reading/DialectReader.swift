@@ -19,7 +19,7 @@ struct DialectReader {
 
     private func read(_ key: TextDialect.Key, of section: Section, into dialect: inout TextDialect) {
         let name = key.rawValue
-        // `{ decimal: , }` is a null to YAML.
+        // YAML reads `{ decimal: , }` as a null.
         if key.isOneByte, section.isNull(name) { section.refuse(.badValue, name, "no character is given", "put it in quotes, like \",\"") }
         switch key {
         case .delimiter: dialect.delimiter = byte(section, name, words: ["tab": UInt8(ascii: "\t")]) ?? dialect.delimiter
@@ -34,7 +34,7 @@ struct DialectReader {
         }
     }
 
-    /// Refuses characters that mean two things.
+    /// Refuses characters that would have two meanings.
     private func check(_ dialect: inout TextDialect, _ section: Section) {
         func refuse(_ key: TextDialect.Key, _ fault: String, _ remedy: String) {
             section.refuse(.badValue, key.rawValue, fault, remedy)
@@ -51,7 +51,7 @@ struct DialectReader {
         if dialect.escape == dialect.delimiter {
             refuse(.escape, "the escape is also the delimiter", "set one of them to another character")
         }
-        // An escape that is the quote is a doubled quote.
+        // An escape character that is the quote means that quotes are doubled.
         if dialect.escape == dialect.quote { dialect.escape = nil }
     }
 
@@ -78,7 +78,7 @@ struct DialectReader {
 }
 
 extension TextDialect.Key {
-    /// Whether the key's value is one character.
+    /// Tells whether the key's value is one character.
     fileprivate var isOneByte: Bool {
         switch self {
         case .delimiter, .quote, .escape, .decimal: true

@@ -11,7 +11,7 @@ struct LossReader {
         self.classes = classes
     }
 
-    /// `outputs`: those of the model that are compared with the label.
+    /// Returns the loss, and the outputs of the model that are compared with the label.
     func loss() -> (loss: Loss, outputs: [String])? {
         guard let (kind, path, node) = gradient.variant("loss", of: Loss.Kind.self, like: "cross_entropy: { label_smoothing: 0.1 }") else {
             return nil

@@ -1,10 +1,10 @@
-/// The two kinds of files that an operator writes.
+/// Names the two kinds of files that an operator writes.
 enum ConfigurationFile {
     case pipeline
-    /// `ROOT/millrace.yaml`.
+    /// The file is `ROOT/millrace.yaml`.
     case root
 
-    /// Returns the place of a key that belongs into the other kind of file.
+    /// Returns where a key belongs that belongs in the other kind of file; nil for other keys.
     func place(of key: String) -> String? {
         switch self {
         case .pipeline where PipelineReader.keys.contains(key): nil
@@ -15,10 +15,10 @@ enum ConfigurationFile {
     }
 }
 
-/// The keys that the product plans and this version lacks: each is refused by name in every place, never ignored. The version that
-/// implements one deletes its line here and reads the key in `PipelineReader` or `RootReader`.
+/// Lists the keys that the product plans and this version does not have: each is refused by name in every place, never ignored. The version
+/// that implements one deletes its line here and reads the key in `PipelineReader` or `RootReader`.
 package enum NotImplemented {
-    /// Dotted paths, `[]` for any place in a list.
+    /// The dotted paths, with `[]` for any place in a list.
     package static let keys = [
         "stages[].optimize.graph",
         "stages[].optimize.precision",
@@ -37,7 +37,7 @@ package enum NotImplemented {
         }
     }
 
-    /// The planned keys of the mapping at `path`, for spelling.
+    /// Returns the planned keys of the mapping at `path`, to correct the spelling of others.
     static func keys(in path: String, of file: ConfigurationFile) -> [String] {
         let prefix = path.isEmpty ? "" : withoutIndexes(path) + "."
         return all(file).filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.filter { !$0.contains(".") }

@@ -25,7 +25,7 @@ enum NotifyReader {
     private static func targets(_ section: Section, _ key: String) -> [String] {
         if let node = section.node(key), refusesCommand(node, key, section) { return [] }
         let names = section.names(key) ?? []
-        // Without millrace.yaml, as for `forward --pipeline`, nobody is told.
+        // Without millrace.yaml, as for `forward --pipeline`, no notifications are sent.
         guard let known = section.reading.knownTargets else { return names }
         for name in names where !known.contains(name) {
             let nearest = Spelling.nearest(to: name, in: known)
@@ -36,7 +36,8 @@ enum NotifyReader {
         return names
     }
 
-    /// Whoever may write a pipeline may not thereby run commands as the daemon.
+    /// Refuses a command or an address in a pipeline, because someone who may write a pipeline must not be able to run commands as the
+    /// daemon.
     private static func refusesCommand(_ node: Node, _ key: String, _ section: Section) -> Bool {
         guard case .mapping(let entries) = node.content, entries.contains(where: { ["command", "post"].contains($0.key) }) else {
             return false

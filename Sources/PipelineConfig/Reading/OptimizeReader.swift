@@ -11,7 +11,7 @@ struct OptimizeReader {
         self.classes = classes
     }
 
-    /// nil, with a problem, where it does not say what to optimize.
+    /// Returns the stage; nil, with a problem, where it does not say how to optimize.
     func stage(_ body: Node?, _ key: String, at position: Position) -> OptimizeStage? {
         let remedy = "say how, like gradient: { loss: cross_entropy }"
         guard let body else {
@@ -20,7 +20,7 @@ struct OptimizeReader {
         }
         guard let section = Section(body, key, keys: ["gradient", "gate"], in: reading) else { return nil }
         guard section.has("gradient") else {
-            // What this version lacks was refused by name already.
+            // Keys that this version does not have were refused by name already.
             if !section.hasRefusals, !section.mistyped.contains("gradient") {
                 reading.problems.add(.missingKey, position, key + ".gradient", "missing", remedy)
             }
@@ -93,7 +93,7 @@ struct OptimizeReader {
     }
 }
 
-/// The kind of a label, as far as metrics and losses must agree about it.
+/// Names the kind of a label, as far as metrics and losses must agree about it.
 private enum LabelKind: String { case classes, numbers }
 
 extension Metric {

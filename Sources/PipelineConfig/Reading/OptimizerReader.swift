@@ -1,7 +1,7 @@
 internal import Reasons
 internal import Recipes
 
-/// Reads `optimizer` and `schedule`: each a word, or a word with options.
+/// Reads `optimizer` and `schedule`, each of which is a word, or a word with options.
 struct OptimizerReader {
     private let gradient: Section
 

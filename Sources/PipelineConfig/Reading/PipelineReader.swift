@@ -1,13 +1,13 @@
 internal import Reasons
 internal import Recipes
 
-/// Reads the document's sections into a ``Pipeline``. One function per section; each falls back to the default where a value was
-/// refused, so that the rest of the file is still read, and the pipeline is given out only if no problem was found.
+/// Reads the document's sections into a ``Pipeline``. There is one function for each section. Each falls back to the default where a value
+/// was refused, so that the rest of the file is still read; the pipeline is returned only if no problem was found.
 struct PipelineReader {
     static let dataExtensions = [
         "csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow", "npy", "npz",
     ]
-    /// Every extension of a table format: `include` may have these, and `include: all` has all of them.
+    /// The extensions of all table formats: `include` may have these, and `include: all` has all of them.
     static let allDataExtensions =
         ["csv", "tsv", "jsonl", "ndjson", "json"].flatMap { [$0, $0 + ".gz", $0 + ".zst"] }
         + ["parquet", "pq", "arrow", "arrows", "feather", "ipc", "npy", "npz"]
@@ -51,7 +51,7 @@ struct PipelineReader {
         return pipelineName("name") ?? "unnamed"
     }
 
-    /// The name that the pipeline had before.
+    /// Returns the name that the pipeline had before; nil where none is given.
     private func was(_ name: String) -> String? {
         guard let was = pipelineName("was") else { return nil }
         if was == name {
@@ -117,7 +117,7 @@ struct PipelineReader {
                 "write a pattern for names below it, like \"*.\(extensions[0])\"")
             return
         }
-        // What follows the last wildcard decides the format.
+        // The part after the last wildcard decides the format.
         let end = pattern.lastIndex { "*?]".contains($0) }.map { pattern.index(after: $0) } ?? pattern.startIndex
         let tail = pattern[end...].lowercased()
         if tail.isEmpty || extensions.contains(where: { ("." + $0).hasSuffix(tail) || tail.hasSuffix("." + $0) }) { return }

@@ -1,4 +1,4 @@
-/// Durations and byte sizes as people write them; each needs its unit, so that no one has to guess.
+/// Reads durations and byte sizes as people write them; each needs its unit, so that no one has to guess.
 package enum Quantities {
     private static let nanoseconds: [String: Int64] = [
         "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000,
@@ -8,7 +8,7 @@ package enum Quantities {
         "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
     ]
 
-    /// `500ms`, `2s`, `1.5s`, `10m`, `1h30m`, `1d`; nil for anything else, and past 292 years.
+    /// Reads a duration: `500ms`, `2s`, `1.5s`, `10m`, `1h30m`, `1d`; returns nil for anything else, and for more than 292 years.
     package static func duration(_ text: String) -> Duration? {
         var rest = text[...]
         var total: Int64 = 0
@@ -23,7 +23,7 @@ package enum Quantities {
         return .nanoseconds(total)
     }
 
-    /// `512MiB`, `4GiB`, `1.5GB`, `100kB`, `64B`; nil for anything else.
+    /// Reads a size: `512MiB`, `4GiB`, `1.5GB`, `100kB`, `64B`; returns nil for anything else.
     package static func byteCount(_ text: String) -> Int? {
         var rest = text[...]
         guard let (number, unit) = takeTerm(&rest), rest.isEmpty, let scale = bytes[unit] else { return nil }

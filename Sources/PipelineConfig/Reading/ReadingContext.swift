@@ -1,13 +1,13 @@
 internal import Reasons
 
-/// The state that the sections of one file share: the problems, the positions, the root, and how single values are read.
+/// Holds the state that the sections of one file share: the problems, the positions and the root. It also reads single values.
 final class ReadingContext {
     let problems: ProblemList
     let root: String
     let file: ConfigurationFile
     /// The values for keys that a pipeline leaves out.
     let defaults: RootSettings
-    /// The names that `notify` of millrace.yaml explains; nil where that was not read.
+    /// The names that `notify` of millrace.yaml defines; nil where that file was not read.
     let knownTargets: [String]?
     private(set) var positions = SourceMap()
 
@@ -19,7 +19,7 @@ final class ReadingContext {
         knownTargets = defaults?.notify.keys.sorted()
     }
 
-    /// Records the position of an entry: of a scalar itself, of anything longer that of its key.
+    /// Records the position of an entry: for a scalar its own, for other values that of their key.
     func note(_ entry: Node.Entry, at path: String) {
         if case .scalar = entry.value.content {
             positions.record(entry.value.position, for: path)
@@ -61,7 +61,7 @@ final class ReadingContext {
         word(node, path, of: Choice.allCases.map(\.rawValue)).flatMap { Choice(rawValue: $0) }
     }
 
-    /// One of `words`.
+    /// Returns one of `words`.
     func word(_ node: Node, _ path: String, of words: [String]) -> String? {
         guard case .scalar(let text, isPlain: _) = node.content else {
             problems.add(

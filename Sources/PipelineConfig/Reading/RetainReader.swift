@@ -2,7 +2,7 @@ internal import Reasons
 
 /// Reads `retain`, of a pipeline and of `ROOT/millrace.yaml`.
 enum RetainReader {
-    /// - Parameter defaults: what holds for keys that are not given.
+    /// - Parameter defaults: the settings for keys that are not given.
     static func retain(_ top: Section, defaults: Retain) -> Retain {
         var retain = defaults
         guard let section = top.section("retain", keys: ["archive", "quarantine", "history", "labels"]) else { return retain }
@@ -21,7 +21,7 @@ enum RetainReader {
 
     private struct Given { let value: Retain.Limit? }
 
-    /// `forever` in a pipeline takes back a limit of millrace.yaml.
+    /// Reads a limit. The word `forever` in a pipeline takes back a limit of millrace.yaml.
     private static func limit(_ section: Section, _ key: String) -> Given? {
         guard let node = section.node(key) else { return nil }
         guard case .scalar(let text, isPlain: _) = node.content else {

@@ -166,7 +166,7 @@ struct SchemaReader {
 }
 
 extension InputSchema.Key {
-    /// Whether the key says how columns fill an input, so that it cannot be given together with a value.
+    /// Tells whether the key says how columns fill an input, so that it cannot be given together with a value.
     fileprivate var isOfColumns: Bool {
         switch self {
         case .columns, .scale, .missing, .booleans, .times, .pad, .mask, .length: true

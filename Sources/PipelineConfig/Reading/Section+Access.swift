@@ -2,13 +2,13 @@ internal import Glibc
 internal import Reasons
 
 extension Section {
-    /// `mode` and `group` of what a section publishes; each that is left out is as `ROOT/millrace.yaml` says.
+    /// Returns `mode` and `group` of what a section publishes; for a key that is left out, the setting of `ROOT/millrace.yaml` holds.
     func landAccess() -> LandAccess {
         LandAccess(mode: fileMode("mode") ?? reading.defaults.access.mode, group: group("group") ?? reading.defaults.access.group)
     }
 
-    /// Octal digits, as `chmod` takes them. What the daemon itself could not read and write again, what may be run, and special bits are
-    /// refused.
+    /// Reads a mode in octal digits, as `chmod` takes them. It refuses modes with which the daemon itself could not read and write its
+    /// files again, modes of executable files, and special bits.
     private func fileMode(_ key: String) -> UInt16? {
         guard let node = node(key) else { return nil }
         guard case .scalar(let written, isPlain: _) = node.content else {
@@ -36,7 +36,7 @@ extension Section {
         return mode
     }
 
-    /// A group's name, looked up on this machine, or its number.
+    /// Returns the number of a group, which is given as a number or as a name that is looked up on this machine.
     private func group(_ key: String) -> UInt32? {
         guard let name = text(key) else { return nil }
         if let number = UInt32(name), number < .max { return number }

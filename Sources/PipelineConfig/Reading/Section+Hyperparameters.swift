@@ -1,7 +1,7 @@
 internal import Recipes
 
 extension Section {
-    /// Reads each of `keys` that stands here into `root`.
+    /// Reads each of `keys` that is in this section into `root`.
     func read<Root>(_ keys: [Hyperparameter<Root>], into root: inout Root) {
         for key in keys {
             if let value = value(of: key) { key.set(&root, value) }

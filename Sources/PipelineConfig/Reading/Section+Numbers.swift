@@ -18,7 +18,7 @@ extension Section {
         return value
     }
 
-    /// A list of numbers that each lie in `range`; where any number of them is taken, a single one is a list of one.
+    /// Returns a list of numbers that each lie in `range`; where the list may have any length, a single number is a list of one.
     func numbers(_ key: String, _ range: NumberRange, count: Int? = nil, like example: String) -> [Double]? {
         guard let node = node(key) else { return nil }
         if count == nil, case .scalar = node.content { return number(node, key, range, like: example).map { [$0] } }
@@ -38,7 +38,7 @@ extension Section {
         return numbers
     }
 
-    /// `word`, or `word: { options }`, with the words of `Choice`: which one, and its options where they stand.
+    /// Reads `word`, or `word: { options }`, with the words of `Choice`. Returns the choice, and its options where they are given.
     func variant<Choice: CaseIterable & RawRepresentable<String>>(
         _ key: String, of type: Choice.Type, like example: String
     ) -> (choice: Choice, path: String, options: Node?)? {

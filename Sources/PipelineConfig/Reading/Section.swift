@@ -1,19 +1,19 @@
 import Names
 internal import Reasons
 
-/// One mapping of the file while it is read. Unknown and not implemented keys are reported when it is opened, wrong values when they are
-/// asked for; a getter gives nil both for a key that is absent (or null) and for one whose value was refused.
+/// Represents one mapping of the file while it is read. Unknown and not implemented keys are reported when it is opened, wrong values when
+/// they are asked for; a getter gives nil both for a key that is absent (or null) and for one whose value was refused.
 struct Section {
     let path: String
     let position: Position
     let reading: ReadingContext
     private let entries: [String: Node.Entry]
-    /// Keys that an unknown one was taken for; they count as given.
+    /// The keys that unknown ones were taken for; they count as given.
     let mistyped: Set<String>
-    /// A key that stands here was refused as unknown or not implemented.
+    /// Tells whether a key of this section was refused as unknown or not implemented.
     let hasRefusals: Bool
 
-    /// `keys`: what may stand here. nil, with a problem, where `node` is no mapping.
+    /// Opens a mapping with the keys that it may have. Returns nil, with a problem, where `node` is no mapping.
     init?(_ node: Node, _ path: String, keys: [String], in reading: ReadingContext) {
         guard case .mapping(let entries) = node.content else {
             let remedy = keys.isEmpty ? "leave it empty, or write {}" : "give it keys: \(keys.joined(separator: ", "))"
@@ -50,7 +50,7 @@ struct Section {
 
     func path(of key: String) -> String { path.isEmpty ? key : path + "." + key }
 
-    /// The value, where the key stands and is not null.
+    /// Returns the value, where the key is given and not null.
     func node(_ key: String) -> Node? {
         guard let value = entries[key]?.value, !value.isNull else { return nil }
         return value
@@ -58,7 +58,7 @@ struct Section {
 
     func has(_ key: String) -> Bool { node(key) != nil }
 
-    /// The key stands and its value is null.
+    /// Returns whether the key is given and its value is null.
     func isNull(_ key: String) -> Bool { entries[key]?.value.isNull == true }
 
     func refuse(_ rule: Rule, _ key: String, _ fault: String, _ remedy: String) {
@@ -76,7 +76,7 @@ struct Section {
         node(key).flatMap { Section($0, path(of: key), keys: keys, in: reading) }
     }
 
-    /// The entries of a mapping whose keys are names, in file order.
+    /// Returns the entries of a mapping whose keys are names, in file order.
     func namedValues(_ key: String, what: String) -> [Node.Entry]? {
         guard let node = node(key) else { return nil }
         guard case .mapping(let entries) = node.content else {
@@ -96,7 +96,7 @@ struct Section {
         node(key).flatMap { reading.texts($0, path(of: key)) }
     }
 
-    /// `texts` that name things: none empty, none twice.
+    /// Returns `texts` that are names: none is empty, and none is given twice.
     func names(_ key: String) -> [String]? {
         guard let names = texts(key) else { return nil }
         var seen: NameSet = []
@@ -146,7 +146,7 @@ struct Section {
         node(key).flatMap { reading.choice($0, path(of: key), of: type) }
     }
 
-    /// A list of words, none twice; a single word is a list of one, and what is left out is empty.
+    /// Returns a list of words, each of them once; a single word is a list of one. The list is empty where the key is left out.
     func choices<Choice: CaseIterable & RawRepresentable<String> & Equatable>(_ key: String, of type: Choice.Type) -> [Choice] {
         guard let node = node(key) else { return [] }
         let items: [Node] = if case .sequence(let items) = node.content { items } else { [node] }
@@ -176,7 +176,7 @@ struct Section {
         return value
     }
 
-    /// A number of bytes with its unit.
+    /// Returns a number of bytes, which must be given with its unit.
     func byteCount(_ key: String, atLeast least: Int) -> Int? {
         guard let node = node(key) else { return nil }
         guard case .scalar(let text, isPlain: _) = node.content, let value = Quantities.byteCount(text) else {
@@ -191,14 +191,14 @@ struct Section {
         return value
     }
 
-    /// Absolute; a relative one is taken from the root.
+    /// Returns an absolute path; a relative one is taken from the root.
     func folder(_ key: String) -> String? {
         node(key).flatMap { reading.folder($0, path(of: key)) }
     }
 }
 
 extension Duration {
-    /// As ``Quantities`` reads it.
+    /// The duration as text that ``Quantities`` reads.
     var text: String {
         var rest = components.seconds
         var result = ""

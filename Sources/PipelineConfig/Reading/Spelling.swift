@@ -1,13 +1,14 @@
-/// Finds what a mistyped word was meant to be.
+/// Finds the word that was meant by a mistyped one.
 package enum Spelling {
-    /// The nearest of `words` within a third of its length (at least one edit); nil where none is near.
+    /// Returns the nearest of `words` within a third of its length (at least one edit); nil where none is near.
     package static func nearest(to word: String, in words: [String]) -> String? {
         let candidates = words.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
         guard let best = candidates.min(by: { $0.distance < $1.distance }) else { return nil }
         return best.distance <= max(1, best.word.count / 3) ? best.word : nil
     }
 
-    /// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+    /// Returns the number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string
+    /// alignment).
     static func distance(_ a: String, _ b: String) -> Int {
         let a = Array(a.prefix(100)), b = Array(b.prefix(100))
         var before: [Int] = []

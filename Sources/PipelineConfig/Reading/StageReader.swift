@@ -3,7 +3,7 @@ internal import Recipes
 
 /// Reads `stages` and checks that each takes what the one before it gives.
 struct StageReader {
-    /// The value that one stage hands to the next.
+    /// Names the value that one stage passes to the next.
     private enum Artifact: String {
         case serialized = "a serialized model"
         case model = "a model"
@@ -25,9 +25,9 @@ struct StageReader {
     struct Stages {
         var read: [Stage] = []
         var hasOptimize = false
-        /// One of them has a gradient.
+        /// Tells whether one of the stages has a gradient.
         var trains = false
-        /// Every item of the list could be told; otherwise nothing is said of how they chain.
+        /// Tells whether every item of the list could be read; otherwise nothing is reported about their order.
         var isWhole = false
     }
 
@@ -73,7 +73,7 @@ struct StageReader {
         return stages
     }
 
-    /// `deserialize`, `deserialize:` and `deserialize: {}` are one.
+    /// Reads one item: `deserialize`, `deserialize:` and `deserialize: {}` mean the same.
     private func stage(_ item: Node, _ path: String) -> (Kind, Position, body: Node?)? {
         switch item.content {
         case .scalar where !item.isNull:

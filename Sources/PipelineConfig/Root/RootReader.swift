@@ -4,7 +4,7 @@ internal import Reasons
 enum RootReader {
     static let keys = ["workers", "jobs", "threads", "sessions", "state", "work", "limits", "land", "notify", "retain"]
 
-    /// Nil where the file cannot be read at all; else what could be read of it.
+    /// Returns the settings that could be read; nil where the file cannot be read at all.
     static func read(path: String, root: String, problems: ProblemList) -> RootSettings? {
         let bytes: [UInt8]
         do {
@@ -25,7 +25,7 @@ enum RootReader {
     private static func settings(_ top: Section, root: String) -> RootSettings {
         var settings = RootSettings(root: root)
         settings.workers = top.integer("workers", in: 1...4096)
-        // As the key was called before attempts ran in workers.
+        // This is the former name of the key.
         let jobs = top.integer("jobs", in: 1...4096)
         if settings.workers != nil, jobs != nil {
             top.refuse(.contradiction, "jobs", "`workers` says the same", "remove it")

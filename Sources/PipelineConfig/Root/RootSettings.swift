@@ -1,42 +1,42 @@
 internal import Foundation
 internal import Reasons
 
-/// The settings of `ROOT/millrace.yaml`: those of the daemon, and the defaults of its pipelines. Without the file every default holds.
-/// Paths are absolute. `pipelines/README.md` has all keys with their defaults.
+/// Holds the settings of `ROOT/millrace.yaml`: those of the daemon, and the defaults of its pipelines. Without the file every default
+/// holds. Paths are absolute. `pipelines/README.md` has all keys with their defaults.
 package struct RootSettings: Sendable, Equatable {
     /// The number of attempts at once, each in a worker process.
     package internal(set) var workers: Int?
     package internal(set) var threads: Int?
     package internal(set) var state: String
     package internal(set) var work: String
-    /// What the sessions that workers keep may cost in all, by the bytes of their models.
+    /// The sum of the costs of the sessions that workers keep, which are counted by the bytes of their models.
     package internal(set) var sessions = 1 << 30
     package internal(set) var limits = Limits()
-    /// The number of versions that a pipeline keeps if it does not say so itself.
+    /// The number of versions that a pipeline keeps if its own file sets none.
     package internal(set) var keep = 5
     package internal(set) var format = OutputFormat.parquet
     package internal(set) var access = LandAccess()
     package internal(set) var retain = Retain()
     package internal(set) var notify: [String: NotifyTarget] = [:]
 
-    /// The defaults: what holds without a file.
+    /// Makes the settings that hold without a file.
     package init(root: String) {
         state = CanonicalPaths.absolute(".millrace", root: root)
         work = state
     }
 }
 
-/// `ROOT/millrace.yaml` as it was found. What is wrong in it does not keep the rest from being read.
+/// Holds `ROOT/millrace.yaml` as it was found. A fault in it does not keep the rest from being read.
 package struct RootFile: Sendable, Equatable {
     /// The path where the file is, or would be.
     package let path: String
     package let exists: Bool
     package let settings: RootSettings
     package let problems: [Problem]
-    /// Whether the file leaves no doubt about where the state is.
+    /// Tells whether it is certain, in spite of faults in the file, where the state is.
     package let hasKnownState: Bool
 
-    /// The paths that are looked at for the file.
+    /// Returns the paths where the file may be.
     package static func paths(root: String) -> [String] {
         ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) }
     }
@@ -59,7 +59,7 @@ package struct RootFile: Sendable, Equatable {
         return RootFile(path: path, exists: true, settings: read, problems: problems.sorted, hasKnownState: isPlain)
     }
 
-    /// Whether `file` is the settings of this root and no pipeline.
+    /// Returns whether `file` is the settings file of this root, and so no pipeline.
     func isItself(_ file: String) -> Bool { CanonicalPaths.real(CanonicalPaths.absolute(file, root: ".")) == CanonicalPaths.real(path) }
 
     /// Returns the path relative to the current directory if it is in it.

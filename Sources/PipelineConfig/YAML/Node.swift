@@ -1,9 +1,10 @@
 internal import Reasons
 
-/// A YAML value with its place: aliases and merges resolved, every key plain text.
+/// Holds a YAML value with its place. Aliases and merges are resolved, and every key is plain text.
 struct Node {
     enum Content {
-        /// `isPlain`: written without quotes, so that `null`, `true` and numbers mean what they look like.
+        /// The value is a scalar. `isPlain` tells whether it was written without quotes, so that `null`, `true` and numbers are what they
+        /// look like.
         case scalar(String, isPlain: Bool)
         case sequence([Node])
         case mapping([Entry])
@@ -23,7 +24,7 @@ struct Node {
         return ["", "~", "null", "Null", "NULL"].contains(text)
     }
 
-    /// The value in an operator's words.
+    /// The value in words for an operator.
     var kind: String {
         switch content {
         case .scalar(_, isPlain: true) where isNull: "nothing"
@@ -36,7 +37,7 @@ struct Node {
 }
 
 extension String {
-    /// At most 60 characters of the text, on one line.
+    /// The text on one line, cut to at most 60 characters.
     var clipped: String {
         let line = String(map { $0.isNewline ? " " : $0 }).printable
         return line.count > 60 ? String(line.prefix(57)) + "..." : line

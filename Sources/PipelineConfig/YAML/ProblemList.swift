@@ -1,6 +1,6 @@
 internal import Reasons
 
-/// Collects what is wrong in one file, so that the reader can go on after a fault.
+/// Collects the faults in one file, so that the reader can go on after a fault.
 final class ProblemList {
     let file: String
     private(set) var all: [Problem] = []

@@ -1,11 +1,13 @@
 internal import Reasons
 
-/// The text of a file, checked before the YAML parser sees it.
+/// Checks the text of a file before the YAML parser sees it.
 struct SourceText {
-    /// Byte and alias limits keep the expanded document small: `n` aliases can multiply a document at most by about 3^(n/3).
+    /// The largest size of a file in bytes. The limits of bytes and aliases keep the expanded document small: `n` aliases can multiply a
+    /// document at most by about 3^(n/3).
     static let byteLimit = 256 * 1024
     static let aliasLimit = 16
-    /// One of these is written over the start of each duplicate key once it is reported; from the private use area, and refused in files.
+    /// The characters of which one is written over the start of each duplicate key once it is reported. They are from the private use area,
+    /// and refused in files.
     static let hidingMarks: ClosedRange<Unicode.Scalar> = "\u{E000}"..."\u{E0FF}"
 
     private(set) var lines: [[Unicode.Scalar]]
@@ -21,7 +23,7 @@ struct SourceText {
         return String(result)
     }
 
-    /// nil where a problem was added that leaves nothing to parse.
+    /// Returns nil where a problem was added that leaves nothing to parse.
     init?(_ bytes: [UInt8], problems: ProblemList) {
         let start = Position(line: 1, column: 1)
         guard bytes.count <= Self.byteLimit else {
@@ -85,7 +87,8 @@ struct SourceText {
         return Position(line: line, column: column)
     }
 
-    /// The position of the first text past the limit that looks like an alias outside quotes and comments; block text may be over-counted.
+    /// The position of the first text past the limit that looks like an alias outside quotes and comments; in block text too many may be
+    /// counted.
     private var firstAliasPastTheLimit: Position? {
         var count = 0
         for (row, line) in lines.enumerated() {

@@ -1,6 +1,6 @@
 import Yams
 
-/// A complaint of the YAML parser, in words that say what to type.
+/// Describes a complaint of the YAML parser, in words that say what to write.
 struct SyntaxFault {
     let position: Position
     let fault: String

@@ -1,7 +1,7 @@
 internal import Reasons
 import Yams
 
-/// Reads one YAML document into a ``Node``, or adds to `problems` why it cannot.
+/// Reads one YAML document into a ``Node``, or adds the reasons to `problems` where it cannot.
 struct YAMLDocument {
     static let nodeLimit = 10_000
     static let depthLimit = 64
@@ -18,13 +18,13 @@ struct YAMLDocument {
 
     enum Read {
         case node(Node)
-        /// The file says nothing.
+        /// The file is empty.
         case empty
         /// The document cannot be read; the reasons were added to the problems.
         case unreadable
     }
 
-    /// The document of a file that must say something.
+    /// Returns the document of a file that must not be empty.
     static func read(_ bytes: [UInt8], problems: ProblemList) -> Node? {
         switch read(bytes, mayBeEmpty: false, problems: problems) {
         case .node(let node): node
@@ -36,7 +36,7 @@ struct YAMLDocument {
         guard var source = SourceText(bytes, problems: problems) else { return .unreadable }
         for _ in 0..<duplicateLimit {
             do {
-                // Without the resolver's rules a key is its text, quoted or not.
+                // Without the resolver's rules, a key is its text, whether it is quoted or not.
                 var document = YAMLDocument(problems: problems, hidden: source.hidden)
                 let composed = try compose(yaml: source.text, .basic, .default, .utf8)
                 let root = composed.map { document.convert($0, depth: 0) }
@@ -118,7 +118,7 @@ struct YAMLDocument {
                 entries.append(Node.Entry(key: scalar.string, position: Position(scalar.mark), value: value))
             }
         }
-        // Keys of the mapping itself go before merged ones, and an earlier merged mapping before a later one.
+        // Keys of the mapping itself have precedence over merged ones, and an earlier merged mapping has precedence over a later one.
         var known = Set(entries.map(\.key))
         for entry in merged where known.insert(entry.key).inserted { entries.append(entry) }
         return entries

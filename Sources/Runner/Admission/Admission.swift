@@ -28,9 +28,9 @@ package struct Admission: Sendable {
         package let index: Int
         package let name: String
         package let axis: Int
-        /// Whether the model's declaration says that this axis is the rows.
+        /// Tells whether the model's declaration says that this axis is the rows.
         package let isSettled: Bool
-        /// Whether the axis of the rows may be missing, since the model takes one row in every run.
+        /// Tells whether the axis of the rows may be missing, because the model takes one row in every run.
         package var mayLackRows = false
     }
 
@@ -41,7 +41,7 @@ package struct Admission: Sendable {
     /// The number of rows in every run, where the model fixes it.
     package let fixedRows: Int?
 
-    /// Whether the rows are the first axis everywhere and the other axes of all inputs are fixed, so that memory can be bound once.
+    /// Tells whether the rows are the first axis everywhere and the other axes of all inputs are fixed, so that memory can be bound once.
     package var isPlain: Bool {
         inputs.allSatisfy { $0.axis == 0 && !$0.modelInput.isUnranked && !$0.modelInput.dimensions.dropFirst().contains(nil) }
             && constants.values.allSatisfy { $0.rowAxis == nil } && outputs.allSatisfy { $0.axis == 0 && !$0.mayLackRows }
@@ -80,7 +80,7 @@ package struct Admission: Sendable {
         }
         guard problems.isEmpty else { throw AdmissionRefusal(problems: problems) }
         self.inputs = filled.rows.map { row in
-            // Of an input without a stated shape it is only known that it has rows.
+            // For an input without a stated shape, it is only known that it has rows.
             let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.value)
             let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].value
             let symbols =

@@ -3,7 +3,7 @@ package import ONNX
 import Recipes
 import Tensors
 
-/// The facts about a model that binding needs and that its session does not give.
+/// Holds the facts about a model that binding needs and that its session does not give.
 package struct ModelFacts: Sendable {
     /// The float inputs whose missing values are NaN unless the pipeline says otherwise: all float inputs of models with trees, and those
     /// in which the graph looks for NaN.

@@ -8,7 +8,7 @@ import Tensors
 struct RowEvidence {
     let admission: Admission
     let run: RowRun
-    /// Whether the rows have the extents of real ones. With made-up extents, an output with another number of rows proves nothing: a
+    /// Tells whether the rows have the extents of real ones. With made-up extents, an output with another number of rows proves nothing: a
     /// reshape may cause it.
     var isOfRealRows = true
 
@@ -71,7 +71,7 @@ struct RowEvidence {
     }
 }
 
-/// Made-up rows for a model of which only the declaration is known.
+/// Makes up rows for a model of which only the declaration is known.
 struct MadeUpRows {
     let admission: Admission
 

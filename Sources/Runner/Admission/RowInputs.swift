@@ -5,7 +5,7 @@ import PipelineConfig
 import Recipes
 import Tensors
 
-/// The inputs of a model that rows fill, and what their declarations say about the axis of the rows.
+/// Finds the inputs of a model that rows fill, and what their declarations say about the axis of the rows.
 struct RowInputs {
     struct Row {
         let index: Int
@@ -14,7 +14,7 @@ struct RowInputs {
         /// The dimensions of the input; empty where the model does not state them.
         let dimensions: [Dimension]
         let axis: Int
-        /// Whether the pipeline states the axis.
+        /// Tells whether the pipeline states the axis.
         let isStated: Bool
 
         /// The dimension of the rows, where the input's shape is stated.

@@ -12,7 +12,7 @@ package enum AdmissionCheck {
         /// The model is refused, and no data was read.
         case modelRefused(Failure)
         case dataRefused(Failure)
-        /// The model is taken; the data was not tried, for this reason.
+        /// The model is accepted; the data was not tried, for this reason.
         case untried(String)
     }
 

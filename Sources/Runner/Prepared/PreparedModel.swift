@@ -7,11 +7,11 @@ import Names
 import ONNX
 import SystemPackage
 
-/// One prepared model: two files that a session maps, and a manifest that says what they are.
+/// Opens and makes one prepared model: two files that a session maps, and a manifest that describes them.
 ///
-/// The files are mapped and not read, so a file that is shorter than it was ends a process that reads beyond its end. Therefore they are
-/// durable before the manifest is written, nobody writes to them after that, and the manifest has their stamps: a file that was written to,
-/// cut or replaced has another one.
+/// The files are mapped and not read, so a file that became shorter ends a process that reads beyond its end. Therefore they are durable
+/// before the manifest is written, nobody writes to them after that, and the manifest has their stamps: a file that was written to, cut or
+/// replaced has another stamp.
 enum PreparedModel {
     private static let graph = "model.onnx", manifest = "manifest.json"
     private static let source = "source.onnx"
@@ -26,14 +26,15 @@ enum PreparedModel {
         }
     }
 
-    /// The file's stamp without the number of the device, which may be another one after a restart of the machine.
+    /// Returns the file's stamp without the number of the device, which may change with a restart of the machine.
     private static func stamp(_ path: FilePath) -> FileStamp? {
         guard var stamp = try? FileDigest.stamp(path) else { return nil }
         stamp.device = 0
         return stamp
     }
 
-    /// Returns a session of what is there; nil if there is nothing, if a file is not as it was made, or if the engine does not take it.
+    /// Returns a session of what is there; nil if there is nothing, if a file has changed since it was made, or if the engine does not take
+    /// it.
     static func open(_ folder: FilePath, _ options: SessionOptions) -> (Session, ModelFacts)? {
         guard let manifest = try? JSONFile.decode(Manifest.self, from: folder.appending(manifest)), manifest.isTrue(in: folder),
             // The engine lays each weight out in memory to see whether the file has the same.
@@ -43,14 +44,14 @@ enum PreparedModel {
         return (session, manifest.facts)
     }
 
-    /// Makes the folder, in place of one that is not as it was made. Only the process that has the lock may call this.
+    /// Makes the folder, in place of one whose files have changed. Only the process that has the lock may call this.
     /// - Parameter beginPart: called before each part of the work that takes long.
-    /// - Returns: whether it is there. If not, `staging` is there too unless another try may succeed.
+    /// - Returns: whether the folder is there. If not, `staging` is there too, unless another attempt may succeed.
     static func make(_ file: ModelFile, at place: PreparedFolder.Place, _ options: SessionOptions, beginPart: () -> Void) -> Bool {
         do {
             try? Disk.removeTree(place.folder)
             let byteCount = Disk.byteCount(file.path) + Disk.byteCount(file.path + dataSuffix)
-            // A copy to read, and the weights in two layouts. The disk is not filled with that: others need it too.
+            // It needs room for a copy to read, and for the weights in two layouts. It must not fill the disk, because others need it too.
             try DiskRoom.check(Int64(4 * byteCount), at: place.staging)
             try Disk.makeDirectories(place.staging)
             beginPart()
@@ -76,7 +77,7 @@ enum PreparedModel {
         }
     }
 
-    /// Leaves a mark that nobody should try again.
+    /// Leaves a mark which says that nobody should try again.
     static func giveUp(_ place: PreparedFolder.Place) {
         try? Disk.removeTree(place.staging)
         _ = try? Disk.makeDirectories(place.staging)
@@ -86,7 +87,7 @@ enum PreparedModel {
         var manifest = Manifest(files: [:], facts: facts)
         for name in try Disk.names(in: place.staging) {
             let path = place.staging.appending(name)
-            // Nobody is to write to it, not even the daemon's user by mistake.
+            // Nobody must write to it, not even the daemon's user by mistake.
             try Disk.grant(FileAccess(mode: 0o400), file: path)
             try Disk.sync(file: path)
             manifest.files[name.string] = stamp(path)
@@ -102,6 +103,6 @@ enum PreparedModel {
 }
 
 extension EngineError {
-    /// Whether the same may succeed another time: it is about the machine and not about the model.
+    /// Tells whether the same may succeed another time, because the fault is the machine's and not the model's.
     fileprivate var mayPass: Bool { if case .outOfMemory = self { true } else { false } }
 }

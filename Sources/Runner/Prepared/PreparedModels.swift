@@ -5,33 +5,33 @@ import Glibc
 import Machine
 import SystemPackage
 
-/// Sessions over prepared models, which are made as they are needed: by the first process that loads the model, while others that need it
-/// wait.
+/// Gives sessions over prepared models, which are made when they are needed: by the first process that loads the model, while others that
+/// need it wait.
 ///
-/// What is not as it was made is thrown away and made again. If a model cannot be prepared, it is loaded as any other, and nobody tries
-/// again until the daemon's next start.
+/// Files that have changed since they were made are removed and made again. If a model cannot be prepared, it is loaded as any other, and
+/// nobody tries again until the daemon's next start.
 struct PreparedModels: Sendable {
-    /// Models of fewer bytes are loaded as they are.
+    /// The size in bytes below which models are loaded as they are.
     static let smallestModel = 16 << 20
-    /// The pause between two looks whether the process that makes the model is done.
+    /// The pause, in microseconds, between two looks whether the process that makes the model is done.
     private static let pause: UInt32 = 20_000
 
     private let folder: PreparedFolder
 
     init(_ folder: PreparedFolder) { self.folder = folder }
 
-    /// Returns the place of a model: another one for each class of processors, version of the engine, and version of this program.
+    /// Returns the place of a model. It is another one for each class of processors, version of the engine, and version of this program.
     func place(of digest: String, _ options: SessionOptions, on machine: AttemptMachine = LocalExecutor.machine) -> PreparedFolder.Place {
         let setting = [machine.processor, machine.engine, machine.engineVersion, toolVersion, options.preparation]
         return folder.place(of: digest, setting: setting.joined(separator: "\n"))
     }
 
-    /// Returns a session of the model, with the facts about it; nil if it is to be loaded as it is. Nothing that goes wrong here is the
-    /// model's fault or the attempt's: loading it as it is says what is.
+    /// Returns a session of the model, with the facts about it; nil if it is to be loaded as it is. An error here is no fault of the model
+    /// or of the attempt: if there is such a fault, loading the model as it is shows it.
     /// - Parameters:
-    ///   - file: as it was published.
-    ///   - digest: covers its adapter.
-    ///   - interruption: told that a model is loaded, and asked while another process makes this one.
+    ///   - file: the model as it was published.
+    ///   - digest: the digest of the model together with its adapter.
+    ///   - interruption: is told that a model is loaded, and is asked while another process makes this one.
     /// - Throws: only that the attempt must end.
     func session(
         of file: ModelFile, digest: String, options: SessionOptions, _ interruption: Interruption
@@ -43,7 +43,7 @@ struct PreparedModels: Sendable {
         if let found = PreparedModel.open(place.folder, options) { return found }
         let isLeft = try? Disk.status(place.staging) != nil
         guard isLeft == false else { return nil }
-        // Each part may take as long as loading may.
+        // Each part may take as long as the loading of a model.
         let isMade = PreparedModel.make(file, at: place, options) { interruption.control.phase(.loading) }
         guard isMade else { return nil }
         interruption.control.phase(.loading)
@@ -54,7 +54,7 @@ struct PreparedModels: Sendable {
         return nil
     }
 
-    /// Waits until no other process makes the model. Nil where no file can be locked.
+    /// Waits until no other process makes the model. Returns nil where no file can be locked.
     private func lock(_ place: PreparedFolder.Place, _ interruption: Interruption) throws(Failure) -> FileDescriptor? {
         guard (try? Disk.makeDirectories(folder.path)) != nil,
             let lock = try? Disk.open(place.lock, .readWrite, [.create, .noFollow], doing: "lock")

@@ -5,7 +5,8 @@ import Foundation
 import Glibc
 import SystemPackage
 
-/// The folder in which the attempts of one run leave what they have scored of a large file: `plan.json`, and a part for each range.
+/// Manages the folder in which the attempts of one run leave the parts of a large file that they have scored: `plan.json`, and a part for
+/// each range.
 ///
 /// Several processes work on it at a time. A range is claimed by a lock of the kernel on a byte of the file `claims`, which goes with the
 /// process that has it. A part has its name once it is whole.
@@ -34,8 +35,8 @@ final class PartsFolder {
         return plan
     }
 
-    /// Makes the plan known to other processes.
-    /// - Parameter ranges: where the file is cut; by `columns` and `types` the answer of the attempt tells of its columns.
+    /// Records the plan, so that other processes know it.
+    /// - Parameter ranges: the places where the file is cut; the attempt reports `columns` and `types` in its answer.
     func plan(
         _ ranges: RangePlan, for subject: String, columns: [String: [String]] = [:], types: [String: String] = [:]
     ) throws(FileSystemError) -> ScoringPlan {
@@ -48,14 +49,15 @@ final class PartsFolder {
 
     private static let boot = Boot.id ?? ""
 
-    /// Makes a plan while nobody else does: one that two attempts made at a time would remove the other's parts.
+    /// Runs `body`, which makes a plan, while nobody else does: of two attempts that make one at the same time, each would remove the parts
+    /// of the other.
     func planning<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         while !LinuxCalls.lockByte(Self.planByte, of: claims) { usleep(1000) }
         defer { LinuxCalls.unlockByte(Self.planByte, of: claims) }
         return try body()
     }
 
-    /// Behind the bytes of all ranges.
+    /// The byte that is locked for planning, which is behind the bytes of all ranges.
     private static let planByte = 1 << 40
 
     /// Removes all parts, and the plan that they belong to.
@@ -65,14 +67,14 @@ final class PartsFolder {
 
     // MARK: Parts
 
-    /// The path of the part of a range.
+    /// Returns the path of the part of a range.
     func part(_ range: Int) -> String { path.appending("\(range).part").string }
-    /// The path at which the part is written.
+    /// Returns the path at which the part is written.
     func stagedPart(_ range: Int) -> String { path.appending("\(range).new").string }
     func isFinished(_ range: Int) -> Bool { access(part(range), F_OK) == 0 }
 
-    /// Gives a part that is whole its name. It need not survive the machine, only the process: a part that the machine has lost is no part
-    /// when it is read.
+    /// Gives a part that is whole its name. It must survive the process, but not a stop of the machine: a part whose bytes a stopped
+    /// machine has lost is not accepted when it is read.
     func finish(_ range: Int) throws(FileSystemError) {
         if rename(stagedPart(range), part(range)) != 0 {
             throw .system(doing: "finish a part", path: FilePath(part(range)), errno: Errno(rawValue: errno))

@@ -1,15 +1,15 @@
 import FileSystem
 
-/// Which ranges of a file are still to be scored, as far as one attempt knows: others score some of them meanwhile. It looks at the disk only for
-/// ranges that it does not know to be finished.
+/// Knows which ranges of a file are still to be scored, as far as one attempt knows, because others score some of them meanwhile. It looks
+/// at the disk only for ranges that it does not know to be finished.
 final class RangeQueue {
     private let folder: PartsFolder
     private var finished: [Bool]
 
-    /// More open ranges are not counted.
+    /// The number of open ranges at which counting stops.
     private static let mostCounted = 64
 
-    /// - Parameter count: of all ranges.
+    /// - Parameter count: the number of all ranges.
     init(_ folder: PartsFolder, count: Int) {
         self.folder = folder
         finished = Array(repeating: false, count: count)
@@ -38,7 +38,7 @@ final class RangeQueue {
         return nil
     }
 
-    /// Returns how many ranges from `first` on nobody has begun, up to some.
+    /// Returns how many ranges from `first` on nobody has begun, counted up to `mostCounted`.
     func open(from first: Int) -> Int {
         var open = 0
         for range in first..<count where !isFinished(range) && !folder.isClaimed(range) {

@@ -33,7 +33,7 @@ final class RangeScoring {
         OutputWriter(path: files.output, format: files.format.table, columns: columns, metadata: spec.metadata)
     }
 
-    /// - Parameter path: where the part is written. What is there is overwritten.
+    /// - Parameter path: the path where the part is written. A file that is there is overwritten.
     func score(_ range: RowRange, of input: OpenedInput, into path: String, _ phases: inout Phases) throws(Failure) {
         let rows = try phases.time("read") { () throws(Failure) in
             try Rows(

@@ -8,11 +8,12 @@ import PipelineConfig
 import Reasons
 import Recipes
 
-/// The forward stage over a large file, which is cut into ranges of rows. Each is scored into a part; the output is made of the parts, in
-/// order, while later ones are still scored, here or by others that help (`scoreOneRange`). What is scored outlives the process.
+/// Executes the forward stage over a large file, which is cut into ranges of rows. Each is scored into a part; the output is made of the
+/// parts, in order, while later ones are still being scored, here or by others that help (`scoreOneRange`). Scored parts outlive the
+/// process.
 ///
-/// Where a range fails, or contradicts what the first rows told of the columns, the file is scored in one go instead: what it is refused for
-/// is then said as for any file.
+/// Where a range fails, or contradicts what the first rows say about the columns, the file is scored in one go instead, so that a refusal
+/// has the same words as for any file.
 struct RangedPass {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ScoringFiles
@@ -23,7 +24,7 @@ struct RangedPass {
     private let subject: String
     private let rangeBytes: Int?
 
-    /// How often is looked for a part that another process makes, in microseconds.
+    /// The pause, in microseconds, between two looks for a part that another process makes.
     private static let tick: UInt32 = 2000
 
     init(
@@ -46,7 +47,7 @@ struct RangedPass {
 
     // MARK: The whole file
 
-    /// - Returns: false where the file is to be scored in one go.
+    /// - Returns: false where the file must be scored in one go.
     func run(_ result: inout AttemptResult) throws(Failure) -> Bool {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
@@ -66,7 +67,8 @@ struct RangedPass {
         var offered = 0
         while next < queue.count {
             try interruption.check()
-            // Told anew with each range that was done here, since a worker that could not help has stopped.
+            // The number of open ranges is sent again after each range that was done here, because a worker that could not help has
+            // stopped.
             let open = queue.open(from: next)
             if open != offered { control.offer(open) }
             offered = open
@@ -99,7 +101,7 @@ struct RangedPass {
         return true
     }
 
-    /// Scores the first range that nobody has begun into its part. `rowCount` of the answer is nil where there is none.
+    /// Scores the first range that nobody has begun into its part. `rowCount` of the answer is nil where there is no such range.
     func scoreOneRange(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
@@ -140,7 +142,7 @@ struct RangedPass {
     }
 
     /// Scores a range, which is claimed, into its part.
-    /// - Returns: false where the file is to be scored in one go.
+    /// - Returns: false where the file must be scored in one go.
     private func score(
         _ range: Int, _ plan: ScoringPlan, _ scoring: RangeScoring, _ input: OpenedInput, _ phases: inout Phases
     ) throws(Failure) -> Bool {

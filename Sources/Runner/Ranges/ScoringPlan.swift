@@ -6,23 +6,23 @@ import PipelineConfig
 import Recipes
 import SystemPackage
 
-/// How a large file is scored: where it is cut, and what every range must know of the whole. It depends on the file, the pipeline's revision,
-/// the model and the machine, and not on who scores which range.
+/// Describes how a large file is scored: where it is cut, and what every range must know of the whole. It depends on the file, the
+/// pipeline's revision, the model and the machine, and not on who scores which range.
 struct ScoringPlan: Codable, Hashable {
-    /// The digest of all that the values of the output depend on (`ScoringSubject`).
+    /// The digest of everything that the values of the output depend on (`ScoringSubject`).
     var subject: String
     /// The boot of the machine. Parts are not synced, so that a machine that stopped may have lost some of their bytes.
     var boot: String
-    /// One range: the file is scored in one go.
+    /// The ranges. If there is only one, the file is scored in one go.
     var ranges: RangePlan
-    /// What the answer of the attempt tells of the columns (`AttemptResult.columns` and `types`).
+    /// The columns that the attempt reports in its answer (`AttemptResult.columns` and `types`).
     var columns: [String: [String]] = [:]
     var types: [String: String] = [:]
 
     var isInOneGo: Bool { ranges.ranges.count < 2 }
 }
 
-/// What the values of an output depend on. Parts that were made for another subject are of no use.
+/// Holds everything that the values of an output depend on. Parts that were made for another subject are of no use.
 struct ScoringSubject: Encodable {
     private let data: String
     private let model: String

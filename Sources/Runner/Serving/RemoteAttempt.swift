@@ -3,7 +3,7 @@ import Dispatch
 import Synchronization
 import WorkerProtocol
 
-/// One attempt in a worker, as the daemon reaches it.
+/// Represents one attempt in a worker, with which the daemon exchanges messages.
 final class RemoteAttempt: AttemptTurn {
     private enum Pause { case none, wanted, waiting }
 
@@ -20,7 +20,7 @@ final class RemoteAttempt: AttemptTurn {
     }
 
     /// Executes the attempt on the calling thread.
-    /// - Parameter data: what came with the order.
+    /// - Parameter data: the data that came with the order.
     func execute(_ spec: AttemptSpec, _ data: AttemptData?, _ executor: any AttemptExecutor) -> AttemptResult {
         let (connection, reference) = (connection, reference)
         var control = AttemptControl(cancellation, turn: self) { progress in
@@ -46,7 +46,7 @@ final class RemoteAttempt: AttemptTurn {
 
     func pause() {
         pauseState.withLock { $0 = .waiting }
-        // Who cancelled before may have found nothing that waits.
+        // A cancellation that came earlier may have found nothing that waits.
         if cancellation.isCancelled { goOn() } else { try? connection.send(WorkerFrame.paused(reference: reference)) }
         mayGoOn.wait()
     }

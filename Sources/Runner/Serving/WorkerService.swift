@@ -11,21 +11,21 @@ package import WorkerProtocol
 /// A worker's side of one connection: it executes the attempts that the daemon sends, one after another, and answers each.
 ///
 /// The thread that runs it reads frames and executes attempts, so that no thread waits for another between small files. While an attempt
-/// takes long, the listening thread reads in its place: the attempt hears that it is to pause or to end, the daemon hears that it goes on,
-/// and the process ends at once when the daemon is gone.
+/// takes long, the listening thread reads in its place: the attempt is told to pause or to end, the daemon is told that the attempt goes
+/// on, and the process ends at once when the daemon is gone.
 package final class WorkerService: Sendable {
     private struct State {
         var waiting: [Order] = []
         /// The attempt that is executed, and those that wait.
         var attempts: [AttemptReference: RemoteAttempt] = [:]
-        /// The one that is executed.
+        /// The attempt that is being executed.
         var executed: RemoteAttempt?
-        /// How many were begun, which shows whether the process has something to do.
+        /// The number of attempts that were begun, which shows whether the process has something to do.
         var begun = 0
         var isListening = false
     }
 
-    /// An attempt that waits, with its data where that came with it.
+    /// Describes an attempt that waits, with its data where that came with it.
     private struct Order {
         let reference: AttemptReference
         let spec: AttemptSpec
@@ -35,12 +35,12 @@ package final class WorkerService: Sendable {
     private let connection: FrameConnection
     private let executor: any AttemptExecutor
     private let state = Mutex(State())
-    /// Held by whoever reads. Attempts are queued by whoever reads.
+    /// The lock that the reading thread holds. That thread also queues attempts.
     private let reading = NSLock()
     private let settings = Mutex<[Int: ScoreSetting]>([:])
     private let isNeeded = DispatchSemaphore(value: 0)
 
-    /// How often the listening thread looks whether there is something to hear.
+    /// The time, in microseconds, between two looks of the listening thread for something to read.
     private static let tick: UInt32 = 50_000
     /// The number of ticks from one heartbeat to the next.
     private static let heartbeat = 20
@@ -51,7 +51,7 @@ package final class WorkerService: Sendable {
     }
 
     /// Serves until the daemon closes the connection.
-    /// - Parameter token: what the process was started with, which its first frame shows.
+    /// - Parameter token: the token that the process was started with, which its first frame shows.
     package func run(token: String) throws(FrameError) {
         FaultPoint.reach(.workerStart)
         try connection.send(
@@ -102,7 +102,7 @@ package final class WorkerService: Sendable {
         FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
         var result = attempt.execute(spec, order.data, executor)
-        // It is that of the first frame.
+        // The machine is known from the first frame of this connection.
         result.machine = nil
         state.withLock { state in
             state.attempts[reference] = nil
@@ -111,15 +111,16 @@ package final class WorkerService: Sendable {
         FaultPoint.reach(.workerAnswer)
         answer(result, to: reference)
         FaultPoint.reach(.workerAnswered)
-        // What a long attempt has freed goes back to the system, so that it does not count as the next one's.
+        // Memory that a long attempt has freed goes back to the system, so that it does not count as the next attempt's.
         if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
     }
 
-    /// Answers to short attempts go together, as long as others wait here: each wakes a thread of the daemon.
+    /// Sends an answer. Answers to short attempts are sent together while others wait here, because each sending wakes a thread of the
+    /// daemon.
     private func answer(_ result: AttemptResult, to reference: AttemptReference) {
         let frame = WorkerFrame.answer(reference: reference, result: result)
         let isLast = state.withLock { $0.waiting.isEmpty }
-        // Where the daemon is gone, the next read finds out.
+        // If the daemon is gone, the next read finds that out.
         if isLast { try? connection.send(frame) } else { _ = try? connection.hold(frame) }
     }
 
@@ -133,7 +134,7 @@ package final class WorkerService: Sendable {
                 usleep(Self.tick)
                 ticks += 1
                 let (executed, begun, isOver) = state.withLock { state in
-                    // Nothing to hear, and nothing has been done since the last tick: the next attempt wakes this thread.
+                    // There was nothing to read, and nothing has been done since the last tick: the next attempt wakes this thread.
                     let isOver = state.executed == nil && state.begun == before
                     if isOver { state.isListening = false }
                     return (state.executed, state.begun, isOver)
@@ -147,7 +148,7 @@ package final class WorkerService: Sendable {
         }
     }
 
-    /// Takes what has come, while an attempt is executed.
+    /// Takes the frames that have come while an attempt is executed.
     private func hear() {
         reading.lock()
         defer { reading.unlock() }
@@ -156,7 +157,7 @@ package final class WorkerService: Sendable {
                 take(frame)
             }
         } catch {
-            // The daemon is gone, and whatever is still computed is of no use to anybody.
+            // The daemon is gone, and nobody can use what is still being computed.
             _exit(1)
         }
     }

@@ -6,7 +6,7 @@ import Reasons
 import Recipes
 import Tensors
 
-// What the pipeline says, in the words of the modules that do it.
+// These functions translate the settings of the pipeline for the modules that use them.
 
 extension RowSchema {
     /// Returns the rules of the inputs that columns fill.
@@ -20,7 +20,7 @@ extension RowSchema {
         return rules
     }
 
-    /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline does not say what it is.
+    /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline sets nothing for it.
     func inputRule(_ name: String, isFloat: Bool, isText: Bool, isNaNByDefault: Bool) -> InputRule {
         let input = self[input: name]
         let forAll = missing.flatMap { $0.fits(isFloat: isFloat, isText: isText) ? $0 : nil }

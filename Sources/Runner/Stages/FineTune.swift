@@ -11,8 +11,8 @@ import SystemPackage
 import Training
 import TrainingGraph
 
-/// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was
-/// just validated, it replaces what the deserialize stage wrote or leaves it as it is.
+/// Executes the optimize stage: it trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a
+/// model that was just validated, it replaces what the deserialize stage wrote or leaves it unchanged.
 struct FineTune {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
@@ -57,7 +57,7 @@ struct FineTune {
         } catch  where error.kind == .tooFewRows {
             report.wait = error
         } catch {
-            // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
+            // Labels from which nothing can be learnt are no reason to refuse the model that arrived.
             guard spec.goal == .validateModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
             report.rejection = error
         }
@@ -68,7 +68,7 @@ struct FineTune {
             return
         }
         guard outcome != nil else { return }
-        // What was trained is in memory for no longer than it takes to write it.
+        // The trained model is in memory only until it is written.
         try phases.time("write") { () throws(Failure) in
             if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
@@ -77,7 +77,7 @@ struct FineTune {
 
     // MARK: Training
 
-    /// Nil where no labels are left that can be learnt from.
+    /// Trains on the labels that can be used; returns nil where none are left to learn from.
     private func train(
         _ parent: Model, _ adapter: AdapterFile?, _ report: inout TrainingReport
     ) throws(Failure) -> FineTuning.Outcome? {
@@ -111,7 +111,7 @@ struct FineTune {
             } catch {
                 try interruption.check()
                 let failure = Failure(training: error, spec).naming(usable)
-                // Of one file, at one of its rows; or of all of them together.
+                // The fault is one of a single file, at one of its rows, or of all files together.
                 guard case .badLabels(let place, _, _) = error,
                     let bad = usable.firstIndex(where: { place == $0.kept || place.hasPrefix($0.kept + ":") })
                 else { throw failure }
@@ -128,7 +128,8 @@ struct FineTune {
         return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
     }
 
-    /// Labels of other arrivals that cannot be used are left out; those that the attempt is about end it.
+    /// Leaves out labels of other arrivals that cannot be used. Where the labels are those of the attempt's own arrival, it throws the
+    /// failure, which ends the attempt.
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
@@ -138,7 +139,7 @@ struct FineTune {
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 
-    /// A copy of ours is what is read, however long training takes.
+    /// Makes a copy of ours of the labels, so that training reads the same content, however long it takes.
     private func keep(_ labelled: AttemptSpec.LabelledFile) throws(Failure) {
         do throws(FileSystemError) {
             if try Disk.status(FilePath(labelled.kept)) != nil { return }
@@ -212,7 +213,7 @@ struct FineTune {
                 try FileManager.default.moveItem(atPath: fresh, toPath: directory)
             } else if spec.goal == .fineTune {
                 try empty(directory)
-                // Its external data are in its folder, under names that we chose.
+                // The external data are in the model's folder, under names that we chose.
                 for name in [VersionFile.model] + outcome.model.externalDataLocations {
                     let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
                     try Disk.clone(FilePath(source), to: FilePath(directory + "/" + name))
@@ -233,7 +234,7 @@ struct FineTune {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     }
 
-    /// The metadata that the model or the adapter carries, in a fixed order.
+    /// Returns the metadata that the model or the adapter carries, in a fixed order.
     private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
         var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
         facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))
@@ -247,7 +248,7 @@ struct FineTune {
 }
 
 extension Failure {
-    /// Names files as they arrived, not as we keep them.
+    /// Returns the failure with the names of the files as they arrived, not as we keep them.
     fileprivate func naming(_ files: [AttemptSpec.LabelledFile]) -> Failure {
         var failure = self
         for file in files {

@@ -9,7 +9,7 @@ import Reasons
 import Recipes
 import SystemPackage
 
-/// The forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
+/// Executes the forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
 struct ForwardPass {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ScoringFiles
@@ -102,7 +102,7 @@ struct ForwardPass {
 }
 
 extension AttemptSpec {
-    /// What stands in the output's own metadata.
+    /// The facts that are written into the output's own metadata.
     var metadata: [(key: String, value: String)] { provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) } }
 }
 
@@ -121,7 +121,7 @@ extension OutputFormat {
     }
 }
 
-/// The files that an attempt has written, with digests.
+/// Lists the files that an attempt has written, with digests.
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {

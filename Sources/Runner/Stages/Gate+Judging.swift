@@ -4,8 +4,8 @@ package import Recipes
 package import Training
 
 extension Gate {
-    /// Why a trained model is not taken in place of the one that it was trained from; nil where it is, and where no rows were held out to
-    /// measure on.
+    /// Returns the reason why a trained model is not taken in place of the one that it was trained from; nil where it is taken, and where
+    /// no rows were held out to measure on.
     package func refusal(of outcome: FineTuning.Outcome) -> String? {
         guard outcome.validationRows > 0, let before = outcome.before[metric] else { return nil }
         let rows = "on the \(outcome.validationRows) held-out \(outcome.validationRows == 1 ? "row" : "rows")"

@@ -2,9 +2,9 @@ import FileSystem
 import Recipes
 
 extension GradientDescent {
-    /// The fields of a card that describe a training, under the pipeline's own keys: those that every training has, and of the others those
-    /// that are not the default.
-    /// - Parameter threads: those that it had.
+    /// Returns the fields of a card that describe a training, under the pipeline's own keys: those that every training has, and those of
+    /// the others that are not the default.
+    /// - Parameter threads: the number of threads that the training had.
     func cardSettings(threads: Int) -> [String: JSONValue] {
         let alwaysThere: Set = [
             "epochs", "batch_size", "accumulate", "validation", "seed", "train_on", "learning_rate", "weight_decay", "warm_up", "every",

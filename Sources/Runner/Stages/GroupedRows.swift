@@ -28,7 +28,7 @@ struct GroupedRows {
 
     let outputs: [Output]
 
-    /// Returns whether it is known for every output which part of it is a row's own, whatever rows are in the same run.
+    /// Returns whether it is known, for every output, which part of it belongs to a row, whatever rows are in the same run.
     func mayMixLengths(of inputs: [ModelInput]) -> Bool {
         let names = NameSet(inputs.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
         return outputs.allSatisfy { !$0.isTensor || $0.axes.areAllAmong(names) }

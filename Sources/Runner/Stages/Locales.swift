@@ -6,7 +6,7 @@ import ONNX
 // none), and the engine does not load the model where the system lacks the locale. Containers have only C.UTF-8.
 
 extension Model {
-    /// Whether a StringNormalizer asks for a locale that this system lacks and that lowers and raises letters as C.UTF-8 does.
+    /// Tells whether a StringNormalizer asks for a locale that this system lacks and that changes the case of letters as C.UTF-8 does.
     var hasReplaceableLocales: Bool {
         var found = false
         forEachNode { node in found = found || node.replaceableLocale != nil }

@@ -13,7 +13,7 @@ import Tensors
 import Training
 import TrainingGraph
 
-/// A model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
+/// Describes a model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
 ///
 /// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that memory holds no second copy of a
 /// large model. After each reading the file must still have the stamp that it had when its digest was taken.
@@ -24,8 +24,8 @@ struct ModelFile {
     let adapter: AdapterFile?
     private let stamp: FileStamp
 
-    /// A model that arrived.
-    /// - Parameter expected: the digest of the file alone; nil where only its external data's is known with it.
+    /// Opens a model that arrived.
+    /// - Parameter expected: the digest of the file alone; nil where only one digest for the file and its external data together is known.
     init(_ path: String, expected: String?) throws(Failure) {
         let found = try Self.digested(path)
         if let expected, expected != found.digest { throw Failure.modelChanged(path) }
@@ -35,10 +35,10 @@ struct ModelFile {
         adapter = nil
     }
 
-    /// A model in a version directory, or one that a user names, with its adapter.
+    /// Opens a model in a version directory, or one that a user names, with its adapter.
     /// - Parameters:
-    ///   - adapter: its path; nil takes the file in the model's folder that has the name of a version's adapter.
-    ///   - expected: `TunedModel.digest` of both.
+    ///   - adapter: the path of the adapter; nil takes the file in the model's folder that has the name of a version's adapter.
+    ///   - expected: the digest of both, as `TunedModel.digest` computes it.
     init(tuned path: String, adapter given: String? = nil, expected: String?) throws(Failure) {
         let found = try Self.digested(path)
         self.path = path
@@ -60,7 +60,7 @@ struct ModelFile {
         do throws(FileSystemError) { return try FileDigest.of(FilePath(path)) } catch { throw Failure(openingModel: error, place: path) }
     }
 
-    /// Throws where the file is not the one any more whose digest was taken: what was read of it since is void.
+    /// Throws where the file is not the one whose digest was taken any more: what was read of it since is void.
     private func verifyUnchanged() throws(Failure) {
         guard let now = try? FileDigest.stamp(following: FilePath(path)), now == stamp else { throw Failure.modelChanged(path) }
     }
@@ -74,7 +74,8 @@ struct ModelFile {
             throw Failure(model: error, place: path)
         }
         try verifyUnchanged()
-        // Before anything of them is copied or read: in memory they are as large as they say, though a sparse file takes no disk.
+        // Weights are checked before any of them are copied or read: in memory they have their full size, though a sparse file takes no
+        // disk.
         do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch {
             throw Failure(model: .outOfMemory(error), place: path)
         }
@@ -94,7 +95,7 @@ struct ModelFile {
         return (try session(of: runnable, prepared, options), prepared.facts)
     }
 
-    /// The engine reads the file as it is.
+    /// Returns a session of the file as it is.
     private func session(ofFileWith options: SessionOptions) throws(Failure) -> Session {
         let session: Session
         do throws(EngineError) { session = try Session(file: path, options: options) } catch {
@@ -147,9 +148,9 @@ struct ModelFile {
     /// Weights of fewer bytes are part of the graph that the engine is given.
     private static let smallestApart = 64 << 10
 
-    /// The initializers that the engine gets separately from the graph, each in memory once: large ones that are in other files or are made
-    /// of the model's and the adapter's. If an input is not a tensor, there are none, since ONNX Runtime cannot take them then: all of them
-    /// go into the graph.
+    /// Returns the initializers that the engine gets separately from the graph, each in memory once: large ones that are in other files, or
+    /// to which the adapter adds something. If an input is not a tensor, there are none, since ONNX Runtime cannot take them then: all of
+    /// them go into the graph.
     private func weightsApart(of model: Model) -> [String] {
         guard model.graph.inputs.allSatisfy({ if case .tensor = $0.type { true } else { false } }) else { return [] }
         let adapted = Set(adapter?.adapter.factors.map(\.weight) ?? [])
@@ -158,8 +159,8 @@ struct ModelFile {
         }.map(\.name)
     }
 
-    /// Writes the model for an engine that maps its weights: the graph to `path`, and initializers of 64 KiB or more to `path.data`, with the
-    /// adapter merged in. Neither may be there.
+    /// Writes the model for an engine that maps its weights: the graph to `path`, and initializers of 64 KiB or more to `path.data`, with
+    /// the adapter merged in. Neither file may exist yet.
     /// - Parameter least: a model whose initializers take fewer bytes is not written.
     /// - Returns: the facts about the model; nil if it was not written.
     func writeRunnable(to path: String, ifWeightsTake least: Int) throws(Failure) -> ModelFacts? {
@@ -189,7 +190,7 @@ struct ModelFile {
         } catch { throw unavailable(error) }
     }
 
-    /// The model as bytes for the engine.
+    /// Returns the model as bytes for the engine.
     private func runnable(_ model: Model, without apart: [String]) throws(Failure) -> Data {
         var model = model
         model.lift(apart)
@@ -216,16 +217,16 @@ struct ModelFile {
     }
 }
 
-/// A model and the adapter that makes another one of it, as one.
+/// Treats a model and the adapter that makes another model of it as one.
 package enum TunedModel {
-    /// The adapter of a model if none is given: the one in the same folder, if there is one.
+    /// Returns the adapter of a model if none is given: the one in the same folder, if there is one.
     package static func adapter(of model: String, given: String? = nil) -> String? {
         if let given { return given }
         let beside = (model as NSString).deletingLastPathComponent + "/" + VersionFile.adapter
         return FileManager.default.fileExists(atPath: beside) ? beside : nil
     }
 
-    /// The digest of both together.
+    /// Returns the digest of both together.
     package static func digest(of model: String, adapter: String? = nil) throws(FileSystemError) -> String {
         let companions = Self.adapter(of: model, given: adapter).map { [(name: VersionFile.adapter, path: FilePath($0))] } ?? []
         return try FileDigest.ofModel(at: FilePath(model), companions: companions).digest
@@ -245,7 +246,8 @@ func returningLargeBlocks<Result>(_ body: () -> Result) -> Result {
     typealias Option = @convention(c) (CInt, CInt) -> CInt
     guard let address = dlsym(nil, "mallopt") else { return body() }
     let set = unsafeBitCast(address, to: Option.self)
-    // mallopt(3): M_MMAP_THRESHOLD is -3 and M_TRIM_THRESHOLD -1. What is set afterwards is where they are after a large block was freed.
+    // In mallopt(3), M_MMAP_THRESHOLD is -3 and M_TRIM_THRESHOLD is -1. The values set afterwards are those that they have after a large
+    // block was freed.
     _ = set(-3, 1 << 20)
     defer {
         _ = set(-3, 32 << 20)

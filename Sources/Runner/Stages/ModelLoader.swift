@@ -6,7 +6,7 @@ import Reasons
 import Synchronization
 import SystemPackage
 
-/// A model ready to run, with what binding needs to know of it.
+/// Holds a model that is ready to run, with what binding needs to know of it.
 struct LoadedModel: Sendable {
     let session: Session
     let facts: ModelFacts
@@ -16,7 +16,7 @@ struct LoadedModel: Sendable {
     let key: SessionCache.Key
 }
 
-/// The outputs of one model for which runs have shown which axis is the rows.
+/// Gathers the outputs of one model for which runs have shown which axis is the rows.
 final class GatheredEvidence: Sendable {
     private struct Claim: Hashable {
         let output: Int
@@ -34,7 +34,7 @@ final class GatheredEvidence: Sendable {
     }
 }
 
-/// Loads models by path and digest, keeping sessions for the next attempt of the same model.
+/// Loads models by path and digest, and keeps sessions for the next attempt of the same model.
 final class ModelLoader: Sendable {
     private struct Known {
         let facts: ModelFacts
@@ -42,7 +42,7 @@ final class ModelLoader: Sendable {
     }
 
     private let sessions: SessionCache
-    /// Nil where models are loaded as they are.
+    /// The prepared models; nil where models are loaded as they are.
     private let prepared: PreparedModels?
     private let known = Mutex<[String: Known]>([:])
 
@@ -52,9 +52,9 @@ final class ModelLoader: Sendable {
     }
 
     /// - Parameters:
-    ///   - model: its digest covers its adapter.
-    ///   - adapter: its path, if it is not in the model's folder.
-    ///   - interruption: told where the model is not loaded yet.
+    ///   - model: the model; its digest covers its adapter.
+    ///   - adapter: the path of the adapter, if it is not in the model's folder.
+    ///   - interruption: is told where the model is not loaded yet.
     func load(
         _ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int, _ interruption: Interruption
     ) throws(Failure) -> LoadedModel {
@@ -63,7 +63,7 @@ final class ModelLoader: Sendable {
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
         } catch  where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
-            // All files of the pipeline need the version, not one alone.
+            // All files of the pipeline need the version, not only this one.
             throw Failure(.machine, what: error.whole, place: error.place, remedy: error.remedy)
         } catch {
             // The version was sound when it was published, so its files have changed since.
@@ -73,7 +73,7 @@ final class ModelLoader: Sendable {
         }
     }
 
-    /// The folder of all versions. It is away while a disk is not mounted.
+    /// Returns the folder of all versions. It is not there while its disk is not mounted.
     private static func folder(of model: String) -> FilePath { FilePath(model).removingLastComponent().removingLastComponent() }
 
     /// Loads a model that was just written and that will score the next data. Its session is kept under the digest that it is published

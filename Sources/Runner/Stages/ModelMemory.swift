@@ -5,7 +5,7 @@ extension ONNXError {
 }
 
 extension Model {
-    /// The number of bytes that are in other files and in memory once the model runs; the largest number there is if the sizes add up to
+    /// The number of bytes that are in other files and in memory once the model runs; half of the largest `Int` if the sizes add up to
     /// more.
     var externalByteCount: Int {
         var sum = 0

@@ -11,8 +11,8 @@ import PipelineConfig
 import Reasons
 import SystemPackage
 
-/// The deserialize stage for a model that arrived: parse, check, check it against the schema, write a copy, load that into the engine, and
-/// try it on the newest known rows. What fails here rejects the model; no data has met it yet.
+/// Executes the deserialize stage for a model that arrived: it parses and checks the model, compares it with the schema, writes a copy,
+/// loads that into the engine, and tries it on the newest known rows. A failure here rejects the model before it has scored any data.
 struct ModelValidation {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
@@ -62,12 +62,12 @@ struct ModelValidation {
         }
     }
 
-    /// Runs what was written once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
+    /// Runs the written copy once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
     func accept(written copy: String, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
             do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads, interruption) } catch {
                 guard error.kind == .badModel else { throw error }
-                // The copy is gone when somebody reads this.
+                // The copy does not exist any more when somebody reads this.
                 var failure = error
                 failure.what = error.what.replacing(copy, with: files.model.path)
                 failure.place = files.model.path
@@ -95,7 +95,7 @@ struct ModelValidation {
         for case .forward(let named) in spec.stages { stage = named }
         let admission: Admission
         do throws(AdmissionRefusal) {
-            // Where nothing is scored, no rows need to fit; the names that the pipeline gives must exist all the same.
+            // Where nothing is scored, no rows need to fit; but the names that the pipeline gives must exist.
             guard let stage else { return try Admission.checkNames(loaded.session.inputs, loaded.session.outputs, spec.schema) }
             admission = try Admission(
                 inputs: loaded.session.inputs, outputs: loaded.session.outputs, unranked: loaded.facts.unranked, schema: spec.schema,
@@ -121,7 +121,8 @@ struct ModelValidation {
             let model = try Model.load(descriptor: input.file.rawValue, path: input.path, directory: input.directory)
             try model.safetyCheck()
             _ = try model.inferTypes()
-            // As large as it says, though a sparse file takes no disk, and ranges may lie over one another: nothing of it is copied yet.
+            // External data counts with its full size, though a sparse file takes no disk, and ranges may overlap: nothing of it is copied
+            // yet.
             do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch { throw .outOfMemory(error) }
             return model
         } catch {

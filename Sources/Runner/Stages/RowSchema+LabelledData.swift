@@ -4,9 +4,9 @@ package import Recipes
 package import Training
 
 extension RowSchema {
-    /// Labelled files as this schema reads them.
+    /// Returns the labelled files as this schema reads them.
     /// - Parameters:
-    ///   - inputs: the model's, by name.
+    ///   - inputs: the names of the model's inputs.
     ///   - nanInputs: the inputs whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(

@@ -9,7 +9,7 @@ import Recipes
 import SystemPackage
 import Tensors
 
-/// A data file opened as rows for one model: binding, batch size and the engine's memory agree with each other.
+/// Opens a data file as rows for one model: binding, batch size and the engine's memory agree with each other.
 struct Rows {
     private let batches: any InputBatches
     private let admission: Admission
@@ -21,22 +21,22 @@ struct Rows {
     private let evidence: GatheredEvidence
     private let demandsEvidence: Bool
     private let file: String
-    /// Held open for as long as rows come from it.
+    /// The input, which stays open as long as rows are read from it.
     private let input: OpenedInput
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
     var boundColumns: NameMap<[String]> { batches.boundColumns }
-    /// The types of kept columns of text, once there were rows.
+    /// The types of kept columns of text, known once rows were read.
     var foundTypes: [String: String] { batches.foundTypes }
     var misfit: KeptMisfit? { batches.misfit }
     /// The names of the outputs that land, in the order in which `next` gives them.
     var outputNames: [String] { admission.outputs.map(\.name) }
 
     /// - Parameters:
-    ///   - stage: which outputs land, and how many rows a batch has.
-    ///   - pinned: an earlier file's `columnsInFileOrder`.
-    ///   - range: the rows that are read, and `known` what they take from the plan of the whole file.
+    ///   - stage: the stage, which says which outputs land and how many rows a batch has.
+    ///   - pinned: the `columnsInFileOrder` of an earlier file.
+    ///   - range: the rows that are read; `known` has what they take from the plan of the whole file.
     ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
         _ input: OpenedInput, _ model: LoadedModel, _ schema: RowSchema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
@@ -97,12 +97,12 @@ struct Rows {
     }
 
     /// Returns how the file can be read in ranges. It must be called before `next`.
-    /// - Parameter byteCount: of a range; nil: what is usual for the format.
+    /// - Parameter byteCount: the size of a range; nil takes the usual size for the format.
     func rangePlan(byteCount: Int?) throws(Failure) -> RangePlan {
         do throws(ColumnarError) { return try batches.rangePlan(byteCount: byteCount) } catch { throw Failure(reading: error, file: file) }
     }
 
-    /// The next rows and what the model makes of them, in the order of its outputs; nil after the last row.
+    /// Returns the next rows and the model's outputs for them, in the order of the outputs; nil after the last row.
     func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
         try interruption.check()
         let batch: InputBatch?
@@ -170,8 +170,8 @@ struct Rows {
         return try? zip(grouped.outputs, values).map { output, value in try OutputValue(output.name, value) }
     }
 
-    /// Returns what these rows prove against the axes of `outputs`, which are nil if the run failed. It is no proof that an output has as
-    /// many elements as there are rows: the model is run once more, on two and three of the rows, where its declaration says too little or
+    /// Returns what these rows prove against the axes of `outputs`, which are nil if the run failed. An output that has as many elements as
+    /// there are rows proves nothing: the model is run once more, on two and three of the rows, where its declaration says too little or
     /// another axis has as many elements.
     private func contradiction(
         _ tensors: NameMap<Tensor>, _ rows: Int, _ outputs: [EngineValue]?, _ interruption: Interruption
@@ -204,9 +204,9 @@ struct Rows {
     /// times as large.
     private static let batchPlaces = 8192
 
-    /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows
-    /// that are large go together as far as 4 MiB reach, up to 32. A small file is not given room for more rows than it can well have,
-    /// since touching memory costs more than scoring ten rows; if it has more all the same, there are more batches.
+    /// Returns the number of rows in a batch, which is about half a mebibyte of input: with what the model makes of it, it stays in the
+    /// caches, and it is large enough that the calls cost little. Large rows go together up to 4 MiB and 32 rows. A small file gets no room
+    /// for more rows than it can well have, since touching memory costs more than scoring ten rows; if it has more, there are more batches.
     private static func batchRows(rowBytes: Int, rowElements: Int, fileBytes: Int) -> Int {
         let rowBytes = max(rowBytes, 1)
         let large = min(max((512 << 10) / rowBytes, min((4 << 20) / rowBytes, 32), 1), 16_384)
@@ -214,7 +214,7 @@ struct Rows {
     }
 }
 
-/// Seconds by phase of one attempt.
+/// Measures the seconds of each phase of one attempt.
 struct Phases {
     private(set) var seconds: [String: Double] = [:]
 

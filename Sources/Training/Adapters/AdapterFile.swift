@@ -3,14 +3,14 @@ import Reasons
 import Tensors
 package import TrainingGraph
 
-/// An adapter in a file of its own, in the folder of its model: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up
-/// [rank, M]` for each adapted weight. Its metadata say which model, and for each weight the scale and whether the model stores it
-/// transposed.
+/// Reads and writes an adapter in a file of its own, in the folder of its model: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up
+/// [rank, M]` for each adapted weight. Its metadata say which model it belongs to, and for each weight the scale and whether the model
+/// stores it transposed.
 package struct AdapterFile: Sendable {
     package var adapter: LowRankAdapter
-    /// SHA-256 of the model's own file.
+    /// The SHA-256 of the model's own file.
     package var base: String
-    /// Whatever else is known of it.
+    /// The other facts that the metadata contain.
     package var facts: [String: String]
 
     private static let format = "millrace.adapter", newest = "1"
@@ -52,10 +52,10 @@ package struct AdapterFile: Sendable {
         facts = metadata.filter { ![Self.format, Self.baseKey, Self.weightsKey].contains($0.key) }
     }
 
-    /// The adapter of one model and no other.
+    /// Reads the adapter of one model, and throws where it belongs to another one.
     /// - Parameters:
-    ///   - model: its path, for messages.
-    ///   - digest: of its own file.
+    ///   - model: the path of the model, for messages.
+    ///   - digest: the digest of the model's own file.
     package init(reading path: String, beside model: String, digest: String) throws(TrainingError) {
         try self.init(reading: path)
         guard base == digest else {
@@ -64,7 +64,7 @@ package struct AdapterFile: Sendable {
         }
     }
 
-    /// Whole under the name or not at all; the same adapter gives the same bytes.
+    /// Writes the file, whole under the name or not at all; the same adapter gives the same bytes.
     package func write(to path: String) throws(TrainingError) {
         let weights = adapter.factors.map { Weight(name: $0.weight, scale: $0.scale, transposed: $0.isTransposed) }
         let encoder = JSONEncoder()

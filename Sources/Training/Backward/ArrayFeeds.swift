@@ -4,7 +4,7 @@ import Reasons
 import Tensors
 import TrainingGraph
 
-/// The arrays of an `.npz` file as inputs of a gradient graph: by name, and in the type that each input takes.
+/// Reads the arrays of an `.npz` file as inputs of a gradient graph: by name, and in the type that each input takes.
 struct ArrayFeeds {
     private let path: String
     private let arrays: [(name: String, tensor: Tensor)]
@@ -43,7 +43,7 @@ struct ArrayFeeds {
                 guard let tensor = array(label) else { throw missing(label, "label") }
                 var labels = try converted(tensor, to: target.elementType, label)
                 rows = labels.shape.dimensions.first ?? rows
-                // `[N, 1]` for `[N]`, and the other way round.
+                // An array `[N, 1]` is taken for `[N]`, and the other way round.
                 if labels.shape.rank != target.dimensions.count, labels.elementCount == rows {
                     labels = labels.reshaped(Shape([rows] + target.dimensions.dropFirst().map { _ in 1 }))
                 }
@@ -97,7 +97,7 @@ extension Tensor {
         withExtendedLifetime(self) { Tensor(elementType: elementType, shape: shape, bytes: bytes)! }
     }
 
-    /// The same numbers in another type, where that holds them (floating point types round). Names of classes become their index.
+    /// Returns the same numbers in another type, where that holds them (floating point types round). Names of classes become their index.
     func converted(to type: ElementType, classes: [String]? = nil) throws(NotConvertible) -> Tensor {
         if let strings {
             guard let classes else { throw NotConvertible(reason: "it holds text, and numbers are wanted") }

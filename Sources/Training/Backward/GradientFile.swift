@@ -4,7 +4,7 @@ import Reasons
 import SystemPackage
 package import Tensors
 
-/// Named tensors as a file, `.npz` or `.safetensors` by its name, whole under the name or not there.
+/// Reads and writes named tensors as a file, `.npz` or `.safetensors` by its name. The file is whole under the name or not there.
 package enum GradientFile {
     package static let extensions = [".npz", ".safetensors"]
 
@@ -18,7 +18,7 @@ package enum GradientFile {
         try onDisk { () throws(FileSystemError) in try DurableFile.publish(staged, as: FilePath(path)) }
     }
 
-    /// - Returns: in the file's order.
+    /// - Returns: the tensors in the file's order.
     package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
         if path.hasSuffix(".safetensors") { return try Safetensors.read(path) }
         do { return try NamedArrays.read(path) } catch { throw .cannotRead(path: path, reason: "\(error)") }

@@ -8,29 +8,30 @@ package import Recipes
 package import Tensors
 import TrainingGraph
 
-/// The gradients of a model on given data, without a step: `grad L = backward(Y, M)`.
+/// Computes the gradients of a model on given data, without a step: `grad L = backward(Y, M)`.
 ///
-/// Rows of a table go through in batches, and what comes out is the gradient over all of them: of the weighted mean of the loss, or the sum
-/// of the vector-Jacobian products. Arrays go through as they are, in one run.
+/// Rows of a table are run in batches, and the result is the gradient over all of them: of the weighted mean of the loss, or the sum of the
+/// vector-Jacobian products. Arrays are run unchanged, in one run.
 package struct GradientQuery: Sendable {
     package enum Seed: Sendable {
         case loss(Loss, outputs: [String])
-        /// One for each output that is to count, by name; over a table, rows on the first axis.
+        /// The cotangents are given, one for each output that counts, by name; over a table, with rows on the first axis.
         case cotangents([(name: String, tensor: Tensor)])
     }
 
     package enum Data: Sendable {
         case table(LabelledData)
-        /// An `.npz` file of arrays named as the inputs (an `.npy` file for the only one), with `label` and `weight` among them.
+        /// The data is an `.npz` file of arrays named as the inputs (or an `.npy` file for the only one), with `label` and `weight` among
+        /// them.
         case arrays(path: String, label: String?, weight: String?, classes: [String]?)
     }
 
     package var model: Model
     package var seed: Seed
     package var data: Data
-    /// Whether the float inputs' gradients are wanted too.
+    /// Tells whether the gradients of the float inputs are wanted too.
     package var withInputs: Bool
-    /// Rows at a time.
+    /// The number of rows in a batch.
     package var batchSize: Int
     package var threads: Int
 
@@ -46,11 +47,11 @@ package struct GradientQuery: Sendable {
     package struct Answer: Sendable {
         /// The gradients of the initializers in the model's order, then those of the inputs.
         package var gradients: [(name: String, tensor: Tensor)]
-        /// The mean over the rows.
+        /// The mean of the loss over the rows; nil without a loss.
         package var loss: Double?
-        /// `nil` for arrays.
+        /// The number of rows; `nil` for arrays.
         package var rows: Int?
-        /// The float initializers without a gradient, and why.
+        /// The float initializers without a gradient, with the reason.
         package var untouched: [String: String]
     }
 
@@ -141,7 +142,7 @@ extension BackwardGraph {
 }
 
 extension Tensor {
-    /// Some steps of the first axis, copied.
+    /// Returns some steps of the first axis, copied.
     fileprivate func rows(_ range: Range<Int>) -> Tensor {
         let shape = Shape([range.count] + self.shape.dimensions.dropFirst())
         let size = bytes.count / max(self.shape.dimensions.first ?? 1, 1)

@@ -6,7 +6,7 @@ import Reasons
 import Tensors
 import TrainingGraph
 
-/// Gradients summed over batches, in double precision: over a loss each batch counts its weight, so that the sum is the gradient of the
+/// Sums gradients over batches, in double precision. Over a loss each batch counts with its weight, so that the sum is the gradient of the
 /// mean over all rows.
 final class GradientSums {
     private let graph: BackwardGraph
@@ -34,7 +34,7 @@ final class GradientSums {
         parts = inputs.map { _ in [] }
     }
 
-    /// - Parameter rows: `nil` where what is fed are no rows.
+    /// - Parameter rows: the number of rows; `nil` where the feeds are no rows.
     func add(_ feeds: [(name: String, tensor: Tensor)], rows: Int?) throws(TrainingError) {
         let known = Set(session.inputs.map(\.name))
         let heads = [graph.loss, graph.lossWeight].compactMap(\.self)
@@ -79,7 +79,7 @@ final class GradientSums {
         }
         for (index, name) in inputs.enumerated() {
             guard let first = parts[index].first?.tensor else { continue }
-            // A cotangent sums over the rows; in a mean each row has its batch's share.
+            // Cotangents are summed over the rows; in a mean, each row has its batch's share.
             let values = parts[index].flatMap { part in
                 (0..<part.tensor.elementCount).map { part.tensor.number($0) * (graph.loss == nil ? 1 : part.weight / divisor) }
             }
@@ -92,7 +92,7 @@ final class GradientSums {
 }
 
 extension Tensor {
-    /// Rounded to float64 or float32.
+    /// Makes a tensor of numbers, in float64 or rounded to float32.
     init(numbers: [Double], _ type: ElementType, _ shape: Shape) {
         self = type == .float64 ? Tensor(.float64, shape, numbers) : Tensor(.float32, shape, numbers.map { Float($0) })
     }

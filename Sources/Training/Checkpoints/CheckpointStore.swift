@@ -6,17 +6,17 @@ import Recipes
 import SystemPackage
 import Tensors
 
-/// The state of a run between two batches.
+/// Holds the state of a run between two batches.
 struct Checkpoint: Codable, Equatable {
     /// The digest of the run's inputs. A checkpoint with another digest is not used.
     var fingerprint: String
-    /// What it was computed on; nil in those of earlier releases.
+    /// The machine that computed it; nil where the checkpoint does not name one.
     var machine: AttemptMachine?
-    /// Batches run since the beginning.
+    /// The number of batches run since the beginning.
     var batches = 0
-    /// Optimization steps taken.
+    /// The number of optimization steps taken.
     var steps = 0
-    /// The epoch under way, from 1, and the batches of it that are done.
+    /// The number of the current epoch, from 1. `batchesOfEpoch` is the number of its batches that are done.
     var epoch = 1
     var batchesOfEpoch = 0
     /// The sums of the current epoch: of the losses, each times its weight, and of the weights.
@@ -36,8 +36,8 @@ struct Checkpoint: Codable, Equatable {
     }
 }
 
-/// Checkpoints of one run in its directory: the newest two, each of them a JSON file that names the tensors it goes with, which were
-/// safe before it was written. What no checkpoint names is removed.
+/// Keeps the checkpoints of one run in its directory: the newest two, each of them a JSON file that names its tensors, which were durable
+/// before it was written. Files that no checkpoint names are removed.
 struct CheckpointStore {
     typealias NamedTensors = [(name: String, tensor: Tensor)]
 
@@ -51,15 +51,16 @@ struct CheckpointStore {
         self.machine = machine
     }
 
-    /// What a run may go on from.
+    /// Tells what a run may go on from.
     enum Latest {
         case whole(Checkpoint, NamedTensors)
-        /// There is one, which another machine has computed, or one that nobody knows: its last bits may be others. The words say which.
+        /// There is a checkpoint that another machine has computed, or that names no machine: other last bits would result. The text says
+        /// which of the two.
         case ofAnotherMachine(String)
         case none
     }
 
-    /// - Parameter best: the parameters of the best epoch so far, where they changed since the last checkpoint.
+    /// - Parameter best: the parameters of the best epoch so far, where they have changed since the last checkpoint.
     mutating func save(_ checkpoint: inout Checkpoint, state: NamedTensors, best: NamedTensors?) throws(TrainingError) {
         checkpoint.fingerprint = fingerprint
         checkpoint.machine = machine
@@ -79,7 +80,7 @@ struct CheckpointStore {
         FaultPoint.reach(.checkpointPruned)
     }
 
-    /// The last checkpoint of this run and machine that is whole.
+    /// Returns the last whole checkpoint of this run and machine.
     func latest() -> Latest {
         var another: String?
         for number in numbers() {
@@ -100,7 +101,7 @@ struct CheckpointStore {
         return another.map { .ofAnotherMachine($0) } ?? .none
     }
 
-    /// The parameters of the best epoch that a checkpoint knows of.
+    /// Returns the parameters of the best epoch that a checkpoint names.
     func best(of checkpoint: Checkpoint) throws(TrainingError) -> NamedTensors? {
         guard let file = checkpoint.best else { return nil }
         return try tensors(file)
@@ -120,7 +121,7 @@ struct CheckpointStore {
 
     private func names() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] }
 
-    /// The newest first.
+    /// Returns the numbers of the checkpoints, the newest first.
     private func numbers() -> [Int] {
         names().compactMap { name in
             name.hasPrefix("checkpoint-") && name.hasSuffix(".json") ? Int(name.dropFirst(11).dropLast(5)) : nil
@@ -137,7 +138,7 @@ struct CheckpointStore {
         }
         for name in names() where !named.contains(name) {
             let isOurs = ["checkpoint-", "state-", "best-"].contains { name.hasPrefix($0) || name.hasPrefix("." + $0) }
-            // What cannot be removed now is removed the next time.
+            // A file that cannot be removed now is removed the next time.
             if isOurs { try? FileManager.default.removeItem(atPath: directory + "/" + name) }
         }
     }

@@ -5,16 +5,17 @@ import Reasons
 import SystemPackage
 package import Tensors
 
-/// The safetensors format: eight bytes of header length, a JSON header that says type, shape and place of each tensor, and the bytes.
+/// Reads and writes the safetensors format: eight bytes of header length, a JSON header with type, shape and place of each tensor, and the
+/// bytes.
 package enum Safetensors {
-    /// Names and types that the format has for ours; others are refused by name.
+    /// The format's names for our types; types that it does not have are refused with their name.
     private static let codes: [(code: String, type: ElementType)] = [
         ("F64", .float64), ("F32", .float32), ("F16", .float16), ("BF16", .bfloat16), ("I64", .int64), ("I32", .int32), ("I16", .int16),
         ("I8", .int8), ("U64", .uint64), ("U32", .uint32), ("U16", .uint16), ("U8", .uint8), ("BOOL", .bool),
         ("F8_E4M3", .float8e4m3fn), ("F8_E5M2", .float8e5m2),
     ]
 
-    /// A larger header is no header of ours or of anyone's.
+    /// The largest size of a header, in bytes, that is read: real headers are smaller.
     private static let longestHeader = 100 << 20
 
     /// Writes the tensors in the order given, whole under the name or not at all, and returns the SHA-256 of the file.
@@ -39,7 +40,7 @@ package enum Safetensors {
         return FileDigest.hexadecimal(hash.finalize())
     }
 
-    /// All tensors of a file, in the order in which their bytes lie.
+    /// Returns all tensors of a file, in the order of their bytes.
     package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] { try readAll(path).tensors }
 
     package static func readAll(
@@ -101,7 +102,7 @@ package enum Safetensors {
             offset = end
         }
         var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)
-        // Tensors begin at a multiple of eight, as the format's own writer has it.
+        // Tensors begin at a multiple of eight bytes, as in files of the format's own writer.
         while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
         return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Array($0) } + json
     }

@@ -1,8 +1,8 @@
-/// Which rows each batch of an epoch has.
+/// Decides which rows each batch of an epoch has.
 struct BatchOrder {
     let rowCount: Int
     let batchSize: Int
-    /// Whether the model takes batches of `batchSize` only.
+    /// Tells whether the model takes batches of `batchSize` only.
     let isFixed: Bool
     private let order: RowPermutation
 
@@ -17,7 +17,8 @@ struct BatchOrder {
 
     var count: Int { Self.count(rows: rowCount, batchSize: batchSize) }
 
-    /// The rows of batch `index`, and how many of them count: a batch of fixed size is filled up with rows from the beginning of the order.
+    /// Returns the rows of batch `index`, and how many of them count: a batch of fixed size is filled up with rows from the beginning of
+    /// the order.
     subscript(index: Int) -> (rows: [Int], counting: Int) {
         let begin = index * batchSize
         let counting = min(batchSize, rowCount - begin)

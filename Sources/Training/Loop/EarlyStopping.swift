@@ -1,6 +1,6 @@
 import Recipes
 
-/// Which epoch is the best so far, and whether to go on.
+/// Knows which epoch is the best so far, and decides whether to go on.
 struct EarlyStopping: Equatable {
     let metric: Metric
     let patience: Int?
@@ -16,8 +16,8 @@ struct EarlyStopping: Equatable {
         self.epochsSinceBest = epochsSinceBest
     }
 
-    /// Whether this epoch is the best so far. One that is only as good, or better by no more than the smallest improvement that counts, is
-    /// not.
+    /// Records the metric of an epoch, and returns whether it is the best so far. An epoch that is only as good, or better by no more than
+    /// the smallest improvement that counts, is not.
     mutating func note(_ value: Double) -> Bool {
         let isBest =
             value.isFinite && (bestValue.map { metric.improvement(of: value, over: $0) > minimumImprovement || !$0.isFinite } ?? true)

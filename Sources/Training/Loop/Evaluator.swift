@@ -3,7 +3,7 @@ import Recipes
 import Tensors
 import TrainingGraph
 
-/// A model's metrics on held-out rows, batch by batch in the rows' own order.
+/// Measures a model's metrics on held-out rows, batch by batch in the rows' own order.
 struct Evaluator {
     let metrics: [Metric]
     let prediction: Prediction
@@ -25,8 +25,8 @@ struct Evaluator {
     }
 
     /// - Parameters:
-    ///   - check: throws where the run is taken back.
-    ///   - forward: what the model makes of a batch.
+    ///   - check: throws where the run is cancelled.
+    ///   - forward: runs the model on a batch.
     func measure(
         _ rows: RowFile, check: () throws(TrainingError) -> Void, forward: (RowBatch) throws(TrainingError) -> StepMachine.Evaluation
     ) throws(TrainingError) -> [Metric: Double] {
@@ -77,7 +77,7 @@ extension Prediction {
         case .logRate: self = .values(isLogarithm: true)
         case .values:
             switch loss {
-            // Several answers for one label.
+            // There are several answers for one label.
             case .quantile(let quantiles) where quantiles.count > 1: self = .opaque
             case .cosineEmbedding: self = .opaque
             default: self = .values(isLogarithm: false)
@@ -85,7 +85,7 @@ extension Prediction {
         }
     }
 
-    /// The metrics that are measured without being asked for.
+    /// The metrics that are measured even if nobody asks for them.
     fileprivate var usual: [Metric] {
         switch self {
         case .classes, .yesOrNo: [.accuracy]
@@ -96,7 +96,7 @@ extension Prediction {
 }
 
 extension RowBatch {
-    /// Only the first `count` rows keep their weight.
+    /// Sets the weights of all rows after the first `count` to zero.
     mutating func count(only count: Int) {
         guard count < rowCount else { return }
         weights = Tensor(.float32, [rowCount], weights.floats.enumerated().map { $0.offset < count ? $0.element : 0 })

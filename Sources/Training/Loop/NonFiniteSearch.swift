@@ -3,7 +3,8 @@ import ONNX
 import Tensors
 import TrainingGraph
 
-/// Finds out which layer first gave what is no finite number, by running the batch once more with every value of the graph exposed.
+/// Finds the layer that was the first to give a value that is not finite, by running the batch once more with every value of the graph
+/// exposed.
 struct NonFiniteSearch {
     private let graph: StepGraph
     private let threads: Int
@@ -15,8 +16,8 @@ struct NonFiniteSearch {
 
     /// - Parameters:
     ///   - feeds: the inputs of the evaluation graph.
-    ///   - parameters: those among them that were trained.
-    /// - Returns: the parameter or node, as a message names it; `nil` where all is finite in inference.
+    ///   - parameters: the trained parameters among them.
+    /// - Returns: the parameter or node, as a message names it; `nil` where all values are finite in inference.
     func firstNonFinite(_ feeds: [(name: String, tensor: Tensor)], parameters: CheckpointStore.NamedTensors) -> String? {
         if let name = parameters.first(where: { !$0.tensor.isFinite })?.name { return "parameter \(name)" }
         var model = graph.evaluation
@@ -24,7 +25,7 @@ struct NonFiniteSearch {
         let nodes = model.graph.nodes
         let values = nodes.flatMap(\.outputs).filter { name in
             guard !name.isEmpty else { return false }
-            // What is known to be no float cannot be meant.
+            // A value that is known to be no float cannot be the cause.
             return known[name]?.elementType?.isFloatingPoint ?? true
         }
         let given = Set(model.graph.outputs.map(\.name))
@@ -42,7 +43,7 @@ struct NonFiniteSearch {
 }
 
 extension Tensor {
-    /// Whether no element is infinite or NaN; true of what is no floating point number.
+    /// Tells whether no element is infinite or NaN; true for types that are not floating point.
     var isFinite: Bool {
         switch elementType {
         case .float32:

@@ -7,10 +7,12 @@ import SystemPackage
 import Tensors
 import TrainingGraph
 
-/// A digest of everything that decides the bytes of a run, but for the machine. A run resumes from a checkpoint, or uses packed rows again,
-/// only if they have the same digest; a checkpoint must have the machine too, since a processor or an engine may compute other last bits.
+/// Computes a digest of everything that decides the bytes of a run, except the machine. A run resumes from a checkpoint, or uses packed
+/// rows again, only if they have the same digest. A checkpoint must have the same machine too, since another processor or engine may
+/// compute other last bits.
 enum RunIdentity {
-    /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
+    /// The number of the format, which changes whenever the same inputs would give other bytes, or a run's directory gets files of another
+    /// form.
     private static let format = "5"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
@@ -27,7 +29,7 @@ enum RunIdentity {
         }
         for file in run.data.files {
             lines.append("rows \(try digest(file.path)) \(file.format.map { "\($0)" } ?? "")")
-            // Columns of its folders are data too.
+            // Columns that folders name are data too.
             if let path = file.originalPath, path.contains("=") { lines.append("from \(path)") }
         }
         lines.append(try text(run.recipe))

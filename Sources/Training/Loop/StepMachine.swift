@@ -5,7 +5,7 @@ import Reasons
 import Tensors
 import TrainingGraph
 
-/// The graphs of a recipe, ready to run, with the values that pass from step to step. For one thread.
+/// Holds the graphs of a recipe, ready to run, with the values that pass from step to step. Only one thread may use it.
 final class StepMachine {
     let graph: StepGraph
     private let step: StatefulSession
@@ -30,7 +30,7 @@ final class StepMachine {
                         overwrites: $0.isOverwritable)
                 }, constants: held.filter { known.contains($0.key) }, outputs: [graph.signature.loss, graph.signature.lossWeight])
         } catch { throw Self.refused(error) }
-        // One by one, so that the model's values are not all in memory once more.
+        // The values are taken one by one, so that the model's values are not all in memory a second time.
         for slot in graph.slots {
             let value: Tensor?
             do throws(AutodiffError) { value = try graph.initialValue(of: slot) } catch { throw TrainingError(error) }
@@ -51,7 +51,7 @@ final class StepMachine {
         .badModel(reason: "its training graph does not load: \(error)", remedy: "freeze what it names, or export the model another way")
     }
 
-    /// Takes up values that were saved; they must be of this graph.
+    /// Sets the values to those that were saved; they must be of this graph.
     func restore(_ saved: CheckpointStore.NamedTensors) throws(TrainingError) {
         let values = Dictionary(saved.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         do throws(EngineError) {
@@ -60,7 +60,7 @@ final class StepMachine {
         } catch { throw .cannotRead(path: "the checkpoint", reason: "it is not of this run: \(error)") }
     }
 
-    /// All values, in the slots' order, in the engine's own memory: to be written down before the next step.
+    /// All values, in the slots' order. They are in the engine's own memory, so that they must be written to disk before the next step.
     var named: CheckpointStore.NamedTensors {
         zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } }
     }
@@ -79,8 +79,8 @@ final class StepMachine {
         return parameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// Goes back to the parameters before the last batch, once; false where they are not there any more. An optimizer's state may be the
-    /// new one.
+    /// Goes back, once, to the parameters before the last batch; returns false where they are not there any more. An optimizer's state may
+    /// be the new one.
     func stepBack() -> Bool { step.stepBack() }
 
     struct Answer {
@@ -89,8 +89,8 @@ final class StepMachine {
     }
 
     /// - Parameters:
-    ///   - number: of this batch from the beginning, for what is drawn.
-    ///   - apply: whether the batch ends a step.
+    ///   - number: the number of this batch from the beginning, for random draws.
+    ///   - apply: tells whether the batch ends a step.
     func run(
         _ batch: RowBatch, learningRate: Double, number: Int, apply: Bool, cancellation: Cancellation?
     ) throws(TrainingError) -> Answer {
@@ -100,7 +100,7 @@ final class StepMachine {
         if let name = graph.signature.randomKey { feeds.append((name, graph.randomKey(step: number))) }
         let known = Set(step.session.inputs.map(\.name))
         do throws(EngineError) {
-            // An input that the loss does not depend on is none of the graph's.
+            // The graph has no input that the loss does not depend on.
             let results = try step.run(feeds.filter { known.contains($0.name) }, cancellation: cancellation)
             return Answer(loss: results[0].number(0), lossWeight: results[1].number(0))
         } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
@@ -113,7 +113,7 @@ final class StepMachine {
     struct Evaluation {
         let loss: Double
         let lossWeight: Double
-        /// The name of the value that the loss reads, if it is a single value.
+        /// The value that the loss reads, if it is a single value.
         let scores: Tensor?
     }
 
@@ -130,7 +130,8 @@ final class StepMachine {
         } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
     }
 
-    /// The inputs of the evaluation graph. The parameters are in the engine's own memory, so that the inputs are valid until the next step.
+    /// Returns the inputs of the evaluation graph. The parameters are in the engine's own memory, so that the inputs are valid until the
+    /// next step.
     func evaluationFeeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
         var feeds = feeds(batch) + held.map { ($0.key, $0.value) }
         let values = Dictionary(

@@ -3,11 +3,11 @@ package import Recipes
 
 /// Reports the progress of a run and cancels it.
 package struct TrainingControl: Sendable {
-    /// Ends a step that is running.
+    /// The cancellation that ends a step which is running.
     package var engine: Cancellation?
-    /// Asked between steps; `true` ends the run with `TrainingError.cancelled`, after a checkpoint.
+    /// Called between steps; `true` ends the run with `TrainingError.cancelled`, after a checkpoint.
     package var isCancelled: @Sendable () -> Bool
-    /// Called from the run's thread; at every step, so it should be quick.
+    /// Called at every step, on the run's thread, so that it should be quick.
     package var progress: @Sendable (TrainingProgress) -> Void
 
     package init(

@@ -4,7 +4,7 @@ import Recipes
 import Tensors
 import TrainingGraph
 
-/// Epochs of steps, with what is measured and written down between them.
+/// Runs epochs of steps, and measures and saves between them.
 struct TrainingLoop {
     let run: FineTuning
     let control: TrainingControl
@@ -18,7 +18,7 @@ struct TrainingLoop {
     private(set) var checkpoint = Checkpoint(fingerprint: "")
     private(set) var stoppedEarly = false
     private var savedSteps = 0
-    /// The parameters that the given model has with infinities or NaN, and may keep.
+    /// The parameters in which the given model has infinities or NaN, which may stay so.
     private var nonFinite: Set<String> = []
     private var pace = Pace()
 
@@ -42,8 +42,8 @@ struct TrainingLoop {
     private var stepsPerEpoch: Int { (batchesPerEpoch + recipe.accumulate - 1) / recipe.accumulate }
     private var totalSteps: Int { stepsPerEpoch * recipe.epochs }
 
-    /// Takes up the last checkpoint, or measures the model as it was given.
-    /// - Returns: the steps that were already taken.
+    /// Goes on from the last checkpoint, or measures the model as it was given.
+    /// - Returns: the number of steps that were already taken.
     mutating func begin() throws(TrainingError) -> Int {
         nonFinite = Set(machine.namedParameters.filter { !$0.tensor.isFinite }.map(\.name))
         switch store.latest() {
@@ -133,7 +133,7 @@ struct TrainingLoop {
         recipe.schedule.rate(step: step, of: totalSteps, stepsPerEpoch: stepsPerEpoch)
     }
 
-    /// Empty without held-out rows.
+    /// Returns the metrics on the held-out rows; empty where there are none.
     private func measure() throws(TrainingError) -> [Metric: Double] {
         guard rows.validation.rowCount > 0 else { return [:] }
         report(.evaluating)
@@ -150,8 +150,8 @@ struct TrainingLoop {
         return values
     }
 
-    /// Refuses parameters that the last step made infinite or NaN. No loss tells of them where no rows are held out, or none that need
-    /// them.
+    /// Throws for parameters that the last step made infinite or NaN. The loss does not show them where no rows are held out, or none that
+    /// need them.
     private func checkParameters() throws(TrainingError) {
         guard let broken = machine.namedParameters.first(where: { !nonFinite.contains($0.name) && !$0.tensor.isFinite }) else { return }
         throw .diverged(step: checkpoint.steps, layer: "parameter \(broken.name)", remedy: Self.remedy)
@@ -160,10 +160,10 @@ struct TrainingLoop {
     private static let remedy =
         "lower the learning rate, clip the gradient (clip_norm), or look at the features' scale; nothing was changed"
 
-    /// Called right after the step or measurement whose loss was no finite number.
+    /// Returns the error for a loss that is not finite. It must be called right after the step or measurement that gave the loss.
     private func diverged(_ batch: RowBatch, isStep: Bool) throws(TrainingError) -> TrainingError {
         let search = NonFiniteSearch(machine.graph, threads: run.threads)
-        // Not the values that the step made of it, but those that it began with.
+        // The search needs the values that the step began with, not those that it made of them.
         if isStep { _ = machine.stepBack() }
         let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: machine.namedParameters)
         let step = checkpoint.steps + 1
@@ -182,7 +182,7 @@ struct TrainingLoop {
             learningRate: learningRate, seconds: checkpoint.seconds)
     }
 
-    /// The result of the best epoch is written to disk, so that memory does not hold it.
+    /// Saves a checkpoint. The parameters of the best epoch are written to disk, so that memory does not hold them.
     private mutating func save(isBest: Bool = false) throws(TrainingError) {
         try store.save(&checkpoint, state: machine.named, best: isBest ? machine.namedParameters : nil)
         savedSteps = checkpoint.steps
@@ -209,6 +209,6 @@ struct TrainingLoop {
 }
 
 extension BatchOrder {
-    /// The rows that count in the batches before `index`.
+    /// Returns the number of rows that count in the batches before `index`.
     fileprivate func rows(before index: Int) -> Int { min(index * batchSize, rowCount) }
 }

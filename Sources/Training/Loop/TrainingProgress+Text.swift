@@ -2,7 +2,7 @@ import Foundation
 package import Recipes
 
 extension TrainingProgress {
-    /// One line that fits a terminal of `width` columns: a bar over the whole plan, the loss, the speed and the time left.
+    /// Returns one line that fits a terminal of `width` columns: a bar over the whole plan, the loss, the speed and the time left.
     package func bar(width: Int = 80) -> String {
         switch phase {
         case .building: return "building the training graph"
@@ -24,7 +24,7 @@ extension TrainingProgress {
         return head + "[" + String(repeating: "#", count: done) + String(repeating: "-", count: room - done) + "]" + tail
     }
 
-    /// A line for what keeps lines: only where an epoch has ended.
+    /// The line for an output that keeps lines; nil except where an epoch has ended.
     package var line: String? {
         guard let finished else { return nil }
         var parts = ["epoch \(finished.epoch)/\(epochs)"]
@@ -35,7 +35,7 @@ extension TrainingProgress {
         return parts.joined(separator: ", ")
     }
 
-    /// `0:07`, `12:30`, `1:02:03`.
+    /// Formats seconds: `0:07`, `12:30`, `1:02:03`.
     static func clock(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds < 1e9 else { return "?" }
         let whole = Int(max(seconds, 0).rounded(.up))
@@ -43,7 +43,7 @@ extension TrainingProgress {
         return whole >= 3600 ? String(format: "%d:%02d:%02d", whole / 3600, minutes, rest) : String(format: "%d:%02d", minutes, rest)
     }
 
-    /// `12,345`.
+    /// Formats a number with groups of three digits: `12,345`.
     static func grouped(_ number: Int) -> String {
         let digits = String(number.magnitude)
         var text = ""

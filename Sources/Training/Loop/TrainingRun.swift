@@ -9,12 +9,12 @@ import Recipes
 import Tensors
 import TrainingGraph
 
-/// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows
-/// from the run's own inputs, so that it does not matter how often the process was killed on the way.
+/// Executes one run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or
+/// follows from the run's own inputs, so that the result is the same however often the process was killed in between.
 struct TrainingRun {
     private var run: FineTuning
     private let control: TrainingControl
-    /// Whether a part of the model's adapter was merged into it.
+    /// Tells whether a part of the model's adapter was merged into it.
     private var isMerged = false
 
     init(_ run: FineTuning, _ control: TrainingControl) {
@@ -40,7 +40,7 @@ struct TrainingRun {
         return try outcome(try trained(graph, inputs, rows, identity), graph, rows)
     }
 
-    /// The result of training, after the engine's sessions are released.
+    /// Holds the result of training, after the engine's sessions are released.
     private struct Trained {
         let checkpoint: Checkpoint
         let store: CheckpointStore
@@ -121,7 +121,7 @@ struct TrainingRun {
             })
     }
 
-    /// Throws where fewer rows are held out than the gate wants for judging the outcome.
+    /// Throws where fewer rows are held out than the gate needs to judge the outcome.
     private func checkHeldOut(_ rows: RowStore) throws(TrainingError) {
         let held = rows.validation.rowCount, wanted = run.gate.rowsAtLeast
         guard run.recipe.validation > 0, held < wanted else { return }

@@ -3,7 +3,7 @@ import Foundation
 func logarithm(_ value: Double) -> Double { Foundation.log(value) }
 func exponential(_ value: Double) -> Double { Foundation.exp(value) }
 
-/// The counts for metrics of answers that are classes. For yes-or-no answers, each column has two classes of its own.
+/// Counts for the metrics of answers that are classes. For yes-or-no answers, each column has two classes of its own.
 struct ClassCounts {
     private struct Cell {
         var truePositive = 0.0, falsePositive = 0.0, falseNegative = 0.0
@@ -20,8 +20,8 @@ struct ClassCounts {
     private static let leastLogarithm = Foundation.log(1e-15)
 
     /// - Parameters:
-    ///   - logs: logarithms of the classes' probabilities.
-    ///   - shares: the label where it is no single class.
+    ///   - logs: the logarithms of the classes' probabilities.
+    ///   - shares: the label, where it is no single class.
     mutating func add(logs: [Double], label: Int?, shares: [Double], weight: Double, ranks isRanked: Bool) {
         let count = logs.count
         if cells.isEmpty { prepare(count, isRanked) }
@@ -45,7 +45,8 @@ struct ClassCounts {
         for index in 0..<count { ranks[index].add(Float(logs[index]), isPositive: index == truth, weight: weight) }
     }
 
-    /// One element of an output of yes and no. Of a single column both answers are classes, of several each column's yes is one.
+    /// Adds one element of an output of yes and no. With a single column both answers are classes; with several, the yes of each column is
+    /// a class.
     mutating func add(
         score: Float, isYes: Bool, label: Double, column: Int, of columns: Int, weight: Double, form: Prediction.Scores,
         ranks isRanked: Bool
@@ -76,7 +77,7 @@ struct ClassCounts {
         return scores.isEmpty ? .nan : scores.reduce(0, +) / Double(scores.count)
     }
 
-    /// The mean over the classes that some rows have and some have not.
+    /// The mean area over the classes that some rows have and others do not; nil where there is no such class.
     var area: Double? {
         let areas = ranks.compactMap(\.area)
         return areas.isEmpty ? nil : areas.reduce(0, +) / Double(areas.count)
@@ -85,7 +86,7 @@ struct ClassCounts {
     private mutating func prepare(_ count: Int, _ isRanked: Bool) {
         cells = Array(repeating: Cell(), count: count)
         seen = Array(repeating: false, count: count)
-        // All classes together hold a bounded number of scores.
+        // All classes together keep a limited number of scores.
         if isRanked { ranks = Array(repeating: RankSketch(capacity: max((1 << 20) / count, 1 << 10)), count: count) }
     }
 
@@ -100,7 +101,7 @@ struct ClassCounts {
 
     private static func logarithms(_ score: Double, _ form: Prediction.Scores) -> (yes: Double, no: Double) {
         guard form == .logits else { return (Foundation.log(max(score, 0)), Foundation.log(max(1 - score, 0))) }
-        // log(sigmoid(x)) without overflow.
+        // This is log(sigmoid(x)) without overflow.
         let common = min(score, 0) - log1p(exp(-abs(score)))
         return (common, common - score)
     }

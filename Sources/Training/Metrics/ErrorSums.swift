@@ -1,10 +1,10 @@
-/// The sums for metrics of numeric answers; variance by Welford's method, with weights.
+/// Sums for the metrics of numeric answers; the variance uses Welford's method, with weights.
 struct ErrorSums {
     private struct Column {
         var weight = 0.0
         var squares = 0.0
         var mean = 0.0
-        /// Sum of squared distances of the labels from their mean.
+        /// The sum of the squared distances of the labels from their mean.
         var spread = 0.0
     }
 
@@ -31,7 +31,7 @@ struct ErrorSums {
     var meanAbsolute: Double { absolutes / weight }
     var isConstant: Bool { columns.allSatisfy { $0.spread == 0 } }
 
-    /// The mean over the targets that vary.
+    /// The mean of r2 over the targets that vary; NaN where none does.
     var determination: Double {
         let values = columns.filter { $0.spread > 0 }.map { 1 - $0.squares / $0.spread }
         return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)

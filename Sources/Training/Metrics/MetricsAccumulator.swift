@@ -1,16 +1,17 @@
 package import Recipes
 package import Tensors
 
-/// The kind of a model's answers.
+/// Says what kind of answers a model gives.
 package enum Prediction: Sendable, Hashable {
     package enum Scores: Sendable, Hashable { case logits, probabilities }
-    /// One of `count` classes along `axis` (the first axis is the rows'). Labels are indices, or probabilities of the output's shape.
+    /// The answer is one of `count` classes along `axis` (the first axis is the rows'). Labels are indices, or probabilities of the
+    /// output's shape.
     case classes(count: Int, axis: Int, Scores)
-    /// Each element is a yes or no of its own; a label from 0.5 on is a yes. The last axis of several is the labels'.
+    /// Each element is a yes or no of its own; a label from 0.5 on is a yes. If there are several axes, the last one is that of the labels.
     case yesOrNo(Scores)
-    /// Numbers; where `isLogarithm`, their logarithms.
+    /// The answers are numbers; where `isLogarithm`, they are logarithms of numbers.
     case values(isLogarithm: Bool)
-    /// Answers that only the loss can read.
+    /// Only the loss can read the answers.
     case opaque
 
     /// The metrics that such answers have.
@@ -23,7 +24,7 @@ package enum Prediction: Sendable, Hashable {
     }
 }
 
-/// Metrics of answers that come batch by batch; each row counts its weight.
+/// Computes metrics of answers that come batch by batch; each row counts with its weight.
 package struct MetricsAccumulator {
     private let prediction: Prediction
     private let wanted: Set<Metric>
@@ -37,9 +38,9 @@ package struct MetricsAccumulator {
     }
 
     /// - Parameters:
-    ///   - answers: floating point, the rows on the first axis.
-    ///   - labels: int64 class indices or floating point values, as `Target` has them.
-    ///   - weights: one a row.
+    ///   - answers: the answers in floating point, with the rows on the first axis.
+    ///   - labels: int64 class indices or floating point values, as `Target` defines them.
+    ///   - weights: the weights, one for each row.
     package mutating func add(answers: Tensor, labels: Tensor, weights: [Float]) {
         guard wanted != [.loss], let rows = answers.shape.dimensions.first, rows > 0 else { return }
         let scores = answers.floats
@@ -65,7 +66,7 @@ package struct MetricsAccumulator {
         }
     }
 
-    /// The weighted mean of a batch, and its weight.
+    /// Adds the weighted mean loss of a batch, with the batch's weight.
     package mutating func add(loss: Double, weight: Double) {
         // A batch without weight has no mean.
         guard weight > 0 else { return }
@@ -73,7 +74,7 @@ package struct MetricsAccumulator {
         self.loss.weight += weight
     }
 
-    /// NaN where the rows do not say: see `undefined`.
+    /// Returns the value of a metric; NaN where the rows do not define it: see `undefined`.
     package func value(_ metric: Metric) -> Double {
         switch metric {
         case .loss: loss.sum / loss.weight
@@ -87,7 +88,7 @@ package struct MetricsAccumulator {
         }
     }
 
-    /// Why a metric says nothing about a model on these rows; `nil` where it does.
+    /// Returns the reason why a metric says nothing about a model on these rows; `nil` where it says something.
     package func undefined(_ metric: Metric) -> String? {
         switch metric {
         case .auc, .f1:
@@ -113,7 +114,7 @@ package struct MetricsAccumulator {
             form == .logits ? Self.logSoftmax(&logs) : Self.logarithms(&logs)
             var label: Int?
             if let indices {
-                // Left out, as the loss leaves it out.
+                // The row is left out, as the loss leaves it out.
                 if indices[position] < 0 { continue }
                 label = Int(indices[position])
             } else if let shares {

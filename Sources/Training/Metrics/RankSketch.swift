@@ -1,5 +1,5 @@
-/// The area under the ROC curve of scores that come one by one, in bounded memory: exact up to `capacity` different scores; beyond that
-/// neighbours are counted as ties, which changes the area by no more than the share of rows that one cell holds.
+/// Computes the area under the ROC curve of scores that come one by one, in bounded memory. It is exact up to `capacity` different scores;
+/// beyond that, neighbours are counted as ties, which changes the area by no more than the share of rows that one cell holds.
 struct RankSketch {
     private struct Cell {
         var score: Float
@@ -18,7 +18,7 @@ struct RankSketch {
         if cells.count > 2 * capacity { compress() }
     }
 
-    /// `nil` where one of the two sides has no row.
+    /// The area; `nil` where one of the two sides has no row.
     var area: Double? {
         var positive = 0.0, negative = 0.0, above = 0.0
         for cell in Self.merged(cells) {
@@ -41,7 +41,7 @@ struct RankSketch {
         }
     }
 
-    /// The rows by their score; rows with equal scores are one entry.
+    /// Returns the rows by their score; rows with equal scores are one entry.
     private static func merged(_ cells: [Cell]) -> [Cell] {
         var merged: [Cell] = []
         for cell in cells.sorted(by: { $0.score < $1.score }) {

@@ -1,6 +1,6 @@
-/// The classes by name. It finds the class that a label means, whatever the format of its file writes: `1`, `1.0` and `"1"` are one number,
-/// and so is a class `1`; `true` and `True` are one boolean, and so are `1` and `0` where the classes are named by booleans, or the other
-/// way round.
+/// Knows the classes by name. It finds the class that a label means, whatever the format of its file writes: `1`, `1.0` and `"1"` are one
+/// number, and so is a class `1`; `true` and `True` are one boolean, and so are `1` and `0` where the classes are named by booleans, or the
+/// other way round.
 struct ClassNames {
     let names: [String]
     private var exact: [String: Int] = [:]
@@ -11,7 +11,7 @@ struct ClassNames {
         self.names = names
         for (index, name) in names.enumerated() {
             if exact[name] == nil { exact[name] = index }
-            // A name that two classes could have belongs to neither.
+            // A text that could mean two classes means neither of them.
             if let number = DecimalText.canonical(name) { numbers.updateValue(numbers.keys.contains(number) ? nil : index, forKey: number) }
             if let truth = Self.truth(name) { truths.updateValue(truths.keys.contains(truth) ? nil : index, forKey: truth) }
         }
@@ -39,7 +39,7 @@ struct ClassNames {
     }
 }
 
-/// Numbers as text.
+/// Brings numbers in text to one form.
 enum DecimalText {
     /// Returns the one text of a plain decimal number: `1` for `1`, `1.0` and `1.00`, `0.5` for `0.50`. Returns nil for other texts, such
     /// as `01`, `+1` and `1e3`, since only names and codes are written so.

@@ -37,7 +37,7 @@ struct Corrections {
             } catch .cancelled {
                 throw .cancelled
             } catch {
-                // Packing meets it too, and says what is wrong with the file.
+                // Packing finds this too, and reports what is wrong with the file.
                 continue
             }
             later.formUnion(own)

@@ -2,7 +2,7 @@ package import Columnar
 package import Names
 package import Recipes
 
-/// Labelled rows: the files that have them, in order, and how they become the model's inputs and the targets.
+/// Describes labelled rows: the files that have them, in order, and how they become the model's inputs and the targets.
 package struct LabelledData: Sendable {
     package struct File: Sendable, Hashable {
         package let path: String
@@ -22,7 +22,7 @@ package struct LabelledData: Sendable {
     /// The description of the rows. Without a label the model computes its own loss; without classes, class labels are indices from 0;
     /// without a key, a row is known by its features.
     package var schema: RowSchema
-    /// The rule of each model input; an input that is not here takes its columns as `TableBinder` says.
+    /// The rule of each model input; an input that is not in it takes its columns by the rules of `TableBinder`.
     package var inputs: NameMap<InputRule>
 
     package init(files: [File], schema: RowSchema, inputs: NameMap<InputRule> = [:]) {

@@ -16,7 +16,7 @@ final class RowWriter {
         pending.reserveCapacity(1 << 20)
     }
 
-    /// - Parameter sources: one tensor for each of the layout's fields, each of as many rows; row `row` of them is taken.
+    /// - Parameter sources: one tensor for each of the layout's fields, all with the same number of rows; row `row` of them is taken.
     func append(_ sources: [UnsafeRawBufferPointer], row: Int) throws(TrainingError) {
         for (field, source) in zip(layout.fields, sources) {
             let begin = row * field.byteCount
@@ -37,7 +37,7 @@ final class RowWriter {
     }
 }
 
-/// Packed rows that were written whole. Memory is needed for the rows of a batch only.
+/// Reads packed rows that were written whole. Memory is needed for the rows of a batch only.
 package final class RowFile {
     package let rowCount: Int
     private let layout: RowLayout
@@ -54,7 +54,7 @@ package final class RowFile {
         }
     }
 
-    /// The rows of these numbers, in their order.
+    /// Returns the rows of these numbers, in their order.
     package func batch(_ rows: some Collection<Int>) throws(TrainingError) -> RowBatch {
         let fields = layout.fields
         let buffers = fields.map { TensorBuffer(byteCount: $0.byteCount * rows.count) }

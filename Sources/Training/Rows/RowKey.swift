@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 import Tensors
 
-/// The identity of a row as a number. The same row has the same number in every file, format and order, so that it stays on its side of the
+/// Identifies a row by a number. The same row has the same number in every file, format and order, so that it stays on its side of the
 /// validation split.
 struct RowKey {
     private var hash = SHA256()
@@ -32,20 +32,21 @@ struct RowKey {
         }
     }
 
-    /// One row of an input, as the model takes it.
+    /// Adds one row of an input, as the model takes it.
     mutating func add(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
 
     private mutating func add(length: UInt32) {
         withUnsafeBytes(of: length.littleEndian) { hash.update(bufferPointer: $0) }
     }
 
-    /// Uniform over all 64-bit numbers.
+    /// The key, which is distributed evenly over all 64-bit numbers.
     var value: UInt64 {
         hash.finalize().prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
-/// Which rows are held out. Rows are dealt one by one, so that the held share of few rows differs a little from the share asked for.
+/// Decides which rows are held out. Each row is decided on its own, so that the held share of few rows differs a little from the share
+/// asked for.
 package struct ValidationSplit: Sendable, Hashable {
     /// The key as a number that is at least 0 and less than 1.
     package let share: Double

@@ -1,10 +1,10 @@
 package import Tensors
 
-/// The layout of a row in a row file: packed fields, one after the other, in this machine's byte order.
+/// Describes the layout of a row in a row file: packed fields, one after the other, in this machine's byte order.
 package struct RowLayout: Sendable, Hashable, Codable {
     package struct Field: Sendable, Hashable, Codable {
         package let name: String
-        /// `TensorProto.DataType`.
+        /// The number of the element type in `TensorProto.DataType`.
         let type: Int32
         /// The shape without the batch axis.
         package let rowShape: [Int]
@@ -18,11 +18,11 @@ package struct RowLayout: Sendable, Hashable, Codable {
     package let inputs: [Field]
     /// The field of the target, if the loss has one.
     package let target: Field?
-    /// float32, one a row.
+    /// The field of the weight, which is one float32 for each row.
     package let weight: Field
     let byteCount: Int
 
-    /// `nil` where the bytes of a row are not whole or do not fit an `Int`.
+    /// Makes a layout; returns `nil` where a row is not a whole number of bytes, or its size does not fit an `Int`.
     init?(inputs: [(name: String, elementType: ElementType, rowShape: [Int])], target: (elementType: ElementType, rowShape: [Int])?) {
         var offset = 0
         func field(_ name: String, _ type: ElementType, _ shape: [Int]) -> Field? {
@@ -53,12 +53,12 @@ package struct RowLayout: Sendable, Hashable, Codable {
     var fields: [Field] { inputs + [target, weight].compactMap(\.self) }
 }
 
-/// Rows of one side of the split, gathered as the engine takes them.
+/// Holds rows of one side of the split, gathered as the engine takes them.
 package struct RowBatch {
     package let rowCount: Int
     /// The tensors in the order of `RowLayout.inputs`; the first axis is `rowCount`.
     package let inputs: [Tensor]
     package let target: Tensor?
-    /// `[rowCount]`.
+    /// The weights, of shape `[rowCount]`.
     package internal(set) var weights: Tensor
 }

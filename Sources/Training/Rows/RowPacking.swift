@@ -20,7 +20,7 @@ struct RowPacking {
     private let target: Target?
     private let split: ValidationSplit
     private let directory: String
-    /// Rows to learn from must differ in their labels; rows to look at need not.
+    /// Tells whether the rows are to learn from, so that their labels must differ; rows for evaluation need not differ.
     private let isForTraining: Bool
 
     private var writers: (training: RowWriter, validation: RowWriter, layout: RowLayout)?
@@ -45,7 +45,7 @@ struct RowPacking {
     }
 
     /// - Parameters:
-    ///   - check: throws where the run is taken back.
+    ///   - check: throws where the run is cancelled.
     ///   - progress: is told the rows packed so far.
     mutating func run(
         check: () throws(TrainingError) -> Void, progress: (Int) -> Void
@@ -124,7 +124,7 @@ struct RowPacking {
                     lists: Self.lists, pinned: pinned)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
-            // Kept columns say here only what no feature is; a labelled file need not have them.
+            // Kept columns are needed here only to know which columns are no features; a labelled file need not have them.
             let kept = data.schema.keep.filter { !reader.schema.positions(of: $0).isEmpty }
             return try openTable(
                 reader, inputs: modelInputs, rules: rules,
@@ -268,7 +268,7 @@ struct RowPacking {
     }
 }
 
-/// Whether a label of numbers varies at all.
+/// Finds out whether a label of numbers varies at all.
 private struct LabelRange {
     private var first: [Int: Double] = [:]
     private var varies = false
@@ -278,7 +278,7 @@ private struct LabelRange {
         if let known = first[column] { varies = known != value } else { first[column] = value }
     }
 
-    /// The value that every row has.
+    /// The value that every row has; nil where the values vary.
     var constant: Double? { varies ? nil : first.min { $0.key < $1.key }?.value }
 }
 

@@ -1,5 +1,5 @@
-/// A seeded order of `count` rows that takes no memory: a Feistel network over the next power of four, walked until it lands inside
-/// (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+/// Gives a seeded order of `count` rows that takes no memory: a Feistel network over the next power of four, applied again until the result
+/// is less than `count` (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
 package struct RowPermutation: Sendable {
     package let count: Int
     private let halfBits: Int
@@ -7,7 +7,7 @@ package struct RowPermutation: Sendable {
 
     package init(count: Int, seed: UInt64, epoch: Int) {
         self.count = count
-        // Two halves of the same width, of at least one bit each.
+        // There are two halves of the same width, of at least one bit each.
         let bits = max(Int.bitWidth - max(count - 1, 1).leadingZeroBitCount, 2)
         halfBits = (bits + 1) / 2
         var state = mixed(seed ^ mixed(UInt64(truncatingIfNeeded: epoch) &+ 0x9E37_79B9_7F4A_7C15))
@@ -17,7 +17,7 @@ package struct RowPermutation: Sendable {
         }
     }
 
-    /// The row at `position` of the order.
+    /// Returns the row at `position` of the order.
     package subscript(position: Int) -> Int {
         precondition(position >= 0 && position < count, "position \(position) of \(count)")
         var value = UInt64(position)
@@ -35,7 +35,8 @@ package struct RowPermutation: Sendable {
     }
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): each bit of the result depends on every bit given.
+/// Returns the number mixed by the finalizer of SplitMix64 (Steele, Lea and Flood, 2014): each bit of the result depends on every bit
+/// given.
 func mixed(_ value: UInt64) -> UInt64 {
     var value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
     value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB

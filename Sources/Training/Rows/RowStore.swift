@@ -3,25 +3,25 @@ import FileSystem
 import Recipes
 import SystemPackage
 
-/// The labelled rows of a training run, packed in two files of ours in its directory: those to learn from and those held out.
+/// Keeps the labelled rows of a training run, packed in two files of ours in its directory: the rows to learn from and the rows held out.
 package struct RowStore {
     package let layout: RowLayout
     package let training: RowFile
     package let validation: RowFile
     package let facts: Facts
 
-    /// The facts about the labels.
+    /// Holds the facts about the labels.
     package struct Facts: Sendable, Codable, Equatable {
         package var trainingRows = 0
         package var validationRows = 0
-        /// Rows that a later file has again, by their key, and that are in neither.
+        /// The number of rows that a later file has again, by their key, and that are in neither file.
         package var supersededRows = 0
-        /// The number of rows without a label, which are in neither.
+        /// The number of rows without a label, which are in neither file.
         package var unlabelledRows = 0
         /// The number of rows of each class, if labels are classes.
         package var trainingClasses: [Int] = []
         package var validationClasses: [Int] = []
-        /// Sum of the weights.
+        /// The sum of the weights.
         package var trainingWeight = 0.0
         package var validationWeight = 0.0
         /// The columns that each input took, in order.
@@ -38,9 +38,9 @@ package struct RowStore {
     ///
     /// - Parameters:
     ///   - inputs: the model's inputs, in its order.
-    ///   - target: `nil` where the model computes its own loss.
-    ///   - isForTraining: whether rows that teach nothing are refused.
-    ///   - fingerprint: stands for everything that the rows follow from.
+    ///   - target: the target; `nil` where the model computes its own loss.
+    ///   - isForTraining: tells whether rows from which nothing can be learnt are refused.
+    ///   - fingerprint: a digest of everything that the rows follow from.
     package static func open(
         _ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
         isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void

@@ -7,8 +7,8 @@ import Tensors
 import TrainingGraph
 
 extension Target {
-    /// What label columns must hold for this loss; `nil` where the model computes its own.
-    /// - Parameter classCount: how many classes the model tells apart, where that is known.
+    /// Decides what label columns must hold for this loss; returns `nil` where the model computes its own loss.
+    /// - Parameter classCount: the number of classes that the model tells apart, where it is known.
     init?(_ target: StepGraph.Target?, classCount: Int?, loss: Loss) throws(TrainingError) {
         guard let target else { return nil }
         let shape = target.dimensions.dropFirst().map(\.value)
@@ -37,7 +37,7 @@ extension StepGraph.ClassLabel {
 }
 
 extension Model {
-    /// Refuses what is said of an input that the model does not have.
+    /// Throws where there is a rule for an input that the model does not have.
     func check(_ rules: NameMap<InputRule>) throws(TrainingError) {
         let names = graph.requiredInputs.map(\.name)
         guard let slip = rules.keys.sorted().first(where: { !names.containsName($0) }) else { return }
@@ -46,7 +46,7 @@ extension Model {
             remedy: "name its inputs (schema.inputs, or --columns and --scale)")
     }
 
-    /// The inputs that rows fill, as binding sees them; the first axis is the batch.
+    /// Returns the inputs that rows fill, as binding needs them; the first axis is the batch.
     func rowInputs() throws(TrainingError) -> [ModelInput] {
         try graph.requiredInputs.map { value throws(TrainingError) in
             guard case .tensor(let type?, let dimensions?)? = value.type, !dimensions.isEmpty else {
@@ -64,7 +64,7 @@ extension Model {
 }
 
 extension ModelInput {
-    /// Rows are packed one by one, whatever batch the model takes.
+    /// The input with an open batch axis, because rows are packed one by one, whatever batch the model takes.
     var withOpenBatch: ModelInput {
         ModelInput(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols)
     }

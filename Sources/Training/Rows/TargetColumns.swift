@@ -4,21 +4,21 @@ import Reasons
 import Recipes
 package import Tensors
 
-/// The kind of value that the loss compares the model's answer with. It decides what label columns must hold.
+/// Says what kind of value the loss compares the model's answer with. It decides what label columns must hold.
 package struct Target: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
-        /// A class, as an index from 0 to `count`, or -100 for one that is left out.
+        /// The label is a class: an index from 0 to `count` - 1, or -100 for a row that is left out.
         case classIndex(count: Int)
-        /// 1 for yes and 0 for no, or a probability; where two classes are named, the second is the yes.
+        /// The label is 1 for yes and 0 for no, or a probability; where two classes are named, the second is the yes.
         case yesOrNo
-        /// Each from 0 to 1.
+        /// The label is probabilities, each from 0 to 1.
         case probabilities
         case nonnegative
         case numbers
     }
 
     package var kind: Kind
-    /// int64 for classes; otherwise what the model computes in, float32 or float64.
+    /// The element type: int64 for classes; otherwise the type that the model computes in, float32 or float64.
     package var elementType: ElementType
     /// The shape without the axis of the rows. The label columns decide an extent that is nil.
     package var rowShape: [Int?]
@@ -30,7 +30,7 @@ package struct Target: Sendable, Hashable {
     }
 }
 
-/// Label, weight and key columns of one file, batch by batch, checked against what the loss wants.
+/// Reads label, weight and key columns of one file, batch by batch, and compares them with what the loss wants.
 final class TargetColumns {
     /// The columns of the label; empty if only keys and weights are read.
     private(set) var columns: [String] = []
@@ -39,9 +39,10 @@ final class TargetColumns {
     private let data: LabelledData
     private let target: Target?
     private let classes: ClassNames?
-    /// Whether the labels are the last kept column: names of classes, one in each row, which mean the same whatever type the column has.
+    /// Tells whether the labels are the last kept column: names of classes, one in each row, which mean the same whatever type the column
+    /// has.
     private let isLabelKept: Bool
-    /// `nil` where nothing but features is read.
+    /// The rows of the columns; `nil` where only features are read.
     private var batches: (any InputBatches)?
     private let weight: String?
     /// The texts that mark a missing value where columns have no types.
@@ -94,7 +95,7 @@ final class TargetColumns {
         columns = isLabelKept ? Array(kept.suffix(1)) : batches?.boundColumns[Self.labelInput] ?? []
     }
 
-    /// Class numbers are read as float64, which holds them and missing values.
+    /// Returns the type that labels are read as. Class numbers are read as float64, which holds them and missing values.
     private func labelType(_ target: Target) -> ElementType {
         classes != nil ? .string : target.elementType == .int64 ? .float64 : target.elementType
     }
@@ -115,7 +116,7 @@ final class TargetColumns {
         return ClassNames(names)
     }
 
-    /// Returns how booleans are spelled in the classes' names.
+    /// Returns the spelling of booleans in the classes' names.
     private static func booleans(among classes: [String]) -> BooleanSpelling {
         for (no, yes) in [("False", "True"), ("FALSE", "TRUE")] where classes.contains(yes) { return .words(no: no, yes: yes) }
         return .words(no: "false", yes: "true")
@@ -126,14 +127,14 @@ final class TargetColumns {
         let target: Tensor?
         /// The numbers of the rows that have no label, ascending.
         let unlabelled: [Int]
-        /// `[N]`
+        /// The weights, of shape `[N]`.
         let weights: [Float]
         /// A text for each row of each key column; nil where the row has no value.
         let keys: [[String?]]
     }
 
-    /// The labels of the next rows.
-    /// - Parameter rows: as many as the features had.
+    /// Returns the labels of the next rows.
+    /// - Parameter rows: the number of rows that the features had.
     func next(rows: Int) throws(TrainingError) -> Batch {
         guard batches != nil else { return Batch(target: nil, unlabelled: [], weights: Array(repeating: 1, count: rows), keys: []) }
         guard let batch = try next(), batch.weights.count == rows else {
@@ -289,7 +290,8 @@ final class TargetColumns {
         return (Tensor(.int64, labels.shape, classes.map { $0.isNaN ? 0 : Int64($0) }), unlabelled)
     }
 
-    /// These two inputs are ours, not the model's: errors speak of labels, weights and keys.
+    /// Makes a training error of one of binding. These two inputs are ours, not the model's, so that the words are about labels, weights
+    /// and keys.
     private func trainingError(_ error: ColumnarError) -> TrainingError {
         let label = "the label (\(data.schema.label?.words ?? "none"))"
         guard let (location, reason) = error.located else {

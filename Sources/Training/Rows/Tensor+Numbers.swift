@@ -1,7 +1,7 @@
 package import Tensors
 
 extension Tensor {
-    /// One element of a tensor of float32, float64, float16, bfloat16, int32 or int64 as a number.
+    /// Returns one element of a tensor of float32, float64, float16, bfloat16, int32 or int64 as a number.
     package func number(_ index: Int) -> Double {
         switch elementType {
         case .float32: Double(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Float.self))
@@ -15,7 +15,7 @@ extension Tensor {
         }
     }
 
-    /// All elements in float32; those of float32 as they are.
+    /// All elements as float32; those of a float32 tensor are unchanged.
     package var floats: [Float] {
         if let values = values(as: Float.self), elementType == .float32 { return values }
         return (0..<elementCount).map { Float(number($0)) }

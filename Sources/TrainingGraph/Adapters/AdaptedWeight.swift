@@ -3,7 +3,8 @@ import ONNX
 import Recipes
 import Tensors
 
-/// A weight with low-rank factors: the layer computes with `W + scale * A B`, where `W` is `[K, M]`, `A` `[K, rank]` and `B` `[rank, M]`.
+/// Describes a weight with low-rank factors: the layer computes with `W + scale * A B`, where `W` is `[K, M]`, `A` `[K, rank]` and `B`
+/// `[rank, M]`.
 struct AdaptedWeight: Sendable, Hashable {
     /// The name of the initializer.
     let weight: String
@@ -11,7 +12,7 @@ struct AdaptedWeight: Sendable, Hashable {
     let down: String
     let up: String
     let scale: Double
-    /// Whether the initializer holds `W` transposed, `[M, K]`.
+    /// Tells whether the initializer holds `W` transposed, `[M, K]`.
     let isTransposed: Bool
 }
 

@@ -4,17 +4,18 @@ import Passes
 package import Recipes
 package import Tensors
 
-/// Low-rank factors for weights of a model that itself stays as it is: the model computes with `W + scale A B` instead of `W [K, M]`.
+/// Holds low-rank factors for weights of a model that itself stays unchanged: the model computes with `W + scale A B` instead of `W [K,
+/// M]`.
 package struct LowRankAdapter: Sendable {
     package struct Factors: Sendable {
         /// The name of the weight.
         package var weight: String
-        /// `A [K, rank]`.
+        /// The factor `A`, of shape `[K, rank]`.
         package var down: Tensor
-        /// `B [rank, M]`.
+        /// The factor `B`, of shape `[rank, M]`.
         package var up: Tensor
         package var scale: Double
-        /// Whether the initializer holds `W` transposed, `[M, K]`.
+        /// Tells whether the initializer holds `W` transposed, `[M, K]`.
         package var isTransposed: Bool
 
         package init(weight: String, down: Tensor, up: Tensor, scale: Double, isTransposed: Bool) {
@@ -80,7 +81,7 @@ extension LowRankAdapter.Factors {
         }
         guard let a = down.doubles, let b = up.doubles else { throw refuse("factors are float32 or float64") }
         let rank = down.shape.dimensions[1]
-        // Row by row of what is stored: `left [rows, rank]` times `right [rank, columns]`.
+        // It goes through the stored tensor row by row: `left [rows, rank]` times `right [rank, columns]`.
         let left = isTransposed ? Self.transposed(b, rank, extents[1]) : a
         let right = isTransposed ? Self.transposed(a, extents[0], rank) : b
         let rows = stored.shape.dimensions[0], columns = stored.shape.dimensions[1]

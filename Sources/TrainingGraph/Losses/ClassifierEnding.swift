@@ -6,7 +6,7 @@ import Tensors
 /// output gives. Such models give probabilities where other models give the numbers before them. The value is valid until the graph's nodes
 /// change.
 struct ClassifierEnding {
-    /// Whether the model uses such operators. For other models all answers are no.
+    /// Tells whether the model uses such operators. For other models all functions return false or nil.
     let isClassifier: Bool
     private let graph: Graph
     private let index: GraphIndex
@@ -29,12 +29,12 @@ struct ClassifierEnding {
         do throws(ONNXError) { return try tensor.tensor() } catch { return nil }
     }
 
-    /// Operators whose result has elements of the first input, all or some of them, or sums of them.
+    /// The operators whose result has elements of the first input, all or some of them, or sums of them.
     private static let movers: Set<String> = [
         "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum",
         "ReduceMean", "ReduceMax", "ReduceMin", "Reciprocal",
     ]
-    /// These operators give true or false, or a count.
+    /// The operators that give true or false, or a count.
     private static let tests: Set<String> = [
         "Not", "And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf", "Shape", "Size", "ArgMax",
         "ArgMin",
@@ -66,7 +66,7 @@ struct ClassifierEnding {
         case let type where Self.movers.contains(type): return isNeverNegative(node.inputs[0], depth: depth + 1)
         case let type where Self.combining.contains(type): return node.inputs.allSatisfy { isNeverNegative($0, depth: depth + 1) }
         case "Where": return node.inputs.dropFirst().allSatisfy { isNeverNegative($0, depth: depth + 1) }
-        // 1 without a probability.
+        // This is 1 minus a probability.
         case "Sub": return constant(node.inputs[0])?.isNeverNegative ?? false && isProbability(node.inputs[1])
         default: return false
         }

@@ -3,14 +3,14 @@ import ONNX
 import Recipes
 import Tensors
 
-/// The cross entropy over one axis of the scores, as in PyTorch's `CrossEntropyLoss`.
+/// Builds the cross entropy over one axis of the scores, as in PyTorch's `CrossEntropyLoss`.
 struct CrossEntropy {
     let operands: LossTerms.Operands
     let axis: Int
     let smoothing: Double
     let classWeights: [Double]
 
-    /// The target that counts nothing: the default of `ignore_index` in PyTorch.
+    /// The target of rows that count nothing: the default of `ignore_index` in PyTorch.
     static let ignored: Double = -100
 
     private var classCount: Int? { operands.found[0].dimensions[axis].value }

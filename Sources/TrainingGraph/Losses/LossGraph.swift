@@ -3,16 +3,16 @@ import ONNX
 import Recipes
 import Tensors
 
-/// The nodes of a loss, appended to a model, with new inputs for target and row weights.
+/// Describes the nodes of a loss, which are appended to a model with new inputs for target and row weights.
 struct LossGraph {
     let target: StepGraph.Target?
     let scores: [StepGraph.Scores]
     let sampleWeight: String?
-    /// `sum(weight * term)`, `sum(weight)`, and their quotient: scalars in the type of the scores.
+    /// The value `sum(weight * term)`, a scalar in the type of the scores. The next two are `sum(weight)` and the quotient of both.
     let sum: String
     let weight: String
     let mean: String
-    /// `mean` and `weight` in float32.
+    /// The value `mean` in float32. The next one is `weight` in float32.
     let reportedMean: String
     let reportedWeight: String
     let classes: [StepGraph.ClassLabel]?
@@ -44,7 +44,7 @@ struct LossGraph {
         try check(loss)
         let found = found.map { found in
             guard let column = found.column else { return found }
-            // With two classes, the probability of the second says everything.
+            // With two classes, the probability of the second one is enough.
             var one = found
             one.value = graph.named("scores", graph.symbol(found.value).sliced([1], from: [column], to: [column + 1], steps: [1])).name
             one.dimensions[1] = .fixed(1)
@@ -56,7 +56,7 @@ struct LossGraph {
         let rowWeight = graph.freshName("sample_weight")
         graph.declare(rowWeight, .tensor(.float32, [dimensions[0]]))
         var y = graph.symbol(target.name)
-        // `[N]` stands for `[N, 1]`, and one number for all quantiles.
+        // A target `[N]` is taken for `[N, 1]`, and one number for all quantiles.
         if type != .int64, found.count == 1, dimensions.count + 1 == found[0].dimensions.count { y = y.unsqueezed([dimensions.count]) }
         let operands = LossTerms.Operands(
             loss: loss, scores: found.map { graph.symbol($0.value) }, found: found, target: y, rowWeight: graph.symbol(rowWeight))

@@ -4,13 +4,13 @@ import ONNX
 import Recipes
 import Tensors
 
-/// A loss under construction: the sum of its weighted terms, and the sum of the weights, both scalars. `Loss` has the definitions.
+/// Holds a loss under construction: the sum of its weighted terms, and the sum of the weights, both scalars. `Loss` has the definitions.
 struct LossTerms {
     let sum: Symbol
     let weight: Symbol
 
-    /// The operands of a loss. `target` has the shape of the input of that name, with `[N, 1]` for `[N]` if the scores are so; `rowWeight`
-    /// is `[N]`.
+    /// Holds the operands of a loss. `target` has the shape of the input of that name, but `[N, 1]` in place of `[N]` if the scores have
+    /// that shape; `rowWeight` is `[N]`.
     struct Operands {
         let loss: Loss
         let scores: [Symbol]
@@ -95,7 +95,7 @@ struct LossTerms {
             }
             return -(y * cut(x) * positiveWeight + (1 - y) * cut(1 - x))
         }
-        // -log(1 - sigmoid(x)) = softplus(x), which cannot overflow; -log(sigmoid(x)) = softplus(x) - x.
+        // It holds that -log(1 - sigmoid(x)) = softplus(x), which cannot overflow, and -log(sigmoid(x)) = softplus(x) - x.
         let softplus = x.map("Softplus")
         if positiveWeight == 1 { return softplus - x * y }
         return softplus * (y * (positiveWeight - 1) + 1) - x * y * positiveWeight

@@ -15,9 +15,9 @@ struct ScoreFinder {
         var elementType: ElementType
         var dimensions: [Dimension]
         var classes: [StepGraph.ClassLabel]?
-        /// The column of `value` that counts, if only one does; nil where all count.
+        /// The column of `value` that counts, if only one does; nil where all columns count.
         var column: Int?
-        /// Whether the model uses operators of `ai.onnx.ml`.
+        /// Tells whether the model uses operators of `ai.onnx.ml`.
         var isClassifier = false
     }
 

@@ -3,7 +3,7 @@ import ONNX
 package import Recipes
 import Tensors
 
-/// The scalars that an update reads, besides parameter, gradient and state.
+/// Holds the scalars that an update reads, besides parameter, gradient and state.
 struct StepScalars {
     /// The learning rate.
     let rate: Symbol
@@ -11,8 +11,8 @@ struct StepScalars {
     let number: Symbol?
 }
 
-/// The formulas of the optimizers. Moments are kept without their factor, as `m = beta m + g` instead of `beta m + (1 - beta) g`: the
-/// factor goes into scalars, which saves a pass over all parameters. In exact arithmetic the parameters are the same.
+/// Defines the formulas of the optimizers. Moments are kept without their factor, as `m = beta m + g` instead of `beta m + (1 - beta) g`:
+/// the factor goes into scalars, which saves a pass over all parameters. In exact arithmetic the parameters are the same.
 extension Optimizer {
     /// The names of the state of each parameter. State has the shape of the parameter and is 0 at first.
     package var stateNames: [String] {
@@ -32,7 +32,7 @@ extension Optimizer {
         }
     }
 
-    /// Whether the update of an element depends on no other element.
+    /// Tells whether the update of an element depends on no other element.
     var worksByElement: Bool {
         if case .lamb = self { false } else { true }
     }

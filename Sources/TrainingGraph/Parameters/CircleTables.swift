@@ -6,7 +6,7 @@ struct CircleTables {
 
     private(set) var names: Set<String> = []
 
-    /// - Parameter tables: their values row by row.
+    /// - Parameter tables: the tables, each with its values row by row.
     init(_ tables: [(name: String, rowLength: Int, values: [Double])]) {
         for (index, table) in tables.enumerated() where Self.varies(table.values) {
             if Self.isClosed(table.values, rowLength: table.rowLength) { names.insert(table.name) }
@@ -34,6 +34,6 @@ struct CircleTables {
         return pairs { (2 * $0, 2 * $0 + 1) } || pairs { ($0, $0 + half) }
     }
 
-    /// Returns whether there are more than two different values: tables of ones and zeros are not meant.
+    /// Returns whether there are more than two different values, because tables of ones and zeros do not count.
     private static func varies(_ values: [Double]) -> Bool { Set(values.prefix(1 << 12)).count > 2 }
 }

@@ -2,8 +2,8 @@ import Autodiff
 package import ONNX
 import Tensors
 
-/// Tells which float initializers of a model are weights and which are constants, as far as the graph shows it. ONNX has no such
-/// distinction: exporters put masks, positions and factors among the weights.
+/// Decides which float initializers of a model are weights and which are constants, as far as the graph shows it. ONNX does not distinguish
+/// them: exporters put masks, positions and factors among the weights.
 ///
 /// - Initializers that are used only through sines and cosines are constants, and so are tables of sines and cosines (`CircleTables`): both
 ///   are position encodings.
@@ -16,16 +16,16 @@ import Tensors
 ///
 /// The values of initializers of more than a million elements are not read.
 package struct ParameterRoles {
-    /// Weights by their place.
+    /// The initializers that are weights because of their place.
     private let weights: Set<String>
     private let onlyInSines: Set<String>
     /// The reasons why initializers are constants by their values.
     private var reasons: [String: String] = [:]
 
-    /// Operators to whose results a bias is added, which may be a single number.
+    /// The operators to whose results a bias is added, which may be a single number.
     private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
 
-    /// Operators whose result has elements of the first input, all or some of them (of all inputs for Concat).
+    /// The operators whose result has elements of the first input, all or some of them (of all inputs for Concat).
     private static let movers: Set<String> = [
         "Identity", "Cast", "CastLike", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "Concat", "Split",
         "Slice",
@@ -39,7 +39,7 @@ package struct ParameterRoles {
         for tensor in model.graph.initializers { sources[tensor.name] = [tensor.name] }
         let singles = Set(model.graph.initializers.filter { $0.elementCount == 1 }.map(\.name))
         var found: Set<String> = [], multiplied: Set<String> = []
-        // Results of a product, cast or not.
+        // These are the results of a product, cast or not.
         var sums: Set<String> = []
         model.graph.forEachNode { node in
             let isOurs = canonicalDomain(node.domain).isEmpty
@@ -69,10 +69,10 @@ package struct ParameterRoles {
         for name in CircleTables(tables).names { reasons[name] = "sines and cosines: a position encoding, not a weight" }
     }
 
-    /// Returns the initializers that meet only constants, shapes and each other before a sine or cosine is taken of them.
+    /// Returns the initializers that are combined only with constants, shapes and each other before a sine or cosine is taken of them.
     private static func onlyInSines(_ graph: Graph) -> Set<String> {
         var data = Set(graph.requiredInputs.map(\.name))
-        // Of a value that does not depend on the data: the initializers in it, and whether it is a sine of them.
+        // For each value that does not depend on the data, these hold the initializers in it, and those of which it is a sine.
         var bare: [String: Set<String>] = [:], waved: [String: Set<String>] = [:]
         for tensor in graph.initializers { bare[tensor.name] = [tensor.name] }
         var met: Set<String> = [], metInSines: Set<String> = []
@@ -124,7 +124,7 @@ package struct ParameterRoles {
 
     /// Returns whether the elements along the last axis are at least three whole numbers at equal steps.
     private static func counts(_ values: [Double], rowLength: Int) -> Bool {
-        // Positions may lie on another axis than the last, as in [T, 1].
+        // The positions may be on another axis than the last, as in [T, 1].
         let length = rowLength > 1 ? rowLength : values.count
         guard length >= 3, values.count % length == 0 else { return false }
         let step = values[1] - values[0]
@@ -134,7 +134,7 @@ package struct ParameterRoles {
 }
 
 extension Shape {
-    /// Whether it has two axes of more than one element.
+    /// Tells whether it has two axes of more than one element.
     fileprivate var isTable: Bool { dimensions.count { $0 > 1 } >= 2 }
 }
 

@@ -18,7 +18,7 @@ package struct ParameterSurvey: Sendable {
 
     /// The model in training form.
     package let form: Model
-    /// Operators on the way from a floating point output to a parameter.
+    /// The operators on the way from a floating point output to a parameter.
     package let paths: PathSurvey
     /// The parameters in the order of the model.
     package let parameters: [Parameter]
@@ -41,7 +41,7 @@ package struct ParameterSurvey: Sendable {
         self.paths = paths
         let others: [String: [String]]
         do { others = try SharedWeights(form).others } catch { throw .invalid(place: "the model", reason: "\(error)") }
-        // Which parameters a gradient reaches is known only where it can be built.
+        // It is known which parameters a gradient reaches only where the gradient can be built.
         let built = paths.refusals.isEmpty ? try BackwardGraph(model, cotangentsOf: outputs) : nil
         let untrained = Dictionary((built?.untrained ?? []).map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
         let roles = ParameterRoles(form)

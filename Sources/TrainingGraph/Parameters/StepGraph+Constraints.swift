@@ -4,7 +4,7 @@ import Passes
 import Tensors
 
 extension StepGraph {
-    /// Throws `invalid` for trained values with which an operator of the model would compute something else than in training.
+    /// Throws `invalid` for trained values with which an operator of the model would compute something other than in training.
     func checkConstraints(_ parameters: [String: Tensor]) throws(AutodiffError) {
         for (name, tensor) in parameters.sorted(by: { $0.key < $1.key }) where source.graph.initializer(name)?.constraint == .someNegative {
             let isNegative =

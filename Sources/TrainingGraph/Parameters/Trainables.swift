@@ -27,10 +27,10 @@ struct Trainables {
         let factors = Set(adapted.flatMap { [$0.down, $0.up] })
         if let recipe {
             try Self.check(recipe, own.flatMap { shared.names(of: $0.name) } + adapted.flatMap { [$0.weight] })
-            // What is left of such a model in float is not what it learnt with.
+            // The float initializers that such a model still has are not those that it was trained with.
             if adapted.isEmpty, Self.isQuantized(model) { throw .nothingTrainable(reason: Self.quantized) }
         }
-        // Only where it decides: values are read for it.
+        // It is checked only where the answer matters, because values are read for it.
         let roles = recipe != nil && factors.isEmpty ? ParameterRoles(model) : nil
         for tensor in own where tensor.elementType == .float32 || tensor.elementType == .float64 {
             if let reason = Self.reason(tensor, readers[tensor.name] ?? [], recipe, factors, roles, shared) {
@@ -103,7 +103,7 @@ struct Trainables {
             }
             switch (canonicalDomain(node.domain), node.operatorType) {
             case ("", "QLinearConv"), ("", "QLinearMatMul"), ("", "MatMulInteger"), ("", "ConvInteger"): found = true
-            // Weights, not activations that pass through integers.
+            // Only weights count, not activations that pass through integers.
             case ("", "DequantizeLinear"), ("com.microsoft", "DequantizeLinear"): found = found || integers.contains(node.inputs[0])
             case ("com.microsoft", let type): found = found || fusedQuantized.contains { type.contains($0) }
             default: break

@@ -4,16 +4,16 @@ import Passes
 package import Recipes
 import Tensors
 
-/// The gradients of a model as one ONNX graph, without an update: of a loss, or of the outputs times given cotangents (a vector-Jacobian
-/// product).
+/// Holds the gradients of a model as one ONNX graph, without an update: of a loss, or of the outputs times given cotangents (a
+/// vector-Jacobian product).
 ///
-/// `model` has the inputs of the model as it came, and target and sample weight, or the cotangents. Its outputs are loss and loss weight,
-/// if there is a loss, and the gradients. Dropout and BatchNormalization work as in inference: these are the gradients of the function that
-/// is deployed.
+/// `model` has the inputs of the original model, and target and sample weight, or the cotangents. Its outputs are loss and loss weight, if
+/// there is a loss, and the gradients. Dropout and BatchNormalization work as in inference: these are the gradients of the function that is
+/// deployed.
 package struct BackwardGraph: Sendable {
     package let model: Model
     package let target: StepGraph.Target?
-    /// The values that the loss reads; empty without a loss, and if the model computes its own.
+    /// The values that the loss reads; empty without a loss, and if the model computes its own loss.
     package let scores: [StepGraph.Scores]
     /// The class names, as in `StepGraph.classes`.
     package let classes: [StepGraph.ClassLabel]?
@@ -91,7 +91,7 @@ package struct BackwardGraph: Sendable {
         if let loss { outputs = [loss.reportedMean, loss.reportedWeight].map { Value($0, .tensor(.float32, [])) } }
         for name in wanted {
             guard let gradient = made[name] else { continue }
-            // Two values may have the same gradient, and an input's may be an input.
+            // Two values may have the same gradient, and the gradient of an input may be an input.
             let output = names.freshName("gradient/" + name)
             graph.graph.nodes.append(Node("Identity", [gradient], [output]))
             named[name] = output

@@ -3,8 +3,8 @@ import ONNX
 import Recipes
 import Tensors
 
-/// BatchNormalization in training: each batch is normalized by its own mean and variance, which are differentiated too, and the running
-/// statistics, which the model uses in inference, move towards them.
+/// Builds BatchNormalization in training: each batch is normalized by its own mean and variance, which are differentiated too, and the
+/// running statistics, which the model uses in inference, move towards them.
 enum BatchStatistics {
     struct Running {
         /// The name of the initializer.

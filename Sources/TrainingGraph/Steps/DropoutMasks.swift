@@ -2,8 +2,8 @@ import Autodiff
 import ONNX
 import Tensors
 
-/// Dropout in training, in operators whose result depends on nothing but a key that is an input of the step. The same key gives the same
-/// masks, so that a resumed run goes on as if it had not stopped. (ONNX Runtime's own random operators hide their state.)
+/// Builds dropout in training, of operators whose result depends on nothing but a key that is an input of the step. The same key gives the
+/// same masks, so that a resumed run goes on as if it had not stopped. (ONNX Runtime's own random operators hide their state.)
 enum DropoutMasks {
     /// Replaces every Dropout of a positive ratio. The names of its outputs stay.
     /// - Returns: the name of the new input for the key, a uint32 scalar; nil if there is no such Dropout.

@@ -3,7 +3,7 @@ import ONNX
 import Passes
 import Tensors
 
-/// Changes of a model on its way to a training graph.
+/// Changes a model on its way to a training graph.
 extension Model {
     /// Returns the model in training form.
     func inTrainingForm() throws(AutodiffError) -> Model {
@@ -27,7 +27,7 @@ extension Model {
         graph.values.removeAll { !made.contains($0.name) }
     }
 
-    /// Reads external data in, since the engine gets these graphs as bytes.
+    /// Returns the model with its external data read in, since the engine gets these graphs as bytes.
     func withoutExternalData() throws(AutodiffError) -> Model {
         do { return try embeddingExternalData() } catch { throw .invalid(place: "the model", reason: "\(error)") }
     }

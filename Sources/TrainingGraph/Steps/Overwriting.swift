@@ -1,12 +1,12 @@
 import ONNX
 
-/// Tells which outputs of a step's graph may be written into the memory of an input, so that this memory is needed once instead of twice.
+/// Decides which outputs of a step's graph may be written into the memory of an input, so that this memory is needed once instead of twice.
 struct Overwriting {
     private let nodes: [Node]
     private let index: GraphIndex
     private let outputs: Set<String>
 
-    /// Operators that read each element of an operand just before they write the same element of the result.
+    /// The operators that read each element of an operand just before they write the same element of the result.
     private static let elementwise: Set<String> = ["Add", "Sub", "Mul"]
 
     init(_ graph: Graph) {
@@ -31,7 +31,7 @@ struct Overwriting {
         while let position = waiting.popLast() {
             if position == last { return true }
             for name in nodes[position].outputs {
-                // Nodes come after those that they need.
+                // Nodes come after those that they depend on.
                 for reader in index.consumers[name] ?? [] where reader <= last && seen.insert(reader).inserted { waiting.append(reader) }
             }
         }

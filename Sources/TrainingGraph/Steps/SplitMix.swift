@@ -1,4 +1,4 @@
-/// The random numbers SplitMix64 (Steele et al. 2014): the same seed gives the same numbers on every machine.
+/// Generates the random numbers of SplitMix64 (Steele et al. 2014): the same seed gives the same numbers on every machine.
 struct SplitMix {
     private var state: UInt64
 

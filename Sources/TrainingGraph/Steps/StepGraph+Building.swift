@@ -5,16 +5,16 @@ package import Recipes
 import Tensors
 
 extension StepGraph {
-    /// If the untrained weights have more bytes than this together, those that are not small are inputs instead of constants.
+    /// The number of bytes above which the untrained weights together are no constants any more: those that are not small become inputs.
     static let largestConstants = 256 << 20
     static let smallestHeld = 64 << 10
 
     /// Builds both graphs.
     /// - Parameters:
-    ///   - model: the model as it came; it is brought into training form here.
+    ///   - model: the model in its original form; it is brought into training form here.
     ///   - adapter: factors of the model that are trained further. They must be such as the recipe asks for (`LowRankAdapter.divided`).
     /// - Throws: `noRule` if an operator on the way has no gradient, `nothingTrainable`, and `invalid` for a loss that does not fit the
-    ///   model's outputs or a value of the recipe that it must not have.
+    ///   model's outputs or for an invalid value in the recipe.
     package init(
         _ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
     ) throws(AutodiffError) {
@@ -44,7 +44,7 @@ extension StepGraph {
         let randomKey = try DropoutMasks.activate(in: &step)
         DropoutMasks.deactivate(in: &evaluation)
         let running = recipe.batchNormalization == .train ? try BatchStatistics.activate(in: &step, frozen: recipe.freeze) : []
-        // What no output needs would be taken for dead.
+        // Nodes of which no output is needed would be removed.
         step.graph.outputs += running.map { Value($0.next, nil) }
         do { try StepForm.passes.run(&step) } catch { throw .invalid(place: error.place, reason: "\(error)") }
         let rate = recipe.descendsPlainly ? try step.addDescentRate(loss.mean) : nil
@@ -130,8 +130,8 @@ extension Model {
 }
 
 extension GradientDescent {
-    /// Whether a parameter changes by its gradient times the rate and nothing else. The negated rate is then the cotangent of the loss, so
-    /// that gradients are what is added to the parameters, which saves a pass over all of them.
+    /// Tells whether a parameter changes only by its gradient times the rate. The negated rate is then the cotangent of the loss, so that
+    /// gradients are what is added to the parameters, which saves a pass over all of them.
     var descendsPlainly: Bool {
         guard case .sgd(momentum: 0, _) = optimizer else { return false }
         return accumulate == 1 && clipNorm == nil && clipValue == nil
@@ -152,7 +152,7 @@ extension GradientDescent {
         throw .invalid(place: "untie", reason: "no shared weight has a name like \"\(idle)\"; \(known)")
     }
 
-    /// Throws `invalid` for a key with a value that it must not have. A pipeline is also checked when it is read.
+    /// Throws `invalid` for a key with an invalid value. A pipeline is also checked when it is read.
     func check() throws(AutodiffError) {
         if let fault { throw .invalid(place: fault.key, reason: "\(fault.reason): \(fault.remedy)") }
     }

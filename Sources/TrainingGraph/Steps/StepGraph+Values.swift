@@ -4,7 +4,7 @@ import Passes
 import Recipes
 package import Tensors
 
-/// The first values of a step graph's inputs, and the way of its results into the model.
+/// Gives the first values of a step graph's inputs, and writes its results into the model.
 extension StepGraph {
     /// Returns the value of a slot before the first step: the model's value of a parameter, also for its average; nil for state, which is
     /// 0.

@@ -3,7 +3,7 @@ import Passes
 package import Recipes
 package import Tensors
 
-/// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
+/// Holds one optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
 ///
 /// `step` has these inputs: those of the model, target, sample weight and learning rate, the inputs of `slots`, `frozenWeights`, and
 /// `signature.apply` and `signature.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`.
@@ -21,7 +21,7 @@ package struct StepGraph: Sendable {
     /// The classes, in the order of the class axis, if the model names them: in a ZipMap, or as the values from which its label output
     /// picks.
     package let classes: [ClassLabel]?
-    /// The float initializers that this recipe does not train, and why.
+    /// The float initializers that this recipe does not train, with the reason.
     package let untrained: [Untrained]
     /// Maps the nodes whose gradient has several forms to the one that was chosen.
     package let gradientForms: [String: String]
@@ -37,18 +37,18 @@ package struct StepGraph: Sendable {
         package let target: Target?
         /// The values that the target is compared with: one, or two for a pair of embeddings; empty if the model computes its own loss.
         package let scores: [Scores]
-        /// float32 `[N]`: the weight of each row; nil if the model's own loss is one number.
+        /// The weight of each row, float32 `[N]`; nil if the model's own loss is one number.
         package let sampleWeight: String?
-        /// float32 scalar, only in `step`.
+        /// The learning rate, a float32 scalar, only in `step`.
         package let learningRate: String
-        /// bool scalar, only in `step`, nil unless gradients are accumulated: whether this batch ends a step. False only adds to the
-        /// gradient.
+        /// Tells whether this batch ends a step: a bool scalar, only in `step`, nil unless gradients are accumulated. False only adds to
+        /// the gradient.
         package let apply: String?
-        /// uint32 scalar, only in `step`, nil unless the model has dropout: `StepGraph.randomKey(step:)`.
+        /// The key of `StepGraph.randomKey(step:)`, a uint32 scalar, only in `step`, nil unless the model has dropout.
         package let randomKey: String?
-        /// float32 scalar: the weighted mean of the batch.
+        /// The weighted mean of the batch, a float32 scalar.
         package let loss: String
-        /// float32 scalar: the sum of the weights in that mean. The mean over several batches is `sum(loss * weight) / sum(weight)`.
+        /// The sum of the weights in that mean, a float32 scalar. The mean over several batches is `sum(loss * weight) / sum(weight)`.
         package let lossWeight: String
     }
 
@@ -61,11 +61,11 @@ package struct StepGraph: Sendable {
 
     package struct Scores: Sendable, Hashable {
         package enum Kind: Sendable, Hashable {
-            /// Softmax over `axis` gives the probabilities.
+            /// The scores are logits: softmax over `axis` gives the probabilities.
             case classLogits(axis: Int)
-            /// The values along `axis` are the probabilities of the classes, or are proportional to them.
+            /// The scores along `axis` are the probabilities of the classes, or are proportional to them.
             case classProbabilities(axis: Int)
-            /// Sigmoid gives the probability.
+            /// The scores are logits: sigmoid gives the probability.
             case logits
             case probabilities
             case logRate
@@ -78,7 +78,7 @@ package struct StepGraph: Sendable {
                 }
             }
         }
-        /// An output of `evaluation`.
+        /// The name of an output of `evaluation`.
         package let name: String
         package let kind: Kind
         package let elementType: ElementType
@@ -90,10 +90,11 @@ package struct StepGraph: Sendable {
     package struct Slot: Sendable, Hashable {
         package enum Kind: Sendable, Hashable {
             case parameter
-            /// The moving average of the parameter of this name.
+            /// The slot is the moving average of the parameter of this name.
             case average(of: String)
             case state
-            /// A running mean or variance of a BatchNormalization, which is written into the model as parameters are, but has no gradient.
+            /// The slot is a running mean or variance of a BatchNormalization, which is written into the model as parameters are, but has
+            /// no gradient.
             case statistic
         }
         /// The name of the parameter; `square_sum/NAME` and the like for the state of a parameter; `step`.
@@ -103,7 +104,7 @@ package struct StepGraph: Sendable {
         package let output: String
         package let elementType: ElementType
         package let shape: Shape
-        /// Whether `output` may be written into the memory of `input`; only for the state of an optimizer.
+        /// Tells whether `output` may be written into the memory of `input`; true only for the state of an optimizer.
         package var isOverwritable = false
     }
 

@@ -4,7 +4,7 @@ import Passes
 import Recipes
 import Tensors
 
-/// The nodes of the optimizer, appended to a model with its gradients.
+/// Describes the nodes of the optimizer, which are appended to a model with its gradients.
 struct UpdateGraph {
     let slots: [StepGraph.Slot]
     /// The new inputs. The parameters are still initializers.
@@ -38,7 +38,7 @@ struct UpdateGraph {
     }
 }
 
-/// One update under construction. The slots have this order: parameters, their state, the number of the step, averages, accumulated sums.
+/// Builds one update. The slots have this order: parameters, their state, the number of the step, averages, accumulated sums.
 private struct Assembly {
     struct Parameter {
         let name: String
@@ -133,8 +133,8 @@ private struct Assembly {
         return finished(next, rate, apply.name)
     }
 
-    /// The positions of parameters that are updated together. Small lists of equal decay are joined, since with them the number of nodes
-    /// decides about the time. Only some neighbours are joined, since their gradients stay in memory until the last of them is there.
+    /// The positions of parameters that are updated together. Small lists of equal decay are joined, because for them the number of nodes
+    /// decides the time. Only some neighbours are joined, since their gradients stay in memory until the last of them is there.
     private var groups: [(decay: Double, positions: [Int])] {
         var joined: [Double: [Int]] = [:]
         var groups: [(decay: Double, positions: [Int])] = []
@@ -194,7 +194,7 @@ private struct Assembly {
     }
 
     private func finished(_ next: [Symbol], _ rate: Symbol, _ apply: String?) -> UpdateGraph {
-        // Outputs are told apart by name, so that a value that is two of them gets a second one.
+        // Outputs are told apart by name, so that a value that is two outputs gets a second name.
         var taken = Set(slots.map(\.input.name))
         let made = zip(slots, next).map { slot, next in
             let output = taken.insert(next.name).inserted ? next : graph.named("next", next)
