@@ -69,19 +69,25 @@ class Bench:
     def fresh_root(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="run-", dir=self.work))
 
-    def interleave(self, name: str, measure: Callable[[Daemon], dict[str, float]], one_file: bool = False) -> None:
+    def interleave(
+        self, name: str, measure: Callable[[Daemon], dict[str, float]], one_file: bool = False, keeps: bool = False
+    ) -> None:
+        """`keeps`: what a repetition leaves stays until the end. For some minutes, ext4 passes over each inode that was deleted when it
+        looks for a free one, so that a side whose turn comes after the deletion of many files would need twice the time for each file."""
         for _ in range(self.repeats):
             for side in self.sides(one_file):
                 daemon = side(self.fresh_root())
                 self.report.add(name, daemon.name, measure(daemon))
-                daemon.remove()
+                if not keeps:
+                    daemon.remove()
 
     def small(self) -> None:
         source = self.work / "small"
         inputs.write_small_files(source, self.sizes.files)
         for in_place in (False, True):
             how = "written in place" if in_place else "renamed into place"
-            self.interleave(f"{self.sizes.files:,} CSV files of 10 rows, {how}", lambda d: measurements.small_files(d, source, in_place))
+            name = f"{self.sizes.files:,} CSV files of 10 rows, {how}"
+            self.interleave(name, lambda d: measurements.small_files(d, source, in_place), keeps=True)
         shutil.rmtree(source)
 
     def large(self) -> None:

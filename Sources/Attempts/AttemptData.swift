@@ -14,12 +14,16 @@ package final class SmallContents: Sendable {
     private struct State {
         var contents: [String: (bytes: [UInt8], kept: ContinuousClock.Instant)] = [:]
         var byteCount = 0
+        /// When it was last looked for contents that nobody asks for.
+        var swept: ContinuousClock.Instant?
     }
 
     /// The most bytes of a file that is kept.
     package static let largest: Int64 = 64 << 10
     /// The time after which content makes room for others, since it may never be asked for.
     private static let patience: Duration = .seconds(60)
+    /// The time from one search for such contents to the next.
+    private static let pause: Duration = .seconds(1)
 
     private let byteLimit: Int
     private let state = Mutex(State())
@@ -30,7 +34,9 @@ package final class SmallContents: Sendable {
     package func keep(_ bytes: [UInt8], digest: String, now: ContinuousClock.Instant = .now) {
         state.withLock { state in
             guard bytes.count <= Self.largest, state.contents[digest] == nil else { return }
-            if state.byteCount + bytes.count > byteLimit {
+            // While many files wait there is no room for long, and looking at all contents for each of them would cost more than it saves.
+            if state.byteCount + bytes.count > byteLimit, state.swept.map({ now - $0 >= Self.pause }) ?? true {
+                state.swept = now
                 for (digest, content) in state.contents where now - content.kept > Self.patience {
                     state.byteCount -= content.bytes.count
                     state.contents[digest] = nil

@@ -20,6 +20,8 @@ final class AttemptWatch {
     /// The number of processes in the control group that the kernel had ended for lack of memory before the attempt.
     private let killsBefore: Int
     private var clock: AttemptClock
+    /// The time at which the attempt was handed to the process.
+    private let begun = ContinuousClock.now
     /// The time at which the worker was told to pause; nil where it was not, or has paused since.
     private var pauseAsked: ContinuousClock.Instant?
     /// The attempt's place, while others have it although the attempt goes on.
@@ -29,8 +31,16 @@ final class AttemptWatch {
     /// The time at which the process is ended if it has not answered; nil where the attempt may go on.
     private var endBy: ContinuousClock.Instant?
     private(set) var isWorkerUsable = true
-    /// Tells whether the process was killed by a signal that only another process sends.
-    private(set) var wasKilledFromOutside = false
+    /// Why the attempt has lost its process, if that was not its own fault; nil otherwise.
+    private(set) var loss: Loss?
+
+    /// Why an attempt loses its process without a fault of its own.
+    enum Loss: Hashable {
+        /// The process was killed by a signal that only another process sends.
+        case killed
+        /// All attempts that ran together outgrew the memory, and this one had grown most.
+        case memoryOfAll
+    }
 
     /// The time between two looks at turns and limits while an attempt runs.
     private static let tick: Duration = .milliseconds(50)
@@ -85,6 +95,9 @@ final class AttemptWatch {
         switch frame {
         case .answer(reference, var result):
             result.machine = worker.machine
+            if let total = result.timings["total"] {
+                result.timings["handoff"] = max((ContinuousClock.now - begun).seconds - total - (result.timings["paused"] ?? 0), 0)
+            }
             return result
         case .phase(reference, let phase): clock.begin(phase)
         case .heartbeat(reference, let steps): clock.note(steps: steps)
@@ -156,8 +169,10 @@ final class AttemptWatch {
         guard let limit = spec.limits.memoryBytes else { return nil }
         switch shares.note(max(worker.ownMemory - memoryBefore, 0), of: reference.nonce, limit: limit) {
         case nil: return nil
-        case .own: return .memoryLimit(spec, limit, isAlone: gate == nil)
-        case .most: return .memoryLimit(spec, shares.allowance, isAlone: false)
+        case .own: return .memoryLimit(spec, limit)
+        case .most:
+            loss = .memoryOfAll
+            return .memoryOfAll(spec, shares.allowance)
         }
     }
 
@@ -174,10 +189,10 @@ final class AttemptWatch {
         // A process that has closed its connection is about to end; one whose frames cannot be understood is ended.
         let ending = error == .closed ? worker.ending() : worker.kill()
         let isOutOfMemory = worker.group.map { $0.killsForMemory > killsBefore } ?? false
-        wasKilledFromOutside = error == .closed && ending.isFromOutside && !isOutOfMemory
+        if error == .closed, ending.isFromOutside, !isOutOfMemory { loss = .killed }
         let why = error == .closed ? "\(ending)" : "\(error)"
         if let limit = spec.limits.memoryBytes, isOutOfMemory || ending.isCrash && worker.saidItLacksMemory {
-            return AttemptResult(failure: .memoryLimit(spec, limit, isAlone: gate == nil))
+            return AttemptResult(failure: .memoryLimit(spec, limit))
         }
         return AttemptResult(failure: .workerDied(spec, why: why, lastWords: worker.lastWords))
     }

@@ -31,7 +31,7 @@ package final class ProcessExecutor: AttemptExecutor {
     init(_ settings: WorkerSettings, workers: Int, contents: SmallContents? = nil, shares: MemoryShares) {
         self.shares = shares
         courier = InputCourier(contents: contents)
-        fleet = WorkerFleet(settings, kept: workers)
+        fleet = WorkerFleet(settings, workers: workers)
     }
 
     deinit { fleet.close() }
@@ -60,47 +60,49 @@ package final class ProcessExecutor: AttemptExecutor {
         for place in left.sorted() { ended(place, execute(attempts[place].spec, control: attempts[place].control)) }
     }
 
-    /// Executes an attempt. One that outgrows the memory while others run is run once more, alone; the second time it is its own fault.
+    /// Executes an attempt. One that was ended since all that ran together had outgrown the memory is run once more, alone. One that outgrew
+    /// its own limit had all of that for itself: others would wait for nothing.
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         gate.enter()
-        let result = execute(spec, control, isAlone: false)
+        let (result, loss) = execute(spec, control, isAlone: false)
         gate.leave()
         // A range that outgrows the memory is left to the attempt that the file is about.
         if case .scoreRange = spec.work { return result }
-        guard result.failure?.kind == .memoryLimit, !control.cancellation.isCancelled else { return result }
+        guard loss == .memoryOfAll, !control.cancellation.isCancelled else { return result }
         gate.enterAlone()
         defer { gate.leaveAlone() }
         removeOutput(of: spec)
-        return execute(spec, control, isAlone: true)
+        return execute(spec, control, isAlone: true).result
     }
 
-    private func execute(_ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool) -> AttemptResult {
+    private func execute(
+        _ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool
+    ) -> (result: AttemptResult, loss: AttemptWatch.Loss?) {
         var kills = 0
         while true {
-            let (result, wasKilled) = executeOnce(spec, control, isAlone: isAlone)
-            if wasKilled { kills += 1 }
-            if !wasKilled || kills == Self.mostKills { return result }
+            let (result, loss) = executeOnce(spec, control, isAlone: isAlone)
+            if loss == .killed { kills += 1 }
+            if loss != .killed || kills == Self.mostKills { return (result, loss) }
             removeOutput(of: spec)
             FaultPoint.reach(.workerAgain)
         }
     }
 
     /// Executes an attempt in one process.
-    /// - Returns: the answer, and whether the process was killed from outside, such as by an operator, which is not the attempt's fault.
     private func executeOnce(
         _ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool
-    ) -> (result: AttemptResult, wasKilled: Bool) {
+    ) -> (result: AttemptResult, loss: AttemptWatch.Loss?) {
         let worker: WorkerProcess
         do throws(WorkerError) { worker = try fleet.take(for: spec.model.digest) } catch {
             let failure = Failure(
                 .machine, what: "\(error)", place: spec.place,
                 remedy: "Free memory or processes, or install millrace again: it is tried again.")
-            return (AttemptResult(failure: failure), false)
+            return (AttemptResult(failure: failure), nil)
         }
         let watch = AttemptWatch(worker, spec, control, gate: isAlone ? nil : gate, shares, courier)
         let result = watch.run()
         release(worker, isUsable: watch.isWorkerUsable, after: spec)
-        return (result, watch.wasKilledFromOutside)
+        return (result, watch.loss)
     }
 
     private func release(_ worker: WorkerProcess, isUsable: Bool, after spec: AttemptSpec) {

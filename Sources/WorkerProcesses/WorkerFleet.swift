@@ -5,7 +5,8 @@ import WorkerProtocol
 
 /// Keeps the worker processes of a daemon: they are started before they are needed, used one attempt at a time, and replaced when they die.
 ///
-/// More processes than `kept` run only while more attempts are under way at once, as while some are paused.
+/// There are as many as workers, and one more once it was needed. Still more run only while more attempts are under way at once, as while
+/// some are paused.
 final class WorkerFleet: Sendable {
     private struct State {
         /// The processes that execute nothing; the one that was used last is at the end.
@@ -15,18 +16,22 @@ final class WorkerFleet: Sendable {
         /// Tells whether processes are started before they are needed.
         var isReady = false
         var isClosed = false
+        /// The number of processes that are kept: one more than the workers, once that many attempts were under way at once, as where one
+        /// trains or short work has its spare place.
+        var kept: Int
     }
 
     private let settings: WorkerSettings
-    private let kept: Int
-    private let state = Mutex(State())
+    private let workers: Int
+    private let state: Mutex<State>
     /// The time that a process may take to start, on a machine that is busy.
     private static let patience: Duration = .seconds(60)
 
-    /// - Parameter kept: the number of processes that are kept while nothing is done.
-    init(_ settings: WorkerSettings, kept: Int) {
+    /// - Parameter workers: the number of processes that are kept while nothing is done, at the start.
+    init(_ settings: WorkerSettings, workers: Int) {
         self.settings = settings
-        self.kept = kept
+        self.workers = workers
+        state = Mutex(State(kept: workers))
     }
 
     /// The ids of the processes that execute an attempt, and of those that do not.
@@ -43,13 +48,17 @@ final class WorkerFleet: Sendable {
         let worker = try WorkerProcess(settings)
         // A process that cannot greet is ended when its value is freed.
         _ = try worker.greet(within: Self.patience)
-        state.withLock { $0.busy.append(worker) }
+        state.withLock { state in
+            state.busy.append(worker)
+            state.kept = min(max(state.kept, state.busy.count), workers + 1)
+        }
         return worker
     }
 
     private func takeIdle(_ model: String) -> WorkerProcess? {
         state.withLock { state in
-            guard let index = state.idle.lastIndex(where: { $0.hasExecuted(model) }) ?? state.idle.indices.last else { return nil }
+            // Another model goes to the process that was not used for longest, so that the sessions of others stay loaded.
+            guard let index = state.idle.lastIndex(where: { $0.hasExecuted(model) }) ?? state.idle.indices.first else { return nil }
             let worker = state.idle.remove(at: index)
             state.busy.append(worker)
             return worker
@@ -60,8 +69,7 @@ final class WorkerFleet: Sendable {
     func giveBack(_ worker: WorkerProcess) {
         worker.trimOutput()
         let isKept = state.withLock { state in
-            // One more than `kept` may stay: that of a training, beside those that score.
-            guard !state.isClosed, state.idle.count + state.busy.count <= kept + 1 else { return false }
+            guard !state.isClosed, state.idle.count + state.busy.count <= workers + 1 else { return false }
             state.busy.removeAll { $0 === worker }
             state.idle.append(worker)
             return true
@@ -89,7 +97,7 @@ final class WorkerFleet: Sendable {
             return dead
         }
         for worker in dead { worker.kill() }
-        while state.withLock({ !$0.isClosed && $0.idle.count + $0.busy.count < kept }) {
+        while state.withLock({ !$0.isClosed && $0.idle.count + $0.busy.count < $0.kept }) {
             guard let worker = try? WorkerProcess(settings) else { return }
             state.withLock { $0.idle.append(worker) }
         }

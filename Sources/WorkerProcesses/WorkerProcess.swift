@@ -224,15 +224,32 @@ final class WorkerProcess: Sendable {
         let spec = boundedByKernel(spec)
         FaultPoint.reach(.orderSend)
         defer { FaultPoint.reach(.orderSent) }
-        let data = spec.data.flatMap { courier.data(of: $0, isLocal: connection.isLocal) }
-        var file: Int32?
-        if case .file(let opened) = data { file = opened.rawValue }
-        // A frame with a file is sent at once: the file would have to stay open for as long as the frame is held.
-        defer { if let file { Glibc.close(file) } }
         guard case .score(let files) = spec.work, files.parts == nil else {
+            let file = data(for: spec, courier).file
             return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file)
         }
-        let setting = ScoreSetting(spec, files)
+        var order = ScoreOrder(reference: reference, setting: try number(of: ScoreSetting(spec, files)), spec, files)
+        let (content, file) = data(for: spec, courier)
+        order.content = content
+        order.hasFile = file != nil
+        if isLast {
+            try connection.send(DaemonFrame.score(order), with: file)
+        } else {
+            try connection.hold(DaemonFrame.score(order), with: file)
+        }
+    }
+
+    /// Returns the data of an attempt as the content or the open file; neither where the worker opens it.
+    private func data(for spec: AttemptSpec, _ courier: InputCourier) -> (content: [UInt8]?, file: Int32?) {
+        switch spec.data.flatMap({ courier.data(of: $0, isLocal: connection.isLocal) }) {
+        case .content(let content): (content, nil)
+        case .file(let file): (nil, file.rawValue)
+        case nil: (nil, nil)
+        }
+    }
+
+    /// Returns the number by which the process knows a setting. A new setting is sent with the next frame.
+    private func number(of setting: ScoreSetting) throws(FrameError) -> Int {
         let (number, isNew) = state.withLock { state in
             if let known = state.settings.last(where: { $0.setting == setting }) { return (known.number, false) }
             let number = (state.settings.last?.number ?? 0) + 1
@@ -241,14 +258,7 @@ final class WorkerProcess: Sendable {
             return (number, true)
         }
         if isNew { try connection.hold(DaemonFrame.setting(number: number, setting: setting)) }
-        var order = ScoreOrder(reference: reference, setting: number, spec, files)
-        if case .content(let content) = data { order.content = content }
-        order.hasFile = file != nil
-        if isLast || file != nil {
-            try connection.send(DaemonFrame.score(order), with: file)
-        } else {
-            try connection.hold(DaemonFrame.score(order))
-        }
+        return number
     }
 
     /// Returns the attempt as the process gets it: without a limit of memory where its control group keeps that. With a limit, the process

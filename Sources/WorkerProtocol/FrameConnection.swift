@@ -41,7 +41,7 @@ package final class FrameConnection: @unchecked Sendable {
 
     deinit {
         Glibc.close(descriptor)
-        for file in receivedFiles { Glibc.close(file) }
+        for file in receivedFiles + held.withLock(\.files) { Glibc.close(file) }
     }
 
     /// Sets the most bytes of a frame that is received from now on: few for as long as it is not known who sends.
@@ -50,40 +50,49 @@ package final class FrameConnection: @unchecked Sendable {
     // MARK: Sending
 
     /// Sends a frame, after those that are held.
-    /// - Parameter file: an open file that goes with it, which stays the caller's. The connection must be local then.
+    /// - Parameter file: an open file that goes with it, which this object closes. The connection must be local then.
     package func send(_ frame: some QuickFrame, with file: Int32? = nil) throws(FrameError) {
-        let line = try line(of: frame)
-        try write { held in
-            held.bytes += line
-            if let file { held.files.append(file) }
-            return true
-        }
+        try add(frame, file)
+        try sendHeld()
     }
 
     /// Keeps a frame to be sent with the next one, or by `sendHeld`. Several frames that are sent at once wake the other side once.
-    /// - Returns: the number of bytes that are held.
-    @discardableResult
-    package func hold(_ frame: some QuickFrame) throws(FrameError) -> Int {
-        let line = try line(of: frame)
-        return held.withLock { held in
+    /// - Parameter file: an open file that goes with it, as for `send`.
+    package func hold(_ frame: some QuickFrame, with file: Int32? = nil) throws(FrameError) {
+        try add(frame, file)
+        try write { $0.files.count == FrameSocket.mostFiles }
+    }
+
+    private func add(_ frame: some QuickFrame, _ file: Int32?) throws(FrameError) {
+        let line: [UInt8]
+        do throws(FrameError) { line = try self.line(of: frame) } catch {
+            if let file { Glibc.close(file) }
+            throw error
+        }
+        held.withLock { held in
             held.bytes += line
-            return held.bytes.count
+            if let file { held.files.append(file) }
         }
     }
 
-    package func sendHeld() throws(FrameError) { try write { !$0.bytes.isEmpty } }
+    /// Sends the frames that are held, and returns whether there were any.
+    @discardableResult
+    package func sendHeld() throws(FrameError) -> Bool { try write { !$0.bytes.isEmpty } }
 
-    /// Writes what is held, where `prepare` says so.
-    private func write(_ prepare: (inout Held) -> Bool) throws(FrameError) {
-        let failure: FrameError? = held.withLock { held in
-            guard prepare(&held) else { return nil }
+    /// Writes the held frames if `isDue` says so, and returns whether it did.
+    @discardableResult
+    private func write(_ isDue: (Held) -> Bool) throws(FrameError) -> Bool {
+        let (isWritten, failure): (Bool, FrameError?) = held.withLock { held in
+            guard isDue(held) else { return (false, nil) }
             defer {
+                for file in held.files { Glibc.close(file) }
                 held.bytes.removeAll(keepingCapacity: held.bytes.count < 1 << 20)
                 held.files = []
             }
-            return held.bytes.withUnsafeBytes { write($0, with: held.files) }
+            return (true, held.bytes.withUnsafeBytes { write($0, with: held.files) })
         }
         if let failure { throw failure }
+        return isWritten
     }
 
     private func line(of frame: some QuickFrame) throws(FrameError) -> [UInt8] {
@@ -145,6 +154,9 @@ package final class FrameConnection: @unchecked Sendable {
             try fill()
         }
     }
+
+    /// Tells whether a whole frame was received that has not been taken yet. Used by the reading thread only.
+    package var hasFrame: Bool { nextLine() != nil }
 
     /// Returns the place of a whole line in `received`, without its end; nil where there is none.
     private func nextLine() -> Range<Int>? {

@@ -3,7 +3,7 @@ import Glibc
 /// Sends and receives over the sockets of connections: local ones, which carry open files too, and TCP.
 enum FrameSocket {
     /// The most files that the kernel takes with one message (`SCM_MAX_FD`).
-    private static let mostFiles = 253
+    static let mostFiles = 253
     private static let headerBytes = MemoryLayout<cmsghdr>.size
     private static let closeOnExec: Int32 = 0x4000_0000  // MSG_CMSG_CLOEXEC
 

@@ -30,15 +30,16 @@ import Testing
         func isDone(after batch: Int) -> Bool { gate.map(\.isOpen) ?? (batch >= batches) }
     }
 
-    private func pool(_ log: Log, workers: Int, pausedAtMost: Int = 4) -> WorkerPool<Job> {
-        WorkerPool("test", workers: workers, slice: .milliseconds(20), pausedAtMost: pausedAtMost) { jobs, turn in
+    /// Jobs whose name begins with "stubborn" never let anyone go first.
+    private func pool(_ log: Log, workers: Int, lot: Duration = .zero, pausedAtMost: Int = 4) -> WorkerPool<Job> {
+        WorkerPool("test", workers: workers, slice: .milliseconds(20), lot: lot, pausedAtMost: pausedAtMost) { jobs, turn in
             let job = jobs[0]
             log.add("begin \(job.name)")
             var batch = 0
             while !job.isDone(after: batch) {
                 usleep(5000)
                 batch += 1
-                if turn.isOver { turn.pause() }
+                if !job.name.hasPrefix("stubborn"), turn.isOver { turn.pause() }
             }
             log.add("end \(job.name)")
             return {}
@@ -49,8 +50,8 @@ import Testing
         .init(pipeline: pipeline, work: Job(name: name, batches: batches), seconds: seconds)
     }
 
-    private func item(_ pipeline: String, _ name: String, until gate: Gate) -> WorkerPool<Job>.Item {
-        .init(pipeline: pipeline, work: Job(name: name, batches: 0, gate: gate), seconds: nil)
+    private func item(_ pipeline: String, _ name: String, until gate: Gate, seconds: Double? = nil) -> WorkerPool<Job>.Item {
+        .init(pipeline: pipeline, work: Job(name: name, batches: 0, gate: gate), seconds: seconds)
     }
 
     @Test func aLongAttemptLetsAnotherPipelineGoFirst() async {
@@ -122,6 +123,49 @@ import Testing
         cancellation.cancel(.stopped)
         #expect(eventually { log.all == ["end long"] }, "\(log.all)")
         gate.open()
+        pool.close()
+        await pool.join()
+    }
+
+    /// Short work does not wait for attempts of other pipelines that never pause; other work does, and so does short work of the same
+    /// pipelines.
+    @Test func shortWorkOfAnIdlePipelineHasAPlaceOfItsOwn() async {
+        let log = Log()
+        let pool = pool(log, workers: 1, lot: .milliseconds(10))
+        let gate = Gate()
+        pool.put([item("bad", "stubborn", until: gate), item("bad", "next", 1, seconds: 0.001)])
+        #expect(eventually { log.all == ["begin stubborn"] })
+        pool.put([item("unknown", "unknown", 1)])
+        for number in 1...3 {
+            pool.put([item("good", "\(number)", 1, seconds: 0.001)])
+            #expect(eventually { log.all.last == "end \(number)" })
+        }
+        #expect(log.all.filter { $0.hasPrefix("begin") } == ["begin stubborn", "begin 1", "begin 2", "begin 3"])
+        gate.open()
+        #expect(eventually { log.all.count == 12 })
+        #expect(eventually { pool.load.free == 1 }, "the worker is free again, and not more than that")
+        pool.close()
+        await pool.join()
+    }
+
+    /// Work that was expected to be short and is not gives the place up after a slice, and goes on when it gets a worker.
+    @Test func workThatIsNotShortGivesThePlaceUp() async {
+        let log = Log()
+        let pool = pool(log, workers: 1, lot: .milliseconds(10))
+        let (gate, end) = (Gate(), Gate())
+        pool.put([item("bad", "stubborn", until: gate)])
+        #expect(eventually { log.all == ["begin stubborn"] })
+        pool.put([item("good", "long", until: end, seconds: 0.001)])
+        #expect(eventually { log.all.last == "begin long" })
+        #expect(eventually { pool.load.pauses == 3 })
+        pool.put([item("other", "short", 1, seconds: 0.001)])
+        #expect(eventually { log.all.last == "end short" })
+        end.open()
+        usleep(50_000)
+        #expect(!log.all.contains("end long"), "it waits for a worker")
+        gate.open()
+        #expect(eventually { log.all.suffix(2) == ["end stubborn", "end long"] }, "\(log.all)")
+        #expect(eventually { pool.load.free == 1 && pool.load.pauses == 4 })
         pool.close()
         await pool.join()
     }

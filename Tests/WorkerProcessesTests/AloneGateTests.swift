@@ -57,4 +57,32 @@ import Testing
         let order = log.all.filter { $0 == "begin" || $0 == "end" }
         #expect(order == ["begin", "end", "begin", "end", "begin", "end"])
     }
+
+    /// Who waits to run beside others waits for one that runs alone, not for all that want to.
+    @Test func othersGoBetweenTwoThatRunAlone() throws {
+        let gate = AloneGate(), log = Log()
+        let isOver = DispatchSemaphore(value: 0)
+        gate.enter()
+        for _ in 0..<2 {
+            Thread {
+                gate.enterAlone()
+                log.add("alone")
+                isOver.wait()
+                gate.leaveAlone()
+            }.start()
+        }
+        #expect(eventually { gate.isWanted })
+        gate.leave()
+        #expect(eventually { log.all == ["alone"] })
+        Thread {
+            gate.enter()
+            log.add("other")
+            gate.leave()
+        }.start()
+        #expect(eventually { gate.waitingCount == 1 })
+        isOver.signal()
+        #expect(eventually { log.all.count == 3 })
+        #expect(log.all == ["alone", "other", "alone"])
+        isOver.signal()
+    }
 }

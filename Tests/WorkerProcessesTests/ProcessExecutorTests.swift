@@ -4,6 +4,7 @@ import Glibc
 import Machine
 import Reasons
 import Runner
+import Synchronization
 import TestSupport
 import Testing
 
@@ -117,6 +118,48 @@ import Testing
         #expect(processes.count == 2)
         executor = nil
         for process in processes { #expect(kill(process, 0) != 0 && errno == ESRCH) }
+    }
+
+    /// Attempts that together outgrow the memory are ended, the largest first, and run once more, each alone: then they succeed.
+    @Test func whatOutgrewTheMemoryTogetherRunsAlone() throws {
+        let settings = WorkerSettings(program: BuiltProgram.worker, sessionBytes: 1 << 20)
+        // There is nothing for all together, so that two that run at once are always too large.
+        let executor = ProcessExecutor(settings, workers: 2, shares: MemoryShares(allowance: -1))
+        let answers = Mutex<[AttemptResult]>([])
+        let directories = try (0..<2).map { _ in try TemporaryDirectory("executor") }
+        let threads = try directories.map { directory in
+            let spec = try Scoring.spec(
+                model: TinyModel.counting(), rows: "id,x\na,300000\n", limits: .init(memoryBytes: 1 << 30), in: directory)
+            return Thread {
+                let answer = executor.execute(spec, cancellation: AttemptCancellation())
+                answers.withLock { $0.append(answer) }
+            }
+        }
+        executor.fill()
+        let before = Set(executor.fleet.idleProcesses)
+        for thread in threads { thread.start() }
+        #expect(eventually(within: 60) { answers.withLock { $0.count } == 2 })
+        for answer in answers.withLock(\.self) {
+            #expect(answer.failure == nil && answer.rowCount == 1, "\(String(describing: answer.failure))")
+        }
+        #expect(!before.isEmpty && !before.isSubset(of: executor.fleet.idleProcesses), "the process of one was ended")
+    }
+
+    /// A model that no process has executed goes to the one that was not used for longest: the others keep their sessions.
+    @Test func anotherModelGetsTheProcessThatWasNotUsedForLongest() throws {
+        let executor = self.executor(workers: 2)
+        executor.fill()
+        #expect(executor.fleet.idleProcesses.count == 2)
+        func process(_ model: String) throws -> pid_t {
+            let worker = try executor.fleet.take(for: model)
+            worker.noteModel(model)
+            executor.fleet.giveBack(worker)
+            return worker.process
+        }
+        let first = try process("a")
+        #expect(try process("b") != first)
+        for _ in 0..<3 { #expect(try process("a") == first) }
+        #expect(try process("c") != first)
     }
 }
 

@@ -38,11 +38,15 @@ import Testing
                 try sender.hold(order(number, hasFile: false))
             } else {
                 let file = try opened("\(number)", "content \(number)")
-                try sender.send(order(number, hasFile: true), with: file)
-                close(file)
+                if number.isMultiple(of: 2) {
+                    try sender.hold(order(number, hasFile: true), with: file)
+                } else {
+                    try sender.send(order(number, hasFile: true), with: file)
+                }
             }
         }
-        try sender.sendHeld()
+        #expect(try sender.sendHeld())
+        #expect(try !sender.sendHeld(), "everything is sent once")
         for number in 0..<40 {
             guard case .score(let order)? = try receiver.receive(DaemonFrame.self, within: .seconds(5)) else {
                 Issue.record("no frame \(number)")
@@ -57,15 +61,30 @@ import Testing
         #expect(receiver.takeFile() == nil)
     }
 
+    /// More files than the kernel takes with one message are sent in several.
+    @Test func manyFilesAreSentInSeveralMessages() throws {
+        let (own, other) = try FrameConnection.pair()
+        let (sender, receiver) = (FrameConnection(own), FrameConnection(other))
+        for number in 0..<300 { try sender.hold(order(number, hasFile: true), with: try opened("many", "many")) }
+        try sender.sendHeld()
+        for number in 0..<300 {
+            guard case .score(let order)? = try receiver.receive(DaemonFrame.self, within: .seconds(5)) else {
+                Issue.record("no frame \(number)")
+                return
+            }
+            #expect(order.reference.run == Int64(number))
+            #expect(text(of: try #require(receiver.takeFile())) == "many")
+        }
+    }
+
     /// A connection that ends closes the files that nobody took.
     @Test func filesThatNobodyTakesAreClosed() throws {
         var taken: Int32 = -1
         do {
             let (own, other) = try FrameConnection.pair()
             let (sender, receiver) = (FrameConnection(own), FrameConnection(other))
-            let file = try opened("a", "a")
-            for _ in 0..<2 { try sender.send(order(1, hasFile: true), with: file) }
-            close(file)
+            for _ in 0..<2 { try sender.send(order(1, hasFile: true), with: try opened("a", "a")) }
+            try sender.hold(order(1, hasFile: true), with: try opened("a", "a"))
             _ = try receiver.receive(DaemonFrame.self)
             taken = try #require(receiver.takeFile())
             _ = try receiver.receive(DaemonFrame.self)

@@ -34,13 +34,19 @@ extension Failure {
             remedy: "Make the batches smaller, or the model faster.")
     }
 
-    package static func memoryLimit(_ spec: AttemptSpec, _ limit: Int, isAlone: Bool) -> Failure {
+    /// Returns the failure of an attempt that outgrew its own limit, in bytes.
+    package static func memoryLimit(_ spec: AttemptSpec, _ limit: Int) -> Failure {
         Failure(
-            .memoryLimit,
-            what: isAlone
-                ? "the attempt outgrew limits.memory (\(limit >> 20) MiB) although nothing else ran"
-                : "the attempt outgrew the memory (\(limit >> 20) MiB) while others ran",
-            place: spec.place, remedy: "Raise limits.memory, make batch_size smaller, or split the file.")
+            .memoryLimit, what: "the attempt outgrew limits.memory (\(limit >> 20) MiB)", place: spec.place,
+            remedy: "Raise limits.memory, make batch_size smaller, or split the file.")
+    }
+
+    /// Returns the failure of the attempt that had grown most when all together outgrew the memory.
+    /// - Parameter allowance: the bytes that all attempts together may take.
+    package static func memoryOfAll(_ spec: AttemptSpec, _ allowance: Int) -> Failure {
+        Failure(
+            .memoryLimit, what: "the attempts that ran together outgrew \(allowance >> 20) MiB, and this one had grown most",
+            place: spec.place, remedy: "Have fewer workers, make batch_size smaller, or split the file.")
     }
 
     /// Returns the failure of an attempt whose process died.

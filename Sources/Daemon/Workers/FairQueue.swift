@@ -54,9 +54,16 @@ package struct FairQueue<Item> {
         }
     }
 
-    package mutating func next() -> (item: Item, pipeline: String)? {
+    package mutating func next() -> (item: Item, pipeline: String)? { take { _ in true } }
+
+    /// Takes the first item of a pipeline of which nothing else is under way or paused, where `isMeant` says so of the item.
+    package mutating func nextOfIdlePipeline(where isMeant: (Item) -> Bool) -> (item: Item, pipeline: String)? {
+        take { lane in lane.taken == 0 && lane.begun.isEmpty && lane.first.map(isMeant) ?? false }
+    }
+
+    private mutating func take(where isMeant: (Lane) -> Bool) -> (item: Item, pipeline: String)? {
         var best: (pipeline: String, lane: Lane)?
-        for (pipeline, lane) in lanes where lane.first != nil {
+        for (pipeline, lane) in lanes where lane.first != nil && isMeant(lane) {
             if best.map({ isBefore(lane, $0.lane) }) ?? true { best = (pipeline, lane) }
         }
         guard let pipeline = best?.pipeline else { return nil }

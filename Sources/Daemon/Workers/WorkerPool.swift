@@ -19,6 +19,9 @@ package protocol WorkerTurn: AttemptTurn {
 /// its input and one of its output; the last `workers` of those places are kept for work that is not known to be long, so that many long
 /// attempts never keep a short one waiting.
 ///
+/// Short work of a pipeline of which nothing is under way does not wait until another pipeline's attempt is paused: while all workers are
+/// busy, one lot of it at a time has a place more (`isSpareTaken`), for one slice.
+///
 /// Short work of one pipeline is taken in lots, where more waits than there are workers: a lot pays for the change of threads and processes
 /// once.
 ///
@@ -48,7 +51,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     /// Describes what a thread takes up: work (where it is short, several of one pipeline), or a piece of what another worker does.
     private enum Job {
-        case lot([Item])
+        case lot([Item], isSpare: Bool)
         case piece(Offer)
     }
 
@@ -77,6 +80,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var lots: [String: WorkLoad.Lot] = [:]
         var running = 0
         var paused = 0
+        /// Tells whether short work has the place beyond those of the workers.
+        var isSpareTaken = false
         var idle: [Seat] = []
         /// The offers by the turn of the attempt that makes them.
         var offers: [ObjectIdentifier: Offer] = [:]
@@ -164,7 +169,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     /// Gives free workers what comes next. Returns the signals for those who are to be woken once the lock is free again.
     private func grant(_ state: inout State) -> [DispatchSemaphore] {
         var wakes: [DispatchSemaphore] = []
-        while state.running < workers, let beginning = next(&state) {
+        while let beginning = next(&state) {
             switch beginning {
             case .paused(let turn): wakes.append(turn.signal)
             case .job(let job):
@@ -180,8 +185,9 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         return wakes
     }
 
-    /// Takes what comes next for a worker that is free; nil where there is nothing.
+    /// Takes what comes next for a worker that is free, or for the spare place; nil where there is nothing, or no place.
     private func next(_ state: inout State) -> Beginning? {
+        guard state.running < workers else { return spare(&state).map { .job(.lot($0, isSpare: true)) } }
         guard let (entry, pipeline) = state.queue.next() else {
             guard let offer = state.offers.values.first(where: { $0.open > 0 }) else { return nil }
             offer.open -= 1
@@ -193,11 +199,24 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         case .paused(let turn):
             state.paused -= 1
             turn.isPaused = false
+            turn.place = .worker
             return .paused(turn)
         case .waiting(let item):
             state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
-            return .job(.lot(filled(item, &state)))
+            return .job(.lot(filled(item, &state), isSpare: false))
         }
+    }
+
+    /// Takes short work of a pipeline of which nothing is under way, where all workers are busy and the spare place is free.
+    private func spare(_ state: inout State) -> [Item]? {
+        guard !state.isSpareTaken else { return nil }
+        let found = state.queue.nextOfIdlePipeline { entry in
+            if case .waiting(let item) = entry, let seconds = item.seconds { seconds <= lot.seconds } else { false }
+        }
+        guard case (.waiting(let item), let pipeline)? = found else { return nil }
+        state.isSpareTaken = true
+        state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
+        return filled(item, &state)
     }
 
     /// Returns the items that are begun together, with `first`. Workers share what waits: none takes more than its part of it.
@@ -226,8 +245,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var next: Job? = first
         while let job = next {
             switch job {
-            case .lot(let items):
-                let turn = Turn(self, items[0].pipeline)
+            case .lot(let items, let isSpare):
+                let turn = Turn(self, items[0].pipeline, isSpare: isSpare)
                 let deliver = body(items.map(\.work), turn)
                 next = ended(turn, items.count)
                 deliver()
@@ -246,11 +265,11 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var wakes: [DispatchSemaphore] = []
         let next: Job? = state.withLock { state in
             state.queue.charge(turn.pipeline, seconds: turn.ran())
-            if !turn.isWithoutWorker { state.running -= 1 }
+            release(turn, &state)
             state.offers[ObjectIdentifier(turn)] = nil
             for _ in 0..<count { state.queue.ended(turn.pipeline) }
             var own: Job?
-            while own == nil, state.running < workers, let beginning = self.next(&state) {
+            while own == nil, let beginning = self.next(&state) {
                 switch beginning {
                 case .job(let job): own = job
                 case .paused(let other): wakes.append(other.signal)
@@ -261,6 +280,16 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         }
         wake(wakes)
         return next
+    }
+
+    /// Frees what a turn occupies: a worker, or the spare place.
+    private func release(_ turn: Turn, _ state: inout State) {
+        switch turn.place {
+        case .worker: state.running -= 1
+        case .spare: state.isSpareTaken = false
+        case .none: break
+        }
+        turn.place = .none
     }
 
     private func awaited(_ seat: Seat) -> Job? {
@@ -284,13 +313,16 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
         var isPaused = false
-        /// Tells whether a pause ended without a worker being free.
-        var isWithoutWorker = false
+        /// The place that it occupies: none while it is paused, and after a pause that ended without a worker being free.
+        var place: Place
         private let since = Mutex(ContinuousClock.now)
 
-        init(_ pool: WorkerPool, _ pipeline: String) {
+        enum Place { case worker, spare, none }
+
+        init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false) {
             self.pool = pool
             self.pipeline = pipeline
+            place = isSpare ? .spare : .worker
         }
 
         /// Returns the seconds since the last call, or since the attempt began.
@@ -340,7 +372,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     }
 
     private func mustPause(_ turn: Turn, _ state: State) -> Bool {
-        guard !turn.isWithoutWorker, !state.isClosed, state.running >= workers else { return false }
+        guard !state.isClosed else { return false }
+        switch turn.place {
+        case .none: return false
+        // It was expected to be short, and goes on when it is its turn to have a worker.
+        case .spare: return state.paused < pausedAtMost
+        case .worker: if state.running < workers { return false }
+        }
         return state.queue.hasBefore(turn.pipeline) { entry in
             switch entry {
             case .paused: true
@@ -354,7 +392,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         let wakes: [DispatchSemaphore]? = state.withLock { state in
             guard mustPause(turn, state) else { return nil }
             state.paused += 1
-            state.running -= 1
+            release(turn, &state)
             turn.isPaused = true
             state.queue.putBack(.paused(turn), of: turn.pipeline)
             return grant(&state)
@@ -369,7 +407,6 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         let wasPaused = state.withLock { state in
             guard turn.isPaused else { return false }
             turn.isPaused = false
-            turn.isWithoutWorker = true
             state.paused -= 1
             state.queue.remove(of: turn.pipeline) { if case .paused(let other) = $0 { other === turn } else { false } }
             return true

@@ -79,7 +79,7 @@ package final class WorkerService: Sendable {
         defer { reading.unlock() }
         while true {
             if let next = state.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) { return next }
-            try connection.sendHeld()
+            if !connection.hasFrame, try connection.sendHeld() { FaultPoint.reach(.workerAnswered) }
             if let frame = try connection.receive(DaemonFrame.self) { take(frame) }
         }
     }
@@ -109,19 +109,11 @@ package final class WorkerService: Sendable {
             state.executed = nil
         }
         FaultPoint.reach(.workerAnswer)
-        answer(result, to: reference)
-        FaultPoint.reach(.workerAnswered)
+        // The answers to attempts that came together are sent together, before this thread waits again, because each sending wakes a thread
+        // of the daemon. If the daemon is gone, the next read finds that out.
+        try? connection.hold(WorkerFrame.answer(reference: reference, result: result))
         // Memory that a long attempt has freed goes back to the system, so that it does not count as the next attempt's.
         if ContinuousClock.now - start > .seconds(1) { LinuxCalls.trimHeap() }
-    }
-
-    /// Sends an answer. Answers to short attempts are sent together while others wait here, because each sending wakes a thread of the
-    /// daemon.
-    private func answer(_ result: AttemptResult, to reference: AttemptReference) {
-        let frame = WorkerFrame.answer(reference: reference, result: result)
-        let isLast = state.withLock { $0.waiting.isEmpty }
-        // If the daemon is gone, the next read finds that out.
-        if isLast { try? connection.send(frame) } else { _ = try? connection.hold(frame) }
     }
 
     // MARK: The listening thread
@@ -153,6 +145,8 @@ package final class WorkerService: Sendable {
         reading.lock()
         defer { reading.unlock() }
         do throws(FrameError) {
+            // Answers to short attempts do not wait for the end of a long one.
+            try connection.sendHeld()
             while state.withLock({ $0.executed != nil }), let frame = try connection.receive(DaemonFrame.self, within: .zero) {
                 take(frame)
             }
