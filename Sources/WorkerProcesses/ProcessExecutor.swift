@@ -47,7 +47,7 @@ package final class ProcessExecutor: AttemptExecutor {
         var left = Set(attempts.indices)
         if attempts.count > 1 {
             gate.enter()
-            if let worker = try? fleet.take(for: attempts[0].spec.model.digest) {
+            if let worker = try? fleet.take(for: attempts[0].spec) {
                 let isWhole = LotWatch(worker, attempts, courier).run { place, result in
                     left.remove(place)
                     ended(place, result)
@@ -93,7 +93,7 @@ package final class ProcessExecutor: AttemptExecutor {
         _ spec: AttemptSpec, _ control: AttemptControl, isAlone: Bool
     ) -> (result: AttemptResult, loss: AttemptWatch.Loss?) {
         let worker: WorkerProcess
-        do throws(WorkerError) { worker = try fleet.take(for: spec.model.digest) } catch {
+        do throws(WorkerError) { worker = try fleet.take(for: spec) } catch {
             let failure = Failure(
                 .machine, what: "\(error)", place: spec.place,
                 remedy: "Free memory or processes, or install millrace again: it is tried again.")
@@ -107,7 +107,7 @@ package final class ProcessExecutor: AttemptExecutor {
 
     private func release(_ worker: WorkerProcess, isUsable: Bool, after spec: AttemptSpec) {
         guard isUsable else { return fleet.remove(worker) }
-        worker.noteModel(spec.model.digest)
+        worker.note(spec)
         fleet.giveBack(worker)
     }
 

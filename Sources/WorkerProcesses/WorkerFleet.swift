@@ -1,3 +1,4 @@
+import Attempts
 import FileSystem
 import Glibc
 import Synchronization
@@ -38,9 +39,9 @@ final class WorkerFleet: Sendable {
     var busyProcesses: [pid_t] { state.withLock { $0.busy.map(\.process) } }
     var idleProcesses: [pid_t] { state.withLock { $0.idle.map(\.process) } }
 
-    /// Returns a process that executes nothing, for one attempt: one that has executed the model, if there is one.
-    func take(for model: String) throws(WorkerError) -> WorkerProcess {
-        while let worker = takeIdle(model) {
+    /// Returns a process that executes nothing, for one attempt, or for several with the same model.
+    func take(for spec: AttemptSpec) throws(WorkerError) -> WorkerProcess {
+        while let worker = takeIdle(spec) {
             // It is nobody's fault where a process died while it executed nothing.
             if worker.isAlive, (try? worker.greet(within: Self.patience)) != nil { return worker }
             remove(worker)
@@ -55,10 +56,16 @@ final class WorkerFleet: Sendable {
         return worker
     }
 
-    private func takeIdle(_ model: String) -> WorkerProcess? {
+    /// Takes a process that has executed the model, or else one whose use costs others least: one that last worked for the same pipeline, a
+    /// new one, the one that was not used for longest. So the sessions of other pipelines stay loaded.
+    private func takeIdle(_ spec: AttemptSpec) -> WorkerProcess? {
         state.withLock { state in
-            // Another model goes to the process that was not used for longest, so that the sessions of others stay loaded.
-            guard let index = state.idle.lastIndex(where: { $0.hasExecuted(model) }) ?? state.idle.indices.first else { return nil }
+            let idle = state.idle
+            guard
+                let index = idle.lastIndex(where: { $0.hasExecuted(spec.model.digest) })
+                    ?? idle.lastIndex(where: { $0.lastPipeline == spec.pipeline }) ?? idle.firstIndex(where: { $0.lastPipeline == nil })
+                    ?? idle.indices.first
+            else { return nil }
             let worker = state.idle.remove(at: index)
             state.busy.append(worker)
             return worker

@@ -28,6 +28,7 @@ final class WorkerProcess: Sendable {
         var restingMemory = 0
         /// The digests of the models that it has executed, the latest last.
         var models: [String] = []
+        var lastPipeline: String?
     }
     private let state = Mutex(State())
 
@@ -274,14 +275,20 @@ final class WorkerProcess: Sendable {
 
     // MARK: Models
 
-    func noteModel(_ digest: String) {
+    /// Notes an attempt that the process has executed.
+    func note(_ spec: AttemptSpec) {
+        let digest = spec.model.digest
         state.withLock { state in
+            state.lastPipeline = spec.pipeline
             if state.models.last == digest { return }
             state.models.removeAll { $0 == digest }
             state.models.append(digest)
             if state.models.count > 64 { state.models.removeFirst() }
         }
     }
+
+    /// The pipeline of the attempt that the process has executed last; nil for a new process.
+    var lastPipeline: String? { state.withLock { $0.lastPipeline } }
 
     func hasExecuted(_ digest: String) -> Bool { state.withLock { $0.models.contains(digest) } }
 }

@@ -145,21 +145,29 @@ import Testing
         #expect(!before.isEmpty && !before.isSubset(of: executor.fleet.idleProcesses), "the process of one was ended")
     }
 
-    /// A model that no process has executed goes to the one that was not used for longest: the others keep their sessions.
-    @Test func anotherModelGetsTheProcessThatWasNotUsedForLongest() throws {
-        let executor = self.executor(workers: 2)
+    /// What another pipeline does, and models that no process has executed, leave the others' sessions loaded, where that can be.
+    @Test func othersKeepTheirSessions() throws {
+        let executor = self.executor(workers: 3)
         executor.fill()
-        #expect(executor.fleet.idleProcesses.count == 2)
-        func process(_ model: String) throws -> pid_t {
-            let worker = try executor.fleet.take(for: model)
-            worker.noteModel(model)
+        #expect(executor.fleet.idleProcesses.count == 3)
+        let directory = try TemporaryDirectory("executor")
+        func process(_ model: Float, of pipeline: String) throws -> pid_t {
+            var spec = try Scoring.spec(model: TinyModel.adding(model), rows: "id,x\na,1\n", in: directory)
+            spec.pipeline = pipeline
+            let worker = try executor.fleet.take(for: spec)
+            worker.note(spec)
             executor.fleet.giveBack(worker)
             return worker.process
         }
-        let first = try process("a")
-        #expect(try process("b") != first)
-        for _ in 0..<3 { #expect(try process("a") == first) }
-        #expect(try process("c") != first)
+        let one = try process(1, of: "one")
+        let other = try process(2, of: "other")
+        #expect(one != other, "a new process is taken before that of another pipeline")
+        #expect(try process(3, of: "other") == other && process(1, of: "one") == one)
+        #expect(try process(4, of: "one") == one && process(2, of: "other") == other)
+        let third = try process(5, of: "third")
+        #expect(third != one && third != other)
+        _ = try process(5, of: "third")
+        #expect(try process(6, of: "fourth") == one, "it was not used for longest")
     }
 }
 

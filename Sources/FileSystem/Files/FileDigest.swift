@@ -49,13 +49,16 @@ package enum FileDigest {
     }
 
     /// Returns the digest of a file that was just written and is to be made durable. The pages of a large file start on their way to the
-    /// disk meanwhile; those of a small one are written faster by the sync.
+    /// disk meanwhile; those of a small one are written faster by the sync. A very large file is durable on return: otherwise whoever
+    /// publishes it, and all that others have to publish, would wait for its sync.
     package static func ofWritten(_ path: FilePath) throws(FileSystemError) -> Digested {
         let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
         defer { Disk.close(descriptor) }
         var hashing = try FileHashing(descriptor, named: path)
         if hashing.stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
-        return try hashing.finish()
+        let digested = try hashing.finish()
+        if digested.stamp.size >= 16 << 20 { try Disk.sync(descriptor, path) }
+        return digested
     }
 
     /// Returns the digest of an open file. Reads by offset, so that the descriptor's position does not move; `path` is for messages.

@@ -33,9 +33,12 @@ import Testing
             let start = Date()
             try daemon.drop("id,x\nrow-\(count),1\n".utf8, at: "spool/good/data/\(count).csv")
             let output = daemon.root("out/good/outputs/\(count).csv")
-            let isDone = eventually(within: 30) { FileManager.default.fileExists(atPath: output) }
+            while access(output, F_OK) != 0, Date().timeIntervalSince(start) < 30 { usleep(500) }
+            let isDone = access(output, F_OK) == 0
             try #require(isDone, "file \(count) of `good`: \(daemon.logText.suffix(3000))")
             seconds.append(Date().timeIntervalSince(start))
+            // The test itself leaves the processors to the daemon most of the time.
+            usleep(20_000)
         }
 
         func median(_ range: Range<Int>) -> Double { share(0.5, range) }
@@ -44,7 +47,7 @@ import Testing
     }
 
     /// What a long attempt has before it lets others go first: a slice of 50 ms, and a tick of 50 ms until it is asked.
-    private static let turn = 0.1
+    private static let turn = 0.05
 
     private func drop(_ files: [HostileFile], in folder: String, _ root: TemporaryDirectory) throws {
         for file in files {
