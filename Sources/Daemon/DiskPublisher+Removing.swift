@@ -13,9 +13,9 @@ extension DiskPublisher {
         var directories: Set<FilePath> = []
         let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
             guard !unwritten.contains(output.publication.publication) else { return nil }
-            let target = FilePath(output.publication.root).appending(FilePath(output.publication.path).components)
-            let outcome = try? OutputWithdrawal.remove(target, digest: output.publication.digest)
-            if outcome == .removed { directories.insert(target.removingLastComponent()) }
+            let file = output.publication.output
+            let outcome = try? OutputWithdrawal.remove(file.target, digest: file.digest)
+            if outcome == .removed { directories.insert(file.target.removingLastComponent()) }
             return outcome
         }
         // The ledger records a removal only after this: one that a power cut undoes before then is made again.
@@ -28,7 +28,10 @@ extension DiskPublisher {
     private func recordRemovals(_ outputs: [LeavingOutput]) -> Set<Int64> {
         struct Place: Hashable { let root: String, pipeline: String }
         var unwritten: Set<Int64> = []
-        for (place, outputs) in Dictionary(grouping: outputs, by: { Place(root: $0.publication.root, pipeline: $0.publication.pipeline) }) {
+        let places = Dictionary(grouping: outputs) {
+            Place(root: $0.publication.output.root, pipeline: $0.publication.pipeline)
+        }
+        for (place, outputs) in places {
             let manifest = Manifest(outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline))
             do throws(FileSystemError) {
                 try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: .now)
@@ -53,9 +56,9 @@ extension DiskPublisher {
 
 extension LeavingOutput {
     fileprivate var manifestLine: ManifestLine {
-        ManifestLine(
-            path: publication.path, outputDigest: publication.digest, bytes: publication.byteCount, rows: rowCount.map(Int.init),
-            pipeline: publication.pipeline,
+        let file = publication.output
+        return ManifestLine(
+            path: file.path, outputDigest: file.digest, bytes: file.byteCount, rows: rowCount.map(Int.init), pipeline: publication.pipeline,
             input: publication.inputPath, inputDigest: inputDigest, modelVersion: version, modelDigest: nil, revision: revision,
             arrival: publication.arrival, run: publication.run, publishedAt: publication.publishedAt?.description ?? "")
     }

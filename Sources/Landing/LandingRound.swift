@@ -6,41 +6,35 @@ package import SystemPackage
 package struct StagedOutput: Hashable, Sendable {
     package let run: Int64
     package let staged: FilePath
-    package let target: FilePath
-    /// The pipeline's output root, above `target`; the manifest stands in it.
+    package let file: OutputFile
+    /// The pipeline's output folder, above `target`; the manifest stands in it.
     package let outputRoot: FilePath
-    /// The access of the output, of its manifest and of folders made for them.
+    package let target: FilePath
+    /// The access of the output, of its manifest, and of the folders that are made for them.
     package let access: FileAccess
-    /// The digests of our own earlier outputs that may stand at `target`; landing takes them from the answers of the ledger.
+    /// The digests of our own earlier outputs that may stand at `target`; a round takes them from what `intend` answers.
     package fileprivate(set) var replaces: [String]
     package let provenance: Provenance
-    /// The digest and the size of the staged bytes. `begin` finds out what is nil; both must be known for `recover`.
-    package fileprivate(set) var digest: String?
-    package fileprivate(set) var bytes: Int64?
-
-    /// The path of `target` relative to `outputRoot`.
-    package var path: String {
-        var relative = target
-        return relative.removePrefix(outputRoot) ? relative.string : target.string
-    }
-
-    var mark: OutputMark { OutputMark(pipeline: provenance.pipeline, input: provenance.input) }
 
     package init(
-        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: [String] = [],
-        provenance: Provenance,
-        digest: String? = nil, bytes: Int64? = nil
+        run: Int64, staged: FilePath, file: OutputFile, access: FileAccess = .standard, replaces: [String] = [], provenance: Provenance
     ) {
         self.run = run
         self.staged = staged
-        self.target = target
-        self.outputRoot = outputRoot
+        self.file = file
+        outputRoot = FilePath(file.root)
+        target = file.target
         self.access = access
         self.replaces = replaces
         self.provenance = provenance
-        self.digest = digest
-        self.bytes = bytes
     }
+
+    var mark: OutputMark { OutputMark(pipeline: provenance.pipeline, input: provenance.input) }
+}
+
+extension OutputFile {
+    /// The absolute path of the file.
+    package var target: FilePath { FilePath(root).appending(FilePath(path).components) }
 }
 
 /// Says what the ledger answers about one output that is about to be published.
@@ -55,9 +49,7 @@ package enum Intent: Hashable, Sendable {
 /// Describes one output that is visible, durable and in its manifest.
 package struct LandedOutput: Hashable, Sendable {
     package let run: Int64
-    package let target: FilePath
-    package let digest: String
-    package let bytes: Int64
+    package let file: OutputFile
     /// The stamp of the file under its final name, for a cheap audit.
     package let stamp: FileStamp
     /// Tells whether this round put the file there; false when an earlier attempt to land had done so.
@@ -110,7 +102,7 @@ package struct LandingRound {
         var work = outputs.map { RoundItem(output: $0) }
         try step(.start)
         refuseDoubles(&work)
-        describe(&work)
+        mark(&work)
         return BegunRound(self, work, Durability(areas: areas, syncfsFrom: syncfsFrom))
     }
 
@@ -193,20 +185,15 @@ package struct LandingRound {
         }
     }
 
-    /// Finds size and digest of what is staged, where the attempt did not report them, and gives the files the mode that they are published
-    /// with.
-    private func describe(_ work: inout [RoundItem]) {
+    /// Gives what is staged the mode and the mark that it is published with.
+    private func mark(_ work: inout [RoundItem]) {
         for index in work.indices where work[index].isGood {
             let staged = work[index].output.staged
             do throws(FileSystemError) {
                 guard let status = try Disk.status(staged) else { throw .missing(staged) }
                 guard status.kind == .regular else { throw .notRegular(staged) }
-                if work[index].output.digest == nil {
-                    work[index].output.digest = try FileDigest.of(staged).digest
-                }
-                work[index].output.bytes = status.stamp.size
                 try Disk.grant(work[index].output.access, file: staged)
-                work[index].output.mark.put(on: staged, digest: work[index].output.digest ?? "")
+                work[index].output.mark.put(on: staged, digest: work[index].output.file.digest)
             } catch {
                 work[index].failure = error
             }
@@ -222,7 +209,7 @@ package struct LandingRound {
                     try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
             }
             let result = try Placement.place(
-                item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces,
+                item.output.staged, at: item.output.target, digest: item.output.file.digest, replaces: item.output.replaces,
                 mark: item.output.mark)
             touched.insert(directory)
             item.placed = result
@@ -234,12 +221,11 @@ package struct LandingRound {
     /// Finishes an output that the ledger intended. Returns false when another attempt is needed.
     private func resume(_ item: inout RoundItem, touched: inout Set<FilePath>) throws(FileSystemError) -> Bool {
         let output = item.output
-        guard let digest = output.digest else { return false }
+        let digest = output.file.digest
         if let there = try Disk.status(output.target), there.kind == .regular, try FileDigest.of(output.target).digest == digest {
             try Disk.sync(file: output.target)
             // Link and unlink may have been cut between the two; or this was published before and staged again.
             try Disk.remove(output.staged)
-            item.output.bytes = there.stamp.size
             item.placed = .alreadyThere
             return true
         }
@@ -250,7 +236,6 @@ package struct LandingRound {
         try Disk.grant(output.access, file: output.staged)
         output.mark.put(on: output.staged, digest: digest)
         try Disk.sync(file: output.staged)
-        item.output.bytes = staged.stamp.size
         place(&item, touched: &touched)
         return true
     }
@@ -340,8 +325,7 @@ struct RoundItem {
     fileprivate var landed: LandedOutput? {
         guard isGood, let placed, let stamp else { return nil }
         return LandedOutput(
-            run: output.run, target: output.target, digest: output.digest ?? "", bytes: output.bytes ?? 0, stamp: stamp,
-            isNew: placed != .alreadyThere)
+            run: output.run, file: output.file, stamp: stamp, isNew: placed != .alreadyThere)
     }
 
     fileprivate var result: Result<LandedOutput, FileSystemError> {
@@ -352,7 +336,7 @@ struct RoundItem {
     fileprivate func manifestLine(publishedAt time: UTCTime) -> ManifestLine {
         let provenance = output.provenance
         return ManifestLine(
-            path: output.path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows,
+            path: output.file.path, outputDigest: output.file.digest, bytes: output.file.byteCount, rows: provenance.rows,
             pipeline: provenance.pipeline,
             input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
             modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,

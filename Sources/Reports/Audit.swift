@@ -67,18 +67,18 @@ package struct Audit: Report {
             last = end
             for publication in page {
                 checkedFiles += 1
-                let path = publication.root + "/" + publication.path
+                let output = publication.output
                 let found = try lasting { () throws(LedgerError) -> (kind: Kind, what: String)? in
                     // A daemon may have replaced it in the meantime.
-                    guard let fault = fault(of: path, byteCount: publication.byteCount, digest: publication.digest),
-                        try ledger.owner(root: publication.root, path: publication.path)?.publication == publication.publication
+                    guard let fault = fault(of: output.place, byteCount: output.byteCount, digest: output.digest),
+                        try ledger.owner(root: output.root, path: output.path)?.publication == publication.publication
                     else { return nil }
                     return fault
                 }
                 guard let found else { continue }
                 differences.append(
                     Difference(
-                        kind: found.kind, path: path,
+                        kind: found.kind, path: output.place,
                         what: "\(found.what); run \(publication.run) published it for \(publication.inputPath)",
                         remedy: found.kind == .missing
                             ? "Put it back, or millrace replay \(publication.inputPath)."
@@ -90,16 +90,16 @@ package struct Audit: Report {
     /// Records outputs that were to be removed, and that are there all the same.
     private mutating func checkLeft() throws(LedgerError) {
         for state in [PublicationState.left, .leaving, .orphaned] {
-            for output in try ledger.publications(state) {
-                let path = output.root + "/" + output.path
-                guard FileManager.default.fileExists(atPath: path),
+            for publication in try ledger.publications(state) {
+                let output = publication.output
+                guard FileManager.default.fileExists(atPath: output.place),
                     try ledger.owner(root: output.root, path: output.path) == nil
                 else { continue }
                 if state != .left, DaemonLock.holder(stateDirectory: stateDirectory) != nil { continue }
                 differences.append(
                     Difference(
-                        kind: .leftover, path: path,
-                        what: "run \(output.run) published an output of \(output.inputPath) there, which was to be removed",
+                        kind: .leftover, path: output.place,
+                        what: "run \(publication.run) published an output of \(publication.inputPath) there, which was to be removed",
                         remedy: state == .left
                             ? "It is not what was published, so it was left: move it away." : "Start millrace run: it removes it."))
             }

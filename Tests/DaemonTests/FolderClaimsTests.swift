@@ -55,9 +55,11 @@ import Testing
         func output(_ pipeline: Pipeline, run: Int64) throws -> StagedOutput {
             let staged = try publisher.stagingPath(run: run, attempt: 1, pipeline: pipeline, goal: .score)
             try Data("id,y\n".utf8).write(to: URL(fileURLWithPath: staged))
-            let root = FilePath(pipeline.land.outputs!.path)
             return StagedOutput(
-                run: run, staged: FilePath(staged), target: root.appending("a\(run).csv"), outputRoot: root,
+                run: run, staged: FilePath(staged),
+                file: OutputFile(
+                    root: pipeline.land.outputs!.path, path: "a\(run).csv", digest: try FileDigest.of(FilePath(staged)).digest, byteCount: 5
+                ),
                 provenance: Provenance(
                     pipeline: pipeline.name, input: "a.csv", inputDigest: "in", rows: 0, modelVersion: 1, modelDigest: nil, revision: "r",
                     arrival: 1))

@@ -124,16 +124,16 @@ final class MemoryPublisher: Publisher {
             case .publish(let replacing): replaced = replacing
             case .refuse(let owner): return .failure(.targetOwned(output.target, by: owner, refused: output.provenance.input))
             }
-            if let there = files[output.target.string], !replaced.contains(there), there != output.digest {
+            if let there = files[output.target.string], !replaced.contains(there), there != output.file.digest {
                 return .failure(.targetNotOurs(output.target, found: there, published: replaced.first))
             }
-            files[output.target.string] = output.digest
+            files[output.target.string] = output.file.digest
             lines[output.provenance.input, default: 0] += 1
             return .success(())
         }
     }
 
-    func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
+    func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.file.digest } }
 
     func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] {
         inputs.filter { found($0.path) == nil }
@@ -144,9 +144,9 @@ final class MemoryPublisher: Publisher {
     func isRemoved(_ file: ArrivedFile, _ pipeline: Pipeline) -> Bool { found(file.path) == nil }
 
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
-        outputs.map(\.publication).map { output in
+        outputs.map(\.publication.output).map { output in
             guard mayWithdraw else { return nil }
-            let path = output.root + "/" + output.path
+            let path = output.place
             guard let there = files[path] else { return .removed }
             guard there == output.digest else { return .notOurs }
             files[path] = nil

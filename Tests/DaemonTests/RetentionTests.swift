@@ -63,7 +63,10 @@ import Testing
     @discardableResult
     private func finish(_ arrival: Int64, output: String? = nil, _ outcome: RunClosing.Outcome = .done(verdict: nil)) throws -> Int64 {
         let run = try #require(try ledger.open([RunOpening(arrival: arrival, version: 1, revision: "r")], at: start)[0].run).run
-        if let output { _ = try ledger.intend([Intention(run: run, root: root("out/data"), path: output, digest: "d", byteCount: 1)]) }
+        if let output {
+            _ = try ledger.intend([Intention(run: run, output: OutputFile(root: root("out/data"), path: output, digest: "d", byteCount: 1))]
+            )
+        }
         try ledger.close([RunClosing(run: run, outcome: outcome)], at: start)
         return run
     }
@@ -174,7 +177,9 @@ import Testing
             case 0..<6:
                 let output = "\(name).parquet"
                 let run = try #require(try ledger.open([RunOpening(arrival: number, version: 1, revision: "r")], at: start)[0].run).run
-                _ = try ledger.intend([Intention(run: run, root: root("out/data"), path: output, digest: "d\(step)", byteCount: 1)])
+                _ = try ledger.intend([
+                    Intention(run: run, output: OutputFile(root: root("out/data"), path: output, digest: "d\(step)", byteCount: 1))
+                ])
                 try ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: start)
                 standing[name] = number
                 last = number

@@ -80,7 +80,7 @@ import Testing
         try remove(root(".millrace"))
         let rebuilt = try command("rebuild", at: root)
         #expect(rebuilt.status == 0, "\(rebuilt.output)\(rebuilt.error)")
-        #expect(try ledger(root).published().map(\.path).sorted() == ["a.csv", "e.csv"])
+        #expect(try ledger(root).published().map(\.output.path).sorted() == ["a.csv", "e.csv"])
         #expect(try command("check", at: root).status == 0)
         let once = try command("run", "--once", root("pipelines/p.yaml"), at: root)
         #expect(once.status == 0, "\(once.error)")

@@ -1,3 +1,4 @@
+import Arrivals
 import FileSystem
 import Foundation
 import Glibc
@@ -205,7 +206,7 @@ import Testing
         #expect(eventually { root.files().contains("out/outputs/d.csv") }, "\(daemon.logText)")
         #expect(daemon.stop() == 0)
         #expect(try ["a.csv", "c.csv"].map { try inode(root("out/outputs/" + $0)) } == outputs, "they are not made again")
-        #expect(try ledger().published().map(\.path).sorted() == ["a.csv", "c.csv", "d.csv"])
+        #expect(try ledger().published().map(\.output.path).sorted() == ["a.csv", "c.csv", "d.csv"])
         #expect(try command(["check"], root).status == 0)
         #expect(try command(["rebuild"], root).status == 0)
     }
@@ -241,7 +242,7 @@ import Testing
             try once(root)
             #expect(outputs() == ["moved/b.csv", "moved/c.csv", "outputs/a.csv"], "nothing is done again")
             let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-            #expect(try ledger.published().map(\.path).sorted() == ["a.csv", "b.csv", "c.csv"])
+            #expect(try ledger.published().map(\.output.path).sorted() == ["a.csv", "b.csv", "c.csv"])
             #expect(try command(["check"], root).status == 0)
         }
         // The former folder is away: that is said, and nothing is made of what is missing.

@@ -47,10 +47,7 @@ import Testing
     /// What was staged when the process died is synced again before it gets its name, since nobody knows whether it was.
     @Test func whatIsRecoveredIsSyncedFirst() throws {
         let scene = try Scene("recovered")
-        var staged = try scene.stage("a.csv", "one", run: 1)
-        staged = StagedOutput(
-            run: 1, staged: staged.staged, target: staged.target, outputRoot: scene.out, provenance: staged.provenance,
-            digest: digest("one"))
+        let staged = try scene.stage("a.csv", "one", run: 1)
         let acts = Acts()
         let recovered = try acts.record(below: scene.folder.path) { try scene.round().recover([staged]) }
         guard case .landed? = recovered.first else {

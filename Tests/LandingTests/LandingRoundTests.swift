@@ -1,3 +1,4 @@
+import Arrivals
 import FileSystem
 import Foundation
 import SystemPackage
@@ -26,7 +27,7 @@ import Testing
             outputs,
             intend: { intended in
                 calls.append("intend \(intended.count)")
-                #expect(intended.allSatisfy { $0.digest != nil && $0.bytes != nil })
+                #expect(intended == outputs)
                 return allow(intended)
             })
         #expect(calls == ["intend \(count)"] && results.landed.count == count)
@@ -34,9 +35,9 @@ import Testing
         #expect(seen.count == 4 + 2 * count)
         for (index, result) in results.enumerated() {
             let landed = try result.get()
-            #expect(landed.digest == digest("row \(index)") && landed.isNew && landed.run == Int64(index))
+            #expect(landed.file.digest == digest("row \(index)") && landed.isNew && landed.run == Int64(index))
             #expect(scene.text("sub/\(index).csv") == "row \(index)")
-            #expect(try FileDigest.stamp(landed.target) == landed.stamp)
+            #expect(try FileDigest.stamp(landed.file.target) == landed.stamp)
         }
         #expect(scene.staged.isEmpty)
         let lines = try scene.manifest()

@@ -20,7 +20,7 @@ import Testing
             let staged = try scene.stage(name, "id,p\n\(run)1,1\n\(run)2,0\n", run: run)
             outputs.append(
                 StagedOutput(
-                    run: run, staged: staged.staged, target: staged.target, outputRoot: scene.out,
+                    run: run, staged: staged.staged, file: staged.file,
                     provenance: Provenance(
                         pipeline: "digits", input: name, inputDigest: try FileDigest.of(FilePath(path)).digest, rows: 2, modelVersion: 1,
                         modelDigest: nil, revision: "r", arrival: run + 1)))

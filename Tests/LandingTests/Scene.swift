@@ -38,9 +38,9 @@ struct Scene {
         let staged = area.file(run: run, attempt: attempt, name: name)
         try Data(text.utf8).write(to: URL(fileURLWithPath: staged.string))
         return StagedOutput(
-            run: run, staged: staged, target: out.appending(FilePath(name).components), outputRoot: out,
-            replaces: [replaces].compactMap(\.self),
-            provenance: provenance(name, arrival: run))
+            run: run, staged: staged,
+            file: OutputFile(root: out.string, path: name, digest: digest(text), byteCount: Int64(text.utf8.count)),
+            replaces: [replaces].compactMap(\.self), provenance: provenance(name, arrival: run))
     }
 
     func text(_ name: String) -> String? {

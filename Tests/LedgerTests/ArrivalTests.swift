@@ -25,7 +25,7 @@ import Testing
             try f.finish(number, content: "out \(number)")
         }
         let owner = try #require(try f.ledger.owner(root: "/out", path: "a.parquet"))
-        #expect(owner.arrival == 3 && owner.digest == "out 3" && owner.state == .published)
+        #expect(owner.arrival == 3 && owner.output.digest == "out 3" && owner.state == .published)
         #expect(try f.ledger.publications(ofRun: 1).map(\.state) == [.replaced])
         let visits = try #require(try f.ledger.explain(path: "a.csv", now: f.now).first).visits
         #expect(visits.map(\.arrival.number) == [3, 2, 1])

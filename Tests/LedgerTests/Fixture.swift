@@ -55,7 +55,9 @@ final class Fixture {
         let input = try #require(try ledger.arrival(arrival))
         if input.role == .data {
             let stem = String(input.path.prefix { $0 != "." })
-            _ = try ledger.intend([Intention(run: run.run, root: "/out", path: stem + ".parquet", digest: content, byteCount: 7)])
+            _ = try ledger.intend([
+                Intention(run: run.run, output: OutputFile(root: "/out", path: stem + ".parquet", digest: content, byteCount: 7))
+            ])
         }
         try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: now)
         return run

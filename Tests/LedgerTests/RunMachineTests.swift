@@ -12,7 +12,9 @@ import Testing
     private static let other = AttemptMachine(processor: "two: avx2 avx512f", engine: "ONNX Runtime", engineVersion: "1.32.0")
 
     private func publish(_ run: Int64, _ f: Fixture, on machine: AttemptMachine?) throws {
-        _ = try f.ledger.intend([Intention(run: run, root: "/out", path: "a.csv", digest: "d", byteCount: 1, machine: machine)])
+        _ = try f.ledger.intend([
+            Intention(run: run, output: OutputFile(root: "/out", path: "a.csv", digest: "d", byteCount: 1), machine: machine)
+        ])
     }
 
     @Test func aRunSaysOnWhatItsResultWasMade() throws {

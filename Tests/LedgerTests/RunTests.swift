@@ -35,17 +35,21 @@ import Testing
         try f.finish(number)
         #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
         let run = try #require(try f.open(number))
-        _ = try f.ledger.intend([Intention(run: run.run, root: "/elsewhere", path: "a.csv", digest: "new", byteCount: 7)])
+        _ = try f.ledger.intend([
+            Intention(run: run.run, output: OutputFile(root: "/elsewhere", path: "a.csv", digest: "new", byteCount: 7))
+        ])
         #expect(try f.ledger.publications(.leaving).isEmpty)
         try f.ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: f.now)
         let leaving = try f.ledger.publications(.leaving)
-        #expect(leaving.map { $0.root + "/" + $0.path } == ["/out/a.parquet"])
+        #expect(leaving.map(\.output.place) == ["/out/a.parquet"])
         try f.ledger.write { (tx) throws(LedgerError) in try tx.left(leaving[0].publication, isRemoved: false) }
         #expect(try f.ledger.publications(.leaving).isEmpty && f.ledger.publications(.left).count == 1)
         // Where it is what was there before, it is replaced.
         #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
         let again = try #require(try f.open(number))
-        _ = try f.ledger.intend([Intention(run: again.run, root: "/elsewhere", path: "a.csv", digest: "newer", byteCount: 7)])
+        _ = try f.ledger.intend([
+            Intention(run: again.run, output: OutputFile(root: "/elsewhere", path: "a.csv", digest: "newer", byteCount: 7))
+        ])
         try f.ledger.close([RunClosing(run: again.run, outcome: .done(verdict: nil))], at: f.now)
         #expect(try f.ledger.publications(.leaving).isEmpty)
     }
@@ -58,13 +62,13 @@ import Testing
         func publishAgain(_ root: String, _ path: String, _ digest: String) throws {
             #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
             let run = try #require(try f.open(number)).run
-            _ = try f.ledger.intend([Intention(run: run, root: root, path: path, digest: digest, byteCount: 7)])
+            _ = try f.ledger.intend([Intention(run: run, output: OutputFile(root: root, path: path, digest: digest, byteCount: 7))])
             try f.ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: f.now)
         }
         try publishAgain("/elsewhere", "a.csv", "second")
-        #expect(try f.ledger.publications(.leaving).map(\.root) == ["/out"])
+        #expect(try f.ledger.publications(.leaving).map(\.output.root) == ["/out"])
         try publishAgain("/out", "a.parquet", "third")
-        #expect(try f.ledger.publications(.leaving).map(\.root) == ["/elsewhere"])
+        #expect(try f.ledger.publications(.leaving).map(\.output.root) == ["/elsewhere"])
     }
 
     @Test func handedBackAttemptsDoNotCount() throws {
@@ -88,7 +92,7 @@ import Testing
             try f.ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: f.now)
         }
         #expect(throws: LedgerError.notOpen(run: run.run, state: .done)) {
-            _ = try f.ledger.intend([Intention(run: run.run, root: "/out", path: "x", digest: "d", byteCount: 1)])
+            _ = try f.ledger.intend([Intention(run: run.run, output: OutputFile(root: "/out", path: "x", digest: "d", byteCount: 1))])
         }
         #expect(throws: LedgerError.noSuchRun(99)) { try f.ledger.close([RunClosing(run: 99, outcome: .gone)], at: f.now) }
         #expect(throws: LedgerError.noSuchArrival(99)) { _ = try f.open(99) }
@@ -115,18 +119,20 @@ import Testing
         let f = try Fixture()
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1)).run
-        let intention = Intention(run: run, root: "/out", path: "a.parquet", digest: "d1", byteCount: 5)
+        let intention = Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "d1", byteCount: 5))
         guard case .intended(let number, replaces: nil) = try f.ledger.intend([intention])[0] else {
             Issue.record("it is not .intended"); return
         }
         #expect(try f.ledger.openRuns().flatMap(\.intended).map(\.publication) == [number])
         #expect(try f.ledger.published().isEmpty)
         let open = try #require(try f.ledger.openRuns().first)
-        #expect(open.intended.map(\.digest) == ["d1"] && open.arrival.path == "a.csv" && open.attempt == 1)
+        #expect(open.intended.map(\.output.digest) == ["d1"] && open.arrival.path == "a.csv" && open.attempt == 1)
         try f.ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: f.now)
         #expect(try f.ledger.openRuns().isEmpty)
         let published = try #require(try f.ledger.published().first)
-        #expect(published.digest == "d1" && published.inputPath == "a.csv" && published.publishedAt == f.now && published.byteCount == 5)
+        #expect(
+            published.output.digest == "d1" && published.inputPath == "a.csv" && published.publishedAt == f.now
+                && published.output.byteCount == 5)
     }
 
     @Test(arguments: [
@@ -140,11 +146,11 @@ import Testing
         let run = try #require(try f.open(2)).run
         guard
             case .intended(_, replaces: let old?) = try f.ledger.intend(
-                [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
+                [Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "new", byteCount: 5))])[0]
         else { Issue.record("it is not .intended"); return }
-        #expect(old.digest == "old" && old.arrival == 1)
+        #expect(old.output.digest == "old" && old.arrival == 1)
         try f.ledger.close([RunClosing(run: run, outcome: outcome)], at: f.now)
-        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.digest == "old")
+        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.output.digest == "old")
         #expect(try f.ledger.publications(ofRun: run).map(\.state) == [.removed])
         #expect(try f.ledger.attempts(ofRun: run).count == 1)
     }
@@ -153,12 +159,12 @@ import Testing
         let f = try Fixture()
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1)).run
-        _ = try f.ledger.intend([Intention(run: run, root: "/out", path: "a.parquet", digest: "first", byteCount: 5)])
+        _ = try f.ledger.intend([Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "first", byteCount: 5))])
         try f.ledger.interrupted([run], at: f.now)
         #expect(try f.ledger.owner(root: "/out", path: "a.parquet") == nil)
         try f.finish(1, content: "second")
         #expect(try f.ledger.publications(ofRun: run).map(\.state) == [.removed, .published])
-        #expect(try f.ledger.published().map(\.digest) == ["second"])
+        #expect(try f.ledger.published().map(\.output.digest) == ["second"])
     }
 
     @Test func anOutputPathOfAnotherInputIsNotIntended() throws {
@@ -169,7 +175,7 @@ import Testing
         let run = try #require(try f.open(2)).run
         guard
             case .owned(let owner) = try f.ledger.intend(
-                [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
+                [Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "new", byteCount: 5))])[0]
         else { Issue.record("it is not .owned"); return }
         #expect(owner.inputPath == "a.csv" && owner.pipeline == "p")
         #expect(try f.ledger.openRuns().allSatisfy(\.intended.isEmpty))
@@ -177,7 +183,7 @@ import Testing
         #expect(try f.ledger.published().isEmpty)
         guard
             case .intended(_, replaces: nil) = try f.ledger.intend(
-                [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
+                [Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "new", byteCount: 5))])[0]
         else { Issue.record("it is not .intended"); return }
     }
 
@@ -186,7 +192,7 @@ import Testing
         try f.arrive("a.csv", "A")
         try f.finish(1)
         try f.arrive("a.csv", "B")
-        #expect(try f.ledger.lastPublications(pipeline: "p", role: .data, path: "a.csv").map(\.path) == ["a.parquet"])
+        #expect(try f.ledger.lastPublications(pipeline: "p", role: .data, path: "a.csv").map(\.output.path) == ["a.parquet"])
         #expect(try f.ledger.lastPublications(pipeline: "p", role: .data, path: "b.csv").isEmpty)
     }
 
@@ -224,7 +230,7 @@ import Testing
         while true {
             let page = try f.ledger.published(after: last, limit: 3)
             if page.isEmpty { break }
-            paths += page.map(\.path)
+            paths += page.map(\.output.path)
             last = page.last
         }
         #expect(paths == (0..<7).map { "f\($0).parquet" })
@@ -275,7 +281,7 @@ import Testing
         #expect(waiting.isReplay && waiting.run == nil && waiting.boundVersion == nil)
         let second = try f.finish(1, version: 2, revision: "r2", content: "new")
         #expect(second.run != first.run && second.kind == .replay && second.version == 2)
-        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.digest == "new")
+        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.output.digest == "new")
         #expect(try f.ledger.runs(RunFilter(path: "a.csv")).map(\.kind) == [.replay, .normal])
         #expect(try f.state(1) == .done)
         #expect(try f.counts() == ["data done": 1])
@@ -292,7 +298,7 @@ import Testing
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.state(1) == .done)
         #expect(try f.ledger.run(run)?.state == .quarantined)
-        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.digest == "old")
+        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.output.digest == "old")
         #expect(try f.counts() == ["data done": 1])
     }
 
@@ -325,7 +331,7 @@ import Testing
         for path in ["a.csv", "b.csv", "c.csv"] { try f.arrive(path, path) }
         let a = try #require(try f.open(1)).run
         let b = try #require(try f.open(2)).run
-        _ = try f.ledger.intend([Intention(run: b, root: "/out", path: "b.parquet", digest: "d", byteCount: 1)])
+        _ = try f.ledger.intend([Intention(run: b, output: OutputFile(root: "/out", path: "b.parquet", digest: "d", byteCount: 1))])
         try f.reopen()
         let open = try f.ledger.openRuns()
         #expect(open.map(\.run) == [a, b] && open.map(\.intended.count) == [0, 1])

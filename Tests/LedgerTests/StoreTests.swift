@@ -197,7 +197,7 @@ import Testing
         }
         let ledger = try RunLedger(stateDirectory: directory(".millrace"))
         #expect(try ledger.arrival(1)?.path == "a.csv")
-        #expect(try ledger.published().map(\.digest) == ["sha-out"])
+        #expect(try ledger.published().map(\.output.digest) == ["sha-out"])
         #expect(try ledger.counts(pipeline: "digits").map(\.count) == [1])
         let fresh = try Fixture()
         #expect(try Self.schema(ledger) == Self.schema(fresh.ledger))

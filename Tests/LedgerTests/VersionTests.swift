@@ -181,7 +181,7 @@ import Testing
         #expect(try restore() == Array(repeating: .restored, count: 4))
         #expect(try restore() == Array(repeating: .known, count: 4))
         #expect(try f.counts() == ["data done": 2, "model done": 1])
-        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.digest == "new")
+        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.output.digest == "new")
         #expect(try f.ledger.published().count == 1)
         #expect(try f.arrive("a.csv", "B") == .unchanged(9))
         #expect(try f.arrive("m2.onnx", "M", role: .model) == .known(10, sameAs: 2, state: .done))

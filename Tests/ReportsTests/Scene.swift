@@ -66,7 +66,9 @@ final class Scene {
         let name = path.prefix { $0 != "." } + ".csv"
         try directory.write(output, to: "out/outputs/" + name)
         let intention = Intention(
-            run: run, root: directory("out/outputs"), path: String(name), digest: try output.sha256, byteCount: Int64(output.utf8.count))
+            run: run,
+            output: OutputFile(
+                root: directory("out/outputs"), path: String(name), digest: try output.sha256, byteCount: Int64(output.utf8.count)))
         _ = try ledger.write { (ledger) throws(LedgerError) in try ledger.intend([intention]) }
         try close(run, .done(verdict: nil), timings: ["total": 1.5, "forward": 1, "read": 0.25], rows: 1)
         return run

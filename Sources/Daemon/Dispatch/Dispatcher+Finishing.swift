@@ -61,7 +61,7 @@ extension Dispatcher {
                 landed(assignment, result, &decisions)
             case .failure(.targetOwned(_, by: let owner, refused: let input)):
                 let failure = Failure(
-                    .badInput, rule: .outputCollision, what: "its output \(output.path) is already that of \(owner)", place: input,
+                    .badInput, rule: .outputCollision, what: "its output \(output.file.path) is already that of \(owner)", place: input,
                     remedy: "Rename one of the two inputs, then `millrace retry`.")
                 fail(assignment.opened, failure, &decisions, at: now)
             case .failure(let error):

@@ -84,21 +84,18 @@ extension Dispatcher {
         let pins = try recorded { () throws(LedgerError) in try self.columns.pins(of: pipeline.name, revision: open.revision) }
         var outputs: [StagedOutput] = []
         for publication in open.intended {
-            let root = FilePath(publication.root)
+            let file = publication.output
             let unfinished = try recorded { () throws(LedgerError) in try self.ledger.unfinished(publication) }
             let staged = (try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""
             outputs.append(
                 StagedOutput(
-                    run: open.run, staged: FilePath(staged), target: root.appending(FilePath(publication.path).components),
-                    outputRoot: root,
-                    access: pipeline.land.access.landing,
-                    replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,
+                    run: open.run, staged: FilePath(staged), file: file, access: pipeline.land.access.landing,
+                    replaces: [(try? ledger.owner(root: file.root, path: file.path))?.output.digest].compactMap(\.self) + unfinished,
                     provenance: Provenance(
                         pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
                         modelVersion: open.version, modelDigest: versions.digest(of: open.version, in: pipeline.name),
                         revision: open.revision, arrival: open.arrival.number,
-                        pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil),
-                    digest: publication.digest))
+                        pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil)))
         }
         guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }
         FaultPoint.reach(.recoverOutput)
@@ -119,7 +116,7 @@ extension Dispatcher {
     /// Returns whether an earlier daemon's output is to be finished once the machine allows it. One whose folder the pipeline has left is
     /// made again in the new one instead.
     private func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: FileSystemError) -> Bool {
-        guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.root == landing.path }) else { return false }
+        guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.output.root == landing.path }) else { return false }
         return Failure(publishing: error, place: open.arrival.path).kind == .machine
     }
 }

@@ -11,14 +11,14 @@ extension Dispatcher.Assignment {
     /// Returns the output that an attempt has written as it is to be published.
     /// - Parameter path: the place of the output, relative to the output folder.
     func stagedOutput(_ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {
-        let root = FilePath(pipeline.land.outputs!.path)
+        let file = result.files[0]
         return StagedOutput(
-            run: run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
-            outputRoot: root, access: pipeline.land.access.landing,
+            run: run.run, staged: FilePath(file.path),
+            file: OutputFile(root: pipeline.land.outputs!.path, path: path, digest: file.digest, byteCount: file.byteCount),
+            access: pipeline.land.access.landing,
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.file.digest, rows: result.rowCount.map(Int.init),
-                modelVersion: run.version, modelDigest: spec.model.digest, revision: run.revision, arrival: arrival.number, pins: pins),
-            digest: result.files[0].digest, bytes: result.files[0].byteCount)
+                modelVersion: run.version, modelDigest: spec.model.digest, revision: run.revision, arrival: arrival.number, pins: pins))
     }
 }
 
@@ -30,7 +30,9 @@ extension RunLedger {
         let landing = attempt.pipeline.land.outputs!
         let last =
             attempt.run.mayReplace ? try? lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path) : nil
-        if let before = last?.first(where: { $0.root == landing.path && landing.naming.mayHaveNamed($0.path, for: arrival.path) }) {
+        if let before = last?.map(\.output).first(where: {
+            $0.root == landing.path && landing.naming.mayHaveNamed($0.path, for: arrival.path)
+        }) {
             return before.path
         }
         return try landing.naming.path(
@@ -44,18 +46,14 @@ extension RunLedger {
     func intend(
         _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
     ) throws(LedgerError) -> [Intent] {
-        let intentions = outputs.map { output in
-            Intention(
-                run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "",
-                byteCount: output.bytes ?? 0, machine: machines[output.run])
-        }
+        let intentions = outputs.map { Intention(run: $0.run, output: $0.file, machine: machines[$0.run]) }
         return try write { (tx) throws(LedgerError) in
             var intents: [Intent] = []
             for (intention, outcome) in zip(intentions, try tx.intend(intentions)) {
                 switch outcome {
                 case .intended(_, let replaces):
                     let unfinished = mayReplace.contains(intention.run) ? try tx.unfinished(intention) : []
-                    intents.append(.publish(replacing: [replaces?.digest].compactMap(\.self) + unfinished))
+                    intents.append(.publish(replacing: [replaces?.output.digest].compactMap(\.self) + unfinished))
                 case .owned(let owner): intents.append(.refuse(owner: owner.inputPath))
                 }
             }

@@ -153,7 +153,7 @@ package struct Retention {
             guard !spool.isEmpty, files.fileExists(atPath: spool) else { return true }
             if files.fileExists(atPath: spool + "/" + arrival.path) { return true }
         }
-        return arrival.publications.contains { files.fileExists(atPath: $0.root + "/" + $0.path) || !files.fileExists(atPath: $0.root) }
+        return arrival.publications.map(\.output).contains { files.fileExists(atPath: $0.place) || !files.fileExists(atPath: $0.root) }
     }
 
     // MARK: Labels

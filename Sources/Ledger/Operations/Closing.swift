@@ -18,9 +18,9 @@ extension LedgerTransaction {
     private func intend(_ intention: Intention) throws(LedgerError) -> IntentionOutcome {
         let run = try runRow(intention.run)
         guard run.state == .open else { throw .notOpen(run: intention.run, state: run.state) }
-        let root = try connection.addRoot(intention.root)
+        let root = try connection.addRoot(intention.output.root)
         var replaces: Publication?
-        let inPlace = try connection.publications(inPlace: intention.path, root: root)
+        let inPlace = try connection.publications(inPlace: intention.output.path, root: root)
         for other in inPlace {
             guard other.pipelineKey == run.arrival.pipeline, other.publication.inputPath.isName(run.arrival.path) else {
                 return .owned(by: other.publication)
@@ -34,15 +34,16 @@ extension LedgerTransaction {
         }
         let number = try connection.insert(
             "INSERT INTO publications (run, root, path, digest, bytes, replaces, machine) VALUES (?, ?, ?, ?, ?, ?, ?)", intention.run,
-            root,
-            intention.path, intention.digest, intention.byteCount, replaces?.publication, try connection.addMachine(intention.machine))
+            root, intention.output.path, intention.output.digest, intention.output.byteCount, replaces?.publication,
+            try connection.addMachine(intention.machine))
         return .intended(publication: number, replaces: replaces)
     }
 
     /// Returns the digests of `Connection.unfinished` for the place of an intention.
     package func unfinished(_ intention: Intention) throws(LedgerError) -> [String] {
         try connection.unfinished(
-            ofArrival: try runRow(intention.run).arrival.number, root: try connection.addRoot(intention.root), path: intention.path)
+            ofArrival: try runRow(intention.run).arrival.number, root: try connection.addRoot(intention.output.root),
+            path: intention.output.path)
     }
 
     // MARK: After

@@ -49,7 +49,8 @@ extension RunLedger {
                 for run in try connection.all("SELECT id FROM runs WHERE arrival = ?", arrival, row: { $0.integer(0) }) {
                     publications += try connection.publications(ofRun: run, intendedOnly: false)
                 }
-                let isKept = publications.contains { known in published.contains { $0.path.isName(known.path) && $0.digest == known.digest }
+                let isKept = publications.map(\.output).contains { known in
+                    published.contains { $0.path.isName(known.path) && $0.digest == known.digest }
                 }
                 return OldArrival(
                     number: arrival, role: try row.value(1, of: "arrivals", arrival), path: row.text(2), isCurrent: row.bool(3),

@@ -93,7 +93,7 @@ extension LedgerTransaction {
     // MARK: Outputs
 
     private func restore(
-        _ output: RestoredResult.Output, _ result: RestoredResult, _ arrival: Place
+        _ output: OutputFile, _ result: RestoredResult, _ arrival: Place
     ) throws(LedgerError) -> RestorationOutcome {
         let root = try connection.addRoot(output.root)
         let isKnown =
@@ -106,7 +106,7 @@ extension LedgerTransaction {
             for other in try connection.publications(inPlace: output.path, root: root)
             where other.publication.pipeline != result.file.pipeline || !other.publication.inputPath.isName(result.file.path) {
                 return .left(
-                    "\(output.root)/\(output.path) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)"
+                    "\(output.place) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)"
                 )
             }
             // This output replaces what stood there of this input, or elsewhere in another format.
@@ -180,7 +180,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             guard let root = try connection.rootKey(root) else { return false }
             let standing = try connection.publications(inPlace: path, root: root)
-            if standing.contains(where: { $0.publication.digest == digest }) { return true }
+            if standing.contains(where: { $0.publication.output.digest == digest }) { return true }
             return try connection.first(
                 "SELECT 1 FROM publications WHERE root = ? AND path = ? AND digest = ? LIMIT 1", root, path, digest, row: { _ in true })
                 ?? false

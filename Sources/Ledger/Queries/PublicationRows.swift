@@ -72,8 +72,9 @@ extension Connection {
         return Placed(
             publication: Publication(
                 publication: id, run: row.integer(1), arrival: row.integer(9), pipeline: try pipelineName(row.integer(10)),
-                inputPath: row.text(11), root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4),
-                byteCount: row.integer(5),
+                inputPath: row.text(11),
+                output: OutputFile(
+                    root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4), byteCount: row.integer(5)),
                 state: state, publishedAt: isDone ? row.timeOrNil(8) : nil),
             pipelineKey: row.integer(10))
     }
@@ -193,8 +194,8 @@ extension RunLedger {
     /// Returns the digests of outputs that attempts for that arrival's input may have left at the place of `publication`.
     package func unfinished(_ publication: Publication) throws(LedgerError) -> [String] {
         try read { (connection) throws(LedgerError) in
-            guard let root = try connection.rootKey(publication.root) else { return [] }
-            return try connection.unfinished(ofArrival: publication.arrival, root: root, path: publication.path)
+            guard let root = try connection.rootKey(publication.output.root) else { return [] }
+            return try connection.unfinished(ofArrival: publication.arrival, root: root, path: publication.output.path)
         }
     }
 
@@ -205,8 +206,8 @@ extension RunLedger {
     /// Returns what stands published now, in pages, for `check`. `after` is the last one of the page before.
     package func published(after: Publication? = nil, limit: Int = 1000) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in
-            let root = try after.flatMap { (last) throws(LedgerError) in try connection.rootKey(last.root) } ?? 0
-            return try connection.published(after: (root, after?.path ?? ""), limit: limit).map(\.publication)
+            let root = try after.flatMap { (last) throws(LedgerError) in try connection.rootKey(last.output.root) } ?? 0
+            return try connection.published(after: (root, after?.output.path ?? ""), limit: limit).map(\.publication)
         }
     }
 

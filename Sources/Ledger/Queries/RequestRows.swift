@@ -1,3 +1,5 @@
+internal import Arrivals
+
 extension RunLedger {
     /// Returns the requests without an answer, oldest first. It is cheap where there are none, because the daemon asks often.
     package func pendingRequests(limit: Int = 100) throws(LedgerError) -> [PendingRequest] {
@@ -43,7 +45,7 @@ extension RunLedger {
             return try events.map { (event) throws(LedgerError) in
                 guard event.kind == "done", let run = event.run else { return event }
                 var event = event
-                event.outputs = try connection.publications(ofRun: run, intendedOnly: false).map { "\($0.root)/\($0.path)" }
+                event.outputs = try connection.publications(ofRun: run, intendedOnly: false).map(\.output.place)
                 return event
             }
         }

@@ -11,24 +11,16 @@ package enum PublicationState: String, Codable, Sendable, CaseIterable {
     case left
 }
 
-/// Describes a file that is about to appear under its final name.
+/// Describes an output that is about to appear under its final name.
 package struct Intention: Hashable, Sendable {
     package var run: Int64
-    /// The output root, with the same spelling for the whole life of the ledger.
-    package var root: String
-    /// The path relative to `root`.
-    package var path: String
-    package var digest: String
-    package var byteCount: Int64
+    package var output: OutputFile
     /// The machine that made the file, where it is known.
     package var machine: AttemptMachine?
 
-    package init(run: Int64, root: String, path: String, digest: String, byteCount: Int64, machine: AttemptMachine? = nil) {
+    package init(run: Int64, output: OutputFile, machine: AttemptMachine? = nil) {
         self.run = run
-        self.root = root
-        self.path = path
-        self.digest = digest
-        self.byteCount = byteCount
+        self.output = output
         self.machine = machine
     }
 }
@@ -40,6 +32,7 @@ package enum IntentionOutcome: Hashable, Sendable {
     case owned(by: Publication)
 }
 
+/// Describes an output that the ledger knows, as one object in JSON.
 package struct Publication: Hashable, Codable, Sendable {
     package var publication: Int64
     package var run: Int64
@@ -47,12 +40,37 @@ package struct Publication: Hashable, Codable, Sendable {
     package var pipeline: String
     /// The path of the input, relative to its spool directory.
     package var inputPath: String
-    package var root: String
-    package var path: String
-    package var digest: String
-    package var byteCount: Int64
+    package var output: OutputFile
     package var state: PublicationState
     package var publishedAt: UTCTime?
+}
+
+extension Publication {
+    private enum CodingKeys: CodingKey {
+        case publication, run, arrival, pipeline, inputPath, state, publishedAt
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let keys = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            publication: try keys.decode(Int64.self, forKey: .publication), run: try keys.decode(Int64.self, forKey: .run),
+            arrival: try keys.decode(Int64.self, forKey: .arrival), pipeline: try keys.decode(String.self, forKey: .pipeline),
+            inputPath: try keys.decode(String.self, forKey: .inputPath), output: try OutputFile(from: decoder),
+            state: try keys.decode(PublicationState.self, forKey: .state),
+            publishedAt: try keys.decodeIfPresent(UTCTime.self, forKey: .publishedAt))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var keys = encoder.container(keyedBy: CodingKeys.self)
+        try keys.encode(publication, forKey: .publication)
+        try keys.encode(run, forKey: .run)
+        try keys.encode(arrival, forKey: .arrival)
+        try keys.encode(pipeline, forKey: .pipeline)
+        try keys.encode(inputPath, forKey: .inputPath)
+        try output.encode(to: encoder)
+        try keys.encode(state, forKey: .state)
+        try keys.encodeIfPresent(publishedAt, forKey: .publishedAt)
+    }
 }
 
 /// Describes an output that is to be removed, with what its manifest line needs.

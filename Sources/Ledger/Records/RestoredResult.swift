@@ -2,20 +2,6 @@ package import Arrivals
 
 /// Describes what was published of an arrival, as a manifest line or a card tells it, for a ledger that was lost.
 package struct RestoredResult: Hashable, Sendable {
-    package struct Output: Hashable, Sendable {
-        package var root: String
-        package var path: String
-        package var digest: String
-        package var byteCount: Int64
-
-        package init(root: String, path: String, digest: String, byteCount: Int64) {
-            self.root = root
-            self.path = path
-            self.digest = digest
-            self.byteCount = byteCount
-        }
-    }
-
     package struct Version: Hashable, Sendable {
         package var number: Int
         package var digest: String?
@@ -45,7 +31,7 @@ package struct RestoredResult: Hashable, Sendable {
     }
 
     package enum Product: Hashable, Sendable {
-        case output(Output)
+        case output(OutputFile)
         case version(Version)
         /// The arrival is labels that a model, or a later labelled file, was trained on together with others.
         case learntFrom

@@ -56,9 +56,9 @@ package struct RunReport: Report {
             lines.append("attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(why)\(next)\(machine)")
         }
         for publication in publications {
-            let path = shownPath(publication.root + "/" + publication.path)
+            let output = publication.output
             lines.append(
-                "\(publication.state.rawValue) \(path), \(publication.byteCount) bytes, sha256 \(publication.digest.shortDigest)")
+                "\(publication.state.rawValue) \(shownPath(output.place)), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)")
         }
         return lines
     }

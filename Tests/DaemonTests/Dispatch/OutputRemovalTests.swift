@@ -16,7 +16,7 @@ import Testing
         removal = OutputRemoval(ledger: parts.ledger, publisher: parts.publisher, log: parts.log)
         let attempt = try parts.attempt()
         _ = try parts.ledger.intend([
-            .init(run: attempt.run.run, root: "/nowhere/out/outputs", path: "a.csv", digest: "d", byteCount: 1)
+            .init(run: attempt.run.run, output: .init(root: "/nowhere/out/outputs", path: "a.csv", digest: "d", byteCount: 1))
         ])
         try parts.ledger.close([.init(run: attempt.run.run, outcome: .done(verdict: nil))], at: parts.now)
         parts.publisher.files[output] = "d"

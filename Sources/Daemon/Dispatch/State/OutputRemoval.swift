@@ -27,19 +27,19 @@ final class OutputRemoval {
             postponement = nil
             return
         }
-        var decided: [(output: Publication, isRemoved: Bool)] = []
+        var decided: [(publication: Publication, isRemoved: Bool)] = []
         var isLeft = false
-        for (output, outcome) in zip(leaving.map(\.publication), publisher.withdraw(leaving)) {
+        for (publication, outcome) in zip(leaving.map(\.publication), publisher.withdraw(leaving)) {
             let fields: Logger.Metadata = [
-                "pipeline.name": "\(output.pipeline)", "file.path": "\(output.root)/\(output.path)", "input": "\(output.inputPath)",
+                "pipeline.name": "\(publication.pipeline)", "file.path": "\(publication.output.place)", "input": "\(publication.inputPath)",
             ]
             switch outcome {
             case .removed:
-                decided.append((output, true))
-                if output.state == .orphaned { log.info("an output went with its input", metadata: fields) }
+                decided.append((publication, true))
+                if publication.state == .orphaned { log.info("an output went with its input", metadata: fields) }
             case .notOurs:
                 log.warning("an old output stays: it is not what was published there", metadata: fields)
-                decided.append((output, false))
+                decided.append((publication, false))
             case nil:
                 isLeft = true
                 if postponement == nil { log.warning("an old output cannot be removed yet", metadata: fields) }
@@ -49,7 +49,7 @@ final class OutputRemoval {
         guard !decided.isEmpty else { return }
         FaultPoint.reach(.removalRemoved)
         try ledger.write { (tx) throws(LedgerError) in
-            for (output, isRemoved) in decided { try tx.left(output.publication, isRemoved: isRemoved) }
+            for (publication, isRemoved) in decided { try tx.left(publication.publication, isRemoved: isRemoved) }
         }
     }
 
