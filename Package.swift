@@ -211,7 +211,8 @@ let package = Package(
                 "millrace-worker", system,
             ],
             exclude: [
-                "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Init", "RevisionOneRoot",
+                "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",
+                "Hostile/tables", "Init", "RevisionOneRoot",
                 "SchemaFiveRoot", "Zoo",
             ], linkerSettings: nativeLibraries),
     ],

@@ -1,16 +1,7 @@
 import Arrivals
-package import Attempts
+import Attempts
 import Dispatch
 import Synchronization
-
-/// The place of an attempt among the workers, which can have other workers help.
-package protocol WorkerTurn: AttemptTurn {
-    /// Has workers for whom nothing waits do pieces of the attempt's work, one at a time, until the attempt ends.
-    /// - Parameters:
-    ///   - open: the number of pieces that nobody has begun; zero ends the offer.
-    ///   - piece: does one piece on a worker's thread, and returns whether there was one. Only that of the first call counts.
-    func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool)
-}
 
 /// Runs the threads that execute attempts, at most `workers` of them at a time; pipelines take turns (`FairQueue`).
 ///
@@ -27,20 +18,6 @@ package protocol WorkerTurn: AttemptTurn {
 ///
 /// Workers for whom nothing waits help those that work: an attempt offers pieces of its work, which are done one at a time (`offer`).
 package final class WorkerPool<Work: Sendable>: Sendable {
-    /// Holds one piece of work. It is a class, since queues and counts of them would copy all of an assignment each time.
-    package final class Item: Sendable {
-        let pipeline: String
-        let work: Work
-        /// The seconds that it takes; nil where that is not known.
-        let seconds: Double?
-
-        package init(pipeline: String, work: Work, seconds: Double?) {
-            self.pipeline = pipeline
-            self.work = work
-            self.seconds = seconds
-        }
-    }
-
     /// Runs on a worker's thread. What it returns is called once the worker is free for others.
     package typealias Body = @Sendable ([Work], any WorkerTurn) -> @Sendable () -> Void
 
