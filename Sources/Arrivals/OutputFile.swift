@@ -1,4 +1,4 @@
-/// Describes an output, from its attempt to the ledger: where it is published, and what it holds.
+/// Describes an output from the answer of its attempt on: where it is published, and what it holds.
 package struct OutputFile: Hashable, Codable, Sendable {
     /// The output folder, with the same spelling for the whole life of the ledger.
     package var root: String

@@ -76,7 +76,9 @@ extension UTCTime: Codable {
     /// Reads only the form that `description` writes; returns nil for other texts.
     package init?(_ text: String) {
         let parts = text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
-        guard parts.count == 7, text.utf8.count >= 24, text.hasSuffix("Z") else { return nil }
+        // Four digits at most, since the calendar of the C library ends, and so does Int32.
+        guard parts.count == 7, parts[0] <= 9999, parts.dropFirst().allSatisfy({ $0 <= 999 }), text.utf8.count >= 24, text.hasSuffix("Z")
+        else { return nil }
         var fields = tm()
         fields.tm_year = Int32(parts[0] - 1900)
         fields.tm_mon = Int32(parts[1] - 1)

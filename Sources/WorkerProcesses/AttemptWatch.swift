@@ -24,7 +24,7 @@ final class AttemptWatch {
     private let begun = ContinuousClock.now
     /// The time at which the worker was told to pause; nil where it was not, or has paused since.
     private var pauseAsked: ContinuousClock.Instant?
-    /// The attempt's place, while others have it although the attempt goes on.
+    /// The place among the workers that the attempt has lent to others while it still runs.
     private var lent: LentPlace?
     /// Tells whether the attempt took long enough that its memory was looked at.
     private var hasTicked = false

@@ -102,7 +102,7 @@ import Testing
 
     @Test func smallFilesAreHandedOutInLots() {
         var load = WorkLoad(workers: 2, slice: 0.05)
-        load.lots["p"] = .init()
+        load.backlogs["p"] = .init()
         let small = (0..<1000).map { _ in load.admit("p", seconds: 0.001) }.filter { $0 }.count
         #expect(99...100 ~= small)
         let admitted2 = load.admit("p", seconds: 0.001)
@@ -115,8 +115,8 @@ import Testing
     @Test func aLotIsFilledUpOnceHalfOfItIsGone() {
         var load = WorkLoad(workers: 2, slice: 0.05)
         func filled(from count: Int) -> Int {
-            load.lots["p"] = .init()
-            for _ in 0..<count { load.lots["p"]!.add(0.001, slice: 0.05) }
+            load.backlogs["p"] = .init()
+            for _ in 0..<count { load.backlogs["p"]!.add(0.001, slice: 0.05) }
             var next = load
             return (0..<1000).filter { _ in next.admit("p", seconds: 0.001) }.count
         }
@@ -126,27 +126,27 @@ import Testing
         #expect(filled(from: 60) == 1, "a free worker gets work in any case")
     }
 
-    @Test func aLotIsEmptyOnceEverythingIsTaken() {
-        var lot = WorkLoad.Lot()
+    @Test func aBacklogIsEmptyOnceEverythingIsTaken() {
+        var backlog = WorkLoad.Backlog()
         let times = [0.1, 0.2, 0.3, nil, 7]
-        for time in times { lot.add(time, slice: 1) }
-        #expect(abs(lot.seconds - 0.6) < 1e-9 && lot.long == 2)
-        for time in times.reversed() { lot.remove(time, slice: 1) }
-        #expect(lot.seconds == 0 && lot.long == 0)
+        for time in times { backlog.add(time, slice: 1) }
+        #expect(abs(backlog.seconds - 0.6) < 1e-9 && backlog.long == 2)
+        for time in times.reversed() { backlog.remove(time, slice: 1) }
+        #expect(backlog.seconds == 0 && backlog.long == 0)
     }
 
     /// Behind work that takes long there is no lot: it would wait in hand for as long as that takes.
     @Test func nothingIsHandedOutBehindLongWork() {
         var load = WorkLoad(workers: 2, slice: 0.05)
-        load.lots["p"] = .init()
-        load.lots["p"]!.long = 1
+        load.backlogs["p"] = .init()
+        load.backlogs["p"]!.long = 1
         let admitted = load.admit("p", seconds: 0.001)
         #expect(!admitted)
     }
 
     @Test func theFirstWorkOfAnotherPipelineIsHandedOutWhereSomethingCanBePausedForIt() {
         var load = WorkLoad(workers: 2, slice: 0.05)
-        load.lots["slow"] = .init()
+        load.backlogs["slow"] = .init()
         load.pauses = 8
         let admitted4 = load.admit("fast", seconds: nil)
         #expect(admitted4)
@@ -156,7 +156,7 @@ import Testing
         #expect(admitted6)
         let admitted7 = load.admit("fourth", seconds: nil)
         #expect(!admitted7, "as many as there are workers")
-        load.lots = ["slow": .init()]
+        load.backlogs = ["slow": .init()]
         load.pauses = 0
         let admitted8 = load.admit("fast", seconds: nil)
         #expect(!admitted8)

@@ -31,7 +31,7 @@ package enum FailurePolicy {
     ) -> Action {
         switch failure.kind {
         case .badInput, .stopped: .quarantine
-        // An attempt that outgrew the memory did so alone, too: another one would not end otherwise.
+        // Another attempt would outgrow the memory again.
         case .badModel, .memoryLimit: goal == .score ? .quarantine : .reject
         case .gate, .diverged, .tooFewRows: .reject
         case .inputChanged, .inputGone: .resettle

@@ -25,7 +25,7 @@ extension Dispatcher {
         var room = window.room
         let starts = window.starts(at: now) { start in
             // A pipeline that has no work under way may start some, however much other pipelines have.
-            guard room > 0 || loads.scoring.lots[start.pipeline] == nil else { return false }
+            guard room > 0 || loads.scoring.backlogs[start.pipeline] == nil else { return false }
             let isAdmitted =
                 switch start.work {
                 case .fineTune: loads.training.admit(start.pipeline, seconds: nil)

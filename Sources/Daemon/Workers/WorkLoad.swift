@@ -1,11 +1,11 @@
 /// Counts what the workers have in hand, and decides how much more may be handed out.
 ///
-/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files in lots that take all workers one
-/// slice, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand, where an attempt
+/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files ahead, one slice of work for each
+/// worker, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand, where an attempt
 /// of another can be paused for it.
 package struct WorkLoad: Sendable {
     /// Counts the work of one pipeline that no worker has begun.
-    package struct Lot: Sendable {
+    package struct Backlog: Sendable {
         package var seconds = 0.0
         /// The number of files that take longer than a slice, or nobody knows how long.
         package var long = 0
@@ -28,14 +28,14 @@ package struct WorkLoad: Sendable {
     }
 
     package let workers: Int
-    /// The seconds that one lot takes a worker.
+    /// The seconds of work that each worker has ahead.
     package var slice: Double
     package var free = 0
     /// The number of attempts that can be paused.
     package var pauses = 0
-    /// The lots by pipeline, without the pipelines that have nothing in hand.
-    package var lots: [String: Lot] = [:]
-    /// Tells whether a pipeline's lot is filled up now, for each pipeline that has asked.
+    /// What is in hand by pipeline, without the pipelines that have nothing.
+    package var backlogs: [String: Backlog] = [:]
+    /// Tells whether more is handed out ahead in this round, for each pipeline that has asked.
     private var isFilling: [String: Bool] = [:]
 
     package init(workers: Int, slice: Double) {
@@ -46,26 +46,33 @@ package struct WorkLoad: Sendable {
     /// Returns whether one more of the pipeline may be handed out, and counts it as handed out where it may.
     /// - Parameter seconds: the time that it takes; nil where that is not known.
     package mutating func admit(_ pipeline: String, seconds: Double?) -> Bool {
-        let lot = lots[pipeline]
-        let isFilling = mayFill(pipeline)
-        if free > 0 {
-            free -= 1
-        } else if isFilling, let seconds, seconds <= slice, lot?.long ?? 0 == 0, (lot?.seconds ?? 0) + seconds <= largestLot {
-        } else if lot == nil, lots.values.reduce(0, { $0 + $1.long }) < min(workers, pauses) {
-        } else {
-            return false
-        }
-        lots[pipeline, default: Lot()].add(seconds, slice: slice)
+        // The answer of `mayFill` counts for the whole round, so that it is asked before anything is counted.
+        let isAhead = mayFill(pipeline) && fitsAhead(pipeline, seconds)
+        guard free > 0 || isAhead || isFirst(pipeline) else { return false }
+        free = max(free - 1, 0)
+        backlogs[pipeline, default: Backlog()].add(seconds, slice: slice)
         return true
     }
 
-    private var largestLot: Double { Double(workers) * slice }
+    /// Returns whether work is short, and has room in what the workers have ahead of the pipeline.
+    private func fitsAhead(_ pipeline: String, _ seconds: Double?) -> Bool {
+        guard let seconds, seconds <= slice else { return false }
+        let backlog = backlogs[pipeline] ?? Backlog()
+        return backlog.long == 0 && backlog.seconds + seconds <= largestBacklog
+    }
 
-    /// Returns whether the pipeline's lot is filled up: it is once half of it is gone, so that the ledger opens many small files in one
+    /// Returns whether the pipeline has nothing in hand, and an attempt of another can be paused for its first work.
+    private func isFirst(_ pipeline: String) -> Bool {
+        backlogs[pipeline] == nil && backlogs.values.reduce(0) { $0 + $1.long } < min(workers, pauses)
+    }
+
+    private var largestBacklog: Double { Double(workers) * slice }
+
+    /// Returns whether more is handed out ahead: it is once half of what was is gone, so that the ledger opens many small files in one
     /// transaction.
     private mutating func mayFill(_ pipeline: String) -> Bool {
         if let known = isFilling[pipeline] { return known }
-        let isDue = lots[pipeline].map { $0.seconds <= largestLot / 2 } ?? true
+        let isDue = backlogs[pipeline].map { $0.seconds <= largestBacklog / 2 } ?? true
         isFilling[pipeline] = isDue
         return isDue
     }
@@ -89,7 +96,7 @@ package struct WorkLoads: Sendable {
     }
 }
 
-/// Estimates how long a pipeline's attempts take, by what the last few took. It says too much rather than too little.
+/// Estimates how long a pipeline's attempts take, by what the last few took. It rather overestimates.
 package struct Pace: Sendable {
     private var files = 0.0
     private var bytes = 0.0

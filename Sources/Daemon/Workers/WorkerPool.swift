@@ -54,7 +54,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private struct State {
         var queue: FairQueue<Entry>
         /// The work that waits in the queue, by pipeline. It is counted as it comes and goes, since it is asked for at every turn.
-        var lots: [String: WorkLoad.Lot] = [:]
+        var backlogs: [String: WorkLoad.Backlog] = [:]
         var running = 0
         var paused = 0
         /// Tells whether short work has the place beyond those of the workers.
@@ -104,7 +104,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             state.withLock { state in
                 for item in items {
                     state.queue.put(.waiting(item), of: item.pipeline)
-                    state.lots[item.pipeline, default: WorkLoad.Lot()].add(item.seconds, slice: slice.seconds)
+                    state.backlogs[item.pipeline, default: WorkLoad.Backlog()].add(item.seconds, slice: slice.seconds)
                 }
                 return grant(&state)
             })
@@ -116,7 +116,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             var load = WorkLoad(workers: workers, slice: slice.seconds)
             load.free = max(workers - state.running, 0)
             load.pauses = max(pausedAtMost - state.paused, 0)
-            for pipeline in state.queue.pipelines { load.lots[pipeline] = state.lots[pipeline] ?? WorkLoad.Lot() }
+            for pipeline in state.queue.pipelines { load.backlogs[pipeline] = state.backlogs[pipeline] ?? WorkLoad.Backlog() }
             return load
         }
     }
@@ -130,7 +130,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             state.withLock { state in
                 state.isClosed = true
                 state.queue.removeWaiting()
-                state.lots = [:]
+                state.backlogs = [:]
                 state.offers = [:]
                 defer { state.idle = [] }
                 return state.idle.map(\.signal)
@@ -179,7 +179,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             turn.place = .worker
             return .paused(turn)
         case .waiting(let item):
-            state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
+            state.backlogs[pipeline]?.remove(item.seconds, slice: slice.seconds)
             return .job(.lot(filled(item, &state), isSpare: false))
         }
     }
@@ -192,7 +192,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         }
         guard case (.waiting(let item), let pipeline)? = found else { return nil }
         state.isSpareTaken = true
-        state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
+        state.backlogs[pipeline]?.remove(item.seconds, slice: slice.seconds)
         return filled(item, &state)
     }
 
@@ -206,7 +206,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 if case .waiting(let item) = entry, let seconds = item.seconds { seconds <= left } else { false }
             }
             guard case .waiting(let item)? = next else { break }
-            state.lots[item.pipeline]?.remove(item.seconds, slice: slice.seconds)
+            state.backlogs[item.pipeline]?.remove(item.seconds, slice: slice.seconds)
             left -= item.seconds ?? 0
             items.append(item)
         }

@@ -10,14 +10,14 @@ final class Workers: Sendable {
     private let training: WorkerPool<Dispatcher.Assignment>
     private let underWay: AttemptsUnderWay
 
-    /// The time that workers take for one lot of small files, and that a long attempt runs before it lets others go first.
+    /// The work that each worker has ahead, of small files, and the time that a long attempt runs before it lets others go first.
     private static let slice: Duration = .milliseconds(50)
     /// The time for which one worker takes short files together.
     private static let lot: Duration = .milliseconds(10)
     /// The slice of trainings. A paused training holds as much memory as one that runs, so that only one is ever paused.
     private static let trainingSlice: Duration = .seconds(1)
-    /// The most seconds that the slice for lots grows to, however long landing takes.
-    private static let largestLot = 1.0
+    /// The most seconds of work that each worker has ahead, however long landing takes.
+    private static let longestAhead = 1.0
 
     init(
         jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, log: Logger,
@@ -61,7 +61,7 @@ final class Workers: Sendable {
     /// - Parameter away: the seconds that landing takes, in which they are to have enough to do.
     func loads(away: Double) -> WorkLoads {
         var loads = WorkLoads(scoring: scoring.load, training: training.load)
-        loads.scoring.slice = max(loads.scoring.slice, min(2 * away, Self.largestLot))
+        loads.scoring.slice = max(loads.scoring.slice, min(2 * away, Self.longestAhead))
         return loads
     }
 

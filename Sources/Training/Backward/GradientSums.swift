@@ -41,12 +41,13 @@ final class GradientSums {
         let wanted = heads + (parameters + inputs).compactMap { graph.gradients[$0] }
         let results: [Tensor]
         do throws(EngineError) {
-            results = try session.run(
-                feeds.filter { known.contains($0.name) }.map { (name: $0.name, value: EngineValue.tensor($0.tensor)) }, outputs: wanted,
-                cancellation: cancellation
-            ).compactMap(\.tensor)
+            let given = feeds.filter { known.contains($0.name) }.map { (name: $0.name, value: EngineValue.tensor($0.tensor)) }
+            results = try session.run(given, outputs: wanted, cancellation: cancellation).compactMap(\.tensor)
         } catch .cancelled { throw .cancelled } catch {
             throw .badModel(reason: "its gradient failed: \(error)", remedy: "look at the shapes of what it is given")
+        }
+        guard results.count == wanted.count else {
+            throw .badModel(reason: "one of its gradients is no tensor", remedy: "export the model without sequences and optional values")
         }
         var factor = 1.0
         if heads.count == 2 {

@@ -3,7 +3,7 @@ import Passes
 import Tensors
 
 /// Describes how a model that uses operators of `ai.onnx.ml` ends: whether its scores are probabilities, and which class names its label
-/// output gives. Such models give probabilities where other models give the numbers before them. The value is valid until the graph's nodes
+/// output gives. Such models give probabilities where other models give logits. The value is valid until the graph's nodes
 /// change.
 struct ClassifierEnding {
     /// Tells whether the model uses such operators. For other models all functions return false or nil.
@@ -29,7 +29,7 @@ struct ClassifierEnding {
         do throws(ONNXError) { return try tensor.tensor() } catch { return nil }
     }
 
-    /// The operators whose result has elements of the first input, all or some of them, or sums of them.
+    /// The operators whose result has no negative elements where the first input has none.
     private static let movers: Set<String> = [
         "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum",
         "ReduceMean", "ReduceMax", "ReduceMin", "Reciprocal",
@@ -53,19 +53,30 @@ struct ClassifierEnding {
     // MARK: Probabilities
 
     /// Returns whether the operators that make a value show that it has no negative elements.
-    func isNeverNegative(_ value: String) -> Bool { isClassifier && isNeverNegative(value, depth: 0) }
+    func isNeverNegative(_ value: String) -> Bool {
+        var known: [String: Bool] = [:]
+        return isClassifier && isNeverNegative(value, depth: 0, &known)
+    }
 
-    private func isNeverNegative(_ value: String, depth: Int) -> Bool {
+    /// - Parameter known: the answers so far. A value that many nodes use is looked at once.
+    private func isNeverNegative(_ value: String, depth: Int, _ known: inout [String: Bool]) -> Bool {
         guard depth < 64 else { return false }
+        if let answer = known[value] { return answer }
+        let answer = isNeverNegativeByItsNode(value, depth: depth, &known)
+        known[value] = answer
+        return answer
+    }
+
+    private func isNeverNegativeByItsNode(_ value: String, depth: Int, _ known: inout [String: Bool]) -> Bool {
         if let tensor = constant(value) { return tensor.isNeverNegative }
         guard let node = producer(value) else { return false }
         if node.makesProbabilities { return true }
         switch node.operatorType {
         case "Softmax", "Sigmoid", "Exp", "Abs": return true
         case let type where Self.tests.contains(type): return true
-        case let type where Self.movers.contains(type): return isNeverNegative(node.inputs[0], depth: depth + 1)
-        case let type where Self.combining.contains(type): return node.inputs.allSatisfy { isNeverNegative($0, depth: depth + 1) }
-        case "Where": return node.inputs.dropFirst().allSatisfy { isNeverNegative($0, depth: depth + 1) }
+        case let type where Self.movers.contains(type): return isNeverNegative(node.inputs[0], depth: depth + 1, &known)
+        case let type where Self.combining.contains(type): return node.inputs.allSatisfy { isNeverNegative($0, depth: depth + 1, &known) }
+        case "Where": return node.inputs.dropFirst().allSatisfy { isNeverNegative($0, depth: depth + 1, &known) }
         // This is 1 minus a probability.
         case "Sub": return constant(node.inputs[0])?.isNeverNegative ?? false && isProbability(node.inputs[1])
         default: return false
