@@ -46,8 +46,9 @@ import Testing
         func share(_ share: Double, _ range: Range<Int>) -> Double { seconds[range].sorted()[Int(Double(range.count) * share)] }
     }
 
-    /// What a long attempt has before it lets others go first: a slice of 50 ms, and a tick of 50 ms until it is asked.
-    private static let turn = 0.05
+    /// What the median may take beyond twice the usual time: other tests run beside this one, on as few processors. `Benchmarks/hostile.py`
+    /// measures it on an idle machine.
+    private static let disturbance = 0.25
 
     private func drop(_ files: [HostileFile], in folder: String, _ root: TemporaryDirectory) throws {
         for file in files {
@@ -115,7 +116,7 @@ import Testing
                 + "\(Int(good.median(meanwhile) * 1000)) ms, 95 of 100 at most \(Int(good.share(0.95, meanwhile) * 1000)) ms, all at most \(Int((good.seconds[meanwhile].max() ?? 0) * 1000)) ms "
                 + "of \(meanwhile.count)"
         )
-        #expect(good.median(meanwhile) <= 2 * usual + Self.turn, "of `good`")
+        #expect(good.median(meanwhile) <= 2 * usual + Self.disturbance, "of `good`")
         #expect(daemon.process?.isRunning == true)
         // What is honest in `bad` is scored now as ever.
         try daemon.drop("id,x\na,3\n".utf8, at: "spool/bad/data/honest.csv")
