@@ -61,7 +61,9 @@ class Faults:
         # As administrators make mount points: nobody but root can write there while nothing is mounted.
         os.makedirs(self.disk)
         os.makedirs(self.out)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", self.disk], check=True)
+        # The outputs of some dozen large files and their parts find room, with all others.
+        size = 256 + self.load.large_rows * 800 // 1_000_000
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=755", "tmpfs", self.disk], check=True)
         subprocess.run(["mount", "--bind", self.disk, self.out], check=True)
         os.makedirs(os.path.join(self.root, ".millrace"))
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=700", "tmpfs", os.path.join(self.root, ".millrace")], check=True)
