@@ -171,6 +171,8 @@ final class AttemptWatch {
         case nil: return nil
         case .own: return .memoryLimit(spec, limit)
         case .most:
+            // Of one that runs alone, only its own limit counts: others have paused for it, and keep what they have.
+            guard gate != nil else { return nil }
             loss = .memoryOfAll
             return .memoryOfAll(spec, shares.allowance)
         }
