@@ -84,7 +84,17 @@ struct ModelValidation {
         result.operatorSets = loaded.facts.operatorSets
         result.files = []
         for name in try FileManager.default.contentsOfDirectory(atPath: files.directory, orFail: files.model.path) {
-            result.files.append(try WrittenFiles.file(files.directory + "/" + name, slot: "model"))
+            result.files.append(try written(files.directory + "/" + name))
+        }
+    }
+
+    /// Returns what the answer says of a file of the model.
+    private func written(_ path: String) throws(Failure) -> AttemptResult.WrittenFile {
+        do throws(FileSystemError) {
+            let digested = try FileDigest.ofWritten(FilePath(path))
+            return .init(slot: "model", path: path, digest: digested.digest, byteCount: digested.stamp.size)
+        } catch {
+            throw Failure(landing: error, place: path)
         }
     }
 
