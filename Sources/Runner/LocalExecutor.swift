@@ -44,10 +44,10 @@ package final class LocalExecutor: AttemptExecutor {
                     try interruption.check()
                     switch (stage, spec.work) {
                     case (.deserialize, .validateModel(let files, _)):
-                        try ModelValidation(spec, files, models, interruption).validate(&result)
+                        try ModelValidation(spec, files, opener, models, interruption).validate(&result)
                     case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
-                        try FineTune(spec, files, optimize, training, models, interruption).run(&result)
+                        try FineTune(spec, files, opener, optimize, training, models, interruption).run(&result)
                     case (.forward(let forward), .score(let files)):
                         if let parts = files.parts,
                             try RangedPass(

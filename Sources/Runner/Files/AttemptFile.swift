@@ -5,6 +5,10 @@ package import SystemPackage
 package enum AttemptFile: Hashable, Sendable {
     /// The rows to score.
     case data
+    /// A file of the model that scores, or that is trained.
+    case model(ModelPart)
+    /// A file of the model that the attempt has written.
+    case written(ModelPart)
     /// The output, which is made, or emptied where it is there.
     case output
     /// Another file without a name in the output's folder, for what does not fit into memory while the output is made.

@@ -14,6 +14,12 @@ package struct NamedFiles: AttemptFiles {
         switch (file, spec.work) {
         case (.data, .score(let files)), (.data, .scoreRange(let files)):
             return try InputAccess(files.data).open()
+        case (.model(let part), .score(let files)), (.model(let part), .scoreRange(let files)):
+            return try NamedModel(files.model.path, adapter: files.adapter).open(part)
+        case (.model(let part), .fineTune(let files, _)):
+            return try NamedModel(files.model.path).open(part)
+        case (.written(let part), .validateModel(let files, _)), (.written(let part), .fineTune(let files, _)):
+            return try NamedModel(files.writtenModel).open(part)
         case (.output, .score(let files)):
             return try make(FilePath(files.output), .readWrite)
         case (.temporary, .score(let files)):
@@ -26,10 +32,13 @@ package struct NamedFiles: AttemptFiles {
             return try FileDigest.open(parts(files).appending(PartsFolder.name(range)))
         case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)):
             return try make(parts(files).appending(PartsFolder.stagedName(range)), .writeOnly)
-        case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _):
+        case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _),
+            (.written, _):
             throw .missing(FilePath(spec.place))
         }
     }
+
+    // MARK: Names
 
     private func parts(_ files: AttemptSpec.ScoringFiles) throws(FileSystemError) -> FilePath {
         guard let parts = files.parts else { throw .missing(FilePath(spec.place)) }
@@ -51,4 +60,9 @@ package struct NamedFiles: AttemptFiles {
         guard made >= 0 else { throw .system(doing: TemporaryFile.making, path: folder, errno: Errno(rawValue: errno)) }
         return FileDescriptor(rawValue: made)
     }
+}
+
+extension AttemptSpec.ModelFiles {
+    /// The path of the model that the attempt writes.
+    var writtenModel: String { directory + "/" + VersionFile.model }
 }

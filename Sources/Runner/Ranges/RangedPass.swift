@@ -121,7 +121,7 @@ struct RangedPass {
 
     private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
         try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
         }
     }
 
