@@ -15,6 +15,11 @@ final class OwnedDescriptor {
         isOwned = false
     }
 
+    init(owning number: Int32) {
+        self.number = number
+        isOwned = true
+    }
+
     /// Opens a regular file without waiting, so that a FIFO cannot hold the caller.
     init(reading path: String) throws(ColumnarError) {
         number = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -42,19 +47,9 @@ final class OwnedDescriptor {
 
     /// Makes a file without a name in `directory`, which is removed when it is closed.
     init(temporaryIn directory: String) throws(ColumnarError) {
-        var made = open(directory, O_RDWR | __O_TMPFILE | O_CLOEXEC, 0o600)
-        if made < 0 {
-            // On file systems without O_TMPFILE, it gets a name that is removed at once.
-            var template = Array("\(directory)/.millrace-XXXXXX".utf8CString)
-            made = mkstemp(&template)
-            if made >= 0 {
-                _ = fcntl(made, F_SETFD, FD_CLOEXEC)
-                unlink(template)
-            }
-        }
-        number = made
+        number = TemporaryFile.open(in: directory)
         isOwned = true
-        guard number >= 0 else { throw .system(file: directory, operation: "making a temporary file", code: errno) }
+        guard number >= 0 else { throw .system(file: directory, operation: TemporaryFile.making, code: errno) }
     }
 
     deinit { if isOwned, number >= 0 { close(number) } }

@@ -21,14 +21,11 @@ package final class Session: Sendable {
         self.init(try loaded.get())
     }
 
-    /// Lets the engine read the file itself, so that its bytes are in memory only in the form in which the engine keeps them. As above,
-    /// external data is refused and the file must have been checked before.
-    package convenience init(file path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
-        let native = try Self.load(options) { table, options throws(NativeFailure) in
-            try options.forbidExternalFiles()
-            return try NativeSession(table, file: path, options: options)
-        }
-        self.init(native)
+    /// Maps the open file during this call, so that the process's own memory has its bytes only in the form in which the engine keeps them;
+    /// nobody may shorten the file meanwhile. As above, external data is refused and the file must have been checked before.
+    package convenience init(file descriptor: Int32, options: SessionOptions = SessionOptions()) throws(EngineError) {
+        let file = try MappedFile(descriptor)
+        self.init(try withExtendedLifetime(file) { () throws(EngineError) in try Self.load(file.bytes, .none, options) })
     }
 
     init(_ native: NativeSession) {

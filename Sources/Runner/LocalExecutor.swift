@@ -11,15 +11,21 @@ import Synchronization
 package final class LocalExecutor: AttemptExecutor {
     private let models: ModelLoader
     private let rangeBytes: Int?
+    private let files: @Sendable (AttemptSpec) -> any AttemptFiles
 
     /// - Parameters:
     ///   - sessionBytes: the sum of the costs of kept sessions, which are estimated by the bytes of their models.
     ///   - prepared: the folder where large models are kept as the engine maps them; nil loads all models as they are.
     ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil takes the usual size for its
     ///     format.
-    package init(sessionBytes: Int, prepared: PreparedFolder? = nil, rangeBytes: Int? = nil) {
+    ///   - files: opens the files of an attempt.
+    package init(
+        sessionBytes: Int, prepared: PreparedFolder? = nil, rangeBytes: Int? = nil,
+        files: @escaping @Sendable (AttemptSpec) -> any AttemptFiles = { NamedFiles($0) }
+    ) {
         models = ModelLoader(sessionBytes: sessionBytes, prepared: prepared.map { PreparedModels($0) })
         self.rangeBytes = rangeBytes
+        self.files = files
     }
 
     /// The machine and the engine that run the models here.
@@ -30,6 +36,7 @@ package final class LocalExecutor: AttemptExecutor {
         result.machine = Self.machine
         let start = ContinuousClock.now
         let pauses = Pauses()
+        let opener = self.files(spec)
         do throws(Failure) {
             let interruption = try Interruption(spec, control, pauses)
             try interruption.watch { () throws(Failure) in
@@ -37,21 +44,24 @@ package final class LocalExecutor: AttemptExecutor {
                     try interruption.check()
                     switch (stage, spec.work) {
                     case (.deserialize, .validateModel(let files, _)):
-                        try ModelValidation(spec, files, models, interruption).validate(&result)
+                        try ModelValidation(spec, files, opener, models, interruption).validate(&result)
                     case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
-                        try FineTune(spec, files, optimize, training, models, interruption).run(&result)
+                        try FineTune(spec, files, opener, optimize, training, models, interruption).run(&result)
                     case (.forward(let forward), .score(let files)):
                         if let parts = files.parts,
-                            try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).run(&result)
+                            try RangedPass(
+                                spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes
+                            ).run(&result)
                         {
                             continue
                         }
-                        try ForwardPass(spec, files, forward, models, interruption).run(&result)
+                        try ForwardPass(spec, files, opener, forward, models, interruption).run(&result)
                     case (.forward(let forward), .scoreRange(let files)):
                         guard let parts = files.parts else { break }
-                        try RangedPass(spec, files, forward, models, interruption, parts: parts, rangeBytes: rangeBytes).scoreOneRange(
-                            &result)
+                        try RangedPass(
+                            spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes
+                        ).scoreOneRange(&result)
                     // A model was checked when it was decided, so for data the forward stage only loads it.
                     case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }

@@ -22,21 +22,31 @@ final class OpenedInput {
     private var stamps: [FileStamp]
 
     /// Opens the files and compares them with what was numbered.
-    /// - Parameter data: the file where it is open, or its content, which is what was numbered.
-    init(_ input: AttemptSpec.InputFile, _ data: AttemptData? = nil) throws(Failure) {
+    /// - Parameters:
+    ///   - data: the file where it is open, or its content, which is what was numbered.
+    ///   - files: opens the rows of an attempt that scores, where they are not given; nil opens the input by its name.
+    init(_ input: AttemptSpec.InputFile, _ data: AttemptData? = nil, from files: (any AttemptFiles)? = nil) throws(Failure) {
         path = input.path
         digest = input.digest
-        let access = try Access(input)
-        let opened: FileDescriptor
-        if let data { opened = try Self.descriptor(data, input.path) } else { opened = try access.open(input.path) }
+        let access = InputAccess(input)
+        try access.check()
+        let opened = try Self.opening(input.path) { () throws(FileSystemError) in
+            switch data {
+            case .file(let file)?: return try Disk.duplicate(file, FilePath(input.path))
+            case .content(let bytes)?: return try Disk.nameless(bytes, FilePath(input.path))
+            case nil: return if let files { try files.open(.data) } else { try access.open() }
+            }
+        }
         file = opened
         var others: [(name: String, file: FileDescriptor)] = []
         var held: FileDescriptor?
         do throws(Failure) {
             if !input.companions.isEmpty {
-                let above = (input.path as NSString).deletingLastPathComponent
-                held = try access.openFolder(above)
-                for name in input.companions { others.append((name, try access.open(above + "/" + name))) }
+                held = try Self.opening(access.above) { () throws(FileSystemError) in try access.openFolder() }
+                for name in input.companions {
+                    let path = access.above + "/" + name
+                    others.append((name, try Self.opening(path) { () throws(FileSystemError) in try access.open(companion: name) }))
+                }
             }
         } catch {
             // Nobody else closes what this object holds before all of its properties are set.
@@ -52,15 +62,10 @@ final class OpenedInput {
     }
 
     /// Returns a descriptor that this object owns.
-    private static func descriptor(_ data: AttemptData, _ path: String) throws(Failure) -> FileDescriptor {
-        do throws(FileSystemError) {
-            switch data {
-            case .file(let file): return try Disk.duplicate(file, FilePath(path))
-            case .content(let bytes): return try Disk.nameless(bytes, FilePath(path))
-            }
-        } catch {
-            throw Failure(opening: error, place: path)
-        }
+    private static func opening(
+        _ path: String, _ open: () throws(FileSystemError) -> FileDescriptor
+    ) throws(Failure) -> FileDescriptor {
+        do throws(FileSystemError) { return try open() } catch { throw Failure(opening: error, place: path) }
     }
 
     deinit {
@@ -121,40 +126,4 @@ final class OpenedInput {
             .inputChanged, what: "the file is not the one any more that was numbered", place: path,
             remedy: "Nothing: it is taken up again when it is complete.")
     }
-}
-
-/// Opens the files of one input, below its spool where it is in one.
-private struct Access {
-    private let spool: SpoolAccess?
-    private let root: String
-
-    init(_ input: AttemptSpec.InputFile) throws(Failure) {
-        root = input.spool ?? ""
-        spool = input.spool.map { SpoolAccess(root: FilePath($0)) }
-        if let spool = input.spool, SpoolAccess.relative(input.path, to: spool) == nil {
-            let shown = spool.hasSuffix("/") ? spool : spool + "/"
-            throw Failure(.badInput, what: "it is not in its spool \(shown)", place: input.path, remedy: "Name a file of the spool.")
-        }
-    }
-
-    func open(_ path: String) throws(Failure) -> FileDescriptor {
-        do throws(FileSystemError) {
-            if let spool { return try spool.open(relative(path)) }
-            return try FileDigest.open(FilePath(path))
-        } catch {
-            throw Failure(opening: error, place: path)
-        }
-    }
-
-    func openFolder(_ path: String) throws(Failure) -> FileDescriptor {
-        do throws(FileSystemError) {
-            if let spool { return try spool.openFolder(relative(path)) }
-            return try SpoolAccess(root: FilePath(path)).openFolder(FilePath())
-        } catch {
-            throw Failure(opening: error, place: path)
-        }
-    }
-
-    /// Returns the path relative to the spool; the spool itself has an empty path.
-    private func relative(_ path: String) -> FilePath { SpoolAccess.relative(path, to: root) ?? FilePath() }
 }

@@ -114,13 +114,18 @@ import Testing
         guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
     }
 
+    private func session(ofFile path: String) throws -> Session {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        return try Session(file: file.fileDescriptor)
+    }
+
     /// The runtime does not read weights that stand beside a model file either.
     @Test func whatStandsBesideAModelFileIsNotRead() throws {
         let directory = try TemporaryDirectory("beside")
         for name in ["external", "external.weights"] {
             try Fixture.bytes(name).write(to: URL(fileURLWithPath: directory(name)))
         }
-        let error = #expect(throws: EngineError.self) { try Session(file: directory("external")) }
+        let error = #expect(throws: EngineError.self) { try session(ofFile: directory("external")) }
         guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
     }
 
@@ -129,6 +134,6 @@ import Testing
         let directory = try TemporaryDirectory("named")
         let bytes = try Fixture.bytes("mlp")
         try bytes.write(to: URL(fileURLWithPath: directory(name)))
-        #expect(try Session(file: directory(name)).inputs == Session(model: bytes).inputs)
+        #expect(try session(ofFile: directory(name)).inputs == Session(model: bytes).inputs)
     }
 }

@@ -2,6 +2,7 @@ import Attempts
 import ConformanceSupport
 import Engine
 import FileSystem
+import Foundation
 import ONNX
 import PipelineConfig
 import Recipes
@@ -36,7 +37,8 @@ import Testing
         let folder = Self.peak.task![1], model = folder + "/model.onnx"
         switch Self.peak.task![0] {
         case "engine":
-            let session = try Session(file: model, options: SessionOptions(threads: 1))
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: model))
+            let session = try Session(file: file.fileDescriptor, options: SessionOptions(threads: 1))
             let outputs = try session.run([Tensor(.float32, [1, Self.features], [Float](repeating: 1, count: Self.features))])
             #expect(outputs.count == 1)
         default:

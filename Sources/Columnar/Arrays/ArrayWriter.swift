@@ -2,7 +2,7 @@ internal import Names
 package import Tensors
 
 /// Writes the rows of tensors, one after the other, as a `.npy` file (one array) or a stored `.npz` archive (any number of arrays). It uses
-/// bounded memory: what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
+/// bounded memory: what does not fit waits in temporary files. The same rows give the same bytes.
 ///
 /// float16 stays; bfloat16, float8 and float4 become the float32 that equals them, and integers of less than eight bits become int8 or
 /// uint8. Strings become NumPy's fixed-width text, which cannot hold zeros at the end.
@@ -22,21 +22,20 @@ package final class ArrayWriter {
     private var items: [Item] = []
     private let isArchive: Bool
     private let descriptor: OwnedDescriptor
-    private let temporaryDirectory: String
+    private let files: OutputFiles
     private var position = 0
 
     /// Makes the file, or empties it where it is there.
     package convenience init(path: String, format: TableFormat) throws(ColumnarError) {
-        let slash = path.lastIndex(of: "/")
-        try self.init(OwnedDescriptor(writing: path), path, format, slash.map { String(path[..<$0]) + "/" } ?? ".")
+        try self.init(OutputFiles(path: path), format: format)
     }
 
-    private init(_ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ temporaryDirectory: String) throws(ColumnarError) {
-        guard format.isArrays else { throw .unsupported(file: file, reason: "\(format) is no format for arrays") }
+    init(_ files: OutputFiles, format: TableFormat) throws(ColumnarError) {
+        guard format.isArrays else { throw .unsupported(file: files.path, reason: "\(format) is no format for arrays") }
         isArchive = format.kind == .npz
-        self.descriptor = descriptor
-        self.file = file
-        self.temporaryDirectory = temporaryDirectory
+        descriptor = try files.begin()
+        file = files.path
+        self.files = files
     }
 
     /// Appends rows to the array of that name. In the end, every array must have the same number of rows.
@@ -54,8 +53,7 @@ package final class ArrayWriter {
                     file: file, reason: "an .npy file holds one array, and \"\(items[0].name)\" and \"\(name)\" are to be written: use .npz"
                 )
             }
-            items.append(
-                Item(name: name, type: tensor.elementType, rowShape: rowShape, spilled: SpillBuffer(directory: temporaryDirectory)))
+            items.append(Item(name: name, type: tensor.elementType, rowShape: rowShape, spilled: SpillBuffer(files)))
             position = items.count - 1
         }
         guard items[position].type == tensor.elementType, items[position].rowShape == rowShape else {

@@ -2,13 +2,13 @@ internal import Reasons
 
 /// Gathers bytes in order: in memory while they are few, then in a file without a name.
 final class SpillBuffer {
-    private let directory: String
+    private let files: OutputFiles
     private var memory: [UInt8] = []
     private var spilled: OwnedDescriptor?
     private(set) var byteCount = 0
     private let memoryLimit = 1 << 20
 
-    init(directory: String) { self.directory = directory }
+    init(_ files: OutputFiles) { self.files = files }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(ColumnarError) {
         memory.append(contentsOf: bytes)
@@ -25,10 +25,10 @@ final class SpillBuffer {
         while position < byteCount {
             let count = min(piece.count, byteCount - position)
             let done = try piece.withUnsafeMutableBytes { bytes throws(ColumnarError) in
-                try spilled.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: position, file: directory)
+                try spilled.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: position, file: files.folder)
             }
             guard done == count else {
-                throw .badFile(TableLocation(file: directory), reason: "a temporary file is shorter than what was written to it")
+                throw .badFile(TableLocation(file: files.folder), reason: "a temporary file is shorter than what was written to it")
             }
             try piece.withUnsafeBytesTyped { bytes throws(ColumnarError) in try body(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
             position += count
@@ -40,10 +40,10 @@ final class SpillBuffer {
         if let spilled {
             target = spilled
         } else {
-            target = try OwnedDescriptor(temporaryIn: directory)
+            target = try files.temporary()
             spilled = target
         }
-        try memory.withUnsafeBytesTyped { bytes throws(ColumnarError) in try target.write(bytes, file: directory) }
+        try memory.withUnsafeBytesTyped { bytes throws(ColumnarError) in try target.write(bytes, file: files.folder) }
         memory.removeAll(keepingCapacity: true)
     }
 }

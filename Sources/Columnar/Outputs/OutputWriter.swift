@@ -7,7 +7,7 @@ internal import Tensors
 /// ZipMap it gets the values, and the keys as `NAME_keys`. With rules, it gets only the outputs that they name, and their class and argmax
 /// columns as arrays. A `.npy` takes a single output and no kept columns.
 package final class OutputWriter {
-    package let file: String
+    private let files: OutputFiles
     private let format: TableFormat
     private let columns: OutputColumns
     private let metadata: [(key: String, value: String)]
@@ -16,13 +16,22 @@ package final class OutputWriter {
 
     /// Prepares a writer; the file is made with the first rows.
     package init(
-        path: String, format: TableFormat, columns: OutputColumns = OutputColumns(), metadata: [(key: String, value: String)] = []
+        _ files: OutputFiles, format: TableFormat, columns: OutputColumns = OutputColumns(), metadata: [(key: String, value: String)] = []
     ) {
-        file = path
+        self.files = files
         self.format = format
         self.columns = columns
         self.metadata = metadata
     }
+
+    /// Prepares a writer of the file at `path`.
+    package convenience init(
+        path: String, format: TableFormat, columns: OutputColumns = OutputColumns(), metadata: [(key: String, value: String)] = []
+    ) {
+        self.init(OutputFiles(path: path), format: format, columns: columns, metadata: metadata)
+    }
+
+    package var file: String { files.path }
 
     /// Appends rows. Outputs are copied, so their memory is free afterwards.
     package func write(
@@ -40,7 +49,7 @@ package final class OutputWriter {
     }
 
     private func tableWriter(_ schema: TableSchema) throws(ColumnarError) -> TableWriter {
-        try TableWriter(path: file, format: format, schema: schema, metadata: metadata)
+        try TableWriter(files, format: format, schema: schema, metadata: metadata)
     }
 
     /// Makes the file without rows.
@@ -71,7 +80,7 @@ package final class OutputWriter {
         if let arrays {
             writer = arrays
         } else {
-            writer = try ArrayWriter(path: file, format: format)
+            writer = try ArrayWriter(files, format: format)
             arrays = writer
         }
         let names = kept.columns.map(\.field.name) + columns.arrayNames((sample ?? outputs).map(\.name))

@@ -21,9 +21,14 @@ package final class PartWriter {
     private var table: TableWriter?
 
     /// Makes the file, or empties it where it is there.
-    package init(path: String) throws(ColumnarError) {
+    /// - Parameter descriptor: the file where it is open already, and empty; the writer closes it.
+    package init(path: String, open descriptor: Int32? = nil) throws(ColumnarError) {
         file = path
-        descriptor = try OwnedDescriptor(writing: path)
+        if let descriptor {
+            self.descriptor = OwnedDescriptor(owning: descriptor)
+        } else {
+            self.descriptor = try OwnedDescriptor(writing: path)
+        }
     }
 
     /// Appends rows, as `OutputColumns.batch` makes them. All batches must have the same columns.
@@ -51,9 +56,11 @@ package final class PartReader {
     private var rowsRead = 0
 
     /// Opens a part. Throws `.badFile` where it was cut off.
-    package init(path: String) throws(ColumnarError) {
+    /// - Parameter open: the file where it is open already; the reader closes it.
+    package init(path: String, open number: Int32? = nil) throws(ColumnarError) {
         file = path
-        descriptor = try OwnedDescriptor(reading: path)
+        let descriptor = if let number { OwnedDescriptor(owning: number) } else { try OwnedDescriptor(reading: path) }
+        self.descriptor = descriptor
         guard let rowCount = try Self.rowCount(descriptor, file: path) else {
             throw .badFile(TableLocation(file: path), reason: "the part is cut off")
         }
@@ -63,9 +70,10 @@ package final class PartReader {
         reader = rowCount == 0 ? nil : try TableReader(path: path, format: TableFormat(.arrow), options: options)
     }
 
-    /// Returns whether the file at `path` is a part that was written to its end.
-    package static func isComplete(path: String) -> Bool {
-        guard let descriptor = try? OwnedDescriptor(reading: path) else { return false }
+    /// Returns whether the file is a part that was written to its end.
+    /// - Parameter descriptor: the file where it is open already; it stays the caller's.
+    package static func isComplete(path: String, open descriptor: Int32? = nil) -> Bool {
+        guard let descriptor = try? OwnedDescriptor.reading(path, open: descriptor) else { return false }
         return (try? rowCount(descriptor, file: path)) ?? nil != nil
     }
 

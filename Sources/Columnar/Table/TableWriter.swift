@@ -31,7 +31,13 @@ package final class TableWriter {
     package convenience init(
         path: String, format: TableFormat, schema: TableSchema, metadata: [(key: String, value: String)] = []
     ) throws(ColumnarError) {
-        try self.init(OwnedDescriptor(writing: path), path, format, schema, metadata)
+        try self.init(OutputFiles(path: path), format: format, schema: schema, metadata: metadata)
+    }
+
+    convenience init(
+        _ files: OutputFiles, format: TableFormat, schema: TableSchema, metadata: [(key: String, value: String)]
+    ) throws(ColumnarError) {
+        try self.init(files.begin(), files.path, format, schema, metadata)
     }
 
     /// Makes the Arrow stream of a part, which has the same columns as the table that it belongs to.

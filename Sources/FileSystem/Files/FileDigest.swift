@@ -48,12 +48,16 @@ package enum FileDigest {
         return fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw).stamp : nil
     }
 
-    /// Returns the digest of a file that was just written and is to be made durable. The pages of a large file start on their way to the
-    /// disk meanwhile; those of a small one are written faster by the sync. A very large file is durable on return: otherwise whoever
-    /// publishes it, and all that others have to publish, would wait for its sync.
     package static func ofWritten(_ path: FilePath) throws(FileSystemError) -> Digested {
         let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
         defer { Disk.close(descriptor) }
+        return try ofWritten(descriptor, named: path)
+    }
+
+    /// Returns the digest of an open file that was just written and is to be made durable. The pages of a large file start on their way to
+    /// the disk meanwhile; those of a small one are written faster by the sync. A very large file is durable on return: otherwise whoever
+    /// publishes it, and all that others have to publish, would wait for its sync.
+    package static func ofWritten(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> Digested {
         var hashing = try FileHashing(descriptor, named: path)
         if hashing.stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
         let digested = try hashing.finish()

@@ -19,6 +19,13 @@ package struct OpenFile: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// Takes over a file that is open already.
+    /// - Parameter path: the path of the file, for messages.
+    package init(_ descriptor: FileDescriptor, named path: FilePath) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
     deinit { Disk.close(descriptor) }
 
     package func byteCount() throws(FileSystemError) -> Int { Int(try Disk.status(descriptor, path).stamp.size) }

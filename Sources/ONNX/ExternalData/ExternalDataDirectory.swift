@@ -8,23 +8,36 @@ import Glibc
 import Musl
 #endif
 
-/// Reads a model's weights files from the directory in which they may be. Every read walks down from the directory again without following
-/// a link, and checks the file that it then holds open, so that a name that is replaced in between has no effect. Files are read, never
-/// mapped.
+/// Reads a model's weights files from the directory in which they may be. Every read opens the file again, and checks the file that it then
+/// holds open, so that a name that is replaced in between has no effect. Files are read, never mapped.
 package final class ExternalDataDirectory: Sendable {
-    /// The descriptor, which is owned: it is closed on deinit. Only `openat` and `dup` use it, which any thread may call.
-    private let descriptor: CInt
+    /// Opens a file by the components of its path below the directory. The caller closes it.
+    package typealias Opening = @Sendable ([String]) -> Result<CInt, Refusal>
+
+    /// Says why a file is not opened.
+    package struct Refusal: Error {
+        let problem: ExternalDataProblem
+
+        package init(_ problem: ExternalDataProblem) { self.problem = problem }
+    }
+
+    private let open: Opening
     private let allowsHardLinks: Bool
 
     /// - Parameter isOurs: tells whether we wrote the files: then a second name of a file belongs to a backup, and is no way to reach
     ///   someone else's file.
     package init(_ path: String, isOurs: Bool = false) throws(ONNXError) {
         allowsHardLinks = isOurs
-        descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
+        let directory = try OpenDirectory(path)
+        open = { directory.descend($0) }
     }
 
-    deinit { close(descriptor) }
+    /// Takes the files from someone else.
+    /// - Parameter open: opens a file below the directory without following a link.
+    package init(isOurs: Bool, opening open: @escaping Opening) {
+        allowsHardLinks = isOurs
+        self.open = open
+    }
 
     /// Checks that the data is there, is where it may be, and has the size that the tensor needs. Reads nothing.
     package func check(_ tensor: StoredTensor) throws(ONNXError) {
@@ -75,7 +88,7 @@ package final class ExternalDataDirectory: Sendable {
         guard let needed = tensor.byteCount else { throw tensor.invalid("the shape \(tensor.shape) has no byte count") }
         if let stated = reference.length, stated != needed { throw refuse(.wrongLength(stated: stated, needed: needed)) }
         let file: CInt
-        switch descend(reference.components) {
+        switch open(reference.components) {
         case .success(let opened): file = opened
         case .failure(let problem): throw refuse(problem.problem)
         }
@@ -89,36 +102,6 @@ package final class ExternalDataDirectory: Sendable {
             throw refuse(.outOfRange(offset: reference.offset, length: needed, fileSize: size))
         }
         return try body(file, reference.offset, needed)
-    }
-
-    private struct Refusal: Error { let problem: ExternalDataProblem }
-
-    /// Opens a path component by component with `O_NOFOLLOW`, so that no link is followed anywhere.
-    private func descend(_ components: [String]) -> Result<CInt, Refusal> {
-        var directory = dup(descriptor)
-        guard directory >= 0 else { return .failure(Refusal(problem: .unreadable(reason: errnoText()))) }
-        for (position, component) in components.enumerated() {
-            let isLast = position == components.count - 1
-            let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (isLast ? 0 : O_DIRECTORY)
-            let next = openat(directory, component, flags)
-            let error = errno
-            var isLink = false
-            if next < 0 {
-                var status = stat()
-                isLink = fstatat(directory, component, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFLNK
-            }
-            close(directory)
-            guard next >= 0 else {
-                if isLink || error == ELOOP { return .failure(Refusal(problem: .symbolicLink)) }
-                switch error {
-                case ENOENT, ENOTDIR: return .failure(Refusal(problem: .missing))
-                case ENXIO: return .failure(Refusal(problem: .notARegularFile))
-                default: return .failure(Refusal(problem: .unreadable(reason: errnoText(error))))
-                }
-            }
-            directory = next
-        }
-        return .success(directory)
     }
 
     private static func read(
@@ -135,6 +118,47 @@ package final class ExternalDataDirectory: Sendable {
             }
             done += count
         }
+    }
+}
+
+/// Holds the directory of a model open, and opens the files below it by name.
+private final class OpenDirectory: Sendable {
+    /// The descriptor, which is owned: it is closed on deinit. Only `openat` and `dup` use it, which any thread may call.
+    private let descriptor: CInt
+
+    init(_ path: String) throws(ONNXError) {
+        descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Opens a path component by component with `O_NOFOLLOW`, so that no link is followed anywhere.
+    func descend(_ components: [String]) -> Result<CInt, ExternalDataDirectory.Refusal> {
+        var directory = dup(descriptor)
+        guard directory >= 0 else { return .failure(ExternalDataDirectory.Refusal(.unreadable(reason: errnoText()))) }
+        for (position, component) in components.enumerated() {
+            let isLast = position == components.count - 1
+            let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (isLast ? 0 : O_DIRECTORY)
+            let next = openat(directory, component, flags)
+            let error = errno
+            var isLink = false
+            if next < 0 {
+                var status = stat()
+                isLink = fstatat(directory, component, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFLNK
+            }
+            close(directory)
+            guard next >= 0 else {
+                if isLink || error == ELOOP { return .failure(ExternalDataDirectory.Refusal(.symbolicLink)) }
+                switch error {
+                case ENOENT, ENOTDIR: return .failure(ExternalDataDirectory.Refusal(.missing))
+                case ENXIO: return .failure(ExternalDataDirectory.Refusal(.notARegularFile))
+                default: return .failure(ExternalDataDirectory.Refusal(.unreadable(reason: errnoText(error))))
+                }
+            }
+            directory = next
+        }
+        return .success(directory)
     }
 }
 

@@ -35,6 +35,7 @@ extension Model {
 
     /// Returns the directory to read external data from; nil where the model was read from bytes alone.
     package func externalData() throws(ONNXError) -> ExternalDataDirectory? {
+        if let openedExternalData { return openedExternalData }
         if let directory { return try ExternalDataDirectory(directory) }
         return nil
     }

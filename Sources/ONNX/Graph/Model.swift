@@ -18,6 +18,8 @@ package struct Model: Sendable {
     /// The directory in which external data is looked for: that of the file that the model was loaded from. It is not part of the model's
     /// value.
     package var directory: String?
+    /// The external data where someone else opens its files; nil opens them in `directory`. It is not part of the model's value.
+    package var openedExternalData: ExternalDataDirectory?
 
     package private(set) var hasGraph: Bool
     var deviceConfigurations: [Onnx_DeviceConfigurationProto] = []

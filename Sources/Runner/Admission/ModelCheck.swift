@@ -10,7 +10,7 @@ package import Recipes
 package enum ModelCheck {
     /// Returns the reasons why the model could not be scored as `schema` and `forward` say. Throws where it cannot be loaded at all.
     package static func problems(model path: String, schema: RowSchema, forward: ForwardStage) throws(Failure) -> [AdmissionProblem] {
-        let file = try ModelFile(tuned: path, expected: nil)
+        let file = try ModelFile(tuned: ModelSource(named: NamedModel(path)), expected: nil)
         let model = try file.parsed()
         do throws(ONNXError) {
             try model.safetyCheck()

@@ -12,13 +12,15 @@ import SystemPackage
 /// process that has it. A part has its name once it is whole.
 final class PartsFolder {
     private let path: FilePath
+    private let files: any AttemptFiles
     private let claims: FileDescriptor
 
     /// Opens the folder, and makes it where it is missing.
-    init(_ path: String) throws(FileSystemError) {
+    /// - Parameter files: opens the files of the folder.
+    init(_ path: String, _ files: any AttemptFiles) throws(FileSystemError) {
         self.path = FilePath(path)
-        if !Disk.isDirectory(self.path) { _ = try Disk.makeDirectories(self.path) }
-        claims = try Disk.open(self.path.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
+        self.files = files
+        claims = try files.open(.claims)
     }
 
     deinit { Disk.close(claims) }
@@ -67,10 +69,33 @@ final class PartsFolder {
 
     // MARK: Parts
 
-    /// Returns the path of the part of a range.
-    func part(_ range: Int) -> String { path.appending("\(range).part").string }
-    /// Returns the path at which the part is written.
-    func stagedPart(_ range: Int) -> String { path.appending("\(range).new").string }
+    /// Returns the name of the part of a range.
+    static func name(_ range: Int) -> String { "\(range).part" }
+    /// Returns the name that the part has while it is written.
+    static func stagedName(_ range: Int) -> String { "\(range).new" }
+
+    private func part(_ range: Int) -> String { path.appending(Self.name(range)).string }
+    private func stagedPart(_ range: Int) -> String { path.appending(Self.stagedName(range)).string }
+
+    /// Begins the part of a range. What is there of it is overwritten.
+    func makePart(_ range: Int) throws(ColumnarError) -> PartWriter {
+        let path = stagedPart(range)
+        let file: FileDescriptor
+        do throws(FileSystemError) { file = try files.open(.newPart(range)) } catch { throw ColumnarError(opening: error, path) }
+        return try PartWriter(path: path, open: file.rawValue)
+    }
+
+    /// Returns the part of a range; nil where it was cut off.
+    func completePart(_ range: Int) throws(ColumnarError) -> PartReader? {
+        let path = part(range)
+        guard let file = try? files.open(.part(range)) else { return nil }
+        guard PartReader.isComplete(path: path, open: file.rawValue) else {
+            Disk.close(file)
+            return nil
+        }
+        return try PartReader(path: path, open: file.rawValue)
+    }
+
     func isFinished(_ range: Int) -> Bool { access(part(range), F_OK) == 0 }
 
     /// Gives a part that is whole its name. It must survive the process, but not a stop of the machine: a part whose bytes a stopped

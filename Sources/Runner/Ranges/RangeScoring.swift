@@ -28,20 +28,22 @@ final class RangeScoring {
 
     private var columns: OutputColumns { OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes) }
 
-    /// Begins the file of the output.
-    func output() -> OutputWriter {
-        OutputWriter(path: files.output, format: files.format.table, columns: columns, metadata: spec.metadata)
+    /// Returns a writer of the output.
+    func writer(of output: AttemptOutput) -> OutputWriter {
+        OutputWriter(output.target, format: files.format.table, columns: columns, metadata: spec.metadata)
     }
 
-    /// - Parameter path: the path where the part is written. A file that is there is overwritten.
-    func score(_ range: RowRange, of input: OpenedInput, into path: String, _ phases: inout Phases) throws(Failure) {
+    /// - Parameter folder: makes the file of the part.
+    func score(
+        _ range: RowRange, of input: OpenedInput, intoPart number: Int, of folder: PartsFolder, _ phases: inout Phases
+    ) throws(Failure) {
         let rows = try phases.time("read") { () throws(Failure) in
             try Rows(
                 input, model, spec.schema, stage, pinned: spec.columns, typing: .inferred(pinned: spec.types, rejected: [:]), range: range,
                 known: known)
         }
         let (columns, names) = (columns, rows.outputNames)
-        let part = try written { () throws(ColumnarError) in try PartWriter(path: path) }
+        let part = try written { () throws(ColumnarError) in try folder.makePart(number) }
         while let (batch, values) = try rows.next(interruption, &phases) {
             try written { () throws(ColumnarError) in
                 try phases.time("write") { () throws(ColumnarError) in

@@ -17,6 +17,7 @@ import Recipes
 struct RangedPass {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ScoringFiles
+    private let opener: any AttemptFiles
     private let stage: ForwardStage
     private let models: ModelLoader
     private let interruption: Interruption
@@ -28,17 +29,18 @@ struct RangedPass {
     private static let tick: UInt32 = 2000
 
     init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ stage: ForwardStage, _ models: ModelLoader, _ interruption: Interruption,
-        parts: String, rangeBytes: Int?
+        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ opener: any AttemptFiles, _ stage: ForwardStage, _ models: ModelLoader,
+        _ interruption: Interruption, parts: String, rangeBytes: Int?
     ) throws(Failure) {
         self.spec = spec
         self.files = files
+        self.opener = opener
         self.stage = stage
         self.models = models
         self.interruption = interruption
         self.rangeBytes = rangeBytes
         do throws(FileSystemError) {
-            folder = try PartsFolder(parts)
+            folder = try PartsFolder(parts, opener)
             subject = try ScoringSubject(spec, files, LocalExecutor.machine).digest
         } catch {
             throw Failure(landing: error, place: parts)
@@ -54,12 +56,13 @@ struct RangedPass {
         let known = folder.plan(for: subject)
         if let known, known.isInOneGo { return false }
         let model = try load(&phases)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data, from: opener) }
         let plan: ScoringPlan
         if let known { plan = known } else { plan = try phases.time("read") { () throws(Failure) in try planned(model, input) } }
         guard !plan.isInOneGo else { return false }
         let scoring = RangeScoring(spec, files, stage, model, plan.ranges.known, interruption)
-        let output = scoring.output()
+        let output = AttemptOutput(files.output, opener)
+        let writer = scoring.writer(of: output)
         var rowCount = 0
         FaultPoint.reach(.rangePlanned)
         let queue = RangeQueue(folder, count: plan.ranges.ranges.count)
@@ -73,7 +76,7 @@ struct RangedPass {
             if open != offered { control.offer(open) }
             offered = open
             if queue.isFinished(next) {
-                guard let rows = try phases.time("write", { () throws(Failure) in try append(next, to: output) }) else {
+                guard let rows = try phases.time("write", { () throws(Failure) in try append(next, to: writer) }) else {
                     try onDisk { () throws(FileSystemError) in try queue.remove(next) }
                     continue
                 }
@@ -91,13 +94,13 @@ struct RangedPass {
         }
         guard rowCount > 0 else { return try leaveToOneGo() }
         try phases.time("write") { () throws(Failure) in
-            do throws(ColumnarError) { _ = try output.finish() } catch { throw Failure(writing: error, file: input.path) }
+            do throws(ColumnarError) { _ = try writer.finish() } catch { throw Failure(writing: error, file: input.path) }
         }
         try input.verifyUnchanged()
         result.columns = plan.columns
         result.types = plan.types
         result.rowCount = Int64(rowCount)
-        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(files.output, slot: "output") }]
+        result.files = [try phases.time("hash") { () throws(Failure) in try output.written() }]
         return true
     }
 
@@ -110,7 +113,7 @@ struct RangedPass {
         else { return }
         defer { folder.release(range) }
         let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data, from: opener) }
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
     }
 
@@ -118,7 +121,7 @@ struct RangedPass {
 
     private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
         try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
         }
     }
 
@@ -147,7 +150,7 @@ struct RangedPass {
         _ range: Int, _ plan: ScoringPlan, _ scoring: RangeScoring, _ input: OpenedInput, _ phases: inout Phases
     ) throws(Failure) -> Bool {
         do throws(Failure) {
-            try scoring.score(plan.ranges.ranges[range], of: input, into: folder.stagedPart(range), &phases)
+            try scoring.score(plan.ranges.ranges[range], of: input, intoPart: range, of: folder, &phases)
         } catch  where error.kind == .badInput || error.kind == .badModel {
             // A file that is being rewritten looks like a bad one.
             try input.verifyUnchanged()
@@ -163,9 +166,8 @@ struct RangedPass {
     /// Appends a part to the output.
     /// - Returns: the number of its rows; nil where it was cut off.
     private func append(_ range: Int, to output: OutputWriter) throws(Failure) -> Int? {
-        guard PartReader.isComplete(path: folder.part(range)) else { return nil }
         do throws(ColumnarError) {
-            let part = try PartReader(path: folder.part(range))
+            guard let part = try folder.completePart(range) else { return nil }
             while let batch = try part.next() {
                 control.step()
                 try output.append(batch)

@@ -16,17 +16,19 @@ import TrainingGraph
 struct FineTune {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
+    private let opener: any AttemptFiles
     private let stage: OptimizeStage
     private let training: AttemptSpec.Training
     private let models: ModelLoader
     private let interruption: Interruption
 
     init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ stage: OptimizeStage, _ training: AttemptSpec.Training,
-        _ models: ModelLoader, _ interruption: Interruption
+        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ opener: any AttemptFiles, _ stage: OptimizeStage,
+        _ training: AttemptSpec.Training, _ models: ModelLoader, _ interruption: Interruption
     ) {
         self.spec = spec
         self.files = files
+        self.opener = opener
         self.stage = stage
         self.training = training
         self.models = models
@@ -44,10 +46,9 @@ struct FineTune {
         }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let written = files.directory + "/model.onnx"
         let file =
             spec.goal == .fineTune
-            ? try ModelFile(tuned: files.model.path, expected: files.model.digest) : try ModelFile(written, expected: nil)
+            ? try ModelFile(tuned: opener.model(of: files), expected: files.model.digest) : try ModelFile(opener.written(by: files))
         let parent = try file.parsed()
         var report = TrainingReport()
         var outcome: FineTuning.Outcome?
@@ -72,7 +73,7 @@ struct FineTune {
         try phases.time("write") { () throws(Failure) in
             if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
-        try ModelValidation(spec, files, models, interruption).accept(written: written, &phases, &result)
+        try ModelValidation(spec, files, opener, models, interruption).accept(&phases, &result)
     }
 
     // MARK: Training

@@ -7,21 +7,23 @@ import Foundation
 import PipelineConfig
 import Reasons
 import Recipes
-import SystemPackage
 
 /// Executes the forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
 struct ForwardPass {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ScoringFiles
+    private let opener: any AttemptFiles
     private let stage: ForwardStage
     private let models: ModelLoader
     private let interruption: Interruption
 
     init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ stage: ForwardStage, _ models: ModelLoader, _ interruption: Interruption
+        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ opener: any AttemptFiles, _ stage: ForwardStage, _ models: ModelLoader,
+        _ interruption: Interruption
     ) {
         self.spec = spec
         self.files = files
+        self.opener = opener
         self.stage = stage
         self.models = models
         self.interruption = interruption
@@ -31,15 +33,16 @@ struct ForwardPass {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
         }
         FaultPoint.reach(.workerLoaded)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data, from: opener) }
         FaultPoint.reach(.workerOpened)
+        let output = AttemptOutput(files.output, opener)
         do throws(Failure) {
             var rejected: [String: Set<KeptType>] = [:]
             // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
-            while try write(input, loaded, &rejected, &result, &phases) == nil {}
+            while try write(input, loaded, to: output, &rejected, &result, &phases) == nil {}
         } catch {
             // A file that is being rewritten looks like a bad one.
             if error.kind == .badInput { try input.verifyUnchanged() }
@@ -47,13 +50,13 @@ struct ForwardPass {
         }
         FaultPoint.reach(.workerOutput)
         try input.verifyUnchanged()
-        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(files.output, slot: "output") }]
+        result.files = [try phases.time("hash") { () throws(Failure) in try output.written() }]
     }
 
     /// - Returns: the number of rows; nil where the file must be read again without a type that is now among `rejected`.
     private func write(
-        _ data: OpenedInput, _ model: LoadedModel, _ rejected: inout [String: Set<KeptType>], _ result: inout AttemptResult,
-        _ phases: inout Phases
+        _ data: OpenedInput, _ model: LoadedModel, to output: AttemptOutput, _ rejected: inout [String: Set<KeptType>],
+        _ result: inout AttemptResult, _ phases: inout Phases
     ) throws(Failure) -> Int? {
         let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
@@ -61,7 +64,7 @@ struct ForwardPass {
         }
         let names = rows.outputNames
         let writer = OutputWriter(
-            path: files.output, format: files.format.table,
+            output.target, format: files.format.table,
             columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
             metadata: spec.metadata)
         var rowCount = 0
@@ -118,17 +121,5 @@ extension OutputFormat {
             case .npz: .npz
             }
         return TableFormat(kind)
-    }
-}
-
-/// Lists the files that an attempt has written, with digests.
-enum WrittenFiles {
-    static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
-        do throws(FileSystemError) {
-            let digested = try FileDigest.ofWritten(FilePath(path))
-            return .init(slot: slot, path: path, digest: digested.digest, byteCount: digested.stamp.size)
-        } catch {
-            throw Failure(landing: error, place: path)
-        }
     }
 }

@@ -2,7 +2,7 @@ import Arrivals
 import Attempts
 import Autodiff
 import Engine
-package import FileSystem
+import FileSystem
 import Foundation
 import Glibc
 import Machine
@@ -13,67 +13,83 @@ import Tensors
 import Training
 import TrainingGraph
 
-/// Describes a model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
+/// Holds a model's file open, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
 ///
 /// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that memory holds no second copy of a
 /// large model. After each reading the file must still have the stamp that it had when its digest was taken.
 struct ModelFile {
+    /// The path of the file, for messages.
     let path: String
-    /// The digest of the file at `path` alone.
+    /// The digest of the file alone.
     let digest: String
     let adapter: AdapterFile?
+    private let source: ModelSource
+    private let file: OwnedFile
     private let stamp: FileStamp
 
-    /// Opens a model that arrived.
-    /// - Parameter expected: the digest of the file alone; nil where only one digest for the file and its external data together is known.
-    init(_ path: String, expected: String?) throws(Failure) {
-        let found = try Self.digested(path)
-        if let expected, expected != found.digest { throw Failure.modelChanged(path) }
-        self.path = path
-        digest = found.digest
-        stamp = found.stamp
+    /// Opens a model without an adapter.
+    init(_ source: ModelSource) throws(Failure) {
+        let opened = try Self.opened(source)
+        (file, digest, stamp) = (opened.file, opened.found.digest, opened.found.stamp)
+        path = source.path
+        self.source = source
         adapter = nil
     }
 
     /// Opens a model in a version directory, or one that a user names, with its adapter.
-    /// - Parameters:
-    ///   - adapter: the path of the adapter; nil takes the file in the model's folder that has the name of a version's adapter.
-    ///   - expected: the digest of both, as `TunedModel.digest` computes it.
-    init(tuned path: String, adapter given: String? = nil, expected: String?) throws(Failure) {
-        let found = try Self.digested(path)
-        self.path = path
-        digest = found.digest
-        stamp = found.stamp
-        guard let place = TunedModel.adapter(of: path, given: given) else {
+    /// - Parameter expected: the digest of both, as `TunedModel.digest` computes it.
+    init(tuned source: ModelSource, expected: String?) throws(Failure) {
+        let opened = try Self.opened(source)
+        (file, digest, stamp) = (opened.file, opened.found.digest, opened.found.stamp)
+        path = source.path
+        self.source = source
+        let added: OwnedFile?
+        let both: String
+        do throws(FileSystemError) {
+            added = try source.openAdapter()
+            var companions: [(name: String, digest: String)] = []
+            if let added {
+                let digested = try FileDigest.of(added.descriptor, named: FilePath(source.adapterPath))
+                companions.append((VersionFile.adapter, digested.digest))
+            }
+            both = FileDigest.ofModel(digest: digest, companions: companions)
+        } catch { throw Failure(openingModel: error, place: source.adapterPath) }
+        if let expected, expected != both { throw Failure.modelChanged(added == nil ? path : source.adapterPath) }
+        guard let added else {
             adapter = nil
-            if let expected, expected != digest { throw Failure.modelChanged(path) }
             return
         }
-        let both = FileDigest.ofModel(digest: digest, companions: [(VersionFile.adapter, try Self.digested(place).digest)])
-        if let expected, expected != both { throw Failure.modelChanged(place) }
-        do throws(TrainingError) { adapter = try AdapterFile(reading: place, beside: path, digest: digest) } catch {
+        do throws(TrainingError) {
+            adapter = try AdapterFile(reading: source.adapterPath, open: added.descriptor, beside: path, digest: digest)
+        } catch {
             throw Failure(.badModel, what: "\(error)", place: path, remedy: "Give the adapter that was made for this model.")
         }
     }
 
-    private static func digested(_ path: String) throws(Failure) -> FileDigest.Digested {
-        do throws(FileSystemError) { return try FileDigest.of(FilePath(path)) } catch { throw Failure(openingModel: error, place: path) }
+    private static func opened(_ source: ModelSource) throws(Failure) -> (file: OwnedFile, found: FileDigest.Digested) {
+        do throws(FileSystemError) {
+            let file = OwnedFile(try source.open(.graph))
+            return (file, try FileDigest.of(file.descriptor, named: FilePath(source.path)))
+        } catch { throw Failure(openingModel: error, place: source.path) }
     }
 
-    /// Throws where the file is not the one whose digest was taken any more: what was read of it since is void.
+    /// Throws where the file is not what it was when its digest was taken: what was read of it since is void.
     private func verifyUnchanged() throws(Failure) {
-        guard let now = try? FileDigest.stamp(following: FilePath(path)), now == stamp else { throw Failure.modelChanged(path) }
+        guard let now = try? FileDigest.stamp(of: file.descriptor, named: FilePath(path)), now == stamp else {
+            throw Failure.modelChanged(path)
+        }
     }
 
     /// Returns the model as its file has it, without the adapter.
     func parsed() throws(Failure) -> Model {
-        let model: Model
-        do throws(ONNXError) { model = try Model.load(path: path) } catch {
+        var model: Model
+        do throws(ONNXError) { model = try Model.load(descriptor: file.descriptor.rawValue, path: path) } catch {
             if case .cannotRead(_, _, let code) = error, code != 0 { throw Failure(model: error, place: path) }
             try verifyUnchanged()
             throw Failure(model: error, place: path)
         }
         try verifyUnchanged()
+        model.openedExternalData = source.externalData
         // Weights are checked before any of them are copied or read: in memory they have their full size, though a sparse file takes no
         // disk.
         do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch {
@@ -98,7 +114,7 @@ struct ModelFile {
     /// Returns a session of the file as it is.
     private func session(ofFileWith options: SessionOptions) throws(Failure) -> Session {
         let session: Session
-        do throws(EngineError) { session = try Session(file: path, options: options) } catch {
+        do throws(EngineError) { session = try Session(file: file.descriptor.rawValue, options: options) } catch {
             try verifyUnchanged()
             throw Failure(loading: error, place: path)
         }
@@ -111,7 +127,7 @@ struct ModelFile {
         let weights = SessionWeights(prepared.apart) { name throws(EngineError) in
             do throws(Failure) {
                 guard let model = prepared.model else { throw unavailable(AutodiffError.unknownValue(name)) }
-                return try weight(name, of: model, prepared.directory)
+                return try weight(name, of: model)
             } catch {
                 failure = error
                 throw .externalData(file: name, detail: error.what)
@@ -129,7 +145,6 @@ struct ModelFile {
         var apart: [String] = []
         /// The model, which is held only where weights are read through it.
         var model: Model?
-        var directory: ExternalDataDirectory?
     }
 
     private func prepared() throws(Failure) -> Prepared {
@@ -140,9 +155,7 @@ struct ModelFile {
         else { return Prepared(facts: facts) }
         let runnable = try runnable(model, without: apart)
         if apart.isEmpty { return Prepared(runnable: runnable, facts: facts) }
-        return Prepared(
-            runnable: runnable, facts: facts, apart: apart, model: model,
-            directory: try? ExternalDataDirectory((path as NSString).deletingLastPathComponent, isOurs: true))
+        return Prepared(runnable: runnable, facts: facts, apart: apart, model: model)
     }
 
     /// Weights of fewer bytes are part of the graph that the engine is given.
@@ -182,11 +195,11 @@ struct ModelFile {
         return facts
     }
 
-    private func weight(_ name: String, of model: Model, _ directory: ExternalDataDirectory?) throws(Failure) -> Tensor {
+    private func weight(_ name: String, of model: Model) throws(Failure) -> Tensor {
         do {
             if let factors = adapter?.adapter.factors.first(where: { $0.weight == name }) { return try factors.merged(into: model) }
             guard let stored = model.graph.initializer(name) else { throw AutodiffError.unknownValue(name) }
-            return try stored.tensor(externalData: directory)
+            return try stored.tensor(externalData: source.externalData)
         } catch { throw unavailable(error) }
     }
 
@@ -214,22 +227,6 @@ struct ModelFile {
                 remedy: "Restore the version's folder, or activate another version.")
         default: Failure(.badModel, what: "\(error)", place: path, remedy: "Merge the adapter with `millrace merge`, or train it again.")
         }
-    }
-}
-
-/// Treats a model and the adapter that makes another model of it as one.
-package enum TunedModel {
-    /// Returns the adapter of a model if none is given: the one in the same folder, if there is one.
-    package static func adapter(of model: String, given: String? = nil) -> String? {
-        if let given { return given }
-        let beside = (model as NSString).deletingLastPathComponent + "/" + VersionFile.adapter
-        return FileManager.default.fileExists(atPath: beside) ? beside : nil
-    }
-
-    /// Returns the digest of both together.
-    package static func digest(of model: String, adapter: String? = nil) throws(FileSystemError) -> String {
-        let companions = Self.adapter(of: model, given: adapter).map { [(name: VersionFile.adapter, path: FilePath($0))] } ?? []
-        return try FileDigest.ofModel(at: FilePath(model), companions: companions).digest
     }
 }
 

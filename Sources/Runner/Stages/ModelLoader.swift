@@ -34,7 +34,7 @@ final class GatheredEvidence: Sendable {
     }
 }
 
-/// Loads models by path and digest, and keeps sessions for the next attempt of the same model.
+/// Loads models by digest, and keeps sessions for the next attempt of the same model.
 final class ModelLoader: Sendable {
     private struct Known {
         let facts: ModelFacts
@@ -53,15 +53,13 @@ final class ModelLoader: Sendable {
 
     /// - Parameters:
     ///   - model: the model; its digest covers its adapter.
-    ///   - adapter: the path of the adapter, if it is not in the model's folder.
+    ///   - source: opens the model's files, where the model is not loaded yet.
     ///   - interruption: is told where the model is not loaded yet.
     func load(
-        _ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int, _ interruption: Interruption
+        _ model: AttemptSpec.InputFile, _ source: ModelSource, threads: Int, _ interruption: Interruption
     ) throws(Failure) -> LoadedModel {
         do throws(Failure) {
-            return try load(digest: model.digest, path: model.path, threads: threads, interruption) { () throws(Failure) in
-                try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
-            }
+            return try load(digest: model.digest, source, threads: threads, interruption)
         } catch  where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
             // All files of the pipeline need the version, not only this one.
             throw Failure(.machine, what: error.whole, place: error.place, remedy: error.remedy)
@@ -78,33 +76,31 @@ final class ModelLoader: Sendable {
 
     /// Loads a model that was just written and that will score the next data. Its session is kept under the digest that it is published
     /// with, so that it is loaded once.
-    func load(written path: String, threads: Int, _ interruption: Interruption) throws(Failure) -> LoadedModel {
+    func load(written source: ModelSource, threads: Int, _ interruption: Interruption) throws(Failure) -> LoadedModel {
         let digest: String
-        do { digest = try TunedModel.digest(of: path) } catch {
-            throw Failure(landing: error, place: path)
+        do throws(FileSystemError) { digest = try source.digest() } catch {
+            throw Failure(landing: error, place: source.path)
         }
-        return try load(digest: digest, path: path, threads: threads, interruption) { () throws(Failure) in
-            try ModelFile(tuned: path, expected: digest)
-        }
+        return try load(digest: digest, source, threads: threads, interruption)
     }
 
     /// Drops a model that was not taken and will score no data.
     func forget(_ model: LoadedModel) { sessions.remove(model.key) }
 
     private func load(
-        digest: String, path: String, threads: Int, _ interruption: Interruption, _ file: () throws(Failure) -> ModelFile
+        digest: String, _ source: ModelSource, threads: Int, _ interruption: Interruption
     ) throws(Failure) -> LoadedModel {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
-            // A version's weights, where they are in a file of their own, are in the model's folder (`Model.write`).
-            let byteCount = Disk.byteCount(path) + Disk.byteCount(path + ".data")
             let key = SessionCache.Key(digest: digest, options: options)
-            let session = try sessions.session(key, byteCount: byteCount) { () throws(EngineError) in
+            // A model that is loaded needs none of its files.
+            let session = try sessions.session(key, byteCount: source.byteCount) { () throws(EngineError) in
                 do throws(Failure) {
                     interruption.control.phase(.loading)
                     defer { interruption.control.phase(.working) }
-                    let (session, facts) = try self.session(of: try file(), digest: digest, byteCount, options, interruption)
+                    let file = try ModelFile(tuned: source, expected: digest)
+                    let (session, facts) = try self.session(of: file, digest: digest, source.byteCount, options, interruption)
                     known.withLock { if $0[digest] == nil { $0[digest] = Known(facts: facts) } }
                     return session
                 } catch {
@@ -115,7 +111,7 @@ final class ModelLoader: Sendable {
             guard let known = known.withLock({ $0[digest] }) else { throw EngineError.engine("nothing is known of the model") }
             return LoadedModel(session: session, facts: known.facts, evidence: known.evidence, key: key)
         } catch {
-            throw failure ?? Failure(loading: error, place: path)
+            throw failure ?? Failure(loading: error, place: source.path)
         }
     }
 

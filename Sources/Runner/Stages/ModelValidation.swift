@@ -16,12 +16,17 @@ import SystemPackage
 struct ModelValidation {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
+    private let opener: any AttemptFiles
     private let models: ModelLoader
     private let interruption: Interruption
 
-    init(_ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ models: ModelLoader, _ interruption: Interruption) {
+    init(
+        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ opener: any AttemptFiles, _ models: ModelLoader,
+        _ interruption: Interruption
+    ) {
         self.spec = spec
         self.files = files
+        self.opener = opener
         self.models = models
         self.interruption = interruption
     }
@@ -29,7 +34,7 @@ struct ModelValidation {
     func validate(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let copy = files.directory + "/model.onnx"
+        let copy = files.writtenModel
         interruption.control.phase(.loading)
         defer { interruption.control.phase(.working) }
         let opened = try phases.time("check") { () throws(Failure) in try OpenedInput(files.model) }
@@ -42,7 +47,7 @@ struct ModelValidation {
         }
         FaultPoint.reach(.workerCopied)
         try opened.verifyUnchanged()
-        try accept(written: copy, &phases, &result)
+        try accept(&phases, &result)
     }
 
     private func write(_ model: Model, to copy: String, _ phases: inout Phases) throws(Failure) {
@@ -63,13 +68,14 @@ struct ModelValidation {
     }
 
     /// Runs the written copy once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
-    func accept(written copy: String, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
+    func accept(_ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
-            do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads, interruption) } catch {
+            let source = opener.written(by: files)
+            do throws(Failure) { return try models.load(written: source, threads: spec.limits.threads, interruption) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy does not exist any more when somebody reads this.
                 var failure = error
-                failure.what = error.what.replacing(copy, with: files.model.path)
+                failure.what = error.what.replacing(files.writtenModel, with: files.model.path)
                 failure.place = files.model.path
                 throw failure
             }
@@ -84,7 +90,17 @@ struct ModelValidation {
         result.operatorSets = loaded.facts.operatorSets
         result.files = []
         for name in try FileManager.default.contentsOfDirectory(atPath: files.directory, orFail: files.model.path) {
-            result.files.append(try WrittenFiles.file(files.directory + "/" + name, slot: "model"))
+            result.files.append(try written(files.directory + "/" + name))
+        }
+    }
+
+    /// Returns what the answer says of a file of the model.
+    private func written(_ path: String) throws(Failure) -> AttemptResult.WrittenFile {
+        do throws(FileSystemError) {
+            let digested = try FileDigest.ofWritten(FilePath(path))
+            return .init(slot: "model", path: path, digest: digested.digest, byteCount: digested.stamp.size)
+        } catch {
+            throw Failure(landing: error, place: path)
         }
     }
 

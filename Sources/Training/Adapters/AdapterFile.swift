@@ -1,5 +1,7 @@
+import FileSystem
 import Foundation
 import Reasons
+package import SystemPackage
 import Tensors
 package import TrainingGraph
 
@@ -29,7 +31,11 @@ package struct AdapterFile: Sendable {
     }
 
     package init(reading path: String) throws(TrainingError) {
-        let (tensors, metadata) = try Safetensors.readAll(path)
+        try self.init(reading: try onDisk { () throws(FileSystemError) in try OpenFile(reading: FilePath(path)) }, path)
+    }
+
+    private init(reading file: borrowing OpenFile, _ path: String) throws(TrainingError) {
+        let (tensors, metadata) = try Safetensors.readAll(file, path)
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: Reason(reason)) }
         guard let version = metadata[Self.format], let base = metadata[Self.baseKey], let text = metadata[Self.weightsKey] else {
             throw bad("it is no adapter of ours: its metadata lack \(Self.format), \(Self.baseKey) or \(Self.weightsKey)")
@@ -54,10 +60,19 @@ package struct AdapterFile: Sendable {
 
     /// Reads the adapter of one model, and throws where it belongs to another one.
     /// - Parameters:
+    ///   - path: the path of the adapter, for messages where it is open already.
+    ///   - descriptor: the adapter where it is open already; it stays the caller's.
     ///   - model: the path of the model, for messages.
     ///   - digest: the digest of the model's own file.
-    package init(reading path: String, beside model: String, digest: String) throws(TrainingError) {
-        try self.init(reading: path)
+    package init(
+        reading path: String, open descriptor: FileDescriptor? = nil, beside model: String, digest: String
+    ) throws(TrainingError) {
+        if let descriptor {
+            let copy = try onDisk { () throws(FileSystemError) in try Disk.duplicate(descriptor, FilePath(path)) }
+            try self.init(reading: OpenFile(copy, named: FilePath(path)), path)
+        } else {
+            try self.init(reading: path)
+        }
         guard base == digest else {
             throw .cannotRead(
                 path: path, reason: "it was trained beside another model (\(base.prefix(12))) than \(model) (\(digest.prefix(12)))")

@@ -46,8 +46,14 @@ package enum Safetensors {
     package static func readAll(
         _ path: String
     ) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
+        try readAll(try onDisk { () throws(FileSystemError) in try OpenFile(reading: FilePath(path)) }, path)
+    }
+
+    /// - Parameter path: the path of the file, for messages.
+    static func readAll(
+        _ file: borrowing OpenFile, _ path: String
+    ) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: Reason(reason)) }
-        let file = try onDisk { () throws(FileSystemError) in try OpenFile(reading: FilePath(path)) }
         let size = try onDisk { () throws(FileSystemError) in try file.byteCount() }
         guard size >= 8 else { throw bad("it is too short for a safetensors file") }
         var length = [UInt8](repeating: 0, count: 8)

@@ -1,6 +1,9 @@
+import Attempts
 import Columnar
 import FileSystem
 import Foundation
+import PipelineConfig
+import Recipes
 import TestSupport
 import Testing
 
@@ -12,7 +15,13 @@ import Testing
 
     init() throws { directory = try TemporaryDirectory("parts") }
 
-    private func folder() throws -> PartsFolder { try PartsFolder(directory("7-parts")) }
+    private func folder() throws -> PartsFolder {
+        let none = AttemptSpec.InputFile(path: directory("none"), digest: "")
+        let files = AttemptSpec.ScoringFiles(
+            model: none, data: none, output: directory("out.csv"), format: .csv, parts: directory("7-parts"))
+        let spec = AttemptSpec(run: 7, attempt: 1, pipeline: "p", work: .score(files), schema: .init(), stages: [])
+        return try PartsFolder(directory("7-parts"), NamedFiles(spec))
+    }
 
     @Test func oneClaimsAndOthersSeeIt() throws {
         let (mine, other) = (try folder(), try folder())

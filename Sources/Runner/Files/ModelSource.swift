@@ -1,0 +1,119 @@
+import Arrivals
+import Attempts
+import FileSystem
+import Foundation
+import Glibc
+import ONNX
+import SystemPackage
+
+/// Names a file of a model by what it holds.
+package enum ModelPart: Hashable, Sendable {
+    case graph
+    /// The adapter that makes another model of it, where it has one.
+    case adapter
+    /// A file of external data, by the components of its path below the model's folder.
+    case weights([String])
+}
+
+/// Opens the files of one model for the code that loads it, which has their paths only for messages.
+struct ModelSource: Sendable {
+    let path: String
+    /// The path of the adapter where it is not the one in the model's folder.
+    let adapter: String?
+    let open: @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor
+
+    init(
+        _ path: String, adapter: String? = nil, open: @escaping @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor
+    ) {
+        self.path = path
+        self.adapter = adapter
+        self.open = open
+    }
+
+    /// Opens the files by their names.
+    init(named model: NamedModel) {
+        self.init(model.path, adapter: model.adapter) { part throws(FileSystemError) in try model.open(part) }
+    }
+
+    /// The path of the adapter, if there is one.
+    var adapterPath: String { adapter ?? NamedModel.adapter(beside: path) }
+
+    /// The external data, for a model in one of our folders.
+    var externalData: ExternalDataDirectory {
+        ExternalDataDirectory(isOurs: true) { [open] components in
+            do throws(FileSystemError) { return .success(try open(.weights(components)).rawValue) } catch {
+                return .failure(.init(ExternalDataProblem(error)))
+            }
+        }
+    }
+
+    /// The size of the model's files in bytes: that of the graph, and of the file in which a version has its weights. It is 0 where they
+    /// cannot be opened.
+    var byteCount: Int {
+        let name = (path as NSString).lastPathComponent + NamedModel.weightsSuffix
+        return [.graph, .weights([name])].reduce(0) { $0 + byteCount($1) }
+    }
+
+    private func byteCount(_ part: ModelPart) -> Int {
+        guard let file = try? open(part) else { return 0 }
+        defer { Disk.close(file) }
+        return (try? FileDigest.stamp(of: file, named: FilePath(path))).map { Int(clamping: $0.size) } ?? 0
+    }
+
+    /// Opens the adapter. Returns nil where the model has none.
+    func openAdapter() throws(FileSystemError) -> OwnedFile? {
+        do throws(FileSystemError) { return OwnedFile(try open(.adapter)) } catch {
+            if case .missing = error, adapter == nil { return nil }
+            throw error
+        }
+    }
+
+    /// Returns the digest of the model together with its adapter.
+    func digest() throws(FileSystemError) -> String {
+        let graph = OwnedFile(try open(.graph))
+        let own = try FileDigest.of(graph.descriptor, named: FilePath(path)).digest
+        guard let adapter = try openAdapter() else { return own }
+        let added = try FileDigest.of(adapter.descriptor, named: FilePath(adapterPath)).digest
+        return FileDigest.ofModel(digest: own, companions: [(VersionFile.adapter, added)])
+    }
+}
+
+extension ExternalDataProblem {
+    /// Describes why a file of external data cannot be opened.
+    fileprivate init(_ error: FileSystemError) {
+        switch error {
+        case .missing: self = .missing
+        case .outsideSpool: self = .symbolicLink
+        case .notRegular: self = .notARegularFile
+        case .system(_, _, .noSuchAddressOrDevice): self = .notARegularFile
+        case .system(_, _, let code): self = .unreadable(reason: String(cString: strerror(code.rawValue)))
+        default: self = .unreadable(reason: "\(error)")
+        }
+    }
+}
+
+extension AttemptFiles {
+    /// Opens the model that scores.
+    func model(of files: AttemptSpec.ScoringFiles) -> ModelSource {
+        ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in try open(.model(part)) }
+    }
+
+    /// Opens the model that is trained.
+    func model(of files: AttemptSpec.ModelFiles) -> ModelSource {
+        ModelSource(files.model.path) { part throws(FileSystemError) in try open(.model(part)) }
+    }
+
+    /// Opens the model that the attempt has written.
+    func written(by files: AttemptSpec.ModelFiles) -> ModelSource {
+        ModelSource(files.writtenModel) { part throws(FileSystemError) in try open(.written(part)) }
+    }
+}
+
+/// Closes a descriptor with its last owner.
+final class OwnedFile: Sendable {
+    let descriptor: FileDescriptor
+
+    init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
+
+    deinit { Disk.close(descriptor) }
+}

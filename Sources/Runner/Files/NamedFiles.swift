@@ -1,0 +1,68 @@
+package import Attempts
+import Columnar
+package import FileSystem
+import Glibc
+package import SystemPackage
+
+/// Opens the files of one attempt by the names that its spec has for them, and no others.
+package struct NamedFiles: AttemptFiles {
+    private let spec: AttemptSpec
+
+    package init(_ spec: AttemptSpec) { self.spec = spec }
+
+    package func open(_ file: AttemptFile) throws(FileSystemError) -> FileDescriptor {
+        switch (file, spec.work) {
+        case (.data, .score(let files)), (.data, .scoreRange(let files)):
+            return try InputAccess(files.data).open()
+        case (.model(let part), .score(let files)), (.model(let part), .scoreRange(let files)):
+            return try NamedModel(files.model.path, adapter: files.adapter).open(part)
+        case (.model(let part), .fineTune(let files, _)):
+            return try NamedModel(files.model.path).open(part)
+        case (.written(let part), .validateModel(let files, _)), (.written(let part), .fineTune(let files, _)):
+            return try NamedModel(files.writtenModel).open(part)
+        case (.output, .score(let files)):
+            return try make(FilePath(files.output), .readWrite)
+        case (.temporary, .score(let files)):
+            return try temporary(in: FilePath(files.output).removingLastComponent())
+        case (.claims, .score(let files)), (.claims, .scoreRange(let files)):
+            let folder = try parts(files)
+            if !Disk.isDirectory(folder) { _ = try Disk.makeDirectories(folder) }
+            return try Disk.open(folder.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
+        case (.part(let range), .score(let files)), (.part(let range), .scoreRange(let files)):
+            return try FileDigest.open(parts(files).appending(PartsFolder.name(range)))
+        case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)):
+            return try make(parts(files).appending(PartsFolder.stagedName(range)), .writeOnly)
+        case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _),
+            (.written, _):
+            throw .missing(FilePath(spec.place))
+        }
+    }
+
+    // MARK: Names
+
+    private func parts(_ files: AttemptSpec.ScoringFiles) throws(FileSystemError) -> FilePath {
+        guard let parts = files.parts else { throw .missing(FilePath(spec.place)) }
+        return FilePath(parts)
+    }
+
+    /// Makes a file of ours, or empties it where it is there.
+    private func make(_ path: FilePath, _ mode: FileDescriptor.AccessMode) throws(FileSystemError) -> FileDescriptor {
+        do {
+            return try FileDescriptor.open(
+                path, mode, options: [.create, .truncate, .noFollow, .closeOnExec], permissions: FilePermissions(rawValue: 0o644))
+        } catch {
+            throw .system(doing: "creating", path: path, errno: error as? Errno ?? .ioError)
+        }
+    }
+
+    private func temporary(in folder: FilePath) throws(FileSystemError) -> FileDescriptor {
+        let made = TemporaryFile.open(in: folder.string)
+        guard made >= 0 else { throw .system(doing: TemporaryFile.making, path: folder, errno: Errno(rawValue: errno)) }
+        return FileDescriptor(rawValue: made)
+    }
+}
+
+extension AttemptSpec.ModelFiles {
+    /// The path of the model that the attempt writes.
+    var writtenModel: String { directory + "/" + VersionFile.model }
+}
