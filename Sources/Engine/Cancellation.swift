@@ -27,8 +27,8 @@ package final class Cancellation: Sendable {
         }
     }
 
-    /// Runs `body`, on which `cancel` calls `end` meanwhile. It throws `EngineError.cancelled` where it is cancelled, whatever became of the
-    /// run.
+    /// Runs `body`, on which `cancel` calls `end` meanwhile. It throws `EngineError.cancelled` where it is cancelled, whatever became of
+    /// the run.
     func run(ending end: @escaping @Sendable () -> Void, _ body: () throws(EngineError) -> Void) throws(EngineError) {
         let number = state.withLock { state -> Int? in
             if state.isCancelled { return nil }

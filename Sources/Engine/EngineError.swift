@@ -82,7 +82,8 @@ extension EngineError {
         switch self {
         case .outOfMemory: true
         case .runFailed(_, _, let detail): detail.contains("Failed to allocate memory") || detail.contains("bad_alloc")
-        case .libraryTooOld, .openVINOMissing, .unsupportedOperator, .invalidModel, .modelRefused, .externalData, .unknownInput, .unknownOutput,
+        case .libraryTooOld, .openVINOMissing, .unsupportedOperator, .invalidModel, .modelRefused, .externalData, .unknownInput,
+            .unknownOutput,
             .missingInput,
             .wrongType, .wrongShape, .unsupportedElementType, .cancelled, .notText, .noBatchAxis, .engine:
             false

@@ -120,7 +120,8 @@ import Testing
 
     @Test(.enabled(if: OpenVINO.isThere), arguments: cases)
     func openVINOTakesWeightsBesideTheModel(test: Case) throws {
-        let expected = try Session(model: test.model.serialized()).run(test.inputs)[0]
+        // With its optimizations ONNX Runtime rounds what is multiplied by int4.
+        let expected = try Session(model: test.model.serialized(), options: SessionOptions(optimization: .none)).run(test.inputs)[0]
         let (rest, weights) = try Self.apart(test.model)
         let session: Session
         do { session = try Session(model: rest, weights: weights, options: .openVINO) } catch {

@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The functions of OpenVINO's C API that are called, by names of our own, so that nothing here needs its headers or its library to be built. A test
+/* The functions of OpenVINO's C API that are called, declared here, so that nothing needs its headers or its library to be built. A test
    compiles this file against OpenVINO's own header, which OPENVINO_HEADER names: there all types are OpenVINO's. */
 
 #ifdef OPENVINO_HEADER
@@ -36,7 +36,8 @@ typedef struct ov_output_const_port ov_output_const_port_t;
     FUNCTION(OpenVINOStatus, get_openvino_version, (OpenVINOVersion *)) \
     FUNCTION(void, version_free, (OpenVINOVersion *)) \
     FUNCTION(OpenVINOStatus, core_create, (ov_core_t **)) \
-    FUNCTION(OpenVINOStatus, core_read_model_from_memory_buffer, (const ov_core_t *, const char *, size_t, const ov_tensor_t *, ov_model_t **)) \
+    FUNCTION(OpenVINOStatus, core_read_model_from_memory_buffer, \
+        (const ov_core_t *, const char *, size_t, const ov_tensor_t *, ov_model_t **)) \
     FUNCTION(OpenVINOStatus, core_compile_model_props, \
         (const ov_core_t *, const ov_model_t *, const char *, size_t, const OpenVINOProperty *, ov_compiled_model_t **)) \
     FUNCTION(void, model_free, (ov_model_t *)) \

@@ -9,6 +9,8 @@ final class OpenVINOBinding: NativeBinding {
     private var inputs: [NativeValue?]
     /// The outputs that are wanted, by index, with the memory that each is bound to.
     private var outputs: [(index: Int, value: NativeValue?)] = []
+    /// The outputs, by index, for which OpenVINO did not take memory of ours.
+    private var unbindable: Set<Int> = []
     /// Tells whether the extents of the inputs agree, as they are bound now.
     private var isChecked = false
     /// Tells whether an input that is bound now has no elements.
@@ -42,22 +44,29 @@ final class OpenVINOBinding: NativeBinding {
     }
 
     func bind(outputs wanted: [(index: Int, value: NativeValue?)]) throws(EngineError) {
+        let given = wanted.map { (index: $0.index, value: unbindable.contains($0.index) ? nil : $0.value) }
         do {
             // A request that has had memory for an output cannot give it back.
             let stays = outputs.allSatisfy { former in
-                former.value == nil || wanted.contains { $0.index == former.index && $0.value != nil }
+                former.value == nil || given.contains { $0.index == former.index && $0.value != nil }
             }
             if !stays {
                 request = try Request(model)
                 for index in inputs.indices { try set(input: index) }
             }
-            for (index, value) in wanted {
-                guard let value else { continue }
+        } catch { throw OpenVINOWording.running(error) }
+        outputs = given
+        for (index, value) in given {
+            guard let value else { continue }
+            do {
                 try model.library.check(
                     model.library.api.infer_request_set_output_tensor_by_index(request.pointer, model.outputPlaces[index], value.pointer))
+            } catch {
+                // The model declares another shape than OpenVINO infers: that output is in the engine's own memory.
+                unbindable.insert(index)
+                return try bind(outputs: wanted)
             }
-        } catch { throw OpenVINOWording.running(error) }
-        outputs = wanted
+        }
     }
 
     /// Does nothing: OpenVINO gives its own memory for an output another shape where the next run has one.
@@ -87,14 +96,15 @@ final class OpenVINOBinding: NativeBinding {
             // OpenVINO does not fail where an operator is given shapes that do not go together.
             throw .runFailed(
                 operator: "", node: "",
-                detail: "output '\(printable(model.outputs[index].name))' has no elements, which OpenVINO also gives where shapes do not go "
+                detail:
+                    "output '\(printable(model.outputs[index].name))' has no elements, which OpenVINO also gives where shapes do not go "
                     + "together: let ONNX Runtime run the model")
         }
         return values
     }
 
-    /// Runs on the engine's own thread. A run on the caller's, which the engine also has, leaves a request that failed in the thread's queue,
-    /// where a later run of any model meets it after it is freed.
+    /// Runs on the engine's own thread. A run on the caller's, which the engine also has, leaves a request that failed in the queue of
+    /// the thread, where a later run of any model meets it after it is freed.
     private func infer() throws(EngineError) {
         let library = model.library
         do {

@@ -28,8 +28,6 @@ struct OpenVINODeclarations {
         /// Messages inside one another are followed this far; a model that was checked before does not get there.
         private static let deepest = 200
 
-        init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
-
         func byte(at position: Int64) -> UInt8? { bytes[Int(position)] }
 
         func declarations() throws(EngineError) -> OpenVINODeclarations {

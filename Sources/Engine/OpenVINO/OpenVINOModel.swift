@@ -28,12 +28,7 @@ final class OpenVINOModel: EngineModel, @unchecked Sendable {
         do throws(OpenVINOFailure) {
             let read = try library.read(whole)
             defer { library.api.model_free(read) }
-            let names = try library.inputNames(of: read)
-            let places = NameMap(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-            inputPlaces = inputs.map { places[$0.name] }
-            guard Set(inputPlaces.compactMap(\.self)).count == names.count else {
-                throw OpenVINOFailure(code: -1, message: "its inputs for OpenVINO are \(names.joined(separator: ", "))")
-            }
+            inputPlaces = try Self.places(of: inputs, among: try library.inputNames(of: read))
             let ports = try library.outputKinds(of: read)
             guard ports.count == declared.outputs.count else {
                 throw OpenVINOFailure(code: -1, message: "OpenVINO has \(ports.count) of its \(declared.outputs.count) outputs")
@@ -48,6 +43,18 @@ final class OpenVINOModel: EngineModel, @unchecked Sendable {
     }
 
     deinit { library.api.compiled_model_free(compiled) }
+
+    /// Returns the index of each input among those that OpenVINO has, which are in the model's order. Where one is passed on unchanged,
+    /// OpenVINO may name it as the value that it becomes: then all inputs must be there.
+    private static func places(of inputs: [ValueInfo], among names: [String]) throws(OpenVINOFailure) -> [Int?] {
+        let known = NameMap(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        let places = inputs.map { known[$0.name] }
+        if places.compactMap(\.self).count == names.count { return places }
+        guard names.count == inputs.count, zip(places, inputs.indices).allSatisfy({ $0 == nil || $0 == $1 }) else {
+            throw OpenVINOFailure(code: -1, message: "its inputs for OpenVINO are \(names.joined(separator: ", "))")
+        }
+        return Array(inputs.indices)
+    }
 
     func makeRequest() throws(OpenVINOFailure) -> OpaquePointer {
         try library.take { library.api.compiled_model_create_infer_request(compiled, &$0) }

@@ -2,8 +2,8 @@ import COpenVINO
 import Machine
 import Tensors
 
-/// Maps ONNX's element types to OpenVINO's. What is not here, and what OpenVINO would compute in another type than the model's, is refused by
-/// name: strings, which crash it; float64, which it computes as float32.
+/// Maps ONNX's element types to OpenVINO's. What is not here, and what OpenVINO would compute in another type than the model's, is
+/// refused by name: strings, which crash it; float64, which it computes as float32.
 enum OpenVINOElementTypes {
     static let tensorsOnly = "it takes and gives only tensors of numbers"
 
@@ -38,6 +38,10 @@ extension OpenVINOModel {
         guard case .buffer(let buffer) = tensor.storage, let type = OpenVINOElementTypes.toOpenVINO(tensor.elementType) else {
             throw .unsupportedElementType(
                 name: info.name, type: tensor.elementType.name, detail: OpenVINOElementTypes.tensorsOnly, by: .openVINO)
+        }
+        // Inputs of unknown rank are refused when a model is loaded: without dimensions, this one is a scalar.
+        guard tensor.shape.rank == info.dimensions?.count else {
+            throw .wrongShape(input: info.name, expected: "\(info.kind)", found: "\(tensor.shape)")
         }
         var extents = tensor.shape.dimensions.map(Int64.init)
         do {

@@ -2,8 +2,8 @@ import Foundation
 import Tensors
 
 extension SessionWeights {
-    /// Returns the model with the weights as initializers. The protobuf rules merge what stands behind a model with it, so that the model is
-    /// copied and not read.
+    /// Returns the model with the weights as initializers. The protobuf rules merge what stands behind a model with it, so that the model
+    /// is copied and not read. `declared` are its inputs, of which the weights are some.
     func appended(to model: Data, _ declared: [ValueInfo]) throws(EngineError) -> Data {
         guard !names.isEmpty else { return model }
         var whole = model

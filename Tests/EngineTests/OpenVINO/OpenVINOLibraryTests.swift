@@ -69,7 +69,8 @@ import Testing
         let type = ValueType.tensor(.float32, [2] as Shape)
         let graph = Graph(
             name: "counter", nodes: [Node("Mul", ["x", "factor"], ["scaled"]), Node("Add", ["total", "scaled"], ["next"])],
-            inputs: [Value("x", type), Value("total", type), Value("factor", .tensor(.float32, [] as Shape))], outputs: [Value("next", type)])
+            inputs: [Value("x", type), Value("total", type), Value("factor", .tensor(.float32, [] as Shape))],
+            outputs: [Value("next", type)])
         let session = try Session(
             model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph).serialized(), options: .openVINO)
         func stateful(overwrites: Bool) throws -> StatefulSession {

@@ -29,7 +29,9 @@ import Testing
         #expect(throws: EngineError.self) { try Session(model: Data([1, 2, 3]), options: .openVINO) }
     }
 
-    @Test(arguments: [("strings", "string"), ("zipmap", "string"), ("sequence-input", "seq"), ("map-input", "opaque"), ("optional", "optional")])
+    @Test(arguments: [
+        ("strings", "string"), ("zipmap", "string"), ("sequence-input", "seq"), ("map-input", "opaque"), ("optional", "optional"),
+    ])
     func onlyTensorsOfNumbersAreTaken(name: String, type: String) throws {
         let error = #expect(throws: EngineError.self) { try Fixture.session(name, .openVINO) }
         #expect("\(error!)".contains("OpenVINO \(OpenVINO.version) does not carry element type \(type)"), "\(error!)")
@@ -73,6 +75,15 @@ import Testing
         #expect(throws: EngineError.missingInput("unused", expected: "int64[N]")) { try session.run([("x", .tensor(floats([1], [1])))]) }
     }
 
+    @Test func aScalarIsNoVector() throws {
+        let session = try session(
+            [Node("Mul", ["x", "factor"], ["y"])], [rows("x"), Value("factor", .tensor(.float32, [] as Shape))], [rows("y")])
+        #expect(try session.run([floats([2], [1, 2]), floats([], [3])])[0].floats == [3, 6])
+        #expect(throws: EngineError.wrongShape(input: "factor", expected: "float[]", found: "[2]")) {
+            try session.run([floats([2], [1, 2]), floats([2], [3, 4])])
+        }
+    }
+
     /// OpenVINO reads such a file from the working directory.
     @Test func externalDataIsRefused() throws {
         let error = #expect(throws: EngineError.self) { try Fixture.session("external", .openVINO) }
@@ -80,7 +91,8 @@ import Testing
     }
 
     @Test(arguments: [
-        SessionOptions(optimization: .none), SessionOptions(spinning: true), SessionOptions(memoryArena: false), SessionOptions(memoryPattern: true),
+        SessionOptions(optimization: .none), SessionOptions(spinning: true), SessionOptions(memoryArena: false),
+        SessionOptions(memoryPattern: true),
         SessionOptions(prepacking: false), SessionOptions(deterministic: true), SessionOptions(freeDimensions: ["N": 2]),
     ])
     func optionsThatItLacksAreRefused(options: SessionOptions) throws {
@@ -103,7 +115,9 @@ import Testing
             [Node("Reshape", ["x", "shape"], ["y"])], [rows("x"), Value("shape", .tensor(.int64, [.fixed(2)]))],
             [Value("y", .tensor(.float32, [.unknown, .unknown]))])
         #expect(try session.run([floats([4], [1, 2, 3, 4]), Tensor(.int64, [2], [2, 2] as [Int64])])[0].tensor?.shape == [2, 2])
-        let error = #expect(throws: EngineError.self) { try session.run([floats([3], [1, 2, 3]), Tensor(.int64, [2], [2, 2] as [Int64])]) }
+        let error = #expect(throws: EngineError.self) {
+            try session.run([floats([3], [1, 2, 3]), Tensor(.int64, [2], [2, 2] as [Int64])])
+        }
         guard case .runFailed = error else { Issue.record("\(error!)"); return }
         #expect(!"\(error!)".contains(".cpp"), "\(error!)")
     }
@@ -115,14 +129,17 @@ import Testing
         let session = try session(
             nodes, [Value("x", .tensor(.float32, shape)), Value("w", .tensor(.float32, [.fixed(width), .fixed(width)]))],
             [Value("y", .tensor(.float32, shape))])
-        let x = floats([4096, 256], Array(repeating: 0, count: 4096 * width)), w = floats([256, 256], Array(repeating: 0, count: width * width))
+        let x = floats([4096, 256], Array(repeating: 0, count: 4096 * width)),
+            w = floats([256, 256], Array(repeating: 0, count: width * width))
         let cancellation = try Cancellation()
         Thread.detachNewThread {
             Thread.sleep(forTimeInterval: 0.05); cancellation.cancel()
         }
         #expect(throws: EngineError.cancelled) { try session.run([x, w], cancellation: cancellation) }
         // It stays cancelled; the session does not.
-        #expect(throws: EngineError.cancelled) { try session.run([floats([1, 256], Array(repeating: 0, count: width)), w], cancellation: cancellation) }
+        #expect(throws: EngineError.cancelled) {
+            try session.run([floats([1, 256], Array(repeating: 0, count: width)), w], cancellation: cancellation)
+        }
         #expect(try session.run([floats([1, 256], Array(repeating: 0, count: width)), w])[0].tensor?.shape == [1, 256])
     }
 }
