@@ -9,8 +9,12 @@ final class OpenVINOBinding: NativeBinding {
     private var inputs: [NativeValue?]
     /// The outputs that are wanted, by index, with the memory that each is bound to.
     private var outputs: [(index: Int, value: NativeValue?)] = []
-    /// The outputs, by index, for which OpenVINO did not take memory of ours.
-    private var unbindable: Set<Int> = []
+    /// The outputs, by index, for which OpenVINO did not take memory of ours, or took it and did not write there.
+    private var unbindable: Set<Int>
+    /// The outputs of which that is known. OpenVINO does not write an output that is an input passed on, and gives the memory as it was: in
+    /// the first run the memory is full of a mark, by which that is seen.
+    private var proven: Set<Int> = []
+    private static let mark: UInt8 = 0xA5
     /// Tells whether the extents of the inputs agree, as they are bound now.
     private var isChecked = false
     /// Tells whether an input that is bound now has no elements.
@@ -35,6 +39,9 @@ final class OpenVINOBinding: NativeBinding {
         self.model = model
         request = try Request(model)
         inputs = model.inputs.map { _ in nil }
+        // Memory for an input that is an output too would take the place of the input.
+        let names = NameSet(model.inputs.map(\.name))
+        unbindable = Set(model.outputs.indices.filter { names.contains(model.outputs[$0].name) })
     }
 
     func bind(input index: Int, to value: NativeValue) throws(EngineError) {
@@ -76,9 +83,26 @@ final class OpenVINOBinding: NativeBinding {
         if !isChecked { try checkExtents() }
         isChecked = true
         try refuseWideIntegers()
+        let doubted = outputs.filter { $0.value != nil && !proven.contains($0.index) }
+        for case (_, let value?) in doubted { memory(of: value).initializeMemory(as: UInt8.self, repeating: Self.mark) }
+        try infer(cancellation)
+        if doubted.isEmpty { return }
+        proven.formUnion(doubted.map(\.index))
+        let untouched = doubted.filter { _, value in value.map { memory(of: $0).allSatisfy { $0 == Self.mark } } ?? false }
+        if untouched.isEmpty { return }
+        unbindable.formUnion(untouched.map(\.index))
+        try bind(outputs: outputs)
+        try infer(cancellation)
+    }
+
+    private func infer(_ cancellation: Cancellation?) throws(EngineError) {
         guard let cancellation else { return try infer() }
         let request = request
         try cancellation.run(ending: { request.cancel() }) { () throws(EngineError) in try infer() }
+    }
+
+    private func memory(of value: NativeValue) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(mutating: (try? model.library.contents(of: value.pointer).bytes) ?? .init(start: nil, count: 0))
     }
 
     func takeOutputs() throws(EngineError) -> [NativeValue] {

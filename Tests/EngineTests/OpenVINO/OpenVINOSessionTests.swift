@@ -85,6 +85,19 @@ import Testing
         #expect(addresses.count == 1)
     }
 
+    /// OpenVINO leaves memory that is bound to such an output as it was.
+    @Test(arguments: ["through-float", "through-int8"]) func anInputThatIsPassedOnIsGivenInBoundMemoryToo(name: String) throws {
+        let session = try Fixture.session(name, .openVINO)
+        let bound = try BoundSession(session, plan: BatchPlan(of: session), capacity: 64)
+        let size = bound.buffer(0).byteCount / 64
+        for (run, count) in [64, 64, 3, 64].enumerated() {
+            for position in 0..<(count * size) { bound.buffer(0).mutableBytes[position] = UInt8((position * 7 + run) % 100) }
+            let got = try #require(try bound.run(rows: count)[0].tensor)
+            #expect(got.shape == [count])
+            #expect(Array(got.bytes) == (0..<(count * size)).map { UInt8(($0 * 7 + run) % 100) })
+        }
+    }
+
     @Test(arguments: [1, 3, 4]) func theLastBatchOfAFixedModelIsPaddedAndCut(count: Int) throws {
         let session = try Fixture.session("mlp-fixed", .openVINO)
         let bound = try BoundSession(session, plan: BatchPlan(of: session), capacity: 100)
