@@ -52,6 +52,7 @@ let package = Package(
         .systemLibrary(name: "COnnxRuntime", pkgConfig: deps + "/pkgconfig/millrace-onnxruntime.pc"),
         .systemLibrary(name: "CArrowDeps", pkgConfig: deps + "/pkgconfig/millrace-arrow.pc"),
         .target(name: "CArrow", dependencies: ["CArrowDeps"]),
+        .target(name: "COpenVINO"),
 
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
@@ -79,7 +80,7 @@ let package = Package(
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "TrainingGraph", dependencies: ["Autodiff", "Names", "ONNX", "Passes", "Recipes", "Tensors"]),
-        .target(name: "Engine", dependencies: ["Machine", "Names", "Reasons", "Tensors", "COnnxRuntime"]),
+        .target(name: "Engine", dependencies: ["Machine", "Names", "ONNXWire", "Reasons", "Tensors", "COnnxRuntime", "COpenVINO"]),
 
         // The file half.
         .target(name: "Columnar", dependencies: ["Machine", "Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
@@ -163,8 +164,8 @@ let package = Package(
         tests("Tensors", []),
         tests("ONNX", ["ModelSupport", "Tensors", "ONNXProto", protobuf]),
         tests(
-            "Engine", ["ConformanceSupport", "Names", "Tensors", "ONNX"],
-            exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
+            "Engine", ["ConformanceSupport", "Names", "Reasons", "Tensors", "ONNX"],
+            exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt", "expected-failures-openvino.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),

@@ -18,8 +18,7 @@ package final class BoundSession {
     private let buffers: [TensorBuffer?]
     private var strings: [[String]]
     private let constants: [NativeValue]
-    private let binding: NativeBinding
-    private let ownOptions: NativeRunOptions
+    private let binding: any NativeBinding
     /// The number of rows for which inputs and outputs are bound; `nil` at first.
     private var boundRows: Int?
     /// The model outputs that are computed, in the order in which they are given.
@@ -58,14 +57,11 @@ package final class BoundSession {
         kept = outputs.map { _ in nil }
         isElsewhere = outputs.map { _ in false }
         var constants: [NativeValue] = []
-        do {
-            binding = try session.native.makeBinding()
-            ownOptions = try NativeRunOptions(session.table)
-        } catch { throw .engine(printable(error.message)) }
+        binding = try session.model.makeBinding()
         for (index, tensor) in plan.constants {
             let value = try session.makeValue(tensor, for: session.inputs[index])
             constants.append(value)
-            do { try binding.bind(input: index, to: value) } catch { throw FailureWording.running(error) }
+            try binding.bind(input: index, to: value)
         }
         self.constants = constants
     }
@@ -88,19 +84,17 @@ package final class BoundSession {
         if runRows > rows { try pad(from: rows, to: runRows) }
         if boundRows != runRows { try bind(rows: runRows) } else { try releaseOutputs() }
         try bindStrings(rows: runRows)
-        let options = cancellation?.options ?? ownOptions
         do {
-            try binding.run(options: options)
+            try binding.run(cancellation: cancellation)
         } catch {
-            let worded = FailureWording.running(error)
-            guard worded != .cancelled, kept.contains(where: { $0 != nil }) else { throw worded }
+            guard error != .cancelled, kept.contains(where: { $0 != nil }) else { throw error }
             // A model may declare output shapes that it does not keep: it runs again, with memory from the engine.
             keepsOutputs = false
             try bind(rows: runRows)
-            do { try binding.run(options: options) } catch {
+            do { try binding.run(cancellation: cancellation) } catch {
                 keepsOutputs = true
                 boundRows = nil
-                throw FailureWording.running(error)
+                throw error
             }
         }
         return try takeOutputs(rows: rows, of: runRows)
@@ -134,7 +128,7 @@ package final class BoundSession {
             let tensor = Tensor(
                 elementType: input.elementType, shape: Shape([rows] + input.rowShape.dimensions), buffer: buffer)
             let value = try session.makeValue(tensor, for: session.inputs[input.index])
-            do { try binding.bind(input: input.index, to: value) } catch { throw FailureWording.running(error) }
+            try binding.bind(input: input.index, to: value)
         }
         var values: [(index: Int, value: NativeValue?)] = []
         let extents = symbolExtents(rows: rows)
@@ -145,12 +139,10 @@ package final class BoundSession {
             values.append(
                 (
                     index,
-                    try tensor.map { tensor throws(EngineError) in
-                        try session.native(info) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
-                    }
+                    try tensor.map { tensor throws(EngineError) in try session.model.makeValue(tensor, for: info) }
                 ))
         }
-        do { try binding.bind(outputs: values) } catch { throw FailureWording.running(error) }
+        try binding.bind(outputs: values)
         boundRows = rows
     }
 
@@ -158,7 +150,7 @@ package final class BoundSession {
     /// another shape.
     private func releaseOutputs() throws(EngineError) {
         for (position, index) in outputs.enumerated() where kept[position] == nil {
-            do { try binding.release(output: index) } catch { throw FailureWording.running(error) }
+            try binding.release(output: index)
         }
     }
 
@@ -170,7 +162,7 @@ package final class BoundSession {
                 throw .wrongShape(input: input.name, expected: "\(shape)", found: "\(values.count) strings")
             }
             let value = try session.makeValue(Tensor(strings: values, shape: shape), for: session.inputs[input.index])
-            do { try binding.bind(input: input.index, to: value) } catch { throw FailureWording.running(error) }
+            try binding.bind(input: input.index, to: value)
         }
     }
 
@@ -213,21 +205,20 @@ package final class BoundSession {
     }
 
     private func takeOutputs(rows: Int, of runRows: Int) throws(EngineError) -> [EngineValue] {
-        let taken: [NativeValue]
-        do { taken = try binding.takeOutputs() } catch { throw FailureWording.running(error) }
+        let taken = try binding.takeOutputs()
         var read: [EngineValue] = []
         read.reserveCapacity(outputs.count)
         for (position, index) in outputs.enumerated() {
             let info = session.outputs[index]
             let value: EngineValue
-            if let tensor = kept[position], session.table.holds(taken[position], tensor) {
+            if let tensor = kept[position], session.model.holds(taken[position], tensor) {
                 value = .tensor(tensor)
             } else {
                 if kept[position] != nil {
                     isElsewhere[position] = true
                     kept[position] = nil
                 }
-                value = try session.read(taken[position], from: info)
+                value = try session.model.read(taken[position], from: info)
             }
             read.append(try Self.cut(value, info, to: rows, of: runRows))
         }

@@ -1,12 +1,48 @@
+import Synchronization
+
 /// Ends a run from another thread: a run that carries it throws `EngineError.cancelled` at the next operator boundary.
 /// Once cancelled, it stays so; every later run that carries it is cancelled too.
 package final class Cancellation: Sendable {
+    /// The options of runs on ONNX Runtime, which looks at them between operators.
     let options: NativeRunOptions
+    private let state = Mutex(State())
+
+    private struct State: ~Copyable {
+        var isCancelled = false
+        /// What ends each run that is on its way on another engine, by a number of its own.
+        var running: [Int: @Sendable () -> Void] = [:]
+        var next = 0
+    }
 
     package init() throws(EngineError) {
         let table = try ONNXRuntime.table()
         do { options = try NativeRunOptions(table) } catch { throw .engine(error.message) }
     }
 
-    package func cancel() { try? options.terminate() }
+    package func cancel() {
+        try? options.terminate()
+        state.withLock { state in
+            state.isCancelled = true
+            for end in state.running.values { end() }
+        }
+    }
+
+    /// Runs `body`, on which `cancel` calls `end` meanwhile. It throws `EngineError.cancelled` where it is cancelled, whatever became of
+    /// the run.
+    func run(ending end: @escaping @Sendable () -> Void, _ body: () throws(EngineError) -> Void) throws(EngineError) {
+        let number = state.withLock { state -> Int? in
+            if state.isCancelled { return nil }
+            state.next += 1
+            state.running[state.next] = end
+            return state.next
+        }
+        guard let number else { throw .cancelled }
+        let result = Result { () throws(EngineError) in try body() }
+        let isCancelled = state.withLock { state in
+            state.running[number] = nil
+            return state.isCancelled
+        }
+        if isCancelled { throw .cancelled }
+        try result.get()
+    }
 }

@@ -4,10 +4,12 @@ package import Reasons
 /// Describes an error of the engine, in words for the operator of the pipeline.
 package enum EngineError: Error, Equatable {
     case libraryTooOld(found: String, neededAPI: Int)
+    /// OpenVINO's library is not there, or is left out.
+    case openVINOMissing(detail: String)
     /// The engine does not have an operator of the model. `node` is empty where the runtime names none.
-    case unsupportedOperator(name: String, node: String, detail: String)
+    case unsupportedOperator(name: String, node: String, detail: String, by: EngineName = .onnxRuntime)
     case invalidModel(detail: String)
-    case modelRefused(detail: String)
+    case modelRefused(detail: String, by: EngineName = .onnxRuntime)
     case externalData(file: String, detail: String)
     case unknownInput(String, known: [String])
     case unknownOutput(String, known: [String])
@@ -15,13 +17,13 @@ package enum EngineError: Error, Equatable {
     case wrongType(input: String, expected: String, found: String)
     case wrongShape(input: String, expected: String, found: String)
     /// The format has this type, but the runtime does not take it at this input or output.
-    case unsupportedElementType(name: String, type: String, detail: String)
+    case unsupportedElementType(name: String, type: String, detail: String, by: EngineName = .onnxRuntime)
     case runFailed(operator: String, node: String, detail: String)
     case cancelled
     case notText(output: String, element: Int)
     case noBatchAxis(name: String, detail: String)
     case outOfMemory(OutOfMemory)
-    case engine(String)
+    case engine(String, by: EngineName = .onnxRuntime)
 }
 
 extension EngineError: CustomStringConvertible {
@@ -30,11 +32,13 @@ extension EngineError: CustomStringConvertible {
         case .libraryTooOld(let found, let neededAPI):
             "the ONNX Runtime library is \(found) and does not serve C API \(neededAPI): install 1.\(neededAPI) or newer "
                 + "(Scripts/setup fetches one)"
-        case .unsupportedOperator(let name, let node, let detail):
-            "ONNX Runtime \(ONNXRuntime.version) has no implementation of operator \(name)\(at(node)): \(detail). Export the "
+        case .openVINOMissing(let detail):
+            "OpenVINO is not used: \(detail). Scripts/setup fetches it, unless MILLRACE_OPENVINO is 0"
+        case .unsupportedOperator(let name, let node, let detail, let engine):
+            "\(engine) has no implementation of operator \(name)\(at(node)): \(detail). Export the "
                 + "model with another operator or opset"
         case .invalidModel(let detail): "the model is not valid ONNX: \(detail)"
-        case .modelRefused(let detail): "ONNX Runtime \(ONNXRuntime.version) does not load the model: \(detail)"
+        case .modelRefused(let detail, let engine): "\(engine) does not load the model: \(detail)"
         case .externalData(let file, let detail): "the model's external data '\(printable(file))' cannot be read: \(detail)"
         case .unknownInput(let name, let known): "the model has no input '\(printable(name))'; it has \(list(known))"
         case .unknownOutput(let name, let known): "the model has no output '\(printable(name))'; it has \(list(known))"
@@ -43,8 +47,8 @@ extension EngineError: CustomStringConvertible {
             "model input '\(printable(input))' takes \(expected) and is given \(found)"
         case .wrongShape(let input, let expected, let found):
             "model input '\(printable(input))' has shape \(expected) and is given \(found)"
-        case .unsupportedElementType(let name, let type, let detail):
-            "ONNX Runtime \(ONNXRuntime.version) does not carry element type "
+        case .unsupportedElementType(let name, let type, let detail, let engine):
+            "\(engine) does not carry element type "
                 + "\(type)\(name.isEmpty ? "" : " at '\(printable(name))'"): \(detail)"
         case .runFailed(let operatorName, let node, let detail):
             operatorName.isEmpty ? "the model failed: \(detail)" : "the model failed in operator \(operatorName)\(at(node)): \(detail)"
@@ -53,7 +57,7 @@ extension EngineError: CustomStringConvertible {
             "element \(element) of model output '\(printable(output))' is not UTF-8 text"
         case .noBatchAxis(let name, let detail): "'\(printable(name))' has no batch axis: \(detail)"
         case .outOfMemory(let shortage): "\(shortage)"
-        case .engine(let detail): "ONNX Runtime \(ONNXRuntime.version): \(detail)"
+        case .engine(let detail, let engine): "\(engine): \(detail)"
         }
     }
 
@@ -78,7 +82,8 @@ extension EngineError {
         switch self {
         case .outOfMemory: true
         case .runFailed(_, _, let detail): detail.contains("Failed to allocate memory") || detail.contains("bad_alloc")
-        case .libraryTooOld, .unsupportedOperator, .invalidModel, .modelRefused, .externalData, .unknownInput, .unknownOutput,
+        case .libraryTooOld, .openVINOMissing, .unsupportedOperator, .invalidModel, .modelRefused, .externalData, .unknownInput,
+            .unknownOutput,
             .missingInput,
             .wrongType, .wrongShape, .unsupportedElementType, .cancelled, .notText, .noBatchAxis, .engine:
             false

@@ -14,6 +14,7 @@ extension Session {
     /// also in the layout of the kernel. MatMul, Gemm, their quantized forms and Attention read all of it from there; LSTM and GRU read a
     /// part, ConvTranspose and QLinearConv nothing. The weights of a convolution are in the graph here, in the layout of its kernel.
     package static func prepare(_ source: String, as target: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
+        try options.refuseOpenVINO("prepares no models")
         _ = try load(options) { table, options throws(NativeFailure) in
             try options.save(to: target, weights: (target as NSString).lastPathComponent + weightsSuffix)
             return try NativeSession(table, file: source, options: options)
@@ -23,6 +24,7 @@ extension Session {
     /// Maps a prepared model. Its files must be unchanged since `prepare` wrote them, on a processor of the same class, with the same
     /// version of the engine and the same options; a process that reads a part that somebody has cut off gets a SIGBUS.
     package convenience init(prepared path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
+        try options.refuseOpenVINO("reads no prepared models")
         var options = options
         // The graph is already optimized.
         options.optimization = .none
@@ -32,6 +34,10 @@ extension Session {
 }
 
 extension SessionOptions {
+    fileprivate func refuseOpenVINO(_ detail: String) throws(EngineError) {
+        if engine != .onnxRuntime { throw .engine(detail, by: .openVINO) }
+    }
+
     /// The options that a prepared model depends on, as text.
     package var preparation: String {
         let dimensions = freeDimensions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }

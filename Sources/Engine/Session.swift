@@ -2,12 +2,12 @@ package import Foundation
 import Names
 import Tensors
 
-/// A model that is ready to run. Runs may overlap on any number of threads.
+/// A model that is ready to run, on the engine that its options name. Runs may overlap on any number of threads.
 package final class Session: Sendable {
     package let inputs: [ValueInfo]
     package let outputs: [ValueInfo]
-    let native: NativeSession
-    let table: Native.Table
+    package let engine: EngineName
+    let model: any EngineModel
     private let inputIndices: NameMap<Int>
     private let outputIndices: NameMap<Int>
     private let allOutputs: [Int]
@@ -17,22 +17,37 @@ package final class Session: Sendable {
     package convenience init(
         model: Data, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
-        let loaded = model.withUnsafeBytes { bytes in Result { () throws(EngineError) in try Self.load(bytes, weights, options) } }
-        self.init(try loaded.get())
+        switch options.engine {
+        case .onnxRuntime:
+            let loaded = model.withUnsafeBytes { bytes in Result { () throws(EngineError) in try Self.load(bytes, weights, options) } }
+            self.init(try loaded.get())
+        case .openVINO(let precision):
+            self.init(try OpenVINOModel(model, weights: weights, options: options, precision: precision), engine: .openVINO)
+        }
     }
 
     /// Maps the open file during this call, so that the process's own memory has its bytes only in the form in which the engine keeps them;
     /// nobody may shorten the file meanwhile. As above, external data is refused and the file must have been checked before.
     package convenience init(file descriptor: Int32, options: SessionOptions = SessionOptions()) throws(EngineError) {
         let file = try MappedFile(descriptor)
-        self.init(try withExtendedLifetime(file) { () throws(EngineError) in try Self.load(file.bytes, .none, options) })
+        switch options.engine {
+        case .onnxRuntime:
+            self.init(try withExtendedLifetime(file) { () throws(EngineError) in try Self.load(file.bytes, .none, options) })
+        case .openVINO(let precision):
+            let model = try withExtendedLifetime(file) { () throws(EngineError) in
+                let start = UnsafeMutableRawPointer(mutating: file.bytes.baseAddress!)
+                let bytes = Data(bytesNoCopy: start, count: file.bytes.count, deallocator: .none)
+                return try OpenVINOModel(bytes, weights: .none, options: options, precision: precision)
+            }
+            self.init(model, engine: .openVINO)
+        }
     }
 
-    init(_ native: NativeSession) {
-        self.native = native
-        table = native.table
-        inputs = native.inputs
-        outputs = native.outputs
+    init(_ model: any EngineModel, engine: EngineName = .onnxRuntime) {
+        self.engine = engine
+        self.model = model
+        inputs = model.inputs
+        outputs = model.outputs
         inputIndices = NameMap(inputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         outputIndices = NameMap(outputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         allOutputs = Array(outputs.indices)
@@ -78,20 +93,18 @@ extension Session {
     ) throws(EngineError) -> [EngineValue] {
         var values = [EngineValue?](repeating: nil, count: inputs.count)
         for (name, value) in named { values[try inputIndex(name)] = value }
-        var given: [NativeValue] = []
-        var names: [UnsafePointer<CChar>?] = []
+        var given: [(index: Int, value: NativeValue)] = []
         for index in inputs.indices {
             let info = inputs[index]
             // An optional input for which no value is given holds nothing.
             if case .optional = info.kind, case .some(.none) = values[index] { continue }
             guard let value = values[index] else { throw .missingInput(info.name, expected: "\(info.kind)") }
-            given.append(try makeValue(value, for: info))
-            names.append(native.inputNames[index])
+            given.append((index, try makeValue(value, for: info)))
         }
-        guard let wanted else { return try run(given, named: names, selected: nil, cancellation) }
+        guard let wanted else { return try run(given, selected: nil, cancellation) }
         var selected: [Int] = []
         for name in wanted { selected.append(try outputIndex(name)) }
-        return try run(given, named: names, selected: selected, cancellation)
+        return try run(given, selected: selected, cancellation)
     }
 
     package func inputIndex(_ name: String) throws(EngineError) -> Int {
@@ -105,17 +118,12 @@ extension Session {
     }
 
     private func run(
-        _ values: [NativeValue], named names: [UnsafePointer<CChar>?], selected: [Int]?, _ cancellation: Cancellation?
+        _ values: [(index: Int, value: NativeValue)], selected: [Int]?, _ cancellation: Cancellation?
     ) throws(EngineError) -> [EngineValue] {
-        let results: [NativeValue]
-        do {
-            results = try native.run(values, named: names, selected: selected, options: cancellation?.options)
-        } catch {
-            throw FailureWording.running(error)
-        }
+        let results = try model.run(values, outputs: selected, cancellation: cancellation)
         var read: [EngineValue] = []
         read.reserveCapacity(results.count)
-        for (value, index) in zip(results, selected ?? allOutputs) { read.append(try self.read(value, from: outputs[index])) }
+        for (value, index) in zip(results, selected ?? allOutputs) { read.append(try model.read(value, from: outputs[index])) }
         return read
     }
 }

@@ -4,6 +4,8 @@ package struct SessionOptions: Sendable, Hashable {
         case none, basic, extended, all
     }
 
+    /// The engine that runs the model.
+    package var engine: EngineChoice
     /// The number of threads inside one operator. With 1 the caller's thread does all the work and no pool is made.
     package var threads: Int
     package var optimization: Optimization
@@ -23,8 +25,10 @@ package struct SessionOptions: Sendable, Hashable {
 
     package init(
         threads: Int = 1, optimization: Optimization = .all, spinning: Bool = false, memoryArena: Bool = true,
-        memoryPattern: Bool = false, prepacking: Bool = true, deterministic: Bool = false, freeDimensions: [String: Int] = [:]
+        memoryPattern: Bool = false, prepacking: Bool = true, deterministic: Bool = false, freeDimensions: [String: Int] = [:],
+        engine: EngineChoice = .onnxRuntime
     ) {
+        self.engine = engine
         self.threads = threads
         self.optimization = optimization
         self.spinning = spinning

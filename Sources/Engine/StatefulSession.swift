@@ -38,11 +38,10 @@ package final class StatefulSession {
     private let sets: [[Tensor]]
     private let setValues: [[NativeValue]]
     /// The bindings, indexed by the set that is read.
-    private let bindings: [NativeBinding]
+    private let bindings: [any NativeBinding]
     private let batchInputs: [Int]
     private var front = 0
     private var canStepBack = false
-    private let ownOptions: NativeRunOptions
 
     /// Makes a session in which all slots begin at 0.
     /// - Parameters:
@@ -51,6 +50,9 @@ package final class StatefulSession {
     package init(
         _ session: Session, slots: [Slot], constants: [String: Tensor] = [:], outputs: [String]
     ) throws(EngineError) {
+        if session.engine == .openVINO, let slot = slots.first(where: \.overwrites) {
+            throw .engine("it may write '\(slot.output)' before it has read '\(slot.input)', whose place it is to take", by: .openVINO)
+        }
         self.session = session
         self.slots = slots
         self.constants = constants
@@ -94,24 +96,21 @@ package final class StatefulSession {
             taken.insert(index)
         }
         constantValues = constantInputs.map(\.value)
-        var bindings: [NativeBinding] = []
-        do {
-            ownOptions = try NativeRunOptions(session.table)
-            for _ in sets { bindings.append(try session.native.makeBinding()) }
-        } catch { throw .engine(printable(error.message)) }
+        var bindings: [any NativeBinding] = []
+        for _ in sets { bindings.append(try session.model.makeBinding()) }
         self.bindings = bindings
         for set in sets.indices {
             var outputs: [(index: Int, value: NativeValue?)] = bound.map { ($0.index, $0.value) }
             for (position, slot) in slots.enumerated() {
                 let input = try session.inputIndex(slot.input)
                 taken.insert(input)
-                do { try bindings[set].bind(input: input, to: setValues[set][position]) } catch { throw FailureWording.running(error) }
+                try bindings[set].bind(input: input, to: setValues[set][position])
                 outputs.append((try session.outputIndex(slot.output), setValues[1 - set][position]))
             }
             for constant in constantInputs {
-                do { try bindings[set].bind(input: constant.index, to: constant.value) } catch { throw FailureWording.running(error) }
+                try bindings[set].bind(input: constant.index, to: constant.value)
             }
-            do { try bindings[set].bind(outputs: outputs) } catch { throw FailureWording.running(error) }
+            try bindings[set].bind(outputs: outputs)
         }
         batchInputs = session.inputs.indices.filter { !taken.contains($0) }
     }
@@ -125,7 +124,7 @@ package final class StatefulSession {
             throw .unsupportedElementType(
                 name: info.name, type: "\(info.kind)", detail: "only tensors of fixed shape are given out step by step")
         }
-        return (tensor, try session.native(info) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
+        return (tensor, try session.model.makeValue(tensor, for: info))
     }
 
     /// Runs once over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only.
@@ -138,11 +137,11 @@ package final class StatefulSession {
             let index = try session.inputIndex(name)
             guard missing.remove(index) != nil else { throw .unknownInput(name, known: batchInputs.map { session.inputs[$0].name }) }
             let value = try session.makeValue(tensor, for: session.inputs[index])
-            do { try binding.bind(input: index, to: value) } catch { throw FailureWording.running(error) }
+            try binding.bind(input: index, to: value)
             values.append(value)
         }
         if let index = missing.min() { throw .missingInput(session.inputs[index].name, expected: "\(session.inputs[index].kind)") }
-        do { try binding.run(options: cancellation?.options ?? ownOptions) } catch { throw FailureWording.running(error) }
+        try binding.run(cancellation: cancellation)
         withExtendedLifetime((values, batch)) {}
         front = 1 - front
         canStepBack = true

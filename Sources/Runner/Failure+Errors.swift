@@ -92,7 +92,7 @@ extension Failure {
         let remedy =
             switch error {
             case .unsupportedOperator: "Export the model with operators and an opset that the engine has."
-            case .libraryTooOld: "Run Scripts/setup."
+            case .libraryTooOld, .openVINOMissing: "Run Scripts/setup."
             case .outOfMemory: "Free memory, raise the limit of the process, or use a larger machine."
             case .invalidModel, .modelRefused, .externalData, .unknownInput, .unknownOutput, .missingInput, .wrongType, .wrongShape,
                 .unsupportedElementType, .runFailed, .cancelled, .notText, .noBatchAxis, .engine:

@@ -115,9 +115,9 @@ package struct ConformanceFailure: Sendable {
 
     init(loading error: EngineError) {
         switch error {
-        case .unsupportedOperator(let name, _, let detail):
+        case .unsupportedOperator(let name, _, let detail, _):
             self.init(category: detail.hasPrefix("no kernel") ? .kernel : .operator, detail: name)
-        case .unsupportedElementType(_, let type, _): self.init(category: .type, detail: type)
+        case .unsupportedElementType(_, let type, _, _): self.init(category: .type, detail: type)
         default: self.init(category: .model, detail: "\(error)")
         }
     }

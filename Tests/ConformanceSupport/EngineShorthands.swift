@@ -13,6 +13,11 @@ extension Session {
     }
 }
 
+extension SessionOptions {
+    /// OpenVINO in float32 on one thread.
+    package static var openVINO: SessionOptions { SessionOptions(engine: .openVINO(.float32)) }
+}
+
 extension StatefulSession {
     /// Returns a copy of the present value of a slot.
     package func value(_ name: String) throws(EngineError) -> Tensor {

@@ -156,7 +156,7 @@ import Testing
 }
 
 extension TensorBuffer {
-    fileprivate func fill<Scalar: BitwiseCopyable>(_ values: [Scalar]) {
+    func fill<Scalar: BitwiseCopyable>(_ values: [Scalar]) {
         values.withUnsafeBytes { mutableBytes.copyMemory(from: $0) }
     }
 }

@@ -118,6 +118,30 @@ import Testing
         #expect(expected?.contains { $0 != 0 } ?? false)
     }
 
+    @Test(.enabled(if: OpenVINO.isThere), arguments: cases)
+    func openVINOTakesWeightsBesideTheModel(test: Case) throws {
+        // With its optimizations ONNX Runtime rounds what is multiplied by int4.
+        let expected = try Session(model: test.model.serialized(), options: SessionOptions(optimization: .none)).run(test.inputs)[0]
+        let (rest, weights) = try Self.apart(test.model)
+        let session: Session
+        do { session = try Session(model: rest, weights: weights, options: .openVINO) } catch {
+            // What it refuses beside the model, it refuses in it.
+            #expect(throws: error) { try Session(model: test.model.serialized(), options: .openVINO) }
+            #expect(test.testDescription == "of another domain alone")
+            return
+        }
+        #expect(session.inputs.map(\.name) == ["x"])
+        #expect(ValueComparison.difference(try session.run(test.inputs)[0], expected) == nil)
+    }
+
+    @Test(.enabled(if: OpenVINO.isThere)) func openVINORefusesAWeightOfAnotherShape() throws {
+        let model = try Self.lifted(Self.product)
+        let weights = SessionWeights(["w"]) { _ throws(EngineError) in floats([8, 32], Self.values(256)) }
+        #expect(throws: EngineError.wrongShape(input: "w", expected: "[16, 32]", found: "[8, 32]")) {
+            try Session(model: model, weights: weights, options: .openVINO)
+        }
+    }
+
     /// The buffer of a weight, as long as anyone has it.
     private final class Held: Sendable {
         private struct Reference { weak var buffer: TensorBuffer? }

@@ -151,52 +151,61 @@ final class NativeSession: @unchecked Sendable {
         try table.check(table.api.pointee.RunWithBinding(pointer, options.pointer, binding))
     }
 
-    func makeBinding() throws(NativeFailure) -> NativeBinding {
-        NativeBinding(try table.take { table.api.pointee.CreateIoBinding(pointer, &$0) }, session: self)
+    fileprivate func makeBindingPointer() throws(NativeFailure) -> OpaquePointer {
+        try table.take { table.api.pointee.CreateIoBinding(pointer, &$0) }
     }
 }
 
-/// Owns an `OrtIoBinding`. Its owner must not use it from two threads at once.
-final class NativeBinding {
+/// Owns an `OrtIoBinding`.
+final class NativeSessionBinding: NativeBinding {
     private let pointer: OpaquePointer
     private let session: NativeSession
+    private let ownOptions: NativeRunOptions
     private var outputCount = 0
 
-    init(_ pointer: OpaquePointer, session: NativeSession) {
-        self.pointer = pointer
+    init(_ session: NativeSession) throws(NativeFailure) {
+        ownOptions = try NativeRunOptions(session.table)
+        pointer = try session.makeBindingPointer()
         self.session = session
     }
 
     deinit { session.table.api.pointee.ReleaseIoBinding(pointer) }
 
-    func bind(input index: Int, to value: NativeValue) throws(NativeFailure) {
+    func bind(input index: Int, to value: NativeValue) throws(EngineError) {
         let table = session.table
-        try table.check(table.api.pointee.BindInput(pointer, session.inputNames[index]!, value.pointer))
+        try check(table.api.pointee.BindInput(pointer, session.inputNames[index]!, value.pointer))
     }
 
-    /// Binds every output: to the value given for it or, if that is `nil`, to memory that the engine allocates.
-    func bind(outputs: [(index: Int, value: NativeValue?)]) throws(NativeFailure) {
+    func bind(outputs: [(index: Int, value: NativeValue?)]) throws(EngineError) {
         let table = session.table
         table.api.pointee.ClearBoundOutputs(pointer)
         outputCount = outputs.count
         for (index, value) in outputs {
             let name = session.outputNames[index]!
-            try table.check(
+            try check(
                 value.map { table.api.pointee.BindOutput(pointer, name, $0.pointer) }
                     ?? table.api.pointee.BindOutputToDevice(pointer, name, table.cpu))
         }
     }
 
-    /// Makes the engine allocate the output in the next run, instead of using what was bound or allocated for it before.
-    func release(output index: Int) throws(NativeFailure) {
+    func release(output index: Int) throws(EngineError) {
         let table = session.table
-        try table.check(table.api.pointee.BindOutputToDevice(pointer, session.outputNames[index]!, table.cpu))
+        try check(table.api.pointee.BindOutputToDevice(pointer, session.outputNames[index]!, table.cpu))
     }
 
-    func run(options: NativeRunOptions) throws(NativeFailure) { try session.run(pointer, options: options) }
+    func run(cancellation: Cancellation?) throws(EngineError) {
+        do { try session.run(pointer, options: cancellation?.options ?? ownOptions) } catch { throw FailureWording.running(error) }
+    }
 
-    /// Returns the output values in the order in which the outputs were bound.
-    func takeOutputs() throws(NativeFailure) -> [NativeValue] {
+    func takeOutputs() throws(EngineError) -> [NativeValue] {
+        do { return try takeValues() } catch { throw FailureWording.running(error) }
+    }
+
+    private func check(_ status: OpaquePointer?) throws(EngineError) {
+        do { try session.table.check(status) } catch { throw FailureWording.running(error) }
+    }
+
+    private func takeValues() throws(NativeFailure) -> [NativeValue] {
         let table = session.table
         var values: UnsafeMutablePointer<OpaquePointer?>?
         var count = 0

@@ -2,20 +2,11 @@ import COnnxRuntime
 import Machine
 import Tensors
 
-/// Owns an `OrtValue` and keeps alive the memory that it points into.
-final class NativeValue: @unchecked Sendable {
-    // An OrtValue is only read after it is filled; ONNX Runtime allows concurrent reads.
-    let pointer: OpaquePointer
-    private let table: Native.Table
-    private let backing: TensorBuffer?
-
-    init(_ pointer: OpaquePointer, _ table: Native.Table, backing: TensorBuffer? = nil) {
-        self.pointer = pointer
-        self.table = table
-        self.backing = backing
+extension NativeValue {
+    /// Takes over an `OrtValue`.
+    convenience init(_ pointer: OpaquePointer, _ table: Native.Table, backing: TensorBuffer? = nil) {
+        self.init(pointer, backing: backing, free: table.api.pointee.ReleaseValue)
     }
-
-    deinit { table.api.pointee.ReleaseValue(pointer) }
 }
 
 /// Maps ONNX Runtime's element type numbers to ONNX's: they are the same up to 23, then in another order.
