@@ -12,26 +12,46 @@ import SystemPackage
 /// process that has it. A part has its name once it is whole.
 final class PartsFolder {
     private let path: FilePath
+    /// The open folder, where it is another's; nil where it is this attempt's own.
+    private let held: FileDescriptor?
     private let claims: FileDescriptor
 
-    /// Opens the folder, and makes it where it is missing.
-    init(_ path: String) throws(FileSystemError) {
-        self.path = FilePath(path)
-        if !Disk.isDirectory(self.path) { _ = try Disk.makeDirectories(self.path) }
-        claims = try Disk.open(self.path.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
+    /// Opens the folder.
+    /// - Parameter isOwn: whether it is the folder of the run that this attempt is one of, so that it is made where it is missing. A folder of
+    ///   others must be there, and may get another name meanwhile, so it is held open and named by its descriptor.
+    init(_ path: String, isOwn: Bool = true) throws(FileSystemError) {
+        var own = FilePath(path)
+        var held: FileDescriptor?
+        if isOwn {
+            if !Disk.isDirectory(own) { _ = try Disk.makeDirectories(own) }
+        } else {
+            let folder = try Disk.open(own, .readOnly, .directory, doing: "open the folder of parts")
+            held = folder
+            own = FilePath("/proc/self/fd/\(folder.rawValue)")
+        }
+        do throws(FileSystemError) {
+            claims = try Disk.open(own.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
+        } catch {
+            if let held { Disk.close(held) }
+            throw error
+        }
+        self.path = own
+        self.held = held
     }
 
-    deinit { Disk.close(claims) }
+    deinit {
+        Disk.close(claims)
+        if let held { Disk.close(held) }
+    }
 
     // MARK: The plan
 
     private var planPath: FilePath { path.appending("plan.json") }
 
-    /// Returns the plan for that subject; nil where there is none, or one for another subject.
-    func plan(for subject: String) -> ScoringPlan? {
-        guard let plan = try? JSONFile.decode(ScoringPlan.self, from: planPath), plan.subject == subject, plan.boot == Self.boot else {
-            return nil
-        }
+    /// Returns the plan for one of those subjects; nil where there is none, or one for another subject.
+    func plan(for subjects: [String]) -> ScoringPlan? {
+        guard let plan = try? JSONFile.decode(ScoringPlan.self, from: planPath), subjects.contains(plan.subject), plan.boot == Self.boot
+        else { return nil }
         return plan
     }
 
