@@ -69,8 +69,8 @@ import Testing
         try #require(rename(hidden, daemon.root("spool/labelled/gate.csv")) == 0)
         try #require(
             eventually(within: 60) {
-                let status = try? DaemonProcess.command(["status", "--root", daemon.root.path, "--json"])
-                return status?.output.contains("gate.csv") == true
+                let status = try? DaemonProcess.command(["status", "--root", daemon.root.path])
+                return status?.output.contains("being read: gate.csv") == true
             }, "the labels are not being read; \(daemon.logText)")
     }
 
