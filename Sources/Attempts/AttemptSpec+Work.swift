@@ -12,12 +12,15 @@ extension AttemptSpec {
         case score(ScoringFiles)
         /// Scores one range of the rows of a file that another attempt scores: one that nobody has begun. It writes a part of the output.
         case scoreRange(ScoringFiles)
+        /// Scores one range of a file that is still being read for its digest, and cuts the file first where nobody has. The parts become
+        /// those of a run that is opened for this very file, model and schema; otherwise they are thrown away.
+        case scoreAhead(ScoringFiles)
 
         package var goal: Goal {
             switch self {
             case .validateModel: .validateModel
             case .fineTune: .fineTune
-            case .score, .scoreRange: .score
+            case .score, .scoreRange, .scoreAhead: .score
             }
         }
     }
@@ -77,11 +80,19 @@ extension AttemptSpec {
 
     package var goal: Goal { work.goal }
 
+    /// Tells whether it scores one range, which nobody waits for: where it fails, the attempt that the file is about does it.
+    package var isOneRange: Bool {
+        switch work {
+        case .scoreRange, .scoreAhead: true
+        case .score, .validateModel, .fineTune: false
+        }
+    }
+
     /// The model that is validated, trained or applied.
     package var model: InputFile {
         switch work {
         case .validateModel(let files, _), .fineTune(let files, _): files.model
-        case .score(let files), .scoreRange(let files): files.model
+        case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.model
         }
     }
 
@@ -91,7 +102,7 @@ extension AttemptSpec {
     /// The rows to score; nil for an attempt that makes a version.
     package var data: InputFile? {
         switch work {
-        case .score(let files), .scoreRange(let files): files.data
+        case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data
         case .validateModel, .fineTune: nil
         }
     }
@@ -101,7 +112,7 @@ extension AttemptSpec {
         switch work {
         case .validateModel(_, let training): training
         case .fineTune(_, let training): training
-        case .score, .scoreRange: nil
+        case .score, .scoreRange, .scoreAhead: nil
         }
     }
 
@@ -111,7 +122,7 @@ extension AttemptSpec {
         case .validateModel(let files, _): files.model.path
         case .fineTune(let files, let training):
             (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
-        case .score(let files), .scoreRange(let files): files.data.path
+        case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data.path
         }
     }
 }

@@ -10,7 +10,8 @@ package struct AttemptSpec: Codable, Sendable {
     /// Describes a file in the role that it has for an attempt. Paths are absolute.
     package struct InputFile: Codable, Sendable, Equatable {
         package var path: String
-        /// The SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt.
+        /// The SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt. It is empty for a
+        /// file that is still being read for it (`Work.scoreAhead`), of which only the stamp is known.
         package var digest: String
         /// The files that belong to it (external data), relative to its directory.
         package var companions: [String]

@@ -142,6 +142,16 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func discardParts(run: Int64, pipeline: Pipeline) { try? places(pipeline).outputs?.discardParts(run: run) }
 
+    package func makeAheadParts(_ number: Int, pipeline: Pipeline) -> String? {
+        try? places(pipeline).outputs?.makeAheadParts(number).string
+    }
+
+    package func takeAheadParts(_ folder: String, for run: Int64, pipeline: Pipeline) -> Bool {
+        guard let area = try? places(pipeline).outputs else { return false }
+        do throws(FileSystemError) { try area.takeAheadParts(FilePath(folder), for: run) } catch { return false }
+        return true
+    }
+
     package func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool {
         guard let places = try? places(pipeline) else { return false }
         return (goal == .score ? places.outputs : places.modelArea)?.takesHalfOfDisk(run: run, attempt: attempt) ?? false

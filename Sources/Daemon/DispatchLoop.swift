@@ -3,12 +3,17 @@ import Attempts
 import Ledger
 import Logging
 import PipelineConfig
+import Watcher
 
 /// Runs the thread that owns the dispatcher. Everything that is to be decided reaches it as a message, so that it never waits for work:
 /// while it lands one round, finished attempts gather for the next.
 final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
+        /// A large data file is being read for its digest.
+        case reading(CompleteFile)
+        /// Files that were being read will not be numbered as they were.
+        case forgotten([SpoolPlace])
         case finished([Dispatcher.Finished])
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
         case foundKnown(SpoolPlace, FileStamp)
@@ -68,6 +73,7 @@ final class DispatchLoop: @unchecked Sendable {
             failure = error
             log.critical("the ledger cannot be used; stopping", metadata: ["reason": "\(error)"])
         }
+        dispatcher.endAhead()
         workers.close()
         inbox.close()
     }
@@ -78,6 +84,7 @@ final class DispatchLoop: @unchecked Sendable {
         while true {
             try handOut()
             if isDone { return }
+            if !isStopping, let order = try dispatcher.orderAhead() { workers.scoreAhead(order) }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
                 if let fault = ledgerFault() { throw fault }
@@ -117,6 +124,8 @@ final class DispatchLoop: @unchecked Sendable {
             switch message {
             case .numbered(let numbered):
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
+            case .reading(let file): dispatcher.isRead(file)
+            case .forgotten(let places): dispatcher.areForgotten(places)
             case .finished(let results): finished += results
             case .foundKnown(let place, let stamp): try dispatcher.foundKnown(place, stamp, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
@@ -127,7 +136,9 @@ final class DispatchLoop: @unchecked Sendable {
             case .caughtUp(let files):
                 unsettled = files
                 machineIsAwaitedUntil = UTCTime.now.advanced(by: patience)
-            case .stop: isStopping = true
+            case .stop:
+                isStopping = true
+                dispatcher.endAhead()
             }
         }
         guard !finished.isEmpty else { return }

@@ -170,6 +170,8 @@ package final class PipelineDaemon: Service {
                     }
                     loop.inbox.put(.numbered(numbered))
                 },
+                reading: { loop.inbox.put(.reading($0)) },
+                forgotten: { loop.inbox.put(.forgotten($0)) },
                 caughtUp: { loop.inbox.put(.caughtUp($0)) },
                 pipelines: { pipelines, directories in
                     watcher.update(directories: directories)

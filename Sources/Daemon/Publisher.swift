@@ -17,6 +17,11 @@ package protocol Publisher: AnyObject {
     /// no place for it.
     func partsPath(run: Int64, pipeline: Pipeline) -> String?
     func discardParts(run: Int64, pipeline: Pipeline)
+    /// Returns a new folder for parts of a file that has no run yet; nil where there is no place for it. Whoever asked for it removes it.
+    /// - Parameter number: tells it from others of this daemon.
+    func makeAheadParts(_ number: Int, pipeline: Pipeline) -> String?
+    /// Makes such a folder that of the parts of a run. Returns false where that cannot be; then it is as it was.
+    func takeAheadParts(_ folder: String, for run: Int64, pipeline: Pipeline) -> Bool
     /// Returns whether what the attempt has written so far takes half of its file system or more.
     func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool
 

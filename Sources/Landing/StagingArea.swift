@@ -84,6 +84,23 @@ package final class StagingArea: Sendable {
     /// Returns the folder in which the attempts of a run leave the parts of a large file that they have scored.
     package func parts(run: Int64) -> FilePath { work.appending("\(run)-parts") }
 
+    /// Makes an empty folder for parts of a file that has no run yet.
+    /// - Parameter number: tells it from others of this daemon.
+    package func makeAheadParts(_ number: Int) throws(FileSystemError) -> FilePath {
+        try makeAgain()
+        let folder = work.appending("ahead-\(number)")
+        try Disk.removeTree(folder)
+        try Disk.makeDirectories(folder)
+        return folder
+    }
+
+    /// Makes the folder that of the parts of a run. Throws where the run has parts already.
+    package func takeAheadParts(_ folder: FilePath, for run: Int64) throws(FileSystemError) {
+        if let failure = Disk.moveDirectory(folder, parts(run: run)) {
+            throw .system(doing: "take over the parts", path: folder, errno: failure)
+        }
+    }
+
     package func discardParts(run: Int64) throws(FileSystemError) { try Disk.removeTree(parts(run: run)) }
 
     /// Removes what an attempt left behind once it was landed or given up.

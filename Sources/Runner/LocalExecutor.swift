@@ -57,7 +57,7 @@ package final class LocalExecutor: AttemptExecutor {
                             continue
                         }
                         try ForwardPass(spec, files, opener, forward, models, interruption).run(&result)
-                    case (.forward(let forward), .scoreRange(let files)):
+                    case (.forward(let forward), .scoreRange(let files)), (.forward(let forward), .scoreAhead(let files)):
                         guard let parts = files.parts else { break }
                         try RangedPass(
                             spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes

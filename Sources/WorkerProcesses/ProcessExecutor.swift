@@ -67,7 +67,7 @@ package final class ProcessExecutor: AttemptExecutor {
         let (result, loss) = execute(spec, control, isAlone: false)
         gate.leave()
         // A range that outgrows the memory is left to the attempt that the file is about.
-        if case .scoreRange = spec.work { return result }
+        if spec.isOneRange { return result }
         guard loss == .memoryOfAll, !control.cancellation.isCancelled else { return result }
         gate.enterAlone()
         defer { gate.leaveAlone() }
@@ -114,7 +114,7 @@ package final class ProcessExecutor: AttemptExecutor {
     private func removeOutput(of spec: AttemptSpec) {
         switch spec.work {
         case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
-        case .scoreRange: break
+        case .scoreRange, .scoreAhead: break
         case .validateModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
         }
     }

@@ -103,7 +103,7 @@ final class DiskWorld {
             let (slot, path) =
                 switch spec.work {
                 case .validateModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
-                case .score(let files), .scoreRange(let files): ("output", files.output)
+                case .score(let files), .scoreRange(let files), .scoreAhead(let files): ("output", files.output)
                 }
             try FileManager.default.createDirectory(
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)

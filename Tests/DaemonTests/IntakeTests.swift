@@ -81,6 +81,18 @@ import Testing
         #expect(try ledger.arrivals().map(\.settledBy) == ["renamed", "renamed", "renamed"])
     }
 
+    /// Those who score a large file while it is read hear that it will not be numbered as it was.
+    @Test func largeDataThatMovesOnIsToldOf() throws {
+        try use("a")
+        _ = intake.take([
+            complete("a/data", "large.csv", size: 9 << 20), complete("a/data", "gone.csv", size: 9 << 20), complete("a/data", "small.csv"),
+        ])
+        #expect(intake.takeForgotten().isEmpty)
+        let places = ["gone.csv", "small.csv"].map { SpoolPlace("a/data", $0) }
+        _ = intake.take([complete("a/data", "large.csv", size: 9 << 20, changed: 2)] + places.map { .gone($0) })
+        #expect(Set(intake.takeForgotten().map(\.path)) == ["large.csv", "gone.csv"] && intake.takeForgotten().isEmpty)
+    }
+
     @Test(arguments: [false, true]) func largeDataHoldsUpWhatComesAfterItOnlyWhereTheOrderIsStrict(isStrict: Bool) throws {
         try use(order: isStrict ? "strict" : "", "a")
         let jobs = intake.take([

@@ -73,7 +73,7 @@ final class MemoryPublisher: Publisher {
                 return model(content, into: place, beside: base, report)
             }
             return AttemptResult(failure: rejection, training: report)
-        case .score(let place), .scoreRange(let place):
+        case .score(let place), .scoreRange(let place), .scoreAhead(let place):
             if let found = found(input.path.replacing("/nowhere/spool/data/", with: "")), found.content != input.digest {
                 return failed(.inputChanged)
             }
@@ -112,6 +112,8 @@ final class MemoryPublisher: Publisher {
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) {}
     func partsPath(run: Int64, pipeline: Pipeline) -> String? { nil }
     func discardParts(run: Int64, pipeline: Pipeline) {}
+    func makeAheadParts(_ number: Int, pipeline: Pipeline) -> String? { nil }
+    func takeAheadParts(_ folder: String, for run: Int64, pipeline: Pipeline) -> Bool { false }
 
     func begin(_ outputs: [StagedOutput]) -> PublishingRound {
         PublishingRound(ready: outputs) { self.land(outputs, $0) }

@@ -103,6 +103,29 @@ import Testing
         await pool.join()
     }
 
+    /// Work that is not handed out yet is done by workers for whom nothing waits, after the pieces of attempts, and is given up for other such
+    /// work.
+    @Test func workAheadComesLast() async {
+        let pool = pool(workers: 2)
+        let (ahead, other) = (Pieces(100_000), Pieces(30))
+        pool.workAhead(of: "p") { ahead.doOne() }
+        #expect(eventually { ahead.done > 5 && ahead.helpers == 2 })
+        let (pieces, end) = (Pieces(20), DispatchSemaphore(value: 0))
+        pool.put([item("q", .large(pieces, ends: end))])
+        #expect(eventually { pieces.done == 20 }, "one worker has the attempt, the other its pieces")
+        let before = ahead.done
+        #expect(eventually { ahead.done > before + 3 }, "then it works ahead again")
+        end.signal()
+        pool.workAhead(of: "p") { other.doOne() }
+        #expect(eventually { other.done == 30 })
+        let after = ahead.done
+        #expect(eventually { pool.load.free == 2 }, "an order that is done occupies nobody")
+        #expect(ahead.done == after)
+        pool.workAhead(of: "p") { ahead.doOne() }
+        pool.close()
+        await pool.join()
+    }
+
     /// The one worker there is executes the attempt, so that nobody helps.
     @Test func oneWorkerHasNoHelp() async {
         let pool = pool(workers: 1)

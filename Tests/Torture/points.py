@@ -16,7 +16,7 @@ ONCE = {
     "claim.made", "claim.held", "start.locked", "start.ledger", "start.recovered", "start.inputs", "start.swept", "start.running", "recover.output",
     "recover.model", "recover.interrupted", "recover.removal", "rename.moved", "rename.recorded", "restore.begin", "restore.recorded", "training.resumed",
     "pins.recorded", "remove.returning", "retention.labels", "retention.history", "worker.lost", "worker.removed", "worker.again", "edit.begin", "edit.in-force",
-    "tuned.written", "tuned.removed", "range.planned", "range.scored", "range.finished", "range.appended", "worker.start", "worker.greeted", "worker.spawned",
+    "ahead.begun", "ahead.taken", "tuned.written", "tuned.removed", "range.planned", "range.scored", "range.finished", "range.appended", "worker.start", "worker.greeted", "worker.spawned",
 }
 # The point in which the daemon or a worker is killed before, so that there is something to settle.
 BEFORE = {
@@ -125,6 +125,10 @@ class Points:
             self.ranged = True
             self.load.drop_large("kept", rows=2_300_000)
 
+    def drop_ahead(self):
+        """A file of which ranges are scored while it is read for its digest, unless something of its pipeline waits."""
+        self.load.drop_large("kept", rows=2_300_000)
+
     def busy_workers(self):
         """Those that write an output."""
         found = []
@@ -209,7 +213,7 @@ class Points:
         by_part = {
             "claim": self.nothing, "start": self.nothing, "recover": self.nothing, "labels": self.load.drop_labels, "training": self.load.drop_labels,
             "checkpoint": self.load.drop_labels, "tuned": self.load.drop_labels, "version": self.drop_model, "quarantine": self.drop_bad,
-            "range": self.drop_ranged, "inputs": self.mirrored_data, "removal": self.mirrored_data, "request": self.pause,
+            "range": self.drop_ranged, "ahead": self.drop_ahead, "inputs": self.mirrored_data, "removal": self.mirrored_data, "request": self.pause,
         }
         return by_name.get(point) or by_part.get(part) or self.drop
 

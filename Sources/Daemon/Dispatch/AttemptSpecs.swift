@@ -6,6 +6,7 @@ import Ledger
 import PipelineConfig
 import Reasons
 import Recipes
+import Watcher
 
 /// Makes the specs of attempts: it turns an open run, and what is known of its pipeline, into paths, digests and limits.
 struct AttemptSpecs {
@@ -22,8 +23,7 @@ struct AttemptSpecs {
     ) throws(Failure) -> AttemptSpec {
         let goal = AttemptSpec.Goal(arrival.role)
         let input = input(arrival, pipeline)
-        var limits = AttemptSpec.Limits(pipeline.limits, threads: configuration.threads)
-        if let threads = pipeline.forward?.threads { limits.threads = threads }
+        var limits = limits(pipeline)
         let staged: String
         do throws(FileSystemError) {
             staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
@@ -61,10 +61,36 @@ struct AttemptSpecs {
         var spec = AttemptSpec(
             run: run.run, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
             provenance: provenance, limits: limits)
+        complete(&spec, pins)
+        return spec
+    }
+
+    /// Returns the spec of an attempt that scores one range of a file which is still being read for its digest.
+    func ahead(
+        _ file: CompleteFile, _ pipeline: Pipeline, version: Int, pins: ColumnPins, parts: String
+    ) throws(Failure) -> AttemptSpec {
+        let spool = pipeline.spoolPath(of: .data)
+        let files = AttemptSpec.ScoringFiles(
+            model: try versions.file(of: version, pipeline),
+            data: .init(path: spool + "/" + file.place.path, digest: "", spool: spool, stamp: file.stamp), output: parts + "/output",
+            format: pipeline.land.outputs!.format, parts: parts)
+        var spec = AttemptSpec(
+            run: 0, attempt: 1, pipeline: pipeline.name, work: .scoreAhead(files), schema: pipeline.schema, stages: pipeline.stages,
+            limits: limits(pipeline))
+        complete(&spec, pins)
+        return spec
+    }
+
+    private func limits(_ pipeline: Pipeline) -> AttemptSpec.Limits {
+        var limits = AttemptSpec.Limits(pipeline.limits, threads: configuration.threads)
+        if let threads = pipeline.forward?.threads { limits.threads = threads }
+        return limits
+    }
+
+    private func complete(_ spec: inout AttemptSpec, _ pins: ColumnPins?) {
         spec.hidesValues = configuration.hidesValues
         spec.columns = pins?.orders ?? [:]
         spec.types = pins?.types ?? [:]
-        return spec
     }
 
     private func input(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> AttemptSpec.InputFile {

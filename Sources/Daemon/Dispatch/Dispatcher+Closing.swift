@@ -22,7 +22,10 @@ extension Dispatcher {
         switch action {
         case .retry(let pause): decisions.delay(attempt, failure, until: now.advanced(by: pause), counts: true)
         case .handBack: decisions.delay(attempt, failure, until: nil, counts: false)
-        case .awaitMachine: decisions.delay(attempt, failure, until: machine.wait(for: attempt, failure, at: now), counts: false)
+        case .awaitMachine:
+            // The machine may lack what these parts take.
+            ahead.discard()
+            decisions.delay(attempt, failure, until: machine.wait(for: attempt, failure, at: now), counts: false)
         case .awaitFile(let pause): decisions.delay(attempt, failure, until: now.advanced(by: pause), counts: false)
         case .resettle:
             decisions.close(attempt, failure.kind == .inputGone ? .gone : .void(reason: failure.what), training: training)

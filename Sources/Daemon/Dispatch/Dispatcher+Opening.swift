@@ -79,6 +79,7 @@ extension Dispatcher {
             switch outcome {
             case .opened(var run):
                 let pipeline = try pipelines.pipeline(start.pipeline, boundTo: &run)
+                takeAhead(run, arrival, pipeline)
                 if let assignment = try assign(run, arrival, pipeline, at: now) { assignments.append(assignment) }
             case .decidedAlready, .notWaiting:
                 scheduler.finished(start.arrival, in: start.pipeline)

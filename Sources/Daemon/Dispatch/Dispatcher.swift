@@ -58,6 +58,7 @@ package final class Dispatcher {
     let columns: PinnedColumns
     let history = ScoringHistory()
     let specs: AttemptSpecs
+    let ahead = ScoringAhead()
     let machine: MachineWaits
     let inputs: InputDisposal
     let unfinished = UnfinishedOutputs()
@@ -120,11 +121,14 @@ package final class Dispatcher {
             switch outcome {
             case .arrived(let number, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
+                ahead.isNumbered(file, number)
                 window.add(WaitingArrival(number, file, arrivedAt: numbered.time))
             case .refused(_, _, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
+                ahead.forget(file.place)
                 problems += 1
             case .known(_, _, let state):
+                ahead.forget(file.place)
                 settling.remove(file.role, file.path, in: pipeline)
                 if state == .done {
                     clearReason(file.role, file.path, in: pipeline)
@@ -133,9 +137,11 @@ package final class Dispatcher {
                     problems += 1
                 }
             case .resumed(let number):
+                ahead.isNumbered(file, number)
                 settling.remove(number)
                 window.readAgain(pipeline)
             case .unchanged:
+                ahead.forget(file.place)
                 try foundKnown(file.place, file.stamp, at: numbered.time)
             }
         }
@@ -155,6 +161,7 @@ package final class Dispatcher {
     func forget(_ arrival: Int64, in pipeline: String) {
         window.remove(arrival, in: pipeline)
         settling.remove(arrival)
+        ahead.forget(arrival)
     }
 
     /// Removes the reason of an input from quarantine, since its cause is gone.

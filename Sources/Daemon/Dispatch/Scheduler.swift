@@ -231,6 +231,19 @@ package final class Scheduler {
 
     package func hasUndecidedModels(in pipeline: String) -> Bool { lanes[pipeline]?.undecidedModels.isEmpty == false }
 
+    /// Returns the version that would score data that arrives now and waits for nothing; nil where it would wait.
+    package func versionForNewData(in pipeline: String) -> Int? {
+        guard let lane = lanes[pipeline], !lane.isPaused, lane.hold == nil, lane.undecidedModels.isEmpty,
+            !lane.isStrict || lane.waitingLabels.isEmpty
+        else { return nil }
+        return lane.activations.last?.version
+    }
+
+    /// Tells whether data that arrives now must first see what comes of data before it, which pins columns and types.
+    package func awaitsFirstData(in pipeline: String) -> Bool {
+        lanes[pipeline].map { $0.isOneByOne && !$0.waitingData.isEmpty } ?? false
+    }
+
     /// Returns the number of data arrivals that wait here (one or two less while models or labels are worked on). The reader of the ledger
     /// keeps it near the size of a window.
     package func heldData(in pipeline: String) -> Int {

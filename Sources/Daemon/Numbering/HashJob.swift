@@ -27,6 +27,8 @@ package final class HashJob: @unchecked Sendable {
     var isInLane = false
 
     // Only the thread that has the job uses these.
+    /// Tells whether others know that it is being read.
+    var isTold = false
     private let access: SpoolAccess
     private let contents: SmallContents?
     /// The file and then its companions: each with its name relative to the file's folder, and its path in the spool.
@@ -60,6 +62,8 @@ package final class HashJob: @unchecked Sendable {
     var unreadableKey: Condition.Key { .init(.unreadable, pipeline: pipeline, subject: file.place.path) }
     var pipeline: String { route.pipeline.name }
     var size: Int64 { file.stamp.size }
+    /// Tells whether ranges of the file may be scored while it is read.
+    var mayBeScoredAhead: Bool { route.role == .data && size >= AttemptSpec.ScoringFiles.leastRanged }
     /// The number of bytes that have been read so far.
     var readCount: Int64 { bytesBefore + (current?.hashing.offset ?? 0) }
 

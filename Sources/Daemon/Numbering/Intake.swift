@@ -47,6 +47,8 @@ package final class Intake {
     private var read: [(HashJob, ArrivedFile)] = []
     private var retries: [SpoolPlace: Retry] = [:]
     private var refused: [(file: RefusedFile, folder: String)] = []
+    /// The large data files that will not be numbered as they were, and that nobody has been told of.
+    private var forgotten: [SpoolPlace] = []
 
     /// - Parameter contents: takes the contents of small files, which need not be read again.
     package init(
@@ -163,7 +165,14 @@ package final class Intake {
         room.ended(in: job.pipeline)
         job.cancel()
         job.stage = .dropped
+        if job.mayBeScoredAhead { forgotten.append(key) }
         if retries.removeValue(forKey: key) != nil { conditions.clear(job.unreadableKey) }
+    }
+
+    /// Returns the large data files, forgotten since the last call, that will not be numbered as they were.
+    package func takeForgotten() -> [SpoolPlace] {
+        defer { forgotten = [] }
+        return forgotten
     }
 
     // MARK: What was read

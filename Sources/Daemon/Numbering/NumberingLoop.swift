@@ -20,6 +20,10 @@ final class NumberingLoop: @unchecked Sendable {
     /// Holds the functions that take what the loop gives to others.
     struct Outlets: Sendable {
         var numbered: @Sendable ([Intake.Numbered]) -> Void
+        /// Takes a large data file of which a piece was read for its digest, and which takes more; it is called on the hashing threads.
+        var reading: @Sendable (CompleteFile) -> Void
+        /// Takes such files that will not be numbered as they were.
+        var forgotten: @Sendable ([SpoolPlace]) -> Void
         /// Takes the files that are not numbered, once everything is that could be.
         var caughtUp: @Sendable ([String]) -> Void
         /// Takes another set of pipelines, which is in force from here on, and their spools.
@@ -48,7 +52,15 @@ final class NumberingLoop: @unchecked Sendable {
         self.log = log
         let inbox = inbox
         let progress = HashingProgress(conditions)
-        pool = HashingPool(ledger: ledger, progress: { progress.advanced($0, isDone: $1) }, finished: { inbox.put(.hashed($0)) })
+        pool = HashingPool(
+            ledger: ledger,
+            progress: { job, isDone in
+                progress.advanced(job, isDone: isDone)
+                guard job.mayBeScoredAhead, !isDone, !job.isTold, !job.isCancelled else { return }
+                job.isTold = true
+                outlets.reading(job.file)
+            },
+            finished: { inbox.put(.hashed($0)) })
     }
 
     /// Takes what the watcher tells, on the watcher's thread.
@@ -84,6 +96,8 @@ final class NumberingLoop: @unchecked Sendable {
                 case .stop: return
                 }
             }
+            let forgotten = intake.takeForgotten()
+            if !forgotten.isEmpty { outlets.forgotten(forgotten) }
             pool.submit(jobs + intake.dueAgain(at: .now))
             number()
             guard let unsettled, intake.isIdle else { continue }

@@ -16,7 +16,8 @@ import Synchronization
 /// Short work of one pipeline is taken in lots, where more waits than there are workers: a lot pays for the change of threads and processes
 /// once.
 ///
-/// Workers for whom nothing waits help those that work: an attempt offers pieces of its work, which are done one at a time (`offer`).
+/// Workers for whom nothing waits help those that work: an attempt offers pieces of its work, which are done one at a time (`offer`). Where
+/// there are none, they do pieces of work that is not handed out yet (`workAhead`).
 package final class WorkerPool<Work: Sendable>: Sendable {
     /// Runs on a worker's thread. What it returns is called once the worker is free for others.
     package typealias Body = @Sendable ([Work], any WorkerTurn) -> @Sendable () -> Void
@@ -62,6 +63,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
         var idle: [Seat] = []
         /// The offers by the turn of the attempt that makes them.
         var offers: [ObjectIdentifier: Offer] = [:]
+        /// The pieces of work that is not handed out yet, which come after all else.
+        var ahead: Offer?
         var threads: [NamedThread] = []
         var isClosed = false
     }
@@ -132,6 +135,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 state.queue.removeWaiting()
                 state.backlogs = [:]
                 state.offers = [:]
+                state.ahead = nil
                 defer { state.idle = [] }
                 return state.idle.map(\.signal)
             })
@@ -166,7 +170,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private func next(_ state: inout State) -> Beginning? {
         guard state.running < workers else { return spare(&state).map { .job(.lot($0, isSpare: true)) } }
         guard let (entry, pipeline) = state.queue.next() else {
-            guard let offer = state.offers.values.first(where: { $0.open > 0 }) else { return nil }
+            guard let offer = state.offers.values.first(where: { $0.open > 0 }) ?? state.ahead else { return nil }
             offer.open -= 1
             state.running += 1
             return .job(.piece(offer))
@@ -229,10 +233,18 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 deliver()
             case .piece(let offer):
                 let turn = Turn(self, offer.pipeline)
-                if !offer.body() { state.withLock { _ in offer.open = 0 } }
+                if !offer.body() { end(offer) }
                 next = ended(turn, 0)
             }
             if next == nil { next = awaited(seat) }
+        }
+    }
+
+    /// Takes note that an offer has no pieces that nobody has begun.
+    private func end(_ offer: Offer) {
+        state.withLock { state in
+            offer.open = 0
+            if state.ahead === offer { state.ahead = nil }
         }
     }
 
@@ -337,6 +349,20 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 let offer = state.offers[key] ?? Offer(turn.pipeline, piece)
                 offer.open = open
                 state.offers[key] = offer
+                return grant(&state)
+            })
+    }
+
+    /// Has workers for whom nothing waits do pieces of work that is not handed out yet, one at a time, until there are none. What was given
+    /// before is not gone on with.
+    /// - Parameter piece: does one piece on a worker's thread, and returns whether there was one.
+    package func workAhead(of pipeline: String, _ piece: @escaping @Sendable () -> Bool) {
+        wake(
+            state.withLock { state in
+                guard !state.isClosed else { return [] }
+                let offer = Offer(pipeline, piece)
+                offer.open = .max
+                state.ahead = offer
                 return grant(&state)
             })
     }

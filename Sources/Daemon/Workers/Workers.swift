@@ -9,6 +9,9 @@ final class Workers: Sendable {
     private let scoring: WorkerPool<Dispatcher.Assignment>
     private let training: WorkerPool<Dispatcher.Assignment>
     private let underWay: AttemptsUnderWay
+    private let executor: any AttemptExecutor
+    /// The orders of which ranges may be under way.
+    private let ahead = Mutex<[AheadOrder]>([])
 
     /// The work that each worker has ahead, of small files, and the time that a long attempt runs before it lets others go first.
     private static let slice: Duration = .milliseconds(50)
@@ -25,6 +28,7 @@ final class Workers: Sendable {
     ) {
         let underWay = AttemptsUnderWay()
         self.underWay = underWay
+        self.executor = executor
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignments, turn in
             let attempts = assignments.map { assignment in
                 let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
@@ -76,11 +80,28 @@ final class Workers: Sendable {
         training.put(items(true))
     }
 
+    /// Has workers for whom nothing waits score ranges of a file that has no run yet, in place of those of an earlier order.
+    func scoreAhead(_ order: AheadOrder) {
+        ahead.withLock { orders in
+            orders.removeAll(where: \.isOver)
+            orders.append(order)
+        }
+        scoring.workAhead(of: order.spec.pipeline) { [executor] in
+            guard order.begin() else { return false }
+            let result = executor.execute(order.spec, control: AttemptControl(order.cancellation))
+            order.end(isFailed: result.failure != nil)
+            return result.failure == nil && result.rowCount != nil
+        }
+    }
+
     /// Ends the attempt of a run that was handed out.
     func stop(_ run: Int64) { underWay.stop(run) }
 
     /// Takes all work back; what begins later ends at once.
-    func takeBack() { underWay.takeBack() }
+    func takeBack() {
+        underWay.takeBack()
+        for order in ahead.withLock({ $0 }) { order.cancellation.cancel() }
+    }
 
     func close() {
         scoring.close()

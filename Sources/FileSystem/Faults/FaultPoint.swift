@@ -16,12 +16,17 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     /// A file is recorded as refused, and has no reason in quarantine.
     case intakeRefused = "intake.refused"
 
+    /// A folder for parts of a file that is being read for its digest is made, and nothing is scored.
+    case aheadBegun = "ahead.begun"
+
     // MARK: Opening a run
 
     /// Runs are about to be opened.
     case openBegin = "open.begin"
     /// Runs are open, and no worker has an order.
     case openRecorded = "open.recorded"
+    /// What was scored of a file before its run was open is that run's, and no worker has an order.
+    case aheadTaken = "ahead.taken"
     /// An order is about to be sent to a worker.
     case orderSend = "order.send"
     /// A worker has an order that nothing else shows.

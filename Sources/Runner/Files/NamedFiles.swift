@@ -7,14 +7,23 @@ package import SystemPackage
 /// Opens the files of one attempt by the names that its spec has for them, and no others.
 package struct NamedFiles: AttemptFiles {
     private let spec: AttemptSpec
+    /// The folder of the parts, where another attempt has made it: it may get another name meanwhile. Nil where it is this attempt's own, and
+    /// where it is gone.
+    private let held: HeldFolder?
 
-    package init(_ spec: AttemptSpec) { self.spec = spec }
+    package init(_ spec: AttemptSpec) {
+        self.spec = spec
+        switch spec.work {
+        case .scoreRange(let files), .scoreAhead(let files): held = files.parts.flatMap { try? HeldFolder(FilePath($0)) }
+        case .score, .validateModel, .fineTune: held = nil
+        }
+    }
 
     package func open(_ file: AttemptFile) throws(FileSystemError) -> FileDescriptor {
         switch (file, spec.work) {
-        case (.data, .score(let files)), (.data, .scoreRange(let files)):
+        case (.data, .score(let files)), (.data, .scoreRange(let files)), (.data, .scoreAhead(let files)):
             return try InputAccess(files.data).open()
-        case (.model(let part), .score(let files)), (.model(let part), .scoreRange(let files)):
+        case (.model(let part), .score(let files)), (.model(let part), .scoreRange(let files)), (.model(let part), .scoreAhead(let files)):
             return try NamedModel(files.model.path, adapter: files.adapter).open(part)
         case (.model(let part), .fineTune(let files, _)):
             return try NamedModel(files.model.path).open(part)
@@ -24,13 +33,13 @@ package struct NamedFiles: AttemptFiles {
             return try make(FilePath(files.output), .readWrite)
         case (.temporary, .score(let files)):
             return try temporary(in: FilePath(files.output).removingLastComponent())
-        case (.claims, .score(let files)), (.claims, .scoreRange(let files)):
+        case (.claims, .score(let files)), (.claims, .scoreRange(let files)), (.claims, .scoreAhead(let files)):
             let folder = try parts(files)
-            if !Disk.isDirectory(folder) { _ = try Disk.makeDirectories(folder) }
+            if !spec.isOneRange, !Disk.isDirectory(folder) { _ = try Disk.makeDirectories(folder) }
             return try Disk.open(folder.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
-        case (.part(let range), .score(let files)), (.part(let range), .scoreRange(let files)):
+        case (.part(let range), .score(let files)), (.part(let range), .scoreRange(let files)), (.part(let range), .scoreAhead(let files)):
             return try FileDigest.open(parts(files).appending(PartsFolder.name(range)))
-        case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)):
+        case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)), (.newPart(let range), .scoreAhead(let files)):
             return try make(parts(files).appending(PartsFolder.stagedName(range)), .writeOnly)
         case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _),
             (.written, _):
@@ -42,7 +51,7 @@ package struct NamedFiles: AttemptFiles {
 
     private func parts(_ files: AttemptSpec.ScoringFiles) throws(FileSystemError) -> FilePath {
         guard let parts = files.parts else { throw .missing(FilePath(spec.place)) }
-        return FilePath(parts)
+        return held?.path ?? FilePath(parts)
     }
 
     /// Makes a file of ours, or empties it where it is there.

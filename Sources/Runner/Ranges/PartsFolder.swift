@@ -13,12 +13,19 @@ import SystemPackage
 final class PartsFolder {
     private let path: FilePath
     private let files: any AttemptFiles
+    /// The open folder, where it is another's; nil where it is this attempt's own.
+    private let held: HeldFolder?
     private let claims: FileDescriptor
 
-    /// Opens the folder, and makes it where it is missing.
-    /// - Parameter files: opens the files of the folder.
-    init(_ path: String, _ files: any AttemptFiles) throws(FileSystemError) {
-        self.path = FilePath(path)
+    /// Opens the folder.
+    /// - Parameters:
+    ///   - files: opens the files of the folder.
+    ///   - isOwn: whether it is the folder of the run that this attempt is one of, so that it is made where it is missing. A folder of others
+    ///     must be there, and may get another name meanwhile, so it is held open and named by its descriptor.
+    init(_ path: String, _ files: any AttemptFiles, isOwn: Bool = true) throws(FileSystemError) {
+        let held = isOwn ? nil : try HeldFolder(FilePath(path))
+        self.path = held?.path ?? FilePath(path)
+        self.held = held
         self.files = files
         claims = try files.open(.claims)
     }
@@ -29,11 +36,10 @@ final class PartsFolder {
 
     private var planPath: FilePath { path.appending("plan.json") }
 
-    /// Returns the plan for that subject; nil where there is none, or one for another subject.
-    func plan(for subject: String) -> ScoringPlan? {
-        guard let plan = try? JSONFile.decode(ScoringPlan.self, from: planPath), plan.subject == subject, plan.boot == Self.boot else {
-            return nil
-        }
+    /// Returns the plan for one of those subjects; nil where there is none, or one for another subject.
+    func plan(for subjects: [String]) -> ScoringPlan? {
+        guard let plan = try? JSONFile.decode(ScoringPlan.self, from: planPath), subjects.contains(plan.subject), plan.boot == Self.boot
+        else { return nil }
         return plan
     }
 

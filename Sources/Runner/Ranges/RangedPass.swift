@@ -22,7 +22,8 @@ struct RangedPass {
     private let models: ModelLoader
     private let interruption: Interruption
     private let folder: PartsFolder
-    private let subject: String
+    /// The digests of the subjects whose plans it takes; its own plans are for the first.
+    private let subjects: [String]
     private let rangeBytes: Int?
 
     /// The pause, in microseconds, between two looks for a part that another process makes.
@@ -40,8 +41,8 @@ struct RangedPass {
         self.interruption = interruption
         self.rangeBytes = rangeBytes
         do throws(FileSystemError) {
-            folder = try PartsFolder(parts, opener)
-            subject = try ScoringSubject(spec, files, LocalExecutor.machine).digest
+            folder = try PartsFolder(parts, opener, isOwn: !spec.isOneRange)
+            subjects = try ScoringSubject.digests(spec, files, LocalExecutor.machine)
         } catch {
             throw Failure(landing: error, place: parts)
         }
@@ -53,7 +54,7 @@ struct RangedPass {
     func run(_ result: inout AttemptResult) throws(Failure) -> Bool {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let known = folder.plan(for: subject)
+        let known = folder.plan(for: subjects)
         if let known, known.isInOneGo { return false }
         let model = try load(&phases)
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data, from: opener) }
@@ -108,13 +109,25 @@ struct RangedPass {
     func scoreOneRange(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        guard let plan = folder.plan(for: subject),
+        guard let plan = try planOfOthers(&phases), !plan.isInOneGo,
             let range = RangeQueue(folder, count: plan.ranges.ranges.count).claim(from: 0)
         else { return }
         defer { folder.release(range) }
         let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data, from: opener) }
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
+    }
+
+    /// Returns the plan by which others score the file; nil where there is none. Of a file that has no run yet, whoever comes first makes it.
+    private func planOfOthers(_ phases: inout Phases) throws(Failure) -> ScoringPlan? {
+        if let plan = folder.plan(for: subjects) { return plan }
+        guard case .scoreAhead = spec.work else { return nil }
+        let (model, input) = (try load(&phases), try OpenedInput(files.data, control.data))
+        return try phases.time("read") { () throws(Failure) in
+            let plan = try planned(model, input)
+            try input.verifyUnchanged()
+            return plan
+        }
     }
 
     // MARK: Steps
@@ -128,7 +141,7 @@ struct RangedPass {
     /// Returns the plan that another attempt of the run has made meanwhile, or makes it.
     private func planned(_ model: LoadedModel, _ input: OpenedInput) throws(Failure) -> ScoringPlan {
         try folder.planning { () throws(Failure) in
-            if let made = folder.plan(for: subject) { return made }
+            if let made = folder.plan(for: subjects) { return made }
             return try makePlan(model, input)
         }
     }
@@ -140,7 +153,7 @@ struct RangedPass {
         do throws(Failure) { ranges = try rows.rangePlan(byteCount: rangeBytes) } catch  where error.kind == .badInput { ranges = .whole }
         return try onDisk { () throws(FileSystemError) in
             try folder.clear()
-            return try folder.plan(ranges, for: subject, columns: rows.columnsInFileOrder, types: rows.foundTypes)
+            return try folder.plan(ranges, for: subjects[0], columns: rows.columnsInFileOrder, types: rows.foundTypes)
         }
     }
 
@@ -184,7 +197,7 @@ struct RangedPass {
         control.offer(0)
         return try onDisk { () throws(FileSystemError) in
             try folder.clear()
-            _ = try folder.plan(.whole, for: subject)
+            _ = try folder.plan(.whole, for: subjects[0])
             return false
         }
     }

@@ -1,3 +1,4 @@
+import Arrivals
 import Attempts
 import Columnar
 import FileSystem
@@ -23,8 +24,11 @@ struct ScoringPlan: Codable, Hashable {
 }
 
 /// Holds everything that the values of an output depend on. Parts that were made for another subject are of no use.
+///
+/// The content of the file is known by its digest or, to those that score while it is read for its digest, by its stamp.
 struct ScoringSubject: Encodable {
-    private let data: String
+    private let data: String?
+    private let stamp: FileStamp?
     private let model: String
     private let schema: RowSchema
     private let stages: [Stage]
@@ -34,8 +38,9 @@ struct ScoringSubject: Encodable {
     private let machine: AttemptMachine
     private let build: String
 
-    init(_ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ machine: AttemptMachine) {
-        data = files.data.digest
+    private init(_ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ machine: AttemptMachine, data: String?, stamp: FileStamp?) {
+        self.data = data
+        self.stamp = stamp
         model = files.model.digest
         schema = spec.schema
         stages = spec.stages
@@ -46,7 +51,22 @@ struct ScoringSubject: Encodable {
         build = toolVersion
     }
 
-    var digest: String {
+    /// Returns the digests of the subjects of an attempt. Its own plans are for the first; it takes plans for any of them.
+    ///
+    /// A file that was numbered had its stamp before and after it was read for its digest, so that what was read of it under this stamp was
+    /// of this content.
+    static func digests(
+        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ machine: AttemptMachine
+    ) throws(FileSystemError) -> [String] {
+        var digests: [String] = []
+        if !files.data.digest.isEmpty {
+            digests.append(try ScoringSubject(spec, files, machine, data: files.data.digest, stamp: nil).digest)
+        }
+        if let stamp = files.data.stamp { digests.append(try ScoringSubject(spec, files, machine, data: nil, stamp: stamp).digest) }
+        return digests
+    }
+
+    private var digest: String {
         get throws(FileSystemError) { FileDigest.of(bytes: try JSONFile.encode(self, for: FilePath("plan.json"))) }
     }
 }

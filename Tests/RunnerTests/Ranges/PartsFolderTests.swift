@@ -52,12 +52,12 @@ import Testing
 
     @Test func aPlanIsForItsSubject() throws {
         let folder = try folder()
-        #expect(folder.plan(for: "a") == nil)
+        #expect(folder.plan(for: ["a"]) == nil)
         let plan = try folder.plan(.whole, for: "a", columns: ["x": ["c"]], types: ["k": "int"])
-        #expect(try self.folder().plan(for: "a") == plan)
-        #expect(folder.plan(for: "b") == nil)
+        #expect(try self.folder().plan(for: ["a"]) == plan)
+        #expect(folder.plan(for: ["b"]) == nil)
         try directory.write([1, 2], to: "7-parts/4.part")
         try folder.clear()
-        #expect(folder.plan(for: "a") == nil && !folder.isFinished(4))
+        #expect(folder.plan(for: ["a"]) == nil && !folder.isFinished(4))
     }
 }
