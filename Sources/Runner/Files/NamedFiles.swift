@@ -7,8 +7,8 @@ package import SystemPackage
 /// Opens the files of one attempt by the names that its spec has for them, and no others.
 package struct NamedFiles: AttemptFiles {
     private let spec: AttemptSpec
-    /// The folder of the parts, where another attempt has made it: it may get another name meanwhile. Nil where it is this attempt's own, and
-    /// where it is gone.
+    /// The folder of the parts, where another attempt has made it: it may get another name meanwhile. Nil where it is this attempt's own,
+    /// and where it is gone.
     private let held: HeldFolder?
 
     package init(_ spec: AttemptSpec) {
@@ -39,7 +39,8 @@ package struct NamedFiles: AttemptFiles {
             return try Disk.open(folder.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
         case (.part(let range), .score(let files)), (.part(let range), .scoreRange(let files)), (.part(let range), .scoreAhead(let files)):
             return try FileDigest.open(parts(files).appending(PartsFolder.name(range)))
-        case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)), (.newPart(let range), .scoreAhead(let files)):
+        case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)),
+            (.newPart(let range), .scoreAhead(let files)):
             return try make(parts(files).appending(PartsFolder.stagedName(range)), .writeOnly)
         case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _),
             (.written, _):
