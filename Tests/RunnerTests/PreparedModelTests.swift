@@ -81,7 +81,8 @@ import Testing
         #expect(try Disk.names(in: models[0]).map(\.string).sorted() == ["manifest.json", "model.onnx", "model.onnx.data"])
         let executor = executor()
         #expect(try score(executor, threads: 2) == plain)
-        #expect(try mapped().count >= 3, "the weights are not mapped")
+        // The kernel gives the list in pieces, and other tests map and unmap files meanwhile: a look may miss lines.
+        #expect(eventually { (try? mapped().count) ?? 0 >= 3 }, "the weights are not mapped")
         #expect(try made().models == models, "another number of threads needs another layout")
         withExtendedLifetime(executor) {}
     }
