@@ -69,7 +69,12 @@ import Testing
     /// The files that this process has mapped below the folder, with a mark at those that are removed. The kernel gives the list in pieces,
     /// and other tests map and unmap files meanwhile, so that a look may miss lines.
     private func mapped() throws -> [Substring] {
-        try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n").filter { $0.contains(folder.path.string) }
+        let file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        while case let count = read(file, &piece, piece.count), count > 0 { bytes += piece[..<count] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").filter { $0.contains(folder.path.string) }
     }
 
     @Test(arguments: [2_000_000_000, 0]) func outputsAreTheSameBitForBit(embeddedAtMost: Int) throws {
