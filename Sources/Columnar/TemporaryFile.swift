@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Makes files without names.
 package enum TemporaryFile {
-    /// What is done, for messages where it fails.
+    /// The words that name the step in a message about its failure.
     package static let making = "making a temporary file"
 
     /// Returns the descriptor of a new file in `directory`, which is gone when it is closed; a negative number, with `errno`, where none can

@@ -9,7 +9,7 @@ package final class Cancellation: Sendable {
 
     private struct State: ~Copyable {
         var isCancelled = false
-        /// What ends each run that is on its way on another engine, by a number of its own.
+        /// The closures that end the runs under way on other engines, by the number of each run.
         var running: [Int: @Sendable () -> Void] = [:]
         var next = 0
     }

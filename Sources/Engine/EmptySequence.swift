@@ -19,8 +19,8 @@ enum EmptySequence {
 
     /// Returns `y = SequenceEmpty<dtype = elementType>()` (ONNX operator SequenceEmpty-11), in the protobuf wire format.
     private static func modelBytes(elementType: Int32) -> TensorBuffer {
-        let dataType: [UInt8] = [0x08] + varint(Int(elementType))
-        let dtype = field(1, Array("dtype".utf8)) + [0x18] + varint(Int(elementType)) + [0xA0, 0x01, 2]
+        let dataType: [UInt8] = [0x08] + Varint.bytes(of: Int(elementType))
+        let dtype = field(1, Array("dtype".utf8)) + [0x18] + Varint.bytes(of: Int(elementType)) + [0xA0, 0x01, 2]
         let node = field(2, [0x79]) + field(4, Array("SequenceEmpty".utf8)) + field(5, dtype)
         let sequenceType = field(4, field(1, field(1, dataType)))
         let output = field(1, [0x79]) + field(2, sequenceType)
@@ -32,15 +32,7 @@ enum EmptySequence {
     }
 
     /// Returns a length-delimited field.
-    private static func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] { varint(number << 3 | 2) + varint(bytes.count) + bytes }
-
-    private static func varint(_ value: Int) -> [UInt8] {
-        var rest = value
-        var bytes: [UInt8] = []
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7F | 0x80))
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
+    private static func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] {
+        Varint.bytes(of: number << 3 | 2) + Varint.bytes(of: bytes.count) + bytes
     }
 }

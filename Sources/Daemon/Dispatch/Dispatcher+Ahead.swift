@@ -21,12 +21,7 @@ extension Dispatcher {
     /// Returns an order to score ranges of a file that is being read for its digest; nil where none begins. What was scored under an earlier
     /// order is thrown away where another model, pipeline or pause has come between.
     package func orderAhead() throws(LedgerError) -> AheadOrder? {
-        ahead.verify { pipeline in
-            guard let version = scheduler.versionForNewData(in: pipeline), let revision = pipelines.revision(of: pipeline) else {
-                return nil
-            }
-            return (version, revision)
-        }
+        ahead.verify(bindingOfNewData)
         while let file = ahead.next(where: { mayScoreAhead(in: $0.place.pipeline) }) {
             if let order = try beginAhead(file) { return order }
         }
@@ -36,14 +31,18 @@ extension Dispatcher {
     /// Returns whether new data of the pipeline would be scored in ranges, and waits for nothing.
     private func mayScoreAhead(in name: String) -> Bool {
         guard let pipeline = pipelines[name], pipeline.forward != nil, pipeline.land.outputs?.format.isTable == true else { return false }
-        return scheduler.versionForNewData(in: name) != nil && !scheduler.awaitsFirstData(in: name)
+        return bindingOfNewData(in: name) != nil && !scheduler.awaitsFirstData(in: name)
+    }
+
+    /// Returns the version and the revision that would score new data of a pipeline; nil where new data would wait.
+    private func bindingOfNewData(in pipeline: String) -> (version: Int, revision: String)? {
+        guard let version = scheduler.versionForNewData(in: pipeline), let revision = pipelines.revision(of: pipeline) else { return nil }
+        return (version, revision)
     }
 
     private func beginAhead(_ file: CompleteFile) throws(LedgerError) -> AheadOrder? {
         let name = file.place.pipeline
-        guard let pipeline = pipelines[name], let revision = pipelines.revision(of: name),
-            let version = scheduler.versionForNewData(in: name)
-        else { return nil }
+        guard let pipeline = pipelines[name], let (version, revision) = bindingOfNewData(in: name) else { return nil }
         let pins = try columns.pins(of: name, revision: revision)
         guard let parts = publisher.makeAheadParts(ahead.number(), pipeline: pipeline) else { return nil }
         do throws(Failure) {

@@ -33,7 +33,7 @@ package struct WorkLoad: Sendable {
     package var free = 0
     /// The number of attempts that can be paused.
     package var pauses = 0
-    /// What is in hand by pipeline, without the pipelines that have nothing.
+    /// The backlogs by pipeline, without the pipelines that have none.
     package var backlogs: [String: Backlog] = [:]
     /// Tells whether more is handed out ahead in this round, for each pipeline that has asked.
     private var isFilling: [String: Bool] = [:]

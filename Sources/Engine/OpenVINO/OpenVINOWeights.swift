@@ -22,14 +22,15 @@ extension SessionWeights {
             }
             // TensorProto: dims = 1, data_type = 2, name = 8, raw_data = 9.
             var head = Data()
-            for extent in tensor.shape.dimensions { head.append(contentsOf: [0x08] + Self.varint(extent)) }
-            head.append(contentsOf: [0x10] + Self.varint(Int(tensor.elementType.rawValue)) + [0x42] + Self.varint(name.utf8.count))
+            for extent in tensor.shape.dimensions { head.append(contentsOf: [0x08] + Varint.bytes(of: extent)) }
+            head.append(
+                contentsOf: [0x10] + Varint.bytes(of: Int(tensor.elementType.rawValue)) + [0x42] + Varint.bytes(of: name.utf8.count))
             head.append(contentsOf: name.utf8)
-            head.append(contentsOf: [0x4A] + Self.varint(tensor.bytes.count))
+            head.append(contentsOf: [0x4A] + Varint.bytes(of: tensor.bytes.count))
             // GraphProto.initializer = 5, in ModelProto.graph = 7.
             let tensorCount = head.count + tensor.bytes.count
-            let graphHead = [0x2A] + Self.varint(tensorCount)
-            whole.append(contentsOf: [0x3A] + Self.varint(graphHead.count + tensorCount) + graphHead)
+            let graphHead = [0x2A] + Varint.bytes(of: tensorCount)
+            whole.append(contentsOf: [0x3A] + Varint.bytes(of: graphHead.count + tensorCount) + graphHead)
             whole.append(head)
             withExtendedLifetime(tensor) { whole.append(contentsOf: tensor.bytes) }
             guard whole.count <= Int(Int32.max) else {
@@ -37,15 +38,5 @@ extension SessionWeights {
             }
         }
         return whole
-    }
-
-    private static func varint(_ value: Int) -> [UInt8] {
-        var rest = value
-        var bytes: [UInt8] = []
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7F | 0x80))
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
     }
 }

@@ -25,7 +25,7 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case openBegin = "open.begin"
     /// Runs are open, and no worker has an order.
     case openRecorded = "open.recorded"
-    /// What was scored of a file before its run was open is that run's, and no worker has an order.
+    /// A run that was opened has the parts that were scored of its file before, and no worker has an order.
     case aheadTaken = "ahead.taken"
     /// An order is about to be sent to a worker.
     case orderSend = "order.send"

@@ -74,13 +74,6 @@ package enum FileDigest {
     /// Returns only the stamp; nil when nothing is there. Does not follow symbolic links.
     package static func stamp(_ path: FilePath) throws(FileSystemError) -> FileStamp? { try Disk.status(path)?.stamp }
 
-    /// Returns the stamp of the file that `path` leads to, through symbolic links too.
-    package static func stamp(following path: FilePath) throws(FileSystemError) -> FileStamp {
-        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "look at")
-        defer { Disk.close(descriptor) }
-        return try Disk.status(descriptor, path).stamp
-    }
-
     package static func hexadecimal(_ digest: SHA256.Digest) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(unsafeUninitializedCapacity: 64) { text in

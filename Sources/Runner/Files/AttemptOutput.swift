@@ -18,7 +18,7 @@ final class AttemptOutput {
 
     deinit { if let file { Disk.close(file) } }
 
-    /// What a writer of the output writes to. Each writer begins the file again.
+    /// Returns the files that a writer of the output writes to. Each writer begins the output again.
     var target: OutputFiles {
         OutputFiles(
             path: path, begin: { () throws(ColumnarError) in try self.begin() },
