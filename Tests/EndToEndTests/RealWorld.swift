@@ -26,6 +26,9 @@ final class RealWorld {
     private let removesOutputs: Bool
     /// What was deleted from the data spool and not dropped again.
     private var deleted: Set<String> = []
+    /// The number of the arrival that each deleted file had. Where its output went too, the same content dropped again gets another number;
+    /// where outputs stay it is known.
+    private var deletedNumbers: [String: Int64] = [:]
 
     init(_ scenario: Scenario) throws {
         daemon = try DaemonProcess("scenario")
@@ -41,6 +44,7 @@ final class RealWorld {
         case .with: break
         case .drop(let role, let name, let content): try drop(role, name, content)
         case .delete(let name):
+            if removesOutputs, dropped[name]?.role == .data { deletedNumbers[name] = try visit(name)?.visits.first?.arrival.number }
             try FileManager.default.removeItem(atPath: root(path(name)))
             if dropped.removeValue(forKey: name)?.role == .data { deleted.insert(name) }
         case .plant(let output): try root.write("planted", to: "out/outputs/\(output).csv")
@@ -48,7 +52,7 @@ final class RealWorld {
         case .finish(let name): try finish(name)
         case .settle: try settle()
         case .await(let name):
-            guard try eventually({ try visit(name)?.visits.first?.arrival.state == .done }) else { throw Unmet("\(name) is not done") }
+            guard try eventually({ try numbered(name)?.visits.first?.arrival.state == .done }) else { throw Unmet("\(name) is not done") }
         case .start: try start()
         case .stop:
             isRunning = false
@@ -178,7 +182,13 @@ final class RealWorld {
         return try ledger.explain(path: place.name, pipeline: place.pipeline, now: .now).first
     }
 
-    private func isNumbered(_ name: String) throws -> Bool { try visit(name)?.visits.first?.arrival.digest == dropped[name]?.digest }
+    private func isNumbered(_ name: String) throws -> Bool { try numbered(name) != nil }
+
+    /// Returns what the ledger knows of the content that was dropped last; nil where that is not numbered yet.
+    private func numbered(_ name: String) throws -> FileExplanation? {
+        guard let found = try visit(name), let arrival = found.visits.first?.arrival, arrival.digest == dropped[name]?.digest else { return nil }
+        return arrival.number > deletedNumbers[name] ?? 0 ? found : nil
+    }
 
     /// Everything that stands in the spool is numbered, and is decided or waits for something that only the scenario can do.
     private func settle() throws {
@@ -188,7 +198,7 @@ final class RealWorld {
         let isSettled = try eventually {
             // Models first: once they are decided, data that waits for a first one really does.
             for name in dropped.keys.sorted(by: { (dropped[$0]!.role == .data ? 1 : 0, $0) < (dropped[$1]!.role == .data ? 1 : 0, $1) }) {
-                guard let found = try visit(name), let arrival = found.visits.first?.arrival, arrival.digest == dropped[name]?.digest else {
+                guard let found = try numbered(name), let arrival = found.visits.first?.arrival else {
                     last = "\(name) is not numbered"
                     return false
                 }
