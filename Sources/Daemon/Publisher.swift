@@ -81,8 +81,8 @@ package struct PublishingRound {
     package let ready: [StagedOutput]
     private let landing: ([Intent]) throws(FileSystemError) -> Results
 
-    /// - Parameter landing: makes the outputs visible, once the ledger has answered for each that is ready. Results are in the order in which
-    ///   the round began with them.
+    /// - Parameter landing: makes the outputs visible, once the ledger has answered for each that is ready. Results are in the order in
+    ///   which the round began with them.
     package init(ready: [StagedOutput], landing: @escaping ([Intent]) throws(FileSystemError) -> Results) {
         self.ready = ready
         self.landing = landing

@@ -182,7 +182,8 @@ package final class StagingArea: Sendable {
             throw .noStagingPlace(
                 target: target,
                 why:
-                    "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this path"
+                    "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this "
+                    + "path"
             )
         }
         throw .noStagingPlace(

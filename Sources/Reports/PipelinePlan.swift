@@ -112,9 +112,8 @@ extension PipelinePlan {
             lines.append("  rejected: \(words(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
         }
         if !quarantined.isEmpty {
-            lines.append(
-                "  quarantined: \(words(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
-            )
+            let command = "millrace retry --pipeline \(pipeline) --state quarantined"
+            lines.append("  quarantined: \(words(quarantined)); \(command) does it under this revision")
         }
         if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
         return lines

@@ -119,8 +119,10 @@ struct RangeReading {
                 let place = zip(whole.rows, ranges.rows.rows).enumerated().first { $0.element.0 != $0.element.1 }?.offset
                 Issue.record(
                     """
-                    \(comment?.rawValue ?? "") \(path) in ranges of \(size ?? 0) bytes: \(whole.rows.count) and \(ranges.rows.rows.count) rows, row \
-                    \(place ?? -1): \(place.map { whole.rows[$0] } ?? "") and \(place.map { ranges.rows.rows[$0] } ?? ""), \(whole.fields) and \
+                    \(comment?.rawValue ?? "") \(path) in ranges of \(size ?? 0) bytes: \(whole.rows.count) and \(ranges.rows.rows.count) \
+                    rows, row \
+                    \(place ?? -1): \(place.map { whole.rows[$0] } ?? "") and \(place.map { ranges.rows.rows[$0] } ?? ""), \
+                    \(whole.fields) and \
                     \(ranges.rows.fields)
                     """)
             case (.failure, .failure): continue

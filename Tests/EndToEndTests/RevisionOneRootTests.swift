@@ -3,8 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// A root that an earlier build left, whose ledger, manifests and cards know revisions by version 1 of the canonical form (`RevisionOneRoot/make`):
-/// what is done stays done, and what is under way goes on.
+/// A root that an earlier build left, whose ledger, manifests and cards know revisions by version 1 of the canonical form
+/// (`RevisionOneRoot/make`): what is done stays done, and what is under way goes on.
 @Suite(.serialized) struct RevisionOneRootTests {
     private static let archive = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/RevisionOneRoot/root.tar.gz"
     private static let pipelines = ["digits", "later", "penguins", "tumours", "unfinished"]

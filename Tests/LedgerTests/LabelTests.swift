@@ -42,8 +42,9 @@ import Testing
         #expect(try labels(f, of: run.run) == (all ? [2, 4] : [4]))
     }
 
-    /// Each row: contents of `l.csv` in turn, of which those in quarantine end with `!` and those that are replaced before they run with `?`; then
-    /// whether the last runs, and the numbers that the next run of other labels has beside its own. Version 1's model is arrival 1.
+    /// Each row: contents of `l.csv` in turn, of which those in quarantine end with `!` and those that are replaced before they run with
+    /// `?`; then whether the last runs, and the numbers that the next run of other labels has beside its own. Version 1's model is arrival
+    /// 1.
     @Test(arguments: [
         (["A", "B", "A"], true, [3, 4] as [Int64]),
         (["A", "B", "A", "B"], true, [4, 5]),

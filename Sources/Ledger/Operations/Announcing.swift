@@ -66,8 +66,10 @@ extension LedgerTransaction {
         var count = 0
         for target in known where !targets.contains(target) {
             count += try connection.run(
-                "UPDATE notifications SET given_up_at = ?, error = 'millrace.yaml names no such target any more' WHERE target = ? AND given_up_at IS NULL",
-                now, target)
+                """
+                UPDATE notifications SET given_up_at = ?, error = 'millrace.yaml names no such target any more'
+                WHERE target = ? AND given_up_at IS NULL
+                """, now, target)
         }
         return count
     }

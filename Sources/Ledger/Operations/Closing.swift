@@ -130,7 +130,8 @@ extension LedgerTransaction {
             """
             UPDATE publications INDEXED BY publications_leaving SET ended = 'replaced'
             WHERE ended IN ('leaving', 'orphaned', 'left') AND ended <> 'left' AND EXISTS (
-                SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root AND p.path = publications.path)
+                SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root
+                    AND p.path = publications.path)
             """, run)
     }
 

@@ -55,8 +55,10 @@ extension LedgerTransaction {
     private func newRun(_ row: ArrivalRow, _ opening: RunOpening, at time: UTCTime) throws(LedgerError) -> OpenedRun {
         let kind: RunKind = row.replaying == nil ? .normal : .replay
         let run = try connection.insert(
-            "INSERT INTO runs (arrival, kind, version, revision, state, opened_at, attempt, started_at) VALUES (?, ?, ?, ?, 'open', ?, 1, ?)",
-            row.number, kind, opening.version, try connection.addRevision(opening.revision), time, time)
+            """
+            INSERT INTO runs (arrival, kind, version, revision, state, opened_at, attempt, started_at)
+            VALUES (?, ?, ?, ?, 'open', ?, 1, ?)
+            """, row.number, kind, opening.version, try connection.addRevision(opening.revision), time, time)
         return OpenedRun(
             run: run, arrival: row.number, kind: kind, version: opening.version, revision: opening.revision, attempt: 1, countedAttempts: 1,
             mayReplace: kind == .replay || row.previous != nil)

@@ -99,7 +99,8 @@ extension LedgerTransaction {
         let isKnown =
             try connection.first(
                 """
-                SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ? AND p.digest = ? LIMIT 1
+                SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ?
+                    AND p.digest = ? LIMIT 1
                 """, arrival.number, root, output.path, output.digest, row: { _ in true }) ?? false
         if isKnown { return .known }
         if arrival.isCurrent {
@@ -138,8 +139,8 @@ extension LedgerTransaction {
         let run = try addRun(result, arrival.number)
         try connection.run(
             """
-            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at, pruned_at,
-                parent_digest, float_digest, training)
+            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at,
+                pruned_at, parent_digest, float_digest, training)
             VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?, ?, ?, ?, ?)
             """, pipeline, version.number, arrival.number, run, version.digest, result.file.digest, version.parent, version.card,
             result.publishedAt,

@@ -2,8 +2,8 @@ import Arrivals
 import Attempts
 import Watcher
 
-/// Keeps which large data files are being read for their digests, and of which one ranges are scored meanwhile: one at a time, so that no more
-/// than one file's parts take room on the disk without a run.
+/// Keeps which large data files are being read for their digests, and of which one ranges are scored meanwhile: one at a time, so that no
+/// more than one file's parts take room on the disk without a run.
 final class ScoringAhead {
     /// Describes the file of which ranges are scored.
     private struct Current {
