@@ -12,7 +12,7 @@ extension DiskPublisher {
         FaultPoint.reach(.removalListed)
         var directories: Set<FilePath> = []
         let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
-            guard !unwritten.contains(output.publication.publication) else { return nil }
+            guard !unwritten.contains(output.publication.number) else { return nil }
             let file = output.publication.output
             let outcome = try? OutputWithdrawal.remove(file.target, digest: file.digest)
             if outcome == .removed { directories.insert(file.target.removingLastComponent()) }
@@ -36,7 +36,7 @@ extension DiskPublisher {
             do throws(FileSystemError) {
                 try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: .now)
             } catch {
-                unwritten.formUnion(outputs.map(\.publication.publication))
+                unwritten.formUnion(outputs.map(\.publication.number))
             }
         }
         return unwritten

@@ -71,7 +71,7 @@ package struct Audit: Report {
                 let found = try lasting { () throws(LedgerError) -> (kind: Kind, what: String)? in
                     // A daemon may have replaced it in the meantime.
                     guard let fault = fault(of: output.place, byteCount: output.byteCount, digest: output.digest),
-                        try ledger.owner(root: output.root, path: output.path)?.publication == publication.publication
+                        try ledger.owner(root: output.root, path: output.path)?.number == publication.number
                     else { return nil }
                     return fault
                 }
@@ -203,7 +203,7 @@ package struct Audit: Report {
             differences.append(
                 Difference(
                     kind: .openRun, path: open.arrival.path,
-                    what: "run \(open.run) of \(open.arrival.pipeline) is open, and no daemon works on this root",
+                    what: "run \(open.number) of \(open.arrival.pipeline) is open, and no daemon works on this root",
                     remedy: "Start millrace run: it finishes what is in place and tries the rest again."))
         }
     }

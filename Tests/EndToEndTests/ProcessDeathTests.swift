@@ -165,7 +165,7 @@ import Testing
         #expect(eventually(within: 60) { root.files().contains("out/p/outputs/long.csv") }, "\(daemon.logText)")
         #expect(eventually { (try? arrivals(root)["p/long.csv"]) == .done })
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-        let attempts = try ledger.attempts(ofRun: try #require(try ledger.runs(RunFilter(path: "long.csv")).first?.run))
+        let attempts = try ledger.attempts(ofRun: try #require(try ledger.runs(RunFilter(path: "long.csv")).first?.number))
         #expect(attempts.map(\.outcome) == Array(repeating: "interrupted", count: 6) + ["done"], "\(attempts)")
         #expect(daemon.stop() == 0)
     }

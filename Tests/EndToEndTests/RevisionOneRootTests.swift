@@ -112,7 +112,7 @@ import Testing
         try root.write((lines[...40].joined(separator: "\n") + "\n"), to: "spool/digits/labelled/more.csv")
         _ = try once(daemon)
         let run = try #require(try ledger(daemon).runs(RunFilter(pipeline: "digits", path: "more.csv")).first)
-        #expect(try ledger(daemon).labels(ofRun: run.run).map(\.path) == ["l.csv", "more.csv"])
+        #expect(try ledger(daemon).labels(ofRun: run.number).map(\.path) == ["l.csv", "more.csv"])
         #expect(run.version == 2, "it starts from the version that was trained before")
     }
 

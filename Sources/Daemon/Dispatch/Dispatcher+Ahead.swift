@@ -60,7 +60,7 @@ extension Dispatcher {
     /// Gives a run the parts that were scored of its file before it was open. Whether they fit, the attempt finds out by their plan.
     func takeAhead(_ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline) {
         guard arrival.role == .data, let order = ahead.take(arrival.file) else { return }
-        guard order.take({ publisher.takeAheadParts($0, for: run.run, pipeline: pipeline) }) else { return }
+        guard order.take({ publisher.takeAheadParts($0, for: run.number, pipeline: pipeline) }) else { return }
         FaultPoint.reach(.aheadTaken)
     }
 }

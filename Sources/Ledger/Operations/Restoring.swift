@@ -112,7 +112,7 @@ extension LedgerTransaction {
             }
             // This output replaces what stood there of this input, or elsewhere in another format.
             for standing in try connection.standingPublications(ofArrival: arrival.number) {
-                try connection.run("UPDATE publications SET ended = 'replaced' WHERE id = ?", standing.publication)
+                try connection.run("UPDATE publications SET ended = 'replaced' WHERE id = ?", standing.number)
             }
         }
         let run = try addRun(result, arrival.number)

@@ -49,7 +49,7 @@ final class OutputRemoval {
         guard !decided.isEmpty else { return }
         FaultPoint.reach(.removalRemoved)
         try ledger.write { (tx) throws(LedgerError) in
-            for (publication, isRemoved) in decided { try tx.left(publication.publication, isRemoved: isRemoved) }
+            for (publication, isRemoved) in decided { try tx.left(publication.number, isRemoved: isRemoved) }
         }
     }
 
