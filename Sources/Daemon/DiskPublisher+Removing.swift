@@ -26,10 +26,10 @@ extension DiskPublisher {
     /// Records in the manifests, before they are removed, the outputs that go with their inputs, so that `millrace rebuild` does not bring
     /// them back. Returns the publications for which that cannot be done.
     private func recordRemovals(_ outputs: [LeavingOutput]) -> Set<Int64> {
-        struct Place: Hashable { let root: String, pipeline: String }
+        struct OutputFolder: Hashable { let root: String, pipeline: String }
         var unwritten: Set<Int64> = []
         let places = Dictionary(grouping: outputs) {
-            Place(root: $0.publication.output.root, pipeline: $0.publication.pipeline)
+            OutputFolder(root: $0.publication.output.root, pipeline: $0.publication.pipeline)
         }
         for (place, outputs) in places {
             let manifest = Manifest(outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline))

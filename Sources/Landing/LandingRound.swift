@@ -34,7 +34,7 @@ package struct StagedOutput: Hashable, Sendable {
 
 extension OutputFile {
     /// The absolute path of the file.
-    package var target: FilePath { FilePath(place) }
+    package var target: FilePath { FilePath(absolutePath) }
 }
 
 /// Says what the ledger answers about one output that is about to be published.

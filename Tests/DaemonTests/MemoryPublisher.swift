@@ -148,7 +148,7 @@ final class MemoryPublisher: Publisher {
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         outputs.map(\.publication.output).map { output in
             guard mayWithdraw else { return nil }
-            let path = output.place
+            let path = output.absolutePath
             guard let there = files[path] else { return .removed }
             guard there == output.digest else { return .notOurs }
             files[path] = nil

@@ -43,7 +43,7 @@ import Testing
         #expect(try f.ledger.publications(.leaving).isEmpty)
         try f.ledger.close([RunClosing(run: run.number, outcome: .done(verdict: nil))], at: f.now)
         let leaving = try f.ledger.publications(.leaving)
-        #expect(leaving.map(\.output.place) == ["/out/a.parquet"])
+        #expect(leaving.map(\.output.absolutePath) == ["/out/a.parquet"])
         try f.ledger.write { (tx) throws(LedgerError) in try tx.left(leaving[0].number, isRemoved: false) }
         #expect(try f.ledger.publications(.leaving).isEmpty && f.ledger.publications(.left).count == 1)
         // Where it is what was there before, it is replaced.

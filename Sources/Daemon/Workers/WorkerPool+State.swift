@@ -89,7 +89,7 @@ extension WorkerPool {
             case .paused(let turn):
                 paused -= 1
                 turn.isPaused = false
-                turn.place = .worker
+                turn.occupies = .worker
                 return .paused(turn)
             case .waiting(let item):
                 backlogs[pipeline]?.remove(item.seconds, slice: limits.slice)
@@ -140,12 +140,12 @@ extension WorkerPool {
 
         /// Frees what a turn occupies: a worker, or the spare place.
         private mutating func release(_ turn: Turn) {
-            switch turn.place {
+            switch turn.occupies {
             case .worker: running -= 1
             case .spare: isSpareTaken = false
             case .none: break
             }
-            turn.place = .none
+            turn.occupies = .none
         }
 
         // MARK: Offers
@@ -181,7 +181,7 @@ extension WorkerPool {
 
         private func mustPause(_ turn: Turn) -> Bool {
             guard !isClosed else { return false }
-            switch turn.place {
+            switch turn.occupies {
             case .none: return false
             // It was expected to be short, and goes on when it is its turn to have a worker.
             case .spare: return paused < limits.pausedAtMost

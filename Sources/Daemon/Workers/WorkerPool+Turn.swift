@@ -4,22 +4,23 @@ import Dispatch
 import Synchronization
 
 extension WorkerPool {
-    /// Holds one attempt's place. Its variables are used only while the pool's state is locked.
+    /// Is one attempt's turn at a worker. Its variables are used only while the pool's state is locked.
     final class Turn: WorkerTurn, @unchecked Sendable {
-        enum Place { case worker, spare, none }
+        /// Lists what an attempt can occupy.
+        enum Occupancy { case worker, spare, none }
 
         let pipeline: String
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
         var isPaused = false
-        /// The place that it occupies: none while it is paused, and after a pause that ended without a worker being free.
-        var place: Place
+        /// What it occupies: nothing while it is paused, and after a pause that ended without a worker being free.
+        var occupies: Occupancy
         private let since = Mutex(ContinuousClock.now)
 
         init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false) {
             self.pool = pool
             self.pipeline = pipeline
-            place = isSpare ? .spare : .worker
+            occupies = isSpare ? .spare : .worker
         }
 
         /// Returns the seconds since the last call, or since the attempt began.

@@ -58,7 +58,8 @@ package struct RunReport: Report {
         for publication in publications {
             let output = publication.output
             lines.append(
-                "\(publication.state.rawValue) \(shownPath(output.place)), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)")
+                "\(publication.state.rawValue) \(shownPath(output.absolutePath)), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)"
+            )
         }
         return lines
     }

@@ -65,8 +65,8 @@ final class ScoringAhead {
 
     /// Takes out the first file that `isMeant` says may begin; nil where there is none, or where another one is under way.
     func next(where isMeant: (CompleteFile) -> Bool) -> CompleteFile? {
-        guard current == nil, let place = waiting.firstIndex(where: isMeant) else { return nil }
-        return waiting.remove(at: place)
+        guard current == nil, let index = waiting.firstIndex(where: isMeant) else { return nil }
+        return waiting.remove(at: index)
     }
 
     /// Returns a number for a folder of parts, which no other has.
