@@ -283,12 +283,16 @@ struct RangeReading {
         Case(name: "a type that changes late", text: json(200) { "{\"id\":\($0),\"s\":\($0 == 190 ? "1.5" : "\($0)"),\"x\":1}" }),
         Case(name: "kinds that change late", text: json(200) { "{\"id\":\($0),\"s\":\($0 > 100 ? "\"a\"" : "\($0)"),\"x\":1}" }),
         Case(
-            name: "kinds that change where nothing is kept", text: json(200) { "{\"id\":\($0),\"s\":1,\"x\":\($0 > 100 ? "\"1\"" : "2")}" }),
+            name: "kinds that change where nothing is kept",
+            text: json(200) { "{\"id\":\($0),\"s\":1,\"x\":\($0 > 100 ? "\"1\"" : "2")}" }),
         Case(name: "booleans and numbers", text: json(200) { "{\"id\":\($0),\"s\":\($0 > 100 ? "true" : "1"),\"x\":1}" }),
         Case(
             name: "lists and objects",
             text: json(100) {
-                "{\"id\":[\($0 % 7 == 0 ? "" : "[\($0)],[]"),null],\"s\":{\"a\":\($0),\"b\":[{\"c\":\"\($0)\"}]\($0 > 90 ? ",\"d\":1.5" : "")},\"x\":1}"
+                """
+                {"id":[\($0 % 7 == 0 ? "" : "[\($0)],[]"),null],\
+                "s":{"a":\($0),"b":[{"c":"\($0)"}]\($0 > 90 ? ",\"d\":1.5" : "")},"x":1}
+                """
             }),
         Case(name: "numbers that no type holds", text: json { "{\"id\":123456789012345678901234567890,\"s\":\($0)e400,\"x\":1}" }),
         Case(name: "empty lists at first", text: json(200) { "{\"id\":\($0),\"s\":[\($0 > 180 ? "[1]" : "")],\"x\":1}" }),

@@ -53,7 +53,8 @@ import Testing
 
     private static func pipeline(_ name: String, trains: Bool = false) -> String {
         let optimize = """
-            optimize: { gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend], batch_size: 100 },
+            optimize: { gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, \
+            epochs: 2, train: [addend], batch_size: 100 },
               gate: { metric: mae, rows_at_least: 1 } },
             """
         return """
