@@ -20,8 +20,8 @@ final class PartsFolder {
     /// Opens the folder.
     /// - Parameters:
     ///   - files: opens the files of the folder.
-    ///   - isOwn: whether it is the folder of the run that this attempt is one of, so that it is made where it is missing. A folder of others
-    ///     must be there, and may get another name meanwhile, so it is held open and named by its descriptor.
+    ///   - isOwn: whether it is the folder of the run that this attempt is one of, so that it is made where it is missing. A folder of
+    ///     others must be there, and may get another name meanwhile, so it is held open and named by its descriptor.
     init(_ path: String, _ files: any AttemptFiles, isOwn: Bool = true) throws(FileSystemError) {
         let held = isOwn ? nil : try HeldFolder(FilePath(path))
         self.path = held?.path ?? FilePath(path)
