@@ -143,6 +143,13 @@ extension Model {
     }
 }
 
+extension Node {
+    /// The operators of the default domain that may give something else each time. A Dropout does so in training.
+    static let randomOperators: Set<String> = [
+        "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout",
+    ]
+}
+
 extension Graph {
     /// Tells whether one of the nodes has one of these types.
     func has(_ operatorTypes: Set<String>) -> Bool { nodes.contains { operatorTypes.contains($0.qualifiedType) } }

@@ -8,10 +8,6 @@ package struct ShareSubexpressions: CountingPass {
     package let name = "share_subexpressions"
     package init() {}
 
-    private static let random: Set<String> = [
-        "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout",
-    ]
-
     private struct Key: Hashable {
         let type: String
         let inputs: [String]
@@ -29,7 +25,7 @@ package struct ShareSubexpressions: CountingPass {
         for node in model.graph.nodes {
             let node = sources.isEmpty ? node : node.reading(sources)
             let domain = canonicalDomain(node.domain), type = node.qualifiedType
-            guard domain.isEmpty || domain == "ai.onnx.ml", !own.contains(type), !Self.random.contains(type), node.subgraphs.isEmpty,
+            guard domain.isEmpty || domain == "ai.onnx.ml", !own.contains(type), !Node.randomOperators.contains(type), node.subgraphs.isEmpty,
                 hidden.isDisjoint(with: node.outputs)
             else {
                 nodes.append(node)
