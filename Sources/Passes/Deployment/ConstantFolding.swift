@@ -12,7 +12,7 @@ struct ConstantFolding {
     /// Tells of each node whether it goes: its results are stored, or read by nodes alone that go.
     private(set) var isDone: [Bool]
     private var isRefused: [Bool]
-    /// What the engine has computed, whether it is stored or not.
+    /// What the engine has computed and is small enough, so that it is not computed again after another node was refused.
     private var computed: [[String]: [Tensor]] = [:]
 
     init(_ model: Model, _ facts: GraphFacts, _ limits: FoldingLimits, _ evaluate: @escaping ConstantEvaluator) {
@@ -105,82 +105,98 @@ struct ConstantFolding {
     /// Computes a node with all that it needs and keeps the wanted results. Returns false where it stays.
     private mutating func fold(_ position: Int, _ wanted: [String]) throws(PassError) -> Bool {
         let node = facts.nodes[position]
-        if let shape = knownShape(node) { return keep([shape], wanted, position, freed: 0) }
+        if let shape = knownShape(node) { return keep([shape], wanted, position) }
         if facts.type(node) == "Constant", facts.isConstant(wanted[0]), let tensor = try facts.tensor(wanted[0]) {
-            return keep([tensor], wanted, position, freed: .max)
+            return keep([tensor], wanted, position)
         }
-        for output in wanted {
-            guard let shape = facts.shape(output), let type = facts.elementType(output), let count = shape.elementCount else { continue }
-            if let bytes = type.byteCount(elements: count), bytes > limits.outputBytes { return false }
-        }
-        let island = try island(position)
-        if let known = computed[wanted] { return keep(known, wanted, position, freed: island.freed) }
-        var model = frame
-        model.graph.nodes = island.nodes
-        model.graph.initializers = island.constants
-        model.graph.outputs = wanted.map { Value($0, facts.types[$0]) }
+        let island = island(position)
+        // Where sizes are known before, nothing is computed in vain.
+        guard island.positions.allSatisfy({ facts.nodes[$0].outputs.allSatisfy { byteCount($0) ?? 0 <= limits.outputBytes } }),
+            fits(wanted.reduce(0) { $0 + (byteCount($1) ?? 0) }, island)
+        else { return false }
+        if let known = computed[wanted] { return keep(known, wanted, position) }
         // Without a type an output is no valid one.
-        guard model.graph.outputs.allSatisfy({ $0.type?.isDense ?? false }) else { return false }
-        model.irVersion = max(model.irVersion, 4)
-        guard let tensors = evaluate(model), tensors.count == wanted.count else { return false }
+        let outputs = wanted.map { Value($0, facts.types[$0]) }
+        guard outputs.allSatisfy({ $0.type?.isDense ?? false }), let tensors = evaluate(try model(of: island, giving: outputs)),
+            tensors.count == wanted.count, zip(tensors, wanted).allSatisfy({ $0.elementType == facts.elementType($1) }),
+            tensors.allSatisfy({ $0.storedBytes <= limits.outputBytes }), fits(tensors.reduce(0) { $0 + $1.storedBytes }, island)
+        else { return false }
         computed[wanted] = tensors
-        return keep(tensors, wanted, position, freed: island.freed)
+        return keep(tensors, wanted, position)
     }
 
-    private mutating func keep(_ tensors: [Tensor], _ wanted: [String], _ position: Int, freed: Int) -> Bool {
-        for (tensor, output) in zip(tensors, wanted) {
-            let bytes = tensor.strings.map { $0.reduce(0) { $0 + $1.utf8.count } } ?? tensor.bytes.count
-            guard freed == .max || bytes <= limits.outputBytes && bytes - freed <= limits.growthBytes else { return false }
-            if let type = facts.elementType(output), type != tensor.elementType { return false }
-        }
+    private mutating func keep(_ tensors: [Tensor], _ wanted: [String], _ position: Int) -> Bool {
         for (tensor, output) in zip(tensors, wanted) { results[output] = tensor }
         isDone[position] = true
         return true
     }
 
-    private struct Island {
-        var nodes: [Node] = []
-        var constants: [StoredTensor] = []
-        /// The number of bytes of the constants that nothing outside the island reads.
-        var freed = 0
+    private func fits(_ bytes: Int, _ island: Island) -> Bool { bytes - island.freedBytes <= limits.growthBytes }
+
+    /// Returns the number of bytes of a value, where its type and shape are known before it is computed.
+    private func byteCount(_ value: String) -> Int? {
+        guard !value.isEmpty, let shape = facts.shape(value), let type = facts.elementType(value), let count = shape.elementCount else {
+            return nil
+        }
+        return type.byteCount(elements: count)
     }
 
-    /// Returns the node with those that it needs, and the constants that they read. A result that is stored already is a constant.
-    private func island(_ position: Int) throws(PassError) -> Island {
-        var positions: Set<Int> = [position], waiting = [position]
-        var names: Set<String> = []
+    /// A node with those that it needs.
+    private struct Island {
+        var positions: Set<Int> = []
+        /// The constants that the nodes read, and results that are stored already.
+        var constants: Set<String> = []
+        /// The number of bytes of the constants that nothing outside the island reads.
+        var freedBytes = 0
+    }
+
+    private func island(_ position: Int) -> Island {
+        var island = Island(positions: [position]), waiting = [position]
         while let next = waiting.popLast() {
             guard knownShape(facts.nodes[next]) == nil else { continue }
             for input in facts.nodes[next].inputs where !input.isEmpty {
                 if results[input] == nil, !facts.isConstant(input), let producer = facts.index.producers[input] {
-                    if positions.insert(producer).inserted { waiting.append(producer) }
+                    if island.positions.insert(producer).inserted { waiting.append(producer) }
                 } else {
-                    names.insert(input)
+                    island.constants.insert(input)
                 }
             }
         }
-        var island = Island()
-        for position in positions.sorted() {
-            let node = facts.nodes[position]
-            if let shape = knownShape(node) {
-                island.constants.append(StoredTensor(node.outputs[0], shape))
-            } else {
-                island.nodes.append(node)
-            }
-        }
-        for name in names.sorted() {
-            if let tensor = results[name] {
-                island.constants.append(StoredTensor(name, tensor))
-            } else if let tensor = try facts.tensor(name) {
-                island.constants.append(StoredTensor(name, tensor))
-                let readers = facts.index.consumers[name] ?? []
-                if !facts.outputs.contains(name), readers.allSatisfy({ positions.contains($0) || isDone[$0] }) {
-                    island.freed += tensor.bytes.count
-                }
-            }
+        for name in island.constants where !facts.outputs.contains(name) {
+            let readers = facts.index.consumers[name] ?? []
+            guard readers.allSatisfy({ island.positions.contains($0) || isDone[$0] }) else { continue }
+            island.freedBytes += facts.constant(name)?.byteCount ?? 0
         }
         return island
     }
+
+    /// Returns a model of the nodes of an island, with constants in place of all that they read.
+    private func model(of island: Island, giving outputs: [Value]) throws(PassError) -> Model {
+        var model = frame
+        model.graph.outputs = outputs
+        model.irVersion = max(model.irVersion, 4)
+        for position in island.positions.sorted() {
+            let node = facts.nodes[position]
+            if let shape = knownShape(node) {
+                model.graph.initializers.append(StoredTensor(node.outputs[0], shape))
+            } else {
+                model.graph.nodes.append(node)
+            }
+        }
+        for name in island.constants.sorted() {
+            if let tensor = results[name] {
+                model.graph.initializers.append(StoredTensor(name, tensor))
+            } else if let tensor = try facts.tensor(name) {
+                model.graph.initializers.append(StoredTensor(name, tensor))
+            }
+        }
+        return model
+    }
+}
+
+extension Tensor {
+    /// The number of bytes that a file takes for the elements.
+    fileprivate var storedBytes: Int { strings.map { $0.reduce(0) { $0 + $1.utf8.count } } ?? bytes.count }
 }
 
 extension ValueType {

@@ -25,7 +25,8 @@ package struct ShareSubexpressions: CountingPass {
         for node in model.graph.nodes {
             let node = sources.isEmpty ? node : node.reading(sources)
             let domain = canonicalDomain(node.domain), type = node.qualifiedType
-            guard domain.isEmpty || domain == "ai.onnx.ml", !own.contains(type), !Node.randomOperators.contains(type), node.subgraphs.isEmpty,
+            guard domain.isEmpty || domain == "ai.onnx.ml", !own.contains(type), !Node.randomOperators.contains(type),
+                node.subgraphs.isEmpty,
                 hidden.isDisjoint(with: node.outputs)
             else {
                 nodes.append(node)

@@ -29,7 +29,11 @@ enum SampleInputs {
 
     /// Returns what differs by more than rounding, which is measured against the largest number of an output.
     static func difference(_ form: Model, _ model: Model, _ inputs: [(String, Tensor)]) throws -> String? {
-        for (position, (got, wanted)) in zip(try run(form, inputs), try run(model, inputs)).enumerated() {
+        difference(try run(form, inputs), try run(model, inputs))
+    }
+
+    static func difference(_ values: [EngineValue], _ expected: [EngineValue]) -> String? {
+        for (position, (got, wanted)) in zip(values, expected).enumerated() {
             guard ValueComparison.difference(got, wanted) != nil else { continue }
             guard case .tensor(let got) = got, case .tensor(let wanted) = wanted, got.shape == wanted.shape, let numbers = got.numbers,
                 let expected = wanted.numbers, got.elementType.isFloatingPoint

@@ -1,5 +1,4 @@
 import ConformanceSupport
-import Engine
 import Foundation
 import ONNX
 import Recipes
@@ -7,6 +6,7 @@ import Tensors
 import TestSupport
 import Testing
 
+@testable import Engine
 @testable import Passes
 
 /// What ONNX Runtime computes for a fused operator is what it computes for the standard ones.
@@ -202,11 +202,19 @@ import Testing
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fused")
     }
 
-    @Test func whatONNXRuntimeHasFusedBecomesStandardAgain() throws {
-        let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".onnx") }.sorted()
+    private static func fusedModels() throws -> [String] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".onnx") }.sorted()
         #expect(names.count == 11)
-        for name in names {
-            let model = try Model(serialized: Data(contentsOf: Self.folder.appendingPathComponent(name)))
+        return names
+    }
+
+    private static func read(_ name: String) throws -> Model {
+        try Model(serialized: Data(contentsOf: folder.appendingPathComponent(name)))
+    }
+
+    @Test func whatONNXRuntimeHasFusedBecomesStandardAgain() throws {
+        for name in try Self.fusedModels() {
+            let model = try Self.read(name)
             #expect(model.graph.nodes.contains { !$0.domain.isEmpty || $0.operatorType == "LayerNormalization" })
             for passes in [[.standardizeOperators], GraphPass.allCases] {
                 let form = try Deployed(model, passes)
