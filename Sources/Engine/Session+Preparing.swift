@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 
 // A prepared model is the graph as the engine runs it on this processor, with its weights in a file in the layout of the kernels. Sessions
 // map that file, so that all processes share one copy of its pages.

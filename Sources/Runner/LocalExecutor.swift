@@ -33,7 +33,7 @@ package final class LocalExecutor: AttemptExecutor {
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
-        result.machine = Self.machine
+        result.machine = spec.engine.name.machine
         let start = ContinuousClock.now
         let pauses = Pauses()
         let opener = self.files(spec)
@@ -62,6 +62,8 @@ package final class LocalExecutor: AttemptExecutor {
                         try RangedPass(
                             spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes
                         ).scoreOneRange(&result)
+                    case (.forward(let forward), .measure(let files)):
+                        try MeasuredPass(spec, files, opener, forward, models, interruption).run(&result)
                     // A model was checked when it was decided, so for data the forward stage only loads it.
                     case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }

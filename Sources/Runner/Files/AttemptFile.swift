@@ -17,6 +17,10 @@ package enum AttemptFile: Hashable, Sendable {
     case part(Int)
     /// The part of a range that is not whole yet, which is made, or emptied where it is there.
     case newPart(Int)
+    /// The values of one output of the model as it was published, to compare with, by the output's position.
+    case reference(Int)
+    /// The same file, which is made, or emptied where it is there.
+    case newReference(Int)
     /// The file on which ranges are claimed, which is made where it is missing.
     case claims
 }

@@ -98,6 +98,11 @@ extension AttemptFiles {
         ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in try open(.model(part)) }
     }
 
+    /// Opens the model that is measured.
+    func model(of files: AttemptSpec.MeasuredFiles) -> ModelSource {
+        ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in try open(.model(part)) }
+    }
+
     /// Opens the model that is trained.
     func model(of files: AttemptSpec.ModelFiles) -> ModelSource {
         ModelSource(files.model.path) { part throws(FileSystemError) in try open(.model(part)) }

@@ -15,7 +15,7 @@ package struct NamedFiles: AttemptFiles {
         self.spec = spec
         switch spec.work {
         case .scoreRange(let files), .scoreAhead(let files): held = files.parts.flatMap { try? HeldFolder(FilePath($0)) }
-        case .score, .validateModel, .fineTune: held = nil
+        case .score, .validateModel, .fineTune, .measure: held = nil
         }
     }
 
@@ -42,8 +42,17 @@ package struct NamedFiles: AttemptFiles {
         case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)),
             (.newPart(let range), .scoreAhead(let files)):
             return try make(parts(files).appending(PartsFolder.stagedName(range)), .writeOnly)
-        case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _),
-            (.written, _):
+        case (.data, .measure(let files)):
+            guard let data = files.data else { throw .missing(FilePath(spec.place)) }
+            return try InputAccess(data).open()
+        case (.model(let part), .measure(let files)):
+            return try NamedModel(files.model.path, adapter: files.adapter).open(part)
+        case (.reference(let output), .measure(let files)):
+            return try FileDigest.open(FilePath(files.reference).appending("output-\(output)"))
+        case (.newReference(let output), .measure(let files)):
+            return try make(FilePath(files.reference).appending("output-\(output)"), .writeOnly)
+        case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _), (.written, _),
+            (.reference, _), (.newReference, _):
             throw .missing(FilePath(spec.place))
         }
     }

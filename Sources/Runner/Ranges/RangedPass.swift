@@ -1,9 +1,11 @@
 import Arrivals
 import Attempts
 import Columnar
+import Engine
 import FileSystem
 import Foundation
 import Glibc
+import Machine
 import PipelineConfig
 import Reasons
 import Recipes
@@ -42,7 +44,7 @@ struct RangedPass {
         self.rangeBytes = rangeBytes
         do throws(FileSystemError) {
             folder = try PartsFolder(parts, opener, isOwn: !spec.isOneRange)
-            subjects = try ScoringSubject.digests(spec, files, LocalExecutor.machine)
+            subjects = try ScoringSubject.digests(spec, files, spec.engine.name.machine)
         } catch {
             throw Failure(landing: error, place: parts)
         }
@@ -135,7 +137,7 @@ struct RangedPass {
 
     private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
         try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
         }
     }
 

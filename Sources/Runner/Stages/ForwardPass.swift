@@ -33,7 +33,7 @@ struct ForwardPass {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
         }
         FaultPoint.reach(.workerLoaded)
         let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data, from: opener) }

@@ -80,6 +80,15 @@ struct ModelFile {
         }
     }
 
+    /// Throws where the model breaks ONNX's rules, could harm this machine, or would cost more than an engine is given.
+    func check() throws(Failure) {
+        let model = try parsed()
+        do throws(ONNXError) {
+            try model.safetyCheck()
+            try model.costCheck()
+        } catch { throw Failure(model: error, place: path) }
+    }
+
     /// Returns the model as its file has it, without the adapter.
     func parsed() throws(Failure) -> Model {
         var model: Model

@@ -71,7 +71,7 @@ struct ModelValidation {
     func accept(_ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
             let source = opener.written(by: files)
-            do throws(Failure) { return try models.load(written: source, threads: spec.limits.threads, interruption) } catch {
+            do throws(Failure) { return try models.load(written: source, spec.sessionOptions, interruption) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy does not exist any more when somebody reads this.
                 var failure = error
