@@ -1,6 +1,7 @@
 """Millrace beside the peer daemon: the same cores, the same files, A B A B, medians. See README.md.
 
-    Scripts/bench [--quick] [--only NAME]... [--millrace PATH] [--former PATH] [--peer-only] [--repeats N] [--cores 0,1] [--work DIR] [--out PATH]
+    Scripts/bench [--quick] [--only NAME]... [--millrace PATH] [--former PATH] [--peer-only] [--repeats N] [--cores 0,1]
+                  [--work DIR] [--out PATH]
 """
 
 import argparse

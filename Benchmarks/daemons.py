@@ -179,7 +179,8 @@ class Daemon:
 class Peer(Daemon):
     def command(self) -> list[str]:
         return [
-            sys.executable, str(PEER), str(self.model), str(self.spool), str(self.out), "--jobs", str(self.jobs), "--threads", str(self.threads)]
+            sys.executable, str(PEER), str(self.model), str(self.spool), str(self.out),
+            "--jobs", str(self.jobs), "--threads", str(self.threads)]
 
     def wait_until_ready(self) -> None:
         self.wait(lambda: b" ready\n" in self.log.read_bytes()[self.log_start :], 60, "being ready")

@@ -2,8 +2,8 @@
 
     .deps/bench/bin/python Benchmarks/hostile.py BINARY FOLDER
 
-The scripts that make the files run in .deps/oracle (Scripts/test-tools). FOLDER must not exist; it stays. Latencies are from the rename into the spool
-to the output visible, seen by inotify; about forty small files a second, one at a time.
+The scripts that make the files run in .deps/oracle (Scripts/test-tools). FOLDER must not exist; it stays. Latencies are from the rename
+into the spool to the output visible, seen by inotify; about forty small files a second, one at a time.
 """
 
 import ctypes

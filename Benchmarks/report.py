@@ -20,7 +20,8 @@ class Report:
         print(f"{measurement} · {side}: " + ", ".join(f"{figure} {_short(value)}" for figure, value in figures.items()), flush=True)
 
     def write(self, path: Path) -> None:
-        path.with_suffix(".json").write_text(json.dumps({"machine": machine(), "settings": self.settings, "values": self.values}, indent=2) + "\n")
+        whole = {"machine": machine(), "settings": self.settings, "values": self.values}
+        path.with_suffix(".json").write_text(json.dumps(whole, indent=2) + "\n")
         path.with_suffix(".md").write_text(self.markdown())
 
     def markdown(self) -> str:

@@ -3,12 +3,13 @@
     python compare.py DIR --millrace .build/debug/millrace [--out TABLE.md] [NAME.EXPORTER ...]
 
 For each graph of DIR (see export.py): a random cotangent of the output; `millrace backward` for the gradients of every initializer and
-float input; PyTorch's gradients in float64 by the same cotangent; at most 64 coordinates sampled of each initializer. A graph agrees where, for every
-initializer, the error on its sample is at most 1e-4 times the larger of the sample's own norm and a thousandth of the norm of all samples.
+float input; PyTorch's gradients in float64 by the same cotangent; at most 64 coordinates sampled of each initializer. A graph agrees
+where, for every initializer, the error on its sample is at most 1e-4 times the larger of the sample's own norm and a thousandth of the
+norm of all samples.
 
-Deep networks have thousands of kinks. Where one activation lies within rounding of zero, float32 and float64 stand on different sides of it and the
-gradients differ for good reason; so where a graph disagrees, other inputs are drawn, twice at most. Where PyTorch's own float32 gradients are
-further than 1e-4 from its float64 ones, three times their distance counts instead; the table states it.
+Deep networks have thousands of kinks. Where one activation lies within rounding of zero, float32 and float64 stand on different sides of
+it and the gradients differ for good reason; so where a graph disagrees, other inputs are drawn, twice at most. Where PyTorch's own
+float32 gradients are further than 1e-4 from its float64 ones, three times their distance counts instead; the table states it.
 """
 
 import argparse
@@ -121,14 +122,17 @@ def compare_once(binary, path, name, draw, backward):
 
 
 def table(results, exports):
-    lines = ["| architecture | exporter | operator set | built | runs | agrees | largest error | PyTorch float32 | parameters compared | draws | seconds |",
+    lines = ["| architecture | exporter | operator set | built | runs | agrees | largest error | PyTorch float32 | "
+             "parameters compared | draws | seconds |",
              "|---|---|---|---|---|---|---|---|---|---|---|"]
     for name, result in sorted(results.items()):
         architecture, exporter = name.rsplit(".", 1)
         yes = {True: "yes", False: "no"}
         lines.append(
-            f"| {architecture} | {exporter} | {exports[name]['opset']} | {yes[result['built']]} | {yes[result['ran']]} | {yes[result['agrees']]} | "
-            + (f"{result['error']:.1e} | {result['single']:.1e} | {result['share']:.1%} | {result['draws']} | {result['seconds']} |" if result["ran"] else f"{result['reason'][:120]} | | | | |"))
+            f"| {architecture} | {exporter} | {exports[name]['opset']} | {yes[result['built']]} | {yes[result['ran']]} | "
+            f"{yes[result['agrees']]} | "
+            + (f"{result['error']:.1e} | {result['single']:.1e} | {result['share']:.1%} | {result['draws']} | {result['seconds']} |"
+               if result["ran"] else f"{result['reason'][:120]} | | | | |"))
     counts = [sum(result[key] for result in results.values()) for key in ("built", "ran", "agrees")]
     lines.append(f"\nOf {len(results)} graphs, {counts[0]} are built, {counts[1]} run, {counts[2]} agree.")
     return "\n".join(lines) + "\n"
@@ -155,7 +159,8 @@ def main():
             result = {"built": False, "ran": False, "agrees": False, "reason": f"{type(error).__name__}: {error}"[:400]}
         results[name] = result
         record.write_text(json.dumps(results, indent=1))
-        print(name, result.get("reason") or f"error {result['error']:.1e} at {result['worst']}, {result['share']:.1%} compared, {result['seconds']} s"
+        print(name, result.get("reason") or f"error {result['error']:.1e} at {result['worst']}, {result['share']:.1%} compared, "
+              f"{result['seconds']} s"
               + ("" if result["agrees"] else " DISAGREES"), flush=True)
     (options.out or options.folder / "gradients.md").write_text(table(results, exports))
 

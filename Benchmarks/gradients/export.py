@@ -102,7 +102,8 @@ def main():
             results[f"{name}.{exporter}"] = result
             record.write_text(json.dumps(results, indent=1))
             print(name, exporter, "failed: " + " | ".join(result["reasons"]) if "failed" in result else
-                  f"opset {result['opset']}, batch {result['batch']}, {len(result['operators'])} operators, {result['seconds']} s", flush=True)
+                  f"opset {result['opset']}, batch {result['batch']}, {len(result['operators'])} operators, {result['seconds']} s",
+                  flush=True)
 
 
 if __name__ == "__main__":

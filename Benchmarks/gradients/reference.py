@@ -1,8 +1,8 @@
 """PyTorch's gradients of an architecture in float64, for every initializer of its export that can be traced to a parameter.
 
 Exporters rename, transpose, reorder and fold parameters. An initializer is traced by its values: it is a parameter, or a parameter
-transposed or reshaped, or the gates of a recurrent layer in ONNX's order, or a convolution's weight or bias with the normalization behind it
-folded in. Where several initializers come from one parameter (tied weights), their gradients are compared in sum.
+transposed or reshaped, or the gates of a recurrent layer in ONNX's order, or a convolution's weight or bias with the normalization
+behind it folded in. Where several initializers come from one parameter (tied weights), their gradients are compared in sum.
 """
 
 import copy
@@ -16,7 +16,8 @@ FOLDED = (nn.modules.conv._ConvNd, nn.Linear)
 
 
 def fold_normalizations(module, inputs):
-    """A copy in which every batch normalization that directly follows a convolution or a linear layer is folded into it, as the exporters do."""
+    """A copy in which every batch normalization that directly follows a convolution or a linear layer is folded into it, as the
+    exporters do."""
     module = copy.deepcopy(module)
     sources, pairs, hooks = {}, [], []
 
@@ -108,7 +109,8 @@ class Reference:
     def gradients_of(self, module, kind, seed=None):
         """By every parameter and float input, under their names. The first call draws the cotangent."""
         given = {
-            name: value.detach().to(kind, copy=True).requires_grad_() if value.is_floating_point() else value for name, value in self.inputs.items()
+            name: value.detach().to(kind, copy=True).requires_grad_() if value.is_floating_point() else value
+            for name, value in self.inputs.items()
         }
         module.requires_grad_(True)
         output = module(*given.values())

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Scores with a model of more than 2 GiB (`millrace forward`), trains it (`millrace optimize`), and holds the peak memory against what it may be.
+"""Scores with a model of more than 2 GiB (`millrace forward`), trains it (`millrace optimize`), and holds the peak memory against what
+it may be.
 
     python check.py --millrace ../../.build/release/millrace [--gib 2.5] [--folder DIR]
 
 The model is made here: external data, random weights, 64 features, blocks `h = h + tanh(h W)` of width 4096, a head with three classes.
-Allowed are the frozen weights once, the trained ones and their optimizer state as often as stated for each case, and 400 MiB for everything else:
-the program, the engine, activations of one batch, and when scoring the weight that the engine is laying out for its kernels.
+Allowed are the frozen weights once, the trained ones and their optimizer state as often as stated for each case, and 400 MiB for
+everything else: the program, the engine, activations of one batch, and when scoring the weight that the engine is laying out for its
+kernels.
 """
 
 import argparse
@@ -40,7 +42,8 @@ def make_model(folder, blocks):
 
         nodes.append(helper.make_node("MatMul", ["x", weight("embed.weight", (FEATURES, WIDTH), 0.1)], ["h0"]))
         for block in range(blocks):
-            nodes.append(helper.make_node("MatMul", [f"h{block}", weight(f"block.{block}.weight", (WIDTH, WIDTH), 0.3 / WIDTH**0.5)], [f"p{block}"]))
+            nodes.append(helper.make_node(
+                "MatMul", [f"h{block}", weight(f"block.{block}.weight", (WIDTH, WIDTH), 0.3 / WIDTH**0.5)], [f"p{block}"]))
             nodes.append(helper.make_node("Tanh", [f"p{block}"], [f"t{block}"]))
             nodes.append(helper.make_node("Add", [f"h{block}", f"t{block}"], [f"h{block + 1}"]))
         nodes.append(helper.make_node("MatMul", [f"h{blocks}", weight("head.weight", (WIDTH, CLASSES), 0.01)], ["scores"]))
@@ -67,8 +70,8 @@ def make_rows(folder):
 
 
 def peak(command):
-    """Runs it; its CPU seconds, and the most memory that was resident at once (VmHWM), in bytes. The kernel's own sum for an ended process begins
-    with what its parent had before `exec`, so that it is asked while it runs."""
+    """Runs it; its CPU seconds, and the most memory that was resident at once (VmHWM), in bytes. The kernel's own sum for an ended
+    process begins with what its parent had before `exec`, so that it is asked while it runs."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         most = 0
@@ -122,15 +125,16 @@ def main():
     alone = ["--freeze", "embed.*", "--freeze", "head.*"] + sum((["--freeze", f"block.{i}.weight"] for i in range(blocks - 2)), [])
     # What is trained, twice; with AdamW two moments of each; the gradients. What is written then is in memory when these are gone.
     cases = [
-        ("head alone", ["--freeze", "block.*", "--freeze", "embed.*", "--learning-rate", "0.0005"], {"head.weight"}, 5 * head, "tuned.onnx"),
+        ("head alone", ["--freeze", "block.*", "--freeze", "embed.*", "--learning-rate", "0.0005"], {"head.weight"}, 5 * head,
+         "tuned.onnx"),
         ("adapters of rank 8 on two weights, merged", adapters, set(last), 5 * factors, "tuned.onnx"),
         ("the same, beside the model", adapters + ["--no-merge"], set(), 5 * factors, "adapter.safetensors"),
         ("two weights themselves", alone + ["--learning-rate", "0.00002"], set(last), 5 * 2 * block, "tuned.onnx"),
     ]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         model, rows = make_model(folder, blocks), make_rows(folder)
-        common = ["--labelled", rows, "--label", "label", "--loss", "cross_entropy", "--epochs", "2", "--batch-size", "32", "--validation", "0.2",
-                  "--threads", options.threads]
+        common = ["--labelled", rows, "--label", "label", "--loss", "cross_entropy", "--epochs", "2", "--batch-size", "32",
+                  "--validation", "0.2", "--threads", options.threads]
         print(f"{total / 2**30:.2f} GiB of weights in {blocks + 2} initializers\n")
         print("| done | CPU s | peak MiB | allowed MiB |\n|---|---|---|---|")
         scores = os.path.join(folder, "scores.csv")

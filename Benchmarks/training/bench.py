@@ -1,7 +1,8 @@
 """Whole training steps of Millrace, PyTorch eager, torch.compile and JAX jit, and of Millrace's step graph on OpenVINO: same model, data,
 batch, optimizer and cores.
 
-    python bench.py --timer .build/release/step-timer [--contenders millrace,torch,...] [--cases mlp,resnet18,encoder] [--rounds 5] [--threads 2] [--out FILE.json]
+    python bench.py --timer .build/release/step-timer [--contenders millrace,torch,...] [--cases mlp,resnet18,encoder] [--rounds 5]
+                    [--threads 2] [--out FILE.json]
 
 Every measurement is a process of its own, the contenders in turn; a figure is the median over rounds of each round's median step.
 """
@@ -21,7 +22,8 @@ CONTENDERS = ["millrace", "openvino", "torch", "compile", "jax"]
 def command(contender, name, case, folder, options):
     steps = str(max(case["steps"] // options.divide, 3))
     if contender == "millrace":
-        return [options.timer, str(folder / f"{name}.onnx"), str(folder / f"{name}.data.onnx"), case["optimizer"], str(options.threads), steps]
+        graphs = [str(folder / f"{name}.onnx"), str(folder / f"{name}.data.onnx")]
+        return [options.timer, *graphs, case["optimizer"], str(options.threads), steps]
     made = [sys.executable, str(HERE / "contender.py"), contender, name, str(options.threads), steps]
     return made + [str(folder), str(case["rate"])] if contender == "openvino" else made
 

@@ -90,8 +90,10 @@ class Encoder(nn.Module):
 
 CASES = {
     "mlp": dict(model=Classifier, batch=128, optimizer="sgd", rate=0.01, input=lambda g, n: torch.randn(n, 784, generator=g), steps=400),
-    "resnet18": dict(model=ResNet18, batch=32, optimizer="sgd", rate=0.01, input=lambda g, n: torch.randn(n, 3, 32, 32, generator=g), steps=12),
-    "encoder": dict(model=Encoder, batch=16, optimizer="adamw", rate=0.001, input=lambda g, n: torch.randint(0, 1000, (n, 64), generator=g), steps=40),
+    "resnet18": dict(model=ResNet18, batch=32, optimizer="sgd", rate=0.01,
+                     input=lambda g, n: torch.randn(n, 3, 32, 32, generator=g), steps=12),
+    "encoder": dict(model=Encoder, batch=16, optimizer="adamw", rate=0.001,
+                    input=lambda g, n: torch.randint(0, 1000, (n, 64), generator=g), steps=40),
 }
 
 

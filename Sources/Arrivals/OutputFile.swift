@@ -16,5 +16,5 @@ package struct OutputFile: Hashable, Codable, Sendable {
     }
 
     /// The absolute path of the file.
-    package var place: String { root + "/" + path }
+    package var absolutePath: String { root + "/" + path }
 }

@@ -11,7 +11,8 @@
 namespace carrow {
 namespace {
 
-/// Messages may quote the file's own bytes: only printable ASCII passes, the rest becomes "?". UTF-8 is shown in any script where `shows_all`.
+/// Messages may quote the file's own bytes: only printable ASCII passes, the rest becomes "?". UTF-8 is shown in any script where
+/// `shows_all`.
 void CopyPrintable(const std::string &from, bool shows_all, char *to, size_t size) {
   size_t length = 0;
   for (const unsigned char byte : from) {

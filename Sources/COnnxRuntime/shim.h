@@ -1,8 +1,9 @@
 #include <onnxruntime_c_api.h>
 #include <stddef.h>
 
-/* What ONNX Runtime 1.22 (API 22) put behind the functions that the oldest header declares (API 21). Its tables grow at the end and nowhere else, so
-   that the places are the same in every later version. Objects of the editor are void here: newer headers have names for them. */
+/* What ONNX Runtime 1.22 (API 22) put behind the functions that the oldest header declares (API 21). Its tables grow at the end and
+   nowhere else, so that the positions are the same in every later version. Objects of the editor are void here: newer headers have names
+   for them. */
 
 typedef struct ModelEditorFunctions {
     void *typeInfos[5];
@@ -20,7 +21,8 @@ typedef struct ModelEditorFunctions {
         const OrtEnv *environment, const void *model, size_t byteCount, const OrtSessionOptions *options, OrtSession **session);
     OrtStatusPtr (*SessionGetOpsetForDomain)(const OrtSession *session, const char *domain, int *version);
     OrtStatusPtr (*ApplyModelToModelEditorSession)(OrtSession *session, void *model);
-    OrtStatusPtr (*FinalizeModelEditorSession)(OrtSession *session, const OrtSessionOptions *options, OrtPrepackedWeightsContainer *container);
+    OrtStatusPtr (*FinalizeModelEditorSession)(
+        OrtSession *session, const OrtSessionOptions *options, OrtPrepackedWeightsContainer *container);
 } ModelEditorFunctions;
 
 typedef struct LaterFunctions {
@@ -31,7 +33,8 @@ typedef struct LaterFunctions {
     void *valueInfos[2];
     const ModelEditorFunctions *(*GetModelEditorApi)(void);
     OrtStatusPtr (*CreateTensorWithDataAndDeleterAsOrtValue)(
-        OrtAllocator *deleter, void *data, size_t byteCount, const int64_t *extents, size_t rank, ONNXTensorElementDataType type, OrtValue **value);
+        OrtAllocator *deleter, void *data, size_t byteCount, const int64_t *extents, size_t rank, ONNXTensorElementDataType type,
+        OrtValue **value);
 } LaterFunctions;
 
 /* Of a table that was asked for at API 22 or later. */

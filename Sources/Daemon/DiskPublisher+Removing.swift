@@ -12,7 +12,7 @@ extension DiskPublisher {
         FaultPoint.reach(.removalListed)
         var directories: Set<FilePath> = []
         let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
-            guard !unwritten.contains(output.publication.publication) else { return nil }
+            guard !unwritten.contains(output.publication.number) else { return nil }
             let file = output.publication.output
             let outcome = try? OutputWithdrawal.remove(file.target, digest: file.digest)
             if outcome == .removed { directories.insert(file.target.removingLastComponent()) }
@@ -26,17 +26,17 @@ extension DiskPublisher {
     /// Records in the manifests, before they are removed, the outputs that go with their inputs, so that `millrace rebuild` does not bring
     /// them back. Returns the publications for which that cannot be done.
     private func recordRemovals(_ outputs: [LeavingOutput]) -> Set<Int64> {
-        struct Place: Hashable { let root: String, pipeline: String }
+        struct OutputFolder: Hashable { let root: String, pipeline: String }
         var unwritten: Set<Int64> = []
         let places = Dictionary(grouping: outputs) {
-            Place(root: $0.publication.output.root, pipeline: $0.publication.pipeline)
+            OutputFolder(root: $0.publication.output.root, pipeline: $0.publication.pipeline)
         }
         for (place, outputs) in places {
             let manifest = Manifest(outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline))
             do throws(FileSystemError) {
                 try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: .now)
             } catch {
-                unwritten.formUnion(outputs.map(\.publication.publication))
+                unwritten.formUnion(outputs.map(\.publication.number))
             }
         }
         return unwritten

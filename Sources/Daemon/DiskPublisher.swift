@@ -167,8 +167,8 @@ package final class DiskPublisher: Publisher, Sendable {
             }
         }
         let round = try round().begin(outputs.filter { refusals[$0.provenance.pipeline] == nil })
-        return PublishingRound(ready: round.ready) { [refusals] (intents) throws(FileSystemError) in
-            var published = try round.land(intents).map { $0.map { _ in () } }[...]
+        return PublishingRound(ready: round.ready) { [refusals] (permissions) throws(FileSystemError) in
+            var published = try round.land(permissions).map { $0.map { _ in () } }[...]
             for case .failure(.crossMount) in published {
                 self.chooseAgain()
                 break
@@ -281,12 +281,12 @@ package final class DiskPublisher: Publisher, Sendable {
         let places = try places(pipeline)
         let (spool, path) = (pipeline.spoolPath(of: input.place.role), input.place.path)
         var reason = QuarantineReason(
-            pipeline: pipeline.name, path: path, digest: input.digest, what: report.explanation.whole,
+            pipeline: pipeline.name, path: path, digest: input.digest, what: report.explanation.fullReason,
             place: spool + "/" + path, rule: report.explanation.rule, remedy: report.explanation.remedy,
             attempts: report.attempts.map {
                 .init(
                     number: $0.number, startedAt: $0.startedAt?.description, endedAt: $0.endedAt?.description,
-                    error: $0.whole ?? report.explanation.whole)
+                    error: $0.fullReason ?? report.explanation.fullReason)
             },
             quarantinedAt: (report.attempts.last?.endedAt ?? .now).description)
         reason.arrival = report.arrival

@@ -128,7 +128,7 @@ package final class PipelineDaemon: Service {
         let reasons = ReasonKeeper(ledger, publisher)
         self.reasons = reasons
         try reasons.settle(inForce)
-        let open = Set(try ledger.openRuns().map(\.run))
+        let open = Set(try ledger.openRuns().map(\.number))
         try publisher.sweep(open: open)
         FaultPoint.reach(.startSwept)
         try publisher.pruneCheckpoints(keeping: open, of: inForce)
@@ -307,7 +307,8 @@ package final class PipelineDaemon: Service {
         FaultPoint.reach(.intakeRefused)
         let (place, explanation) = (refused.input.place, refused.report.explanation)
         log.warning(
-            "refused", metadata: ["file.path": "\(place.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
+            "refused",
+            metadata: ["file.path": "\(place.path)", "rule": "\(explanation.rule)"].merging(explanation.fullReason.logged) { $1 })
         // An edit may have given the spool another folder since.
         guard let pipeline = files.inForce.first(where: { $0.spool.entries.contains { $0.path == refused.folder } }) else { return }
         do {

@@ -79,17 +79,17 @@ package struct PublishingRound {
 
     /// The outputs that can be published.
     package let ready: [StagedOutput]
-    private let landing: ([Intent]) throws(FileSystemError) -> Results
+    private let landing: ([LandingPermission]) throws(FileSystemError) -> Results
 
-    /// - Parameter landing: makes the outputs visible, once the ledger has answered for each that is ready. Results are in the order in which
-    ///   the round began with them.
-    package init(ready: [StagedOutput], landing: @escaping ([Intent]) throws(FileSystemError) -> Results) {
+    /// - Parameter landing: makes the outputs visible, once the ledger has answered for each that is ready. Results are in the order in
+    ///   which the round began with them.
+    package init(ready: [StagedOutput], landing: @escaping ([LandingPermission]) throws(FileSystemError) -> Results) {
         self.ready = ready
         self.landing = landing
     }
 
     /// Makes the outputs visible; it is called once.
-    package func land(_ intents: [Intent]) throws(FileSystemError) -> Results { try landing(intents) }
+    package func land(_ permissions: [LandingPermission]) throws(FileSystemError) -> Results { try landing(permissions) }
 }
 
 /// Names something that the work folder keeps for training.

@@ -84,7 +84,8 @@ extension FileSystemError: CustomStringConvertible {
         case .noStagingPlace(let target, let why):
             "nothing can be staged for \(shown(target)): \(why)"
         case .crossMount(let from, let to):
-            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; the next attempt is staged on the mount of the target"
+            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; the next attempt is staged on the "
+                + "mount of the target"
         case .noAtomicPublish(let path):
             "the file system of \(shown(path)) can neither rename without replacing nor make hard links; land on another file system"
         case .versionTaken(let path):
@@ -94,8 +95,8 @@ extension FileSystemError: CustomStringConvertible {
         case .badName(let name, let why):
             "the name \(shown(name)) cannot be used: \(why)"
         case .notInGroup(let group, let pipeline):
-            "pipeline \(pipeline) says land.group \(group), and the daemon's user is no member of it; add the user to that group and start again, "
-                + "or name another"
+            "pipeline \(pipeline) says land.group \(group), and the daemon's user is no member of it; add the user to that group and start "
+                + "again, or name another"
         case .badDocument(let path, let why):
             "\(shown(path)) could not be understood: \(why)"
         case .copyDiffers(let from, let to):

@@ -203,7 +203,7 @@ struct InputRemoval {
         let parent = root.pushing(relative).removingLastComponent()
         for changed in try Disk.makeDirectories(parent, FolderGrant(access: access, root: root)) { try Disk.sync(directory: changed) }
         var source = held
-        if try Disk.place(parent) != area.place { source = try copy(held, towards: parent, digest: digest) }
+        if try Disk.mount(of: parent) != area.mount { source = try copy(held, towards: parent, digest: digest) }
         while true {
             let target = try CollisionFreeName.free(root.pushing(relative), digest: digest)
             switch Disk.moveFile(source, target) {
@@ -223,8 +223,8 @@ struct InputRemoval {
 
     /// Copies a file to the mount of `parent`: the copy is made durable and read back.
     private func copy(_ held: FilePath, towards parent: FilePath, digest: String) throws(FileSystemError) -> FilePath {
-        let place = try Disk.place(parent)
-        guard let other = areas.first(where: { $0.place == place }) else {
+        let mount = try Disk.mount(of: parent)
+        guard let other = areas.first(where: { $0.mount == mount }) else {
             throw .noStagingPlace(target: parent, why: "no staging area was set up on its mount; restart the daemon")
         }
         let copy = other.work.appending("copy-" + UUID().uuidString)

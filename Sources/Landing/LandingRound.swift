@@ -34,11 +34,11 @@ package struct StagedOutput: Hashable, Sendable {
 
 extension OutputFile {
     /// The absolute path of the file.
-    package var target: FilePath { FilePath(place) }
+    package var target: FilePath { FilePath(absolutePath) }
 }
 
 /// Says what the ledger answers about one output that is about to be published.
-package enum Intent: Hashable, Sendable {
+package enum LandingPermission: Hashable, Sendable {
     /// The output may be published. `replacing` has the digest of what we published at the target before, for the same input, and the
     /// digests of what earlier attempts may have left there.
     case publish(replacing: [String])
@@ -107,12 +107,12 @@ package struct LandingRound {
     }
 
     /// Makes outputs visible that are durable and recorded.
-    /// - Parameter good: the indices in `work` of the outputs that `intents` are about.
+    /// - Parameter good: the indices in `work` of the outputs that `permissions` are about.
     fileprivate func land(
-        _ work: inout [RoundItem], _ good: [Int], _ intents: [Intent]
+        _ work: inout [RoundItem], _ good: [Int], _ permissions: [LandingPermission]
     ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
-        for (index, intent) in zip(good, intents) where work[index].isGood {
-            switch intent {
+        for (index, permission) in zip(good, permissions) where work[index].isGood {
+            switch permission {
             case .publish(let replacing): work[index].output.replaces = replacing
             case .refuse(let owner):
                 let output = work[index].output
@@ -303,11 +303,11 @@ package final class BegunRound {
 
     /// Waits for the sync and makes the outputs visible. Returns what became of each output, in the order in which the round began with
     /// them. It is called once.
-    /// - Parameter intents: what the ledger answers for each output of `ready`, in that order.
-    package func land(_ intents: [Intent]) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
+    /// - Parameter permissions: what the ledger answers for each output of `ready`, in that order.
+    package func land(_ permissions: [LandingPermission]) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
         var work = sync.wait()
         guard !good.isEmpty else { return work.map(\.result) }
-        return try round.land(&work, good, intents)
+        return try round.land(&work, good, permissions)
     }
 }
 

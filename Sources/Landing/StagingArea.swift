@@ -8,7 +8,7 @@ package import SystemPackage
 /// and is never swept.
 package final class StagingArea: Sendable {
     package let path: FilePath
-    let place: Disk.Place
+    let mount: Disk.Mount
     /// The descriptor of the area, open since before anything was staged, so that `syncfs` on it reports write-back errors from then on. It
     /// is closed with the area.
     private let descriptor: FileDescriptor
@@ -46,7 +46,7 @@ package final class StagingArea: Sendable {
         let chosen = try Self.choose(for: target, root: root, work: work ?? root.appending(".millrace"), avoiding: avoiding)
         try Self.make(chosen)
         path = chosen
-        place = try Disk.place(chosen)
+        mount = try Disk.mount(of: chosen)
         descriptor = try Disk.open(chosen, .readOnly, .directory, doing: "open the staging directory")
     }
 
@@ -63,7 +63,7 @@ package final class StagingArea: Sendable {
     /// what is written below an empty mount point is hidden once something is mounted there.
     package func makeAgain() throws(FileSystemError) {
         if Disk.isDirectory(work) { return }
-        guard try Disk.place(Self.nearestExisting(path)) == place else {
+        guard try Disk.mount(of: Self.nearestExisting(path)) == mount else {
             throw .system(doing: "find what was mounted above", path: path, errno: .noSuchAddressOrDevice)
         }
         try Self.make(path)
@@ -72,7 +72,7 @@ package final class StagingArea: Sendable {
     deinit { Disk.close(descriptor) }
 
     /// Returns whether both were on the same mount when they were made.
-    package func isOnSameMount(as other: StagingArea) -> Bool { place == other.place }
+    package func isOnSameMount(as other: StagingArea) -> Bool { mount == other.mount }
 
     // MARK: Names
 
@@ -155,16 +155,16 @@ package final class StagingArea: Sendable {
     {
         let target = target.lexicallyNormalized()
         let existing = try nearestExisting(target)
-        let wanted = try Disk.place(existing)
+        let wanted = try Disk.mount(of: existing)
         let state = try realPath(work.appending("staging"))
         let stateIsFree = avoiding.leavesFree(state)
-        if stateIsFree, try Disk.place(nearestExisting(state)) == wanted { return state }
+        if stateIsFree, try Disk.mount(of: nearestExisting(state)) == wanted { return state }
 
         var candidate = try realPath(existing)
         let name = ".millrace-staging"
         let owner = String(FileDigest.of(bytes: try realPath(root).string.utf8).prefix(12))
         var refusal: FileSystemError?
-        while try Disk.place(candidate) == wanted {
+        while try Disk.mount(of: candidate) == wanted {
             if avoiding.leavesFree(candidate) {
                 let directory = candidate.appending(name).appending(owner)
                 do throws(FileSystemError) {
@@ -182,7 +182,8 @@ package final class StagingArea: Sendable {
             throw .noStagingPlace(
                 target: target,
                 why:
-                    "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this path"
+                    "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this "
+                    + "path"
             )
         }
         throw .noStagingPlace(

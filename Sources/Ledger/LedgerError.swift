@@ -39,7 +39,8 @@ extension LedgerError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .missing(let path):
-            "\(path): there is no ledger. Start the daemon with this --root once, which makes it and restores one that was lost, or name the right one."
+            "\(path): there is no ledger. Start the daemon with this --root once, which makes it and restores one that was lost, or name "
+                + "the right one."
         case .networkFileSystem(let path, let type):
             "\(path): the ledger cannot be kept on a network file system (\(type)), which lacks the shared memory that SQLite's "
                 + "write-ahead log needs. Keep the root on a local disk, or name a local folder as `state:` in ROOT/millrace.yaml."
@@ -64,8 +65,8 @@ extension LedgerError: CustomStringConvertible {
             "\(path): the ledger cannot be opened or written: it was opened for reading, or the permissions of the file or its folder "
                 + "do not allow it. SQLite needs to write in the folder even to read."
         case .privateState(let path):
-            "\(path): only its owner may read what is in there, and no daemon is running that would answer for it. Start the daemon, or use the user that "
-                + "the folder belongs to."
+            "\(path): only its owner may read what is in there, and no daemon is running that would answer for it. Start the daemon, or "
+                + "use the user that the folder belongs to."
         case .socket(let path, let message):
             "\(path): the daemon cannot be asked: \(message)."
         case .busy(let path, let doing):
@@ -76,11 +77,11 @@ extension LedgerError: CustomStringConvertible {
             "\(path): could not \(doing): the ledger is damaged (\(message)). Stop the daemon, move the file away with its -wal, "
                 + "and restore it from a copy or with millrace rebuild."
         case .replaced(let path):
-            "\(path): the file was deleted or replaced while it was in use, so that nothing more can be recorded. Start the daemon again: it goes on with "
-                + "what stands there, and restores from manifests and cards what is missing."
+            "\(path): the file was deleted or replaced while it was in use, so that nothing more can be recorded. Start the daemon again: "
+                + "it goes on with what stands there, and restores from manifests and cards what is missing."
         case .overwritten(let path):
-            "\(path): something else wrote over the file while it was in use. Stop what did, move the ledger away with its -wal and -shm, and start the "
-                + "daemon again: it restores the ledger from manifests and cards."
+            "\(path): something else wrote over the file while it was in use. Stop what did, move the ledger away with its -wal and -shm, "
+                + "and start the daemon again: it restores the ledger from manifests and cards."
         case .sqlite(let path, let doing, let code, let message):
             "\(path): could not \(doing): SQLite error \(code), \(message)."
         case .takenBack: "The change was taken back; nothing was recorded."
@@ -93,8 +94,8 @@ extension LedgerError: CustomStringConvertible {
         case .noSuchVersion(let pipeline, let version):
             "Pipeline \(pipeline) has no published version \(version). millrace models \(pipeline) lists them."
         case .prunedVersion(let pipeline, let version):
-            "Version \(version) of pipeline \(pipeline) was pruned: its files are gone. Drop its model again, if it is not in the spool, and "
-                + "millrace replay it: that makes a version of it again. land.models.keep says how many stay."
+            "Version \(version) of pipeline \(pipeline) was pruned: its files are gone. Drop its model again, if it is not in the spool, "
+                + "and millrace replay it: that makes a version of it again. land.models.keep says how many stay."
         case .unreadableRow(let table, let key, let column, let found):
             "Row \(key) of \(table) has \(found) as \(column), which this version of millrace does not know. Use the newer one."
         }

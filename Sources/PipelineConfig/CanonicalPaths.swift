@@ -42,7 +42,7 @@ package enum CanonicalPaths {
 
 extension Pipeline {
     /// Describes a directory that the pipeline reads or writes, with the key that names it.
-    struct Place {
+    struct UsedPath {
         enum Role: String {
             case spool = "a spool"
             case models = "the models' landing"
@@ -56,10 +56,10 @@ extension Pipeline {
         let path: String
     }
 
-    var places: [Place] {
-        var places: [Place] = []
-        func add(_ role: Place.Role, _ key: String, _ path: String?) {
-            if let path { places.append(Place(role: role, key: key, path: path)) }
+    var places: [UsedPath] {
+        var places: [UsedPath] = []
+        func add(_ role: UsedPath.Role, _ key: String, _ path: String?) {
+            if let path { places.append(UsedPath(role: role, key: key, path: path)) }
         }
         add(.spool, "spool.models.path", spool.models?.path)
         add(.spool, "spool.labelled.path", spool.labelled?.path)

@@ -17,7 +17,7 @@ package struct Explanation: Hashable, Codable, Sendable {
     }
 
     /// The reason, with what cells hold where that is told.
-    package var whole: Reason {
+    package var fullReason: Reason {
         get { Reason(reason, cells: cells) }
         set { (reason, cells) = (newValue.text, newValue.cells) }
     }

@@ -70,15 +70,15 @@ package struct Audit: Report {
                 let output = publication.output
                 let found = try lasting { () throws(LedgerError) -> (kind: Kind, what: String)? in
                     // A daemon may have replaced it in the meantime.
-                    guard let fault = fault(of: output.place, byteCount: output.byteCount, digest: output.digest),
-                        try ledger.owner(root: output.root, path: output.path)?.publication == publication.publication
+                    guard let fault = fault(of: output.absolutePath, byteCount: output.byteCount, digest: output.digest),
+                        try ledger.owner(root: output.root, path: output.path)?.number == publication.number
                     else { return nil }
                     return fault
                 }
                 guard let found else { continue }
                 differences.append(
                     Difference(
-                        kind: found.kind, path: output.place,
+                        kind: found.kind, path: output.absolutePath,
                         what: "\(found.what); run \(publication.run) published it for \(publication.inputPath)",
                         remedy: found.kind == .missing
                             ? "Put it back, or millrace replay \(publication.inputPath)."
@@ -92,13 +92,13 @@ package struct Audit: Report {
         for state in [PublicationState.left, .leaving, .orphaned] {
             for publication in try ledger.publications(state) {
                 let output = publication.output
-                guard FileManager.default.fileExists(atPath: output.place),
+                guard FileManager.default.fileExists(atPath: output.absolutePath),
                     try ledger.owner(root: output.root, path: output.path) == nil
                 else { continue }
                 if state != .left, DaemonLock.holder(stateDirectory: stateDirectory) != nil { continue }
                 differences.append(
                     Difference(
-                        kind: .leftover, path: output.place,
+                        kind: .leftover, path: output.absolutePath,
                         what: "run \(publication.run) published an output of \(publication.inputPath) there, which was to be removed",
                         remedy: state == .left
                             ? "It is not what was published, so it was left: move it away." : "Start millrace run: it removes it."))
@@ -203,7 +203,7 @@ package struct Audit: Report {
             differences.append(
                 Difference(
                     kind: .openRun, path: open.arrival.path,
-                    what: "run \(open.run) of \(open.arrival.pipeline) is open, and no daemon works on this root",
+                    what: "run \(open.number) of \(open.arrival.pipeline) is open, and no daemon works on this root",
                     remedy: "Start millrace run: it finishes what is in place and tries the rest again."))
         }
     }

@@ -81,10 +81,10 @@ package struct PipelinePlan: Report {
             guard let end = page.last else { return groups }
             last = end.arrival
             for run in page {
-                let place = groups.firstIndex { $0.revision == run.revision } ?? groups.endIndex
-                if place == groups.endIndex { groups.append(Outdated(revision: run.revision)) }
-                groups[place].counts[run.role.rawValue, default: 0] += 1
-                if groups[place].sample.count < sampleSize { groups[place].sample.append(run.path) }
+                let index = groups.firstIndex { $0.revision == run.revision } ?? groups.endIndex
+                if index == groups.endIndex { groups.append(Outdated(revision: run.revision)) }
+                groups[index].counts[run.role.rawValue, default: 0] += 1
+                if groups[index].sample.count < sampleSize { groups[index].sample.append(run.path) }
             }
         }
     }
@@ -112,9 +112,8 @@ extension PipelinePlan {
             lines.append("  rejected: \(words(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
         }
         if !quarantined.isEmpty {
-            lines.append(
-                "  quarantined: \(words(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
-            )
+            let command = "millrace retry --pipeline \(pipeline) --state quarantined"
+            lines.append("  quarantined: \(words(quarantined)); \(command) does it under this revision")
         }
         if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
         return lines

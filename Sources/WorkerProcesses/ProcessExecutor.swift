@@ -60,8 +60,8 @@ package final class ProcessExecutor: AttemptExecutor {
         for place in left.sorted() { ended(place, execute(attempts[place].spec, control: attempts[place].control)) }
     }
 
-    /// Executes an attempt. One that was ended since all that ran together had outgrown the memory is run once more, alone. One that outgrew
-    /// its own limit had all of that for itself: others would wait for nothing.
+    /// Executes an attempt. One that was ended since all that ran together had outgrown the memory is run once more, alone. One that
+    /// outgrew its own limit had all of that for itself: others would wait for nothing.
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         gate.enter()
         let (result, loss) = execute(spec, control, isAlone: false)

@@ -6,24 +6,24 @@ import Glibc
 struct JSONObjectReader {
     /// Says where the text is not as it should be.
     struct Malformed: Error {
-        let place: Int
+        let position: Int
     }
 
     private let bytes: UnsafeRawBufferPointer
-    private var place: Int
+    private var position: Int
     private var isFirst = true
 
     /// - Parameter bytes: the text, which must stay valid for as long as the reader is used.
-    init(_ bytes: UnsafeRawBufferPointer, at place: Int = 0) throws(Malformed) {
+    init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0) throws(Malformed) {
         self.bytes = bytes
-        self.place = place
+        self.position = position
         try take("{")
     }
 
     /// Returns the next key; nil at the end of the object. Its value is read next, or passed over.
     mutating func key() throws(Malformed) -> String? {
         if next() == UInt8(ascii: "}") {
-            place += 1
+            position += 1
             return nil
         }
         if !isFirst { try take(",") }
@@ -35,28 +35,28 @@ struct JSONObjectReader {
 
     mutating func string() throws(Malformed) -> String {
         try take("\"")
-        let start = place
-        while place < bytes.count, bytes[place] != UInt8(ascii: "\""), bytes[place] != UInt8(ascii: "\\") { place += 1 }
-        guard place < bytes.count else { throw Malformed(place: start) }
-        if bytes[place] == UInt8(ascii: "\"") {
-            defer { place += 1 }
-            return String(decoding: bytes[start..<place], as: UTF8.self)
+        let start = position
+        while position < bytes.count, bytes[position] != UInt8(ascii: "\""), bytes[position] != UInt8(ascii: "\\") { position += 1 }
+        guard position < bytes.count else { throw Malformed(position: start) }
+        if bytes[position] == UInt8(ascii: "\"") {
+            defer { position += 1 }
+            return String(decoding: bytes[start..<position], as: UTF8.self)
         }
         return try escapedString(from: start)
     }
 
     private mutating func escapedString(from start: Int) throws(Malformed) -> String {
-        var units: [UInt8] = Array(bytes[start..<place])
-        while place < bytes.count {
-            let byte = bytes[place]
-            place += 1
+        var units: [UInt8] = Array(bytes[start..<position])
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
             if byte == UInt8(ascii: "\"") { return String(decoding: units, as: UTF8.self) }
-            guard byte == UInt8(ascii: "\\"), place < bytes.count else {
+            guard byte == UInt8(ascii: "\\"), position < bytes.count else {
                 units.append(byte)
                 continue
             }
-            let escaped = bytes[place]
-            place += 1
+            let escaped = bytes[position]
+            position += 1
             switch escaped {
             case UInt8(ascii: "n"): units.append(0x0a)
             case UInt8(ascii: "t"): units.append(0x09)
@@ -65,33 +65,34 @@ struct JSONObjectReader {
             case UInt8(ascii: "f"): units.append(0x0c)
             case UInt8(ascii: "u"):
                 var code = try hexadecimal()
-                if 0xd800..<0xdc00 ~= code, place + 1 < bytes.count, bytes[place] == UInt8(ascii: "\\"),
-                    bytes[place + 1] == UInt8(ascii: "u")
+                if 0xd800..<0xdc00 ~= code, position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+                    bytes[position + 1] == UInt8(ascii: "u")
                 {
-                    place += 2
+                    position += 2
                     let low = try hexadecimal()
-                    guard 0xdc00..<0xe000 ~= low else { throw Malformed(place: place) }
+                    guard 0xdc00..<0xe000 ~= low else { throw Malformed(position: position) }
                     code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
                 }
-                guard let scalar = Unicode.Scalar(code) else { throw Malformed(place: place) }
+                guard let scalar = Unicode.Scalar(code) else { throw Malformed(position: position) }
                 units += String(scalar).utf8
             case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): units.append(escaped)
-            default: throw Malformed(place: place)
+            default: throw Malformed(position: position)
             }
         }
-        throw Malformed(place: start)
+        throw Malformed(position: start)
     }
 
     private mutating func hexadecimal() throws(Malformed) -> UInt32 {
-        guard place + 4 <= bytes.count, let code = UInt32(String(decoding: bytes[place..<place + 4], as: UTF8.self), radix: 16) else {
-            throw Malformed(place: place)
+        guard position + 4 <= bytes.count, let code = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
+        else {
+            throw Malformed(position: position)
         }
-        place += 4
+        position += 4
         return code
     }
 
     mutating func integer<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) throws(Malformed) -> Integer {
-        guard let number = Integer(try token()) else { throw Malformed(place: place) }
+        guard let number = Integer(try token()) else { throw Malformed(position: position) }
         return number
     }
 
@@ -101,10 +102,10 @@ struct JSONObjectReader {
             case "nan": return .nan
             case "inf": return .infinity
             case "-inf": return -.infinity
-            default: throw Malformed(place: place)
+            default: throw Malformed(position: position)
             }
         }
-        guard let number = Double(try token()) else { throw Malformed(place: place) }
+        guard let number = Double(try token()) else { throw Malformed(position: position) }
         return number
     }
 
@@ -115,7 +116,7 @@ struct JSONObjectReader {
             if !values.isEmpty { try take(",") }
             values.append(try string())
         }
-        place += 1
+        position += 1
         return values
     }
 
@@ -130,42 +131,42 @@ struct JSONObjectReader {
         try take("[")
         while next() != UInt8(ascii: "]") {
             if !items.isEmpty { try take(",") }
-            var inner = try JSONObjectReader(bytes, at: place)
+            var inner = try JSONObjectReader(bytes, at: position)
             items.append(try item(&inner))
-            place = inner.place
+            position = inner.position
         }
-        place += 1
+        position += 1
         return items
     }
 
     private mutating func pairs<Value>(
         _ value: (inout JSONObjectReader) throws(Malformed) -> Value
     ) throws(Malformed) -> [String: Value] {
-        var inner = try JSONObjectReader(bytes, at: place)
+        var inner = try JSONObjectReader(bytes, at: position)
         var pairs: [String: Value] = [:]
         while let key = try inner.key() { pairs[key] = try value(&inner) }
-        place = inner.place
+        position = inner.position
         return pairs
     }
 
     /// Passes over a value of any kind.
     mutating func anything() throws(Malformed) {
         _ = next()
-        let start = place
+        let start = position
         var depth = 0
         repeat {
-            guard place < bytes.count else { throw Malformed(place: start) }
-            switch bytes[place] {
+            guard position < bytes.count else { throw Malformed(position: start) }
+            switch bytes[position] {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
-                place += 1
+                position += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
-                place += 1
+                position += 1
             case UInt8(ascii: "\""): _ = try string()
             case UInt8(ascii: ","), UInt8(ascii: ":"), ...0x20:
-                guard depth > 0 else { throw Malformed(place: place) }
-                place += 1
+                guard depth > 0 else { throw Malformed(position: position) }
+                position += 1
             default: _ = try token()
             }
         } while depth > 0
@@ -173,10 +174,10 @@ struct JSONObjectReader {
 
     private mutating func token() throws(Malformed) -> String {
         _ = next()
-        let start = place
-        while place < bytes.count, !Self.ends(bytes[place]) { place += 1 }
-        guard place > start else { throw Malformed(place: place) }
-        return String(decoding: bytes[start..<place], as: UTF8.self)
+        let start = position
+        while position < bytes.count, !Self.ends(bytes[position]) { position += 1 }
+        guard position > start else { throw Malformed(position: position) }
+        return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
     private static func ends(_ byte: UInt8) -> Bool {
@@ -185,12 +186,12 @@ struct JSONObjectReader {
 
     /// Passes over white space. Returns the next byte, which is not taken; 0 at the end.
     private mutating func next() -> UInt8 {
-        while place < bytes.count, bytes[place] <= 0x20 { place += 1 }
-        return place < bytes.count ? bytes[place] : 0
+        while position < bytes.count, bytes[position] <= 0x20 { position += 1 }
+        return position < bytes.count ? bytes[position] : 0
     }
 
     private mutating func take(_ byte: Unicode.Scalar) throws(Malformed) {
-        guard next() == UInt8(ascii: byte) else { throw Malformed(place: place) }
-        place += 1
+        guard next() == UInt8(ascii: byte) else { throw Malformed(position: position) }
+        position += 1
     }
 }

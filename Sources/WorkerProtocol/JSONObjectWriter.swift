@@ -106,15 +106,15 @@ struct JSONObjectWriter {
         var digits = (UInt64(0), UInt64(0), UInt64(0))
         withUnsafeMutableBytes(of: &digits) { buffer in
             var rest = number.magnitude
-            var place = buffer.count
+            var position = buffer.count
             repeat {
-                place -= 1
+                position -= 1
                 let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-                buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+                buffer[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
                 rest = quotient
             } while rest != 0
             if number < 0 { text.append(UInt8(ascii: "-")) }
-            text += buffer[place...]
+            text += buffer[position...]
         }
     }
 

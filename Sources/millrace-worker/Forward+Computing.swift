@@ -151,7 +151,8 @@ extension Forward: Computes {
         }
         let seconds = result.timings["total"].map(shownSeconds) ?? ""
         print(
-            "\(out): \(result.rowCount ?? 0) rows, \(result.files.first?.byteCount ?? 0) bytes, \(seconds) (\(shownTimings(result.timings)))"
+            "\(out): \(result.rowCount ?? 0) rows, \(result.files.first?.byteCount ?? 0) bytes, \(seconds) "
+                + "(\(shownTimings(result.timings)))"
         )
     }
 }

@@ -7,8 +7,9 @@ struct Activate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put another version in force for what arrives from now on.",
         discussion: """
-            `millrace models PIPELINE` lists the versions. What was scored already is not scored again: see `millrace replay`. Without --pin it is in force \
-            until the next model is published. A version that was pruned comes back with `millrace replay MODEL-FILE`.
+            `millrace models PIPELINE` lists the versions. What was scored already is not scored again: see `millrace replay`. Without \
+            --pin it is in force until the next model is published. A version that was pruned comes back with `millrace replay \
+            MODEL-FILE`.
             """)
 
     @Argument(help: "The pipeline's name.") var pipeline: String

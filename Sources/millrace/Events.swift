@@ -9,8 +9,8 @@ struct Events: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print what happened, oldest first; with --follow, go on as it happens.",
         discussion: """
-            Every event has a number that rises by one and is never used again: glue that keeps the last number it saw, and passes it as --after, \
-            misses none and sees none twice. The oldest events are dropped after some 100,000.
+            Every event has a number that rises by one and is never used again: glue that keeps the last number it saw, and passes it as \
+            --after, misses none and sees none twice. The oldest events are dropped after some 100,000.
             """)
 
     @OptionGroup var root: RootOption

@@ -8,8 +8,8 @@ struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what became of a file, by which rule, and what to do.",
         discussion: """
-            Answers done, rejected, running, waiting, ignored, quarantined, not watched or not there. FILE is a path, from the current directory or \
-            from the root, or one relative to its spool.
+            Answers done, rejected, running, waiting, ignored, quarantined, not watched or not there. FILE is a path, from the current \
+            directory or from the root, or one relative to its spool.
             """)
 
     @Argument(help: "A file in a spool, or an output.", completion: .file()) var file: String

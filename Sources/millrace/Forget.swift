@@ -7,8 +7,8 @@ struct Forget: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Clear what is gone or settled: files in quarantine that were removed, and what was rejected.",
         discussion: """
-            Their reasons in quarantine go too. A file in quarantine that is still in its spool is not forgotten: mend it, remove it, or retry it. Content \
-            that was forgotten is looked at like any other when it is dropped again.
+            Their reasons in quarantine go too. A file in quarantine that is still in its spool is not forgotten: mend it, remove it, or \
+            retry it. Content that was forgotten is looked at like any other when it is dropped again.
             """)
 
     @OptionGroup var which: SelectionOptions<Retriable>

@@ -36,7 +36,8 @@ struct OperatorLog: LogHandler {
         } else {
             let pairs = facts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.description.printable)" }
             line =
-                "\(time) \(event.level.rawValue) \(event.message.description.printable)\(pairs.isEmpty ? "" : "  " + pairs.joined(separator: " "))"
+                "\(time) \(event.level.rawValue) "
+                + "\(event.message.description.printable)\(pairs.isEmpty ? "" : "  " + pairs.joined(separator: " "))"
         }
         printError(line)
     }

@@ -10,8 +10,8 @@ struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Let go what `retain` does not keep: archived inputs, quarantine, history, labelled rows.",
         discussion: """
-            The daemon does it every hour. Nothing goes that an input or an output that stands, or an open training, needs. With --removed, everything \
-            known of pipelines that no file names any more goes, however new; what they published stays on disk.
+            The daemon does it every hour. Nothing goes that an input or an output that stands, or an open training, needs. With \
+            --removed, everything known of pipelines that no file names any more goes, however new; what they published stays on disk.
             """)
 
     @OptionGroup var root: RootOption
@@ -48,7 +48,8 @@ struct Prune: ParsableCommand {
         for share in report.shares {
             let size = share.bytes > 0 ? ", \(share.bytes) bytes" : ""
             print(
-                "\(share.pipeline) \(share.kind.rawValue): \(share.count) \(went)\(size): \(share.examples.joined(separator: "; "))\(share.count > 3 ? "; …" : "")"
+                "\(share.pipeline) \(share.kind.rawValue): \(share.count) \(went)\(size): "
+                    + "\(share.examples.joined(separator: "; "))\(share.count > 3 ? "; …" : "")"
             )
         }
         for (name, count) in report.removed.sorted(by: { $0.key < $1.key }) { print("\(name): \(count) arrivals \(went)") }

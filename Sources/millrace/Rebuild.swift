@@ -12,9 +12,9 @@ struct Rebuild: ParsableCommand {
         abstract: "Restore a lost ledger from the manifests and cards beside what was published.",
         discussion: """
             Arrivals that were published come back with their numbers, outputs and versions; so nothing is done twice. What was rejected, \
-            quarantined or waiting left no trace and is taken up again by the next `millrace run`. What the ledger knows already stays as it \
-            is. Not beside a daemon. Ends with 1 where something could not be restored, which is named. `millrace run` does this by itself \
-            where there is no ledger, if all of it can be restored.
+            quarantined or waiting left no trace and is taken up again by the next `millrace run`. What the ledger knows already stays as \
+            it is. Not beside a daemon. Ends with 1 where something could not be restored, which is named. `millrace run` does this by \
+            itself where there is no ledger, if all of it can be restored.
             """)
 
     @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []

@@ -11,9 +11,9 @@ struct Replay: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Do again what is done, rejected or in quarantine, under the present version and revision.",
         discussion: """
-            `millrace plan` says what was done under an older revision. New outputs take the place of the old ones, also where another format or path \
-            puts them elsewhere: the old ones are removed then, if they are still what was published. What was archived is read from the archive; \
-            what is gone is refused.
+            `millrace plan` says what was done under an older revision. New outputs take the place of the old ones, also where another \
+            format or path puts them elsewhere: the old ones are removed then, if they are still what was published. What was archived is \
+            read from the archive; what is gone is refused.
             """)
 
     @OptionGroup var which: SelectionOptions<Replayable>

@@ -10,7 +10,8 @@ struct Retry: ParsableCommand {
         abstract:
             "Try again what is in quarantine, rejected, or waiting for a later attempt, under the version it had and the present revision.",
         discussion:
-            "So a file that a mended pipeline can take is done by it, and says so. Without `retry`, attempts keep the revision they began with."
+            "So a file that a mended pipeline can take is done by it, and says so. Without `retry`, attempts keep the revision they began "
+            + "with."
     )
 
     @OptionGroup var which: SelectionOptions<Retriable>

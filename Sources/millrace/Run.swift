@@ -19,8 +19,9 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch, settle, run and land, until told to stop.",
         discussion: """
-            Ends with 0 after SIGTERM or SIGINT; SIGHUP reads the pipeline files again. A file that is put into a folder of pipelines is taken up, and one \
-            that is removed goes. With --once the exit status is that of this call: what an earlier one quarantined does not count.
+            Ends with 0 after SIGTERM or SIGINT; SIGHUP reads the pipeline files again. A file that is put into a folder of pipelines is \
+            taken up, and one that is removed goes. With --once the exit status is that of this call: what an earlier one quarantined does \
+            not count.
             """)
 
     enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -42,9 +43,7 @@ struct Run: AsyncParsableCommand {
     var threads: Int?
     @Option(
         name: [.customLong("sessions"), .customLong("session-cache")],
-        help:
-            "What the sessions that workers keep may cost in all, by the bytes of their models. Default: sessions of millrace.yaml, or 1GiB."
-    )
+        help: "What workers' sessions may cost in all, by the bytes of their models. Default: sessions of millrace.yaml, or 1GiB.")
     var sessions: String?
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
     @Flag(name: .long, help: "Log each file that is done, too.") var verbose = false

@@ -8,8 +8,9 @@ struct Stop: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "End the attempt, or the training, of one run; its file goes to quarantine until `millrace retry`.",
         discussion: """
-            `millrace status` lists what runs, with the numbers of the runs. An attempt ends at its next batch, or within the operator of the model that \
-            computes; a training at its next step. Others go on. Nothing of the run is published, and what stood there before stays.
+            `millrace status` lists what runs, with the numbers of the runs. An attempt ends at its next batch, or within the operator of \
+            the model that computes; a training at its next step. Others go on. Nothing of the run is published, and what stood there \
+            before stays.
             """)
 
     @Argument(help: ArgumentHelp("The number of the run.", valueName: "run")) var number: Int64

@@ -246,7 +246,8 @@ import Testing
             f = pd.DataFrame({"id": range(6), "t": ['say "hi"', 'a,b', '"', 'x\\ny"z', 'plain', '""']})
             f.to_csv(d + "e.csv", index=False, escapechar="\\\\", doublequote=False, quoting=csv.QUOTE_ALL)
             pandas = pd.read_csv(d + "e.csv", escapechar="\\\\", keep_default_na=False)["t"].tolist()
-            duck = [r[0] for r in duckdb.sql(f"select t from read_csv('{d}e.csv', escape='\\\\', quote='\\"', header=true) order by id").fetchall()]
+            query = f"select t from read_csv('{d}e.csv', escape='\\\\', quote='\\"', header=true) order by id"
+            duck = [r[0] for r in duckdb.sql(query).fetchall()]
             assert pandas == duck == f["t"].tolist(), (pandas, duck)
             open(d + "q.csv", "w").write("id,t\\n0,a\\\\,b\\n1,c\\\\\\\\d\\n2,e\\n")
             print(json.dumps([pandas, pd.read_csv(d + "q.csv", escapechar="\\\\", quoting=csv.QUOTE_NONE)["t"].tolist()]))

@@ -18,14 +18,17 @@ import Testing
         let script = """
             import sys, pandas as pd, pyarrow as pa, pyarrow.parquet as pq, pyarrow.ipc as ipc, numpy as np, duckdb
             d = sys.argv[1] + "/"
-            t = pa.table({"id": pa.array([], pa.int64()), "name": pa.array([], pa.string()), "a": pa.array([], pa.float64()), "b": pa.array([], pa.float64())})
+            t = pa.table({"id": pa.array([], pa.int64()), "name": pa.array([], pa.string()),
+                "a": pa.array([], pa.float64()), "b": pa.array([], pa.float64())})
             pq.write_table(t, d + "rows.parquet")
             with pq.ParquetWriter(d + "groups.parquet", t.schema): pass
             pd.DataFrame(columns=["id", "name", "a", "b"]).to_parquet(d + "untyped.parquet")
             t.to_pandas().to_csv(d + "header.csv", index=False)
             t.to_pandas().to_json(d + "lines.jsonl", orient="records", lines=True)
             with ipc.new_file(d + "none.arrow", t.schema): pass
-            with ipc.new_file(d + "batch.arrow", t.schema) as w: w.write_table(t); w.write_batch(pa.record_batch([c.combine_chunks() for c in t.columns], schema=t.schema))
+            with ipc.new_file(d + "batch.arrow", t.schema) as w:
+                w.write_table(t)
+                w.write_batch(pa.record_batch([c.combine_chunks() for c in t.columns], schema=t.schema))
             with ipc.new_stream(d + "stream.arrows", t.schema): pass
             duckdb.sql(f"copy (select 1 as id, 'u' as name, 1.5 as a, 2.5 as b where false) to '{d}duckdb.csv'")
             duckdb.sql(f"copy (select 1 as id, 'u' as name, 1.5 as a, 2.5 as b where false) to '{d}duckdb.parquet'")

@@ -118,7 +118,8 @@ import Testing
         }
     }
 
-    /// Every type of Arrow's own enumeration is in the file or said not to be writable, in the documentation's table, and is read or refused by name.
+    /// Every type of Arrow's own enumeration is in the file or said not to be writable, in the documentation's table, and is read or
+    /// refused by name.
     @Test func everyTypeOfArrow() throws {
         var names: Set<String> = []
         var name = [CChar](repeating: 0, count: 64)

@@ -38,7 +38,8 @@ import Testing
             name: "the same in JSON", file: "a.jsonl", text: "{\"x\":98765}\n", type: .int8, value: "98765",
             words: "the value does not fit int8"),
         Case(
-            name: "a number beyond a float", file: "a.csv", text: "x\n8.76e300\n", value: "8.76e300", words: "the value does not fit float"),
+            name: "a number beyond a float", file: "a.csv", text: "x\n8.76e300\n", value: "8.76e300",
+            words: "the value does not fit float"),
         Case(
             name: "a fraction", file: "a.csv", text: "x\n4711.25\n", type: .int64, value: "4711.25", words: "the value does not fit int64"),
         Case(

@@ -107,7 +107,8 @@ import Testing
         let path = directory("a.csv"), out = directory("o.parquet")
         let make = """
             import sys, pandas as pd, numpy as np
-            pd.DataFrame({"id": [3, 1, 2], "big": [2**53 + 1, 2**63 - 1, -5], "huge": np.array([2**64 - 1, 1, 2], np.uint64), "gap": [1, None, 3], "f": [0.1, 1e-7, 1e22],
+            pd.DataFrame({"id": [3, 1, 2], "big": [2**53 + 1, 2**63 - 1, -5], "huge": np.array([2**64 - 1, 1, 2], np.uint64),
+                "gap": [1, None, 3], "f": [0.1, 1e-7, 1e22],
                 "s": ["01", "2", "x"], "day": ["2024-01-01", "2024-01-02", ""], "x": [1.5, 2.5, 3.5]}).to_csv(sys.argv[1], index=False)
             """
         _ = try Oracle.run(make, [path])

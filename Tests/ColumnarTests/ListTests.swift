@@ -157,7 +157,8 @@ extension Tensor {
             x = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
             tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(x)
             pq.write_table(pa.table({"x": tensors}), sys.argv[1] + "/x.parquet")
-            pq.write_table(pa.table({"x": pa.FixedShapeTensorArray.from_numpy_ndarray(x.transpose(0, 2, 1))}), sys.argv[1] + "/turned.parquet")
+            turned = pa.FixedShapeTensorArray.from_numpy_ndarray(x.transpose(0, 2, 1))
+            pq.write_table(pa.table({"x": turned}), sys.argv[1] + "/turned.parquet")
             with pa.ipc.new_file(sys.argv[1] + "/x.arrow", tensors_schema := pa.schema([("x", tensors.type)])) as out:
                 out.write_table(pa.table({"x": tensors}, schema=tensors_schema))
             """
@@ -229,8 +230,10 @@ extension Tensor {
         }
         #expect(
             refusal(ragged, open).contains(
-                "row 3, column \"x\", model input \"x\": the list has 1 element, those of the rows before it 3: give the input `pad: 0` (schema.inputs.x.pad)"
-            ))
+                """
+                row 3, column "x", model input "x": the list has 1 element, those of the rows before it 3: \
+                give the input `pad: 0` (schema.inputs.x.pad)
+                """))
         #expect(
             refusal(ragged, open, ["x": InputRule(pad: .integer(0), length: 2)]).contains(
                 "row 1, column \"x\", model input \"x\": the list has 3 elements, schema.inputs.x.length is 2"))

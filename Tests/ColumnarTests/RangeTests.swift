@@ -119,8 +119,10 @@ struct RangeReading {
                 let place = zip(whole.rows, ranges.rows.rows).enumerated().first { $0.element.0 != $0.element.1 }?.offset
                 Issue.record(
                     """
-                    \(comment?.rawValue ?? "") \(path) in ranges of \(size ?? 0) bytes: \(whole.rows.count) and \(ranges.rows.rows.count) rows, row \
-                    \(place ?? -1): \(place.map { whole.rows[$0] } ?? "") and \(place.map { ranges.rows.rows[$0] } ?? ""), \(whole.fields) and \
+                    \(comment?.rawValue ?? "") \(path) in ranges of \(size ?? 0) bytes: \(whole.rows.count) and \(ranges.rows.rows.count) \
+                    rows, row \
+                    \(place ?? -1): \(place.map { whole.rows[$0] } ?? "") and \(place.map { ranges.rows.rows[$0] } ?? ""), \
+                    \(whole.fields) and \
                     \(ranges.rows.fields)
                     """)
             case (.failure, .failure): continue
@@ -281,12 +283,16 @@ struct RangeReading {
         Case(name: "a type that changes late", text: json(200) { "{\"id\":\($0),\"s\":\($0 == 190 ? "1.5" : "\($0)"),\"x\":1}" }),
         Case(name: "kinds that change late", text: json(200) { "{\"id\":\($0),\"s\":\($0 > 100 ? "\"a\"" : "\($0)"),\"x\":1}" }),
         Case(
-            name: "kinds that change where nothing is kept", text: json(200) { "{\"id\":\($0),\"s\":1,\"x\":\($0 > 100 ? "\"1\"" : "2")}" }),
+            name: "kinds that change where nothing is kept",
+            text: json(200) { "{\"id\":\($0),\"s\":1,\"x\":\($0 > 100 ? "\"1\"" : "2")}" }),
         Case(name: "booleans and numbers", text: json(200) { "{\"id\":\($0),\"s\":\($0 > 100 ? "true" : "1"),\"x\":1}" }),
         Case(
             name: "lists and objects",
             text: json(100) {
-                "{\"id\":[\($0 % 7 == 0 ? "" : "[\($0)],[]"),null],\"s\":{\"a\":\($0),\"b\":[{\"c\":\"\($0)\"}]\($0 > 90 ? ",\"d\":1.5" : "")},\"x\":1}"
+                """
+                {"id":[\($0 % 7 == 0 ? "" : "[\($0)],[]"),null],\
+                "s":{"a":\($0),"b":[{"c":"\($0)"}]\($0 > 90 ? ",\"d\":1.5" : "")},"x":1}
+                """
             }),
         Case(name: "numbers that no type holds", text: json { "{\"id\":123456789012345678901234567890,\"s\":\($0)e400,\"x\":1}" }),
         Case(name: "empty lists at first", text: json(200) { "{\"id\":\($0),\"s\":[\($0 > 180 ? "[1]" : "")],\"x\":1}" }),

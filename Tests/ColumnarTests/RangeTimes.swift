@@ -47,8 +47,10 @@ import Testing
             batchRows: 4096, typing: .inferred()
         ).rangePlan(byteCount: nil)
         print(
-            "\(format): \((try directory.read("a.\(format)").count) >> 20) MiB, \(plan.ranges.count) ranges, planned in \(begin.duration(to: .now))"
-        )
+            """
+            \(format): \((try directory.read("a.\(format)").count) >> 20) MiB, \(plan.ranges.count) ranges, \
+            planned in \(begin.duration(to: .now))
+            """)
         var best: [Double] = [.infinity, .infinity]
         for _ in 0..<5 {
             for (index, given) in [nil, plan].enumerated() {

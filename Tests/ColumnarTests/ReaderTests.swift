@@ -60,8 +60,13 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
         let view = name.hasSuffix("parquet") ? "" : #""view":"é","#
         #expect(
             lines[0]
-                == #"{"i8":1,"u8":1,"i16":1,"u16":1,"i32":1,"u32":1,"i64":1,"u64":1,"f16":1.5,"f32":0.1,"f64":0.1,"flag":true,"text":"é","large":"é",\#(view)"word":"u","code":20.5,"price":12.30,"day":"2024-02-29","stamp":"2024-02-29 12:30:15.123456","zoned":"2024-02-29 12:30:15.123Z","paris":"2024-02-29 13:30:15.000+0100","clock":"01:02:03.000000","bytes":"AP8=","list":[1,null,3],"vec":[1.5,2.5],"pair":{"a":1,"b":"x"}}"#
-        )
+                == #"""
+                {"i8":1,"u8":1,"i16":1,"u16":1,"i32":1,"u32":1,"i64":1,"u64":1,"f16":1.5,"f32":0.1,"f64":0.1,"flag":true,\#
+                "text":"é","large":"é",\#(view)"word":"u","code":20.5,"price":12.30,\#
+                "day":"2024-02-29","stamp":"2024-02-29 12:30:15.123456","zoned":"2024-02-29 12:30:15.123Z",\#
+                "paris":"2024-02-29 13:30:15.000+0100","clock":"01:02:03.000000",\#
+                "bytes":"AP8=","list":[1,null,3],"vec":[1.5,2.5],"pair":{"a":1,"b":"x"}}
+                """#)
         #expect(
             lines[1].replacing("null", with: "").replacing(/"[a-z0-9]+":/, with: "") == "{,,,,,,,,0.0"
                 + String(repeating: ",", count: name.hasSuffix("parquet") ? 17 : 18) + "}")

@@ -18,8 +18,9 @@ import Testing
             import sys, pandas as pd, numpy as np, pyarrow as pa, pyarrow.parquet as pq, pyarrow.feather as fe, os
             out = sys.argv[1]
             n = 500
-            f = pd.DataFrame({"x": np.arange(n) / 7, "s": pd.Categorical([f"w{i // 90}" for i in range(n)]), "b": [i % 3 == 0 for i in range(n)],
-                "t": pd.date_range("2024-01-01", periods=n, freq="h"), "l": [[i, i + 1] for i in range(n)], "g": [None if i % 5 else i for i in range(n)],
+            f = pd.DataFrame({"x": np.arange(n) / 7, "s": pd.Categorical([f"w{i // 90}" for i in range(n)]),
+                "b": [i % 3 == 0 for i in range(n)], "t": pd.date_range("2024-01-01", periods=n, freq="h"),
+                "l": [[i, i + 1] for i in range(n)], "g": [None if i % 5 else i for i in range(n)],
                 "text": [f"é{i}" * (i % 4) for i in range(n)]})
             f.index = pd.RangeIndex(10, 10 + 3 * n, 3, name="number")
             whole = pa.Table.from_pandas(f)
@@ -42,8 +43,10 @@ import Testing
                 with pa.OSFile(f"{out}/{compression}.arrow", "wb") as sink, pa.ipc.new_file(sink, whole.schema, options=options) as writer:
                     for part in parts(sizes):
                         for batch in part.to_batches(): writer.write_batch(batch)
-                        if part.num_rows == 0: writer.write_batch(pa.RecordBatch.from_arrays([pa.array([], t) if not pa.types.is_dictionary(t)
-                            else pa.DictionaryArray.from_arrays(pa.array([], pa.int8()), whole["s"].chunk(0).dictionary) for t in whole.schema.types], schema=whole.schema))
+                        if part.num_rows == 0: writer.write_batch(pa.RecordBatch.from_arrays([
+                            pa.array([], t) if not pa.types.is_dictionary(t)
+                            else pa.DictionaryArray.from_arrays(pa.array([], pa.int8()), whole["s"].chunk(0).dictionary)
+                            for t in whole.schema.types], schema=whole.schema))
             with pa.OSFile(out + "/stream.arrows", "wb") as sink, pa.ipc.new_stream(sink, plain.schema) as writer:
                 for batch in plain.to_batches(max_chunksize=50): writer.write_batch(batch)
             names = pa.DictionaryArray.from_arrays(pa.array(range(500), pa.int32()), pa.array([f"a long name {i}" for i in range(500)]))
@@ -125,7 +128,8 @@ import Testing
             import sys, numpy as np, pyarrow as pa, pyarrow.parquet as pq
             n = 700_000
             r = np.random.default_rng(1)
-            t = pa.table({"x": r.standard_normal(n), "g": pa.array(np.arange(n), mask=r.random(n) < 0.1), "s": [f"{i % 1000}é" for i in range(n)]})
+            t = pa.table({"x": r.standard_normal(n), "g": pa.array(np.arange(n), mask=r.random(n) < 0.1),
+                "s": [f"{i % 1000}é" for i in range(n)]})
             pq.write_table(t, sys.argv[1] + "/one.parquet", row_group_size=n)
             pq.write_table(t, sys.argv[1] + "/v2.parquet", row_group_size=450_000, data_page_version="2.0", compression="zstd")
             pq.write_table(t.append_column("l", pa.array([[i] for i in range(n)])), sys.argv[1] + "/lists.parquet", row_group_size=n)

@@ -24,8 +24,12 @@ import Testing
             ("utf-8", .utf8, "Zürich 😀"),
         ])
     func whatPythonEncodes(name: String, encoding: TextDialect.Encoding, text: String) throws {
-        let script =
-            "import sys, gzip; b = ('id,t\\n' + ''.join(f'{i},\"{sys.argv[2]}\"\\n' for i in range(8000))).encode(sys.argv[3]); open(sys.argv[1], 'wb').write(b); gzip.open(sys.argv[1] + '.gz', 'wb').write(b)"
+        let script = """
+            import sys, gzip
+            b = ('id,t\\n' + ''.join(f'{i},"{sys.argv[2]}"\\n' for i in range(8000))).encode(sys.argv[3])
+            open(sys.argv[1], 'wb').write(b)
+            gzip.open(sys.argv[1] + '.gz', 'wb').write(b)
+            """
         let path = directory("a.csv")
         _ = try Oracle.run(script, [path, text, name])
         var options = ReadOptions()

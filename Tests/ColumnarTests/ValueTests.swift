@@ -264,10 +264,12 @@ import Testing
             Issue.record("taken")
         } catch {
             #expect(
-                "\(error)" == path
-                    + ": row 2, column \"a\", model input \"a\": there is no value: give the input `missing: nan` or a number if that is meant; "
-                    + "values are missing in other inputs too: \"c\" (row 2900, column \"c\"), \"d\" (row 2, column \"d\"). schema.missing says it once for all inputs"
-            )
+                "\(error)" == """
+                    \(path): row 2, column "a", model input "a": there is no value: \
+                    give the input `missing: nan` or a number if that is meant; \
+                    values are missing in other inputs too: "c" (row 2900, column "c"), "d" (row 2, column "d"). \
+                    schema.missing says it once for all inputs
+                    """)
         }
     }
 

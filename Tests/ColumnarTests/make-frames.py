@@ -24,8 +24,10 @@ def integers(bits, signed):
 def rounded(bits):
     return [float(np.float32(random.uniform(-1000, 1000))) if bits == 32 else random.uniform(-1e6, 1e6) for _ in range(ROWS)]
 
-times = [datetime.datetime(2024, 2, 29, 12, 30, 15, 500000), datetime.datetime(1969, 12, 31, 23, 59, 59), datetime.datetime(2024, 1, 1, 0, 0, 0),
-         datetime.datetime(2031, 7, 4, 5, 6, 7), datetime.datetime(2000, 1, 1, 1, 1, 1), datetime.datetime(2024, 10, 27, 2, 30, 0)]
+times = [
+    datetime.datetime(2024, 2, 29, 12, 30, 15, 500000), datetime.datetime(1969, 12, 31, 23, 59, 59), datetime.datetime(2024, 1, 1, 0, 0, 0),
+    datetime.datetime(2031, 7, 4, 5, 6, 7), datetime.datetime(2000, 1, 1, 1, 1, 1), datetime.datetime(2024, 10, 27, 2, 30, 0),
+]
 days = [t.date() for t in times]
 columns = {
     **{f"i{b}": (pa.type_for_alias(f"int{b}"), integers(b, True)) for b in (8, 16, 32, 64)},
@@ -90,7 +92,8 @@ lacks("pandas.csv", ["empty"], "pandas writes an empty text and a missing value 
 frame.to_csv("pandas-quoted.csv", index=False, quoting=1)
 csv_lacks("pandas-quoted.csv")
 lacks("pandas-quoted.csv", ["nan"], "pandas writes NaN and a missing value alike, as nothing")
-lacks("pandas-quoted.csv", ["empty", "lacking", "gaps", "maybe", "nothing"], "with every cell in quotes an empty text and a missing one are alike")
+lacks("pandas-quoted.csv", ["empty", "lacking", "gaps", "maybe", "nothing"],
+      "with every cell in quotes an empty text and a missing one are alike")
 polars = pl.from_arrow(table.drop_columns(["wider"]))
 for file in ("polars.csv", "polars.jsonl", "polars.parquet", "polars.arrow"): lacks(file, ["wider"], "Polars has no decimals of 256 bits")
 polars.select([c for c in polars.columns if c not in nested + ["span"]]).write_csv("polars.csv")
@@ -108,8 +111,12 @@ def spark(value, type):
     """A cell as Spark's CSV writer makes it by default."""
     if value is None: return ""
     if isinstance(value, bool): return "true" if value else "false"
-    if isinstance(value, float): return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(repr(value), repr(value).replace("e+", "E").replace("e-", "E-"))
-    if isinstance(value, datetime.datetime): return value.astimezone(utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}" + ("Z" if value.tzinfo else "")
+    if isinstance(value, float):
+        return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(
+            repr(value), repr(value).replace("e+", "E").replace("e-", "E-"))
+    if isinstance(value, datetime.datetime):
+        return (value.astimezone(utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}"
+                + ("Z" if value.tzinfo else ""))
     text = str(value)
     if text == "": return '""'
     if any(c in text for c in ',"\n') : text = '"' + text.replace('"', '\\"') + '"'
@@ -133,7 +140,8 @@ def json_lacks(file):
 pandas = table.drop_columns(["bytes", "span", "clock", "nothing"]).to_pandas(integer_object_nulls=True)
 for name in ["maybe", "gaps"]: pandas[name] = pandas[name].astype({"maybe": "boolean", "gaps": "Int64"}[name])
 pandas["day"] = pandas["day"].astype(str)
-pandas.drop(columns=["price", "count", "wider", "u64"]).to_json("pandas.jsonl", orient="records", lines=True, date_format="iso", double_precision=15)
+pandas.drop(columns=["price", "count", "wider", "u64"]).to_json(
+    "pandas.jsonl", orient="records", lines=True, date_format="iso", double_precision=15)
 json_lacks("pandas.jsonl")
 lacks("pandas.jsonl", ["clock", "nothing"], "left out of this file")
 lacks("pandas.jsonl", ["price", "count", "wider", "u64"], "pandas' writer turns decimals, and integers beyond int64, into floats or fails")
@@ -149,7 +157,9 @@ lacks("duckdb.jsonl", ["nothing", "wider"], "DuckDB has no such type")
 parquet = table
 pq.write_table(parquet, "pyarrow.parquet")
 pq.write_table(parquet, "pyarrow-v1.parquet", version="1.0", use_dictionary=False, coerce_timestamps="ms", allow_truncated_timestamps=True)
-table.to_pandas(integer_object_nulls=True, types_mapper={pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get).drop(columns=["nothing"]).to_parquet("pandas.parquet", index=False)
+table.to_pandas(
+    integer_object_nulls=True, types_mapper={pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
+).drop(columns=["nothing"]).to_parquet("pandas.parquet", index=False)
 lacks("pandas.parquet", ["nan"], "pandas writes NaN as a missing value")
 lacks("pandas.parquet", ["nothing"], "left out of this file")
 polars.write_parquet("polars.parquet")
@@ -163,7 +173,10 @@ with ipc.new_file("pyarrow.arrow", table.schema) as f: f.write_table(table)
 with ipc.new_stream("pyarrow.arrows", table.schema) as f: f.write_table(table, max_chunksize=2)
 polars.write_ipc("polars.arrow")
 def coded(column):
-    return column.combine_chunks().dictionary_encode() if not pa.types.is_dictionary(column.type) and not pa.types.is_nested(column.type) and not pa.types.is_null(column.type) else column
+    return (
+        column.combine_chunks().dictionary_encode()
+        if not pa.types.is_dictionary(column.type) and not pa.types.is_nested(column.type) and not pa.types.is_null(column.type)
+        else column)
 dictionaries = pa.table({n: coded(table[n]) for n in table.column_names})
 with ipc.new_file("dictionaries.arrow", dictionaries.schema) as f: f.write_table(dictionaries)
 def viewed(column):
@@ -197,19 +210,30 @@ dense = pa.UnionArray.from_dense(pa.array([0, 1], pa.int8()), pa.array([0, 0], p
 sparse = pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["x", "y"])])
 t0 = datetime.datetime(2024, 2, 29, 12, 30, 15)
 examples = {
-    "NA": pa.nulls(2), "BOOL": pa.array([True, False]), **{f"{'U' * u}INT{b}": pa.array([1, 2], pa.type_for_alias(f"{'u' * u}int{b}")) for b in (8, 16, 32, 64) for u in (0, 1)},
-    "HALF_FLOAT": pa.array([np.float16(1.5), np.float16(2)], pa.float16()), "FLOAT": pa.array([1.5, 2], pa.float32()), "DOUBLE": pa.array([1.5, 2.0]),
-    "STRING": pa.array(["1", "2"]), "LARGE_STRING": pa.array(["1", "2"], pa.large_string()), "STRING_VIEW": pa.array(["1", "2"], pa.string_view()),
-    "BINARY": pa.array([b"1", b"2"]), "LARGE_BINARY": pa.array([b"1", b"2"], pa.large_binary()), "BINARY_VIEW": pa.array([b"1", b"2"], pa.binary_view()),
-    "FIXED_SIZE_BINARY": pa.array([b"11", b"22"], pa.binary(2)), "DATE32": pa.array([t0.date()] * 2), "DATE64": pa.array([t0.date()] * 2, pa.date64()),
-    "TIMESTAMP": pa.array([t0] * 2), "TIME32": pa.array([t0.time()] * 2, pa.time32("s")), "TIME64": pa.array([t0.time()] * 2, pa.time64("ns")),
+    "NA": pa.nulls(2), "BOOL": pa.array([True, False]),
+    **{f"{'U' * u}INT{b}": pa.array([1, 2], pa.type_for_alias(f"{'u' * u}int{b}")) for b in (8, 16, 32, 64) for u in (0, 1)},
+    "HALF_FLOAT": pa.array([np.float16(1.5), np.float16(2)], pa.float16()),
+    "FLOAT": pa.array([1.5, 2], pa.float32()), "DOUBLE": pa.array([1.5, 2.0]),
+    "STRING": pa.array(["1", "2"]), "LARGE_STRING": pa.array(["1", "2"], pa.large_string()),
+    "STRING_VIEW": pa.array(["1", "2"], pa.string_view()),
+    "BINARY": pa.array([b"1", b"2"]), "LARGE_BINARY": pa.array([b"1", b"2"], pa.large_binary()),
+    "BINARY_VIEW": pa.array([b"1", b"2"], pa.binary_view()),
+    "FIXED_SIZE_BINARY": pa.array([b"11", b"22"], pa.binary(2)),
+    "DATE32": pa.array([t0.date()] * 2), "DATE64": pa.array([t0.date()] * 2, pa.date64()),
+    "TIMESTAMP": pa.array([t0] * 2),
+    "TIME32": pa.array([t0.time()] * 2, pa.time32("s")), "TIME64": pa.array([t0.time()] * 2, pa.time64("ns")),
     "DURATION": pa.array([datetime.timedelta(1)] * 2), "INTERVAL_MONTH_DAY_NANO": pa.array([(1, 2, 3)] * 2, pa.month_day_nano_interval()),
-    **{f"DECIMAL{b}": pa.array([decimal.Decimal("1.50"), decimal.Decimal("2.00")], getattr(pa, f"decimal{b}")(9, 2)) for b in (32, 64, 128, 256)},
+    **{f"DECIMAL{b}": pa.array([decimal.Decimal("1.50"), decimal.Decimal("2.00")], getattr(pa, f"decimal{b}")(9, 2))
+       for b in (32, 64, 128, 256)},
     "LIST": pa.array([[1.0], [2.0]]), "LARGE_LIST": pa.array([[1.0], [2.0]], pa.large_list(pa.float64())),
-    "FIXED_SIZE_LIST": pa.array([[1.0], [2.0]], pa.list_(pa.float64(), 1)), "LIST_VIEW": pa.array([[1.0], [2.0]], pa.list_view(pa.float64())),
-    "LARGE_LIST_VIEW": pa.array([[1.0], [2.0]], pa.large_list_view(pa.float64())), "STRUCT": pa.array([{"a": 1}] * 2), "MAP": pa.array([[("k", 1)]] * 2, pa.map_(pa.string(), pa.int64())),
-    "DICTIONARY": pa.array(["1", "2"]).dictionary_encode(), "RUN_END_ENCODED": pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array([1, 2])),
-    "SPARSE_UNION": sparse, "DENSE_UNION": dense, "EXTENSION": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16] * 2, pa.binary(16))),
+    "FIXED_SIZE_LIST": pa.array([[1.0], [2.0]], pa.list_(pa.float64(), 1)),
+    "LIST_VIEW": pa.array([[1.0], [2.0]], pa.list_view(pa.float64())),
+    "LARGE_LIST_VIEW": pa.array([[1.0], [2.0]], pa.large_list_view(pa.float64())),
+    "STRUCT": pa.array([{"a": 1}] * 2), "MAP": pa.array([[("k", 1)]] * 2, pa.map_(pa.string(), pa.int64())),
+    "DICTIONARY": pa.array(["1", "2"]).dictionary_encode(),
+    "RUN_END_ENCODED": pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array([1, 2])),
+    "SPARSE_UNION": sparse, "DENSE_UNION": dense,
+    "EXTENSION": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16] * 2, pa.binary(16))),
 }
 unwritable = {"INTERVAL_MONTHS": "pyarrow makes no such column", "INTERVAL_DAY_TIME": "pyarrow makes no such column"}
 every = sorted({n[5:] for n in dir(pa.lib) if n.startswith("Type_")} | {"EXTENSION"})
@@ -220,6 +244,7 @@ types = pa.table({n: examples[n] for n in every if n in examples})
 with ipc.new_file("every-type.arrow", types.schema) as f: f.write_table(types)
 
 files = sorted(f for f in os.listdir(".") if f not in ("frame.json", "VERSIONS", "every-type.arrow"))
-json.dump({"columns": table.column_names, "files": files, "cannot": {f: cannot.get(f, {}) for f in files}, "types": every, "unwritable": unwritable},
+json.dump({"columns": table.column_names, "files": files, "cannot": {f: cannot.get(f, {}) for f in files}, "types": every,
+           "unwritable": unwritable},
           open("frame.json", "w"), indent=1, sort_keys=True)
 open("VERSIONS", "w").write("".join(f"{m.__name__} {m.__version__}\n" for m in (duckdb, np, pd, pl, pa)))

@@ -1,8 +1,8 @@
 package import Engine
 package import Tensors
 
-/// Runs a model through `BoundSession` and plainly over the same rows, and compares every output. The memory of a bound output is filled with
-/// other bytes before each run but the first, so that what the engine does not write is seen.
+/// Runs a model through `BoundSession` and plainly over the same rows, and compares every output. The memory of a bound output is filled
+/// with other bytes before each run but the first, so that what the engine does not write is seen.
 ///
 /// The batches are: all rows; the same number in another order; one row more, where the model lets it; and the short last batch of one row.
 package struct BoundComparison {

@@ -119,10 +119,10 @@ final class MemoryPublisher: Publisher {
         PublishingRound(ready: outputs) { self.land(outputs, $0) }
     }
 
-    private func land(_ outputs: [StagedOutput], _ intents: [Intent]) -> PublishingRound.Results {
-        zip(outputs, intents).map { output, intent in
+    private func land(_ outputs: [StagedOutput], _ permissions: [LandingPermission]) -> PublishingRound.Results {
+        zip(outputs, permissions).map { output, permission in
             let replaced: [String]
-            switch intent {
+            switch permission {
             case .publish(let replacing): replaced = replacing
             case .refuse(let owner): return .failure(.targetOwned(output.target, by: owner, refused: output.provenance.input))
             }
@@ -148,7 +148,7 @@ final class MemoryPublisher: Publisher {
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         outputs.map(\.publication.output).map { output in
             guard mayWithdraw else { return nil }
-            let path = output.place
+            let path = output.absolutePath
             guard let there = files[path] else { return .removed }
             guard there == output.digest else { return .notOurs }
             files[path] = nil

@@ -11,8 +11,8 @@ import Testing
 @testable import Watcher
 
 @Suite struct RefusalRecordTests {
-    /// Of two files with one output the ledger refuses the second: that it is refused and the event that tells of it are recorded together, so
-    /// that no death in between leaves a refusal that nobody hears of.
+    /// Of two files with one output the ledger refuses the second: that it is refused and the event that tells of it are recorded together,
+    /// so that no death in between leaves a refusal that nobody hears of.
     @Test func aRefusalAndItsEventAreOneTransaction() throws {
         let directory = try TemporaryDirectory("refusal")
         let ledger = try RunLedger(stateDirectory: directory(".millrace"))

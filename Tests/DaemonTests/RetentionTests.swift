@@ -62,7 +62,7 @@ import Testing
 
     @discardableResult
     private func finish(_ arrival: Int64, output: String? = nil, _ outcome: RunClosing.Outcome = .done(verdict: nil)) throws -> Int64 {
-        let run = try #require(try ledger.open([RunOpening(arrival: arrival, version: 1, revision: "r")], at: start)[0].run).run
+        let run = try #require(try ledger.open([RunOpening(arrival: arrival, version: 1, revision: "r")], at: start)[0].run).number
         if let output {
             _ = try ledger.intend([Intention(run: run, output: OutputFile(root: root("out/data"), path: output, digest: "d", byteCount: 1))]
             )
@@ -149,7 +149,7 @@ import Testing
 
     @Test func versionsAndLabelsKeepTheirHistory() throws {
         let model = try arrive("m.onnx", .model)
-        let run = try #require(try ledger.open([RunOpening(arrival: model, version: nil, revision: "r")], at: start)[0].run).run
+        let run = try #require(try ledger.open([RunOpening(arrival: model, version: nil, revision: "r")], at: start)[0].run).number
         try ledger.write { (tx) throws(LedgerError) in
             _ = try tx.intendVersion(run: run, parent: nil)
             _ = try tx.publishVersion(run: run, modelDigest: "m", card: "1/card.json", parentDigest: nil, floatDigest: nil, at: start)
@@ -176,7 +176,7 @@ import Testing
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<6:
                 let output = "\(name).parquet"
-                let run = try #require(try ledger.open([RunOpening(arrival: number, version: 1, revision: "r")], at: start)[0].run).run
+                let run = try #require(try ledger.open([RunOpening(arrival: number, version: 1, revision: "r")], at: start)[0].run).number
                 _ = try ledger.intend([
                     Intention(run: run, output: OutputFile(root: root("out/data"), path: output, digest: "d\(step)", byteCount: 1))
                 ])
@@ -268,7 +268,7 @@ import Testing
         for name in ["a.csv", "b.csv"] { try finish(try labels(name)) }
         let third = try labels("c.csv")
         // A training that is open learns from all three.
-        let run = try #require(try ledger.open([RunOpening(arrival: third, version: 1, revision: "r")], at: start)[0].run).run
+        let run = try #require(try ledger.open([RunOpening(arrival: third, version: 1, revision: "r")], at: start)[0].run).number
         try ledger.write { (tx) throws(LedgerError) in try tx.bindLabels(run: run, all: true, isReplay: false) }
         #expect(try ledger.labels(ofRun: run).count == 3)
         #expect(try going("retain: { labels: 150B }", days: 1) == [])
@@ -279,7 +279,7 @@ import Testing
         #expect(try ledger.labelsLetGo(of: "p") == [1, 2])
         // The next training does not miss them.
         let fourth = try labels("d.csv")
-        let next = try #require(try ledger.open([RunOpening(arrival: fourth, version: 1, revision: "r")], at: start)[0].run).run
+        let next = try #require(try ledger.open([RunOpening(arrival: fourth, version: 1, revision: "r")], at: start)[0].run).number
         try ledger.write { (tx) throws(LedgerError) in try tx.bindLabels(run: next, all: true, isReplay: false) }
         #expect(try ledger.labels(ofRun: next).map(\.path) == ["c.csv", "d.csv"])
     }
@@ -309,7 +309,7 @@ import Testing
 
     private func publishModel(_ path: String) throws -> Int {
         let model = try #require(try ledger.explain(path: path, pipeline: "p", now: start).first?.visits.first?.arrival.number)
-        let run = try #require(try ledger.open([RunOpening(arrival: model, version: nil, revision: "r")], at: start)[0].run).run
+        let run = try #require(try ledger.open([RunOpening(arrival: model, version: nil, revision: "r")], at: start)[0].run).number
         return try ledger.write { (tx) throws(LedgerError) in
             let version = try tx.intendVersion(run: run, parent: nil)
             _ = try tx.publishVersion(run: run, modelDigest: "m", card: "1/card.json", parentDigest: nil, floatDigest: nil, at: start)

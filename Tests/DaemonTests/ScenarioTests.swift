@@ -1,7 +1,8 @@
 import TestSupport
 import Testing
 
-/// The decisions of how Millrace behaves, as text, on the scheduler, dispatcher and ledger alone: the clock is a number, the disk a dictionary.
+/// The decisions of how Millrace behaves, as text, on the scheduler, dispatcher and ledger alone: the clock is a number, the disk a
+/// dictionary.
 /// `EndToEndTests` runs the same files against the daemon.
 @Suite struct ScenarioTests {
     @Test(arguments: try Scenario.all())

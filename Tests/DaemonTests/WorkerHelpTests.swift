@@ -103,8 +103,8 @@ import Testing
         await pool.join()
     }
 
-    /// Work that is not handed out yet is done by workers for whom nothing waits, after the pieces of attempts, and is given up for other such
-    /// work.
+    /// Work that is not handed out yet is done by workers for whom nothing waits, after the pieces of attempts, and is given up for other
+    /// such work.
     @Test func workAheadComesLast() async {
         let pool = pool(workers: 2)
         let (ahead, other) = (Pieces(100_000), Pieces(30))

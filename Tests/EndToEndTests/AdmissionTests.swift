@@ -32,7 +32,8 @@ import Testing
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
-    /// A case of `findings`: as many rows as steps, two of them too. Once declared, once left open, so that only runs of the model can tell.
+    /// A case of `findings`: as many rows as steps, two of them too. Once declared, once left open, so that only runs of the model can
+    /// tell.
     @Test(arguments: [true, false], [2, 3]) func timeFirstIsNeverTakenForRows(isDeclared: Bool, steps: Int) throws {
         let directory = try TemporaryDirectory("time")
         let open: [Tensors.Dimension] = isDeclared ? [.symbolic("N"), .symbolic("T"), .fixed(2)] : [.unknown, .unknown, .fixed(2)]

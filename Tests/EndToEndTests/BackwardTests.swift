@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 import Training
 
-/// `millrace backward` against PyTorch's gradients, which `TrainingGraphTests/Golden/make-golden.py` wrote: from files, through the command, to files.
+/// `millrace backward` against PyTorch's gradients, which `TrainingGraphTests/Golden/make-golden.py` wrote: from files, through the
+/// command, to files.
 @Suite struct BackwardTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("TrainingGraphTests/Golden").path
@@ -96,7 +97,8 @@ import Training
         }
     }
 
-    /// `y = x + b` with `b` 0, so that the gradient of the input is that of the loss itself; `[N, 2C]` cut in two where the loss takes a pair.
+    /// `y = x + b` with `b` 0, so that the gradient of the input is that of the loss itself; `[N, 2C]` cut in two where the loss takes a
+    /// pair.
     private static func identity(_ x: Tensor, isPair: Bool) -> Model {
         let dimensions = [Dimension.symbolic("N")] + x.shape.dimensions.dropFirst().map { .fixed($0) }
         let width = x.shape.dimensions.last ?? 1

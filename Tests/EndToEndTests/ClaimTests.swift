@@ -157,7 +157,10 @@ import Testing
         process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
         process.arguments = [
             "-m", "sh", "-c",
-            "mount --bind '\(shared("spool"))' '\(shared("spool"))' && mount -o remount,ro,bind '\(shared("spool"))' && exec '\(DaemonProcess.binary.path)' run '\(daemon.root("pipelines/p.yaml"))' --root '\(daemon.root.path)' --once",
+            """
+            mount --bind '\(shared("spool"))' '\(shared("spool"))' && mount -o remount,ro,bind '\(shared("spool"))' \
+            && exec '\(DaemonProcess.binary.path)' run '\(daemon.root("pipelines/p.yaml"))' --root '\(daemon.root.path)' --once
+            """,
         ]
         try process.run()
         process.waitUntilExit()

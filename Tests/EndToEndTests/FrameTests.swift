@@ -4,7 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The frame of Tests/ColumnarTests/make-frames.py through one model, from every file of it: the same output, byte for byte, or the same error.
+/// The frame of Tests/ColumnarTests/make-frames.py through one model, from every file of it: the same output, byte for byte, or the same
+/// error.
 @Suite struct FrameTests {
     private static let frames =
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/ColumnarTests/Frames"

@@ -4,8 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A bad cell of every kind, each with a marker in it. The daemon and the commands tell it in a field of its own, or, where values are hidden, nowhere:
-/// not in the log, the ledger, the events, the notes in quarantine, the cards, or what commands print.
+/// A bad cell of every kind, each with a marker in it. The daemon and the commands tell it in a field of its own, or, where values are
+/// hidden, nowhere: not in the log, the ledger, the events, the notes in quarantine, the cards, or what commands print.
 @Suite(.serialized) struct HiddenValueTests {
     struct Bad: Sendable {
         let path: String, text: String, marker: String
@@ -64,7 +64,8 @@ import Testing
         Bad("column.parquet", "", "ZoeParquet", "the value is no number"), Bad("typed.arrow", "", "ZoeArrow", "the value is no number"),
     ]
 
-    /// Identities of every type, a lookup that fails beyond its three rows, a pipeline that learns, and one that reads what the first writes.
+    /// Identities of every type, a lookup that fails beyond its three rows, a pipeline that learns, and one that reads what the first
+    /// writes.
     private func world() throws -> TemporaryDirectory {
         let root = try TemporaryDirectory("hidden")
         let column = [Dimension.symbolic("N"), .fixed(1)]

@@ -160,7 +160,9 @@ import Testing
             stages:
               - deserialize: {}
               - optimize:
-                  gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend], batch_size: 100, train_on: new }
+                  gradient:
+                    { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend],
+                      batch_size: 100, train_on: new }
                   gate: { metric: mae, rows_at_least: 1 }
               - forward: {}
             land: { models: { path: out/models, keep: 5 }, outputs: { path: out/outputs, format: csv } }

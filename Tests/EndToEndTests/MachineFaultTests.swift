@@ -37,7 +37,10 @@ import Testing
             process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
             process.arguments = [
                 "-m", "sh", "-c",
-                "mount -t tmpfs -o size=\(kibibytes)k tmpfs '\(root("disk"))' && head -c \(filled * 1024) /dev/zero > '\(root("disk/fill"))'; exec \(run)",
+                """
+                mount -t tmpfs -o size=\(kibibytes)k tmpfs '\(root("disk"))' \
+                && head -c \(filled * 1024) /dev/zero > '\(root("disk/fill"))'; exec \(run)
+                """,
             ]
             let output = try FileHandle(forWritingTo: URL(fileURLWithPath: root("log")))
             process.standardOutput = output

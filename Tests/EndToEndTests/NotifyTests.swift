@@ -149,8 +149,10 @@ import Testing
         try script("tell", "cat >> told")
         try script("fail", "echo no such mailbox >&2; exit 3")
         try write(
-            settings:
-                "notify: { hangs: { command: [./hang], timeout: 2s }, ops: { command: [./tell] }, fails: { command: [./fail] }, none: { command: [/no/such/program] } }",
+            settings: """
+                notify: { hangs: { command: [./hang], timeout: 2s }, ops: { command: [./tell] }, \
+                fails: { command: [./fail] }, none: { command: [/no/such/program] } }
+                """,
             notify: "{ published: [hangs, fails, none, ops] }")
         let daemon = try start()
         defer { kill(daemon.processIdentifier, SIGKILL) }

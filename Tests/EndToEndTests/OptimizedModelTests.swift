@@ -66,7 +66,8 @@ import Testing
         for gap in ["", "nan"] { #expect(written[[gap, "--pipeline"]] == written[["0", "--pipeline"]]) }
     }
 
-    /// A model with its weights in Constant nodes, two of them copies, through the commands: what `gradients` lists is what `optimize` trains.
+    /// A model with its weights in Constant nodes, two of them copies, through the commands: what `gradients` lists is what `optimize`
+    /// trains.
     @Test func weightsInConstantNodesAndCopiesAreListedTrainedAndWrittenBack() throws {
         let directory = try TemporaryDirectory("optimize")
         let weight = Tensor(.float32, [9, 9], (0..<81).map { Float($0 * 37 % 101 - 50) / 200 })

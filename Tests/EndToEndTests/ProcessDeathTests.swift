@@ -53,7 +53,8 @@ import Testing
 
     private static func pipeline(_ name: String, trains: Bool = false) -> String {
         let optimize = """
-            optimize: { gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend], batch_size: 100 },
+            optimize: { gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, \
+            epochs: 2, train: [addend], batch_size: 100 },
               gate: { metric: mae, rows_at_least: 1 } },
             """
         return """
@@ -165,7 +166,7 @@ import Testing
         #expect(eventually(within: 60) { root.files().contains("out/p/outputs/long.csv") }, "\(daemon.logText)")
         #expect(eventually { (try? arrivals(root)["p/long.csv"]) == .done })
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-        let attempts = try ledger.attempts(ofRun: try #require(try ledger.runs(RunFilter(path: "long.csv")).first?.run))
+        let attempts = try ledger.attempts(ofRun: try #require(try ledger.runs(RunFilter(path: "long.csv")).first?.number))
         #expect(attempts.map(\.outcome) == Array(repeating: "interrupted", count: 6) + ["done"], "\(attempts)")
         #expect(daemon.stop() == 0)
     }

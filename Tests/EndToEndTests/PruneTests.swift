@@ -143,7 +143,9 @@ import Testing
             stages:
               - deserialize: {}
               - optimize:
-                  gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend], batch_size: 100 }
+                  gradient:
+                    { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend],
+                      batch_size: 100 }
                   gate: { metric: mae, rows_at_least: 1 }
             land: { models: out/models }
             retain: { labels: 1B }

@@ -186,7 +186,9 @@ final class RealWorld {
 
     /// Returns what the ledger knows of the content that was dropped last; nil where that is not numbered yet.
     private func numbered(_ name: String) throws -> FileExplanation? {
-        guard let found = try visit(name), let arrival = found.visits.first?.arrival, arrival.digest == dropped[name]?.digest else { return nil }
+        guard let found = try visit(name), let arrival = found.visits.first?.arrival, arrival.digest == dropped[name]?.digest else {
+            return nil
+        }
         return arrival.number > deletedNumbers[name] ?? 0 ? found : nil
     }
 

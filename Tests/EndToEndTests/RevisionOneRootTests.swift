@@ -3,8 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// A root that an earlier build left, whose ledger, manifests and cards know revisions by version 1 of the canonical form (`RevisionOneRoot/make`):
-/// what is done stays done, and what is under way goes on.
+/// A root that an earlier build left, whose ledger, manifests and cards know revisions by version 1 of the canonical form
+/// (`RevisionOneRoot/make`): what is done stays done, and what is under way goes on.
 @Suite(.serialized) struct RevisionOneRootTests {
     private static let archive = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/RevisionOneRoot/root.tar.gz"
     private static let pipelines = ["digits", "later", "penguins", "tumours", "unfinished"]
@@ -112,7 +112,7 @@ import Testing
         try root.write((lines[...40].joined(separator: "\n") + "\n"), to: "spool/digits/labelled/more.csv")
         _ = try once(daemon)
         let run = try #require(try ledger(daemon).runs(RunFilter(pipeline: "digits", path: "more.csv")).first)
-        #expect(try ledger(daemon).labels(ofRun: run.run).map(\.path) == ["l.csv", "more.csv"])
+        #expect(try ledger(daemon).labels(ofRun: run.number).map(\.path) == ["l.csv", "more.csv"])
         #expect(run.version == 2, "it starts from the version that was trained before")
     }
 

@@ -4,8 +4,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A large file of which ranges are scored while it has no number. The gate is a file of labels that takes minutes to be read, and before which
-/// the data gets no number: it is removed once the parts are there.
+/// A large file of which ranges are scored while it has no number. The gate is a file of labels that takes minutes to be read, and before
+/// which the data gets no number: it is removed once the parts are there.
 @Suite(.serialized) struct ScoringAheadTests {
     private static let rowCount = 200_000
     /// The number of ranges of the file.

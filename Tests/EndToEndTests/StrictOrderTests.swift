@@ -13,7 +13,11 @@ import Testing
         schema: { key: [id], keep: [id], label: y, inputs: { x: { columns: x } } }
         stages:
           - deserialize: {}
-          - optimize: { gradient: { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 1.0e-6 } }, epochs: 100000, batch_size: 4, train: [addend] }, gate: { metric: mae, rows_at_least: 1 } }
+          - optimize:
+              gradient:
+                { loss: mean_squared_error, optimizer: { sgd: { learning_rate: 1.0e-6 } }, epochs: 100000, batch_size: 4,
+                  train: [addend] }
+              gate: { metric: mae, rows_at_least: 1 }
           - forward: {}
         land: { models: out/models, outputs: { path: out/outputs, format: csv } }
         order: strict

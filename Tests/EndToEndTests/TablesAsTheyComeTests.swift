@@ -61,7 +61,11 @@ import Testing
         try root.write("id,x\n3,1\n1,2\n2,3\n", to: "spool/data/a.csv")
         #expect(try once(root).status == 0)
         let said = try python(
-            "import sys, pandas as pd; m = pd.read_csv(sys.argv[1]).merge(pd.read_parquet(sys.argv[2]), on='id'); print(m['y'].tolist(), m['x'].tolist())",
+            """
+            import sys, pandas as pd
+            m = pd.read_csv(sys.argv[1]).merge(pd.read_parquet(sys.argv[2]), on='id')
+            print(m['y'].tolist(), m['x'].tolist())
+            """,
             [root("spool/data/a.csv"), root("out/o/a.parquet")])
         #expect(said == "[2.0, 3.0, 4.0] [1, 2, 3]")
     }

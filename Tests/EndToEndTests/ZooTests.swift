@@ -13,8 +13,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Models as exporters write them today: each is admitted by the decision that the daemon makes, and scored, and what lands is what its framework
-/// predicts and what ONNX Runtime's plain run gives.
+/// Models as exporters write them today: each is admitted by the decision that the daemon makes, and scored, and what lands is what its
+/// framework predicts and what ONNX Runtime's plain run gives.
 @Suite struct ZooTests {
     /// The lines of `Zoo/exceptions.txt`, by model: a part of the message with which the model is refused.
     private static let exceptions: [String: String] = {

@@ -9,7 +9,7 @@ import Testing
 /// What counts as deleted, and what only cannot be seen.
 @Suite struct SpoolLookTests {
     private let scene: Scene
-    private var device: Int64 { get throws { try Disk.place(scene.spool).device } }
+    private var device: Int64 { get throws { try Disk.mount(of: scene.spool).device } }
 
     init() throws {
         scene = try Scene("look")

@@ -10,7 +10,7 @@ private final class Book {
     var intended: [Int64: StagedOutput] = [:]
     var closed: [Int64: Int] = [:]
 
-    func intend(_ outputs: [StagedOutput]) -> [Intent] {
+    func intend(_ outputs: [StagedOutput]) -> [LandingPermission] {
         for output in outputs { intended[output.run] = output }
         return allow(outputs)
     }

@@ -88,12 +88,12 @@ extension StagingArea {
 extension LandingRound {
     /// Publishes outputs as the dispatcher does: where `intend` throws, the round stops before anything is visible.
     func publish(
-        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [LandingPermission]
     ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
         let round = try begin(outputs)
-        let intents: [Intent]
-        do { intents = try intend(round.ready) } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
-        return try round.land(intents)
+        let permissions: [LandingPermission]
+        do { permissions = try intend(round.ready) } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
+        return try round.land(permissions)
     }
 }
 
@@ -107,4 +107,4 @@ extension [Result<LandedOutput, FileSystemError>] {
 func digest(_ text: String) -> String { FileDigest.of(bytes: text.utf8) }
 
 /// The ledger's answer where nothing stands against it.
-func allow(_ outputs: [StagedOutput]) -> [Intent] { outputs.map { .publish(replacing: $0.replaces) } }
+func allow(_ outputs: [StagedOutput]) -> [LandingPermission] { outputs.map { .publish(replacing: $0.replaces) } }

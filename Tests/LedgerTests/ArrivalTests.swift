@@ -50,7 +50,7 @@ import Testing
         let f = try Fixture()
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .gone)], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .gone)], at: f.now)
         try f.reopen()
         #expect(try f.arrive("a.csv", "A") == .arrived(2, superseded: nil))
     }
@@ -72,10 +72,10 @@ import Testing
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1))
         try f.ledger.attemptFailed(
-            [FailedAttempt(run: run.run, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(5)))],
+            [FailedAttempt(run: run.number, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(5)))],
             at: f.now)
         #expect(try f.arrive("a.csv", "B") == .arrived(2, superseded: 1))
-        #expect(try f.ledger.run(run.run)?.state == .abandoned)
+        #expect(try f.ledger.run(run.number)?.state == .abandoned)
         #expect(try f.ledger.openRuns().isEmpty)
     }
 
@@ -85,7 +85,7 @@ import Testing
         let run = try #require(try f.open(1))
         #expect(try f.arrive("a.csv", "B") == .arrived(2, superseded: nil))
         #expect(try f.state(1) == .running)
-        try f.ledger.close([RunClosing(run: run.run, outcome: .void(reason: "the file changed"))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .void(reason: "the file changed"))], at: f.now)
         #expect(try f.state(1) == .superseded)
         #expect(try f.waiting() == [2])
     }
@@ -98,7 +98,7 @@ import Testing
         let file = f.file("a.csv", "A")
         _ = try f.ledger.arrive([file], at: f.now)
         let run = try #require(try f.open(1, version: 3, revision: "r3"))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .void(reason: "the file changed"))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .void(reason: "the file changed"))], at: f.now)
         #expect(try f.state(1) == .waiting)
         #expect(try f.waiting() == [])
         #expect(try !f.ledger.isCurrent("p", .data, "a.csv", file.stamp), "so that a rescan reads it again")
@@ -106,7 +106,7 @@ import Testing
         if next == "A" {
             #expect(try f.arrive("a.csv", "A") == .resumed(1))
             let again = try #require(try f.open(1, version: 4, revision: "r4"))
-            #expect(again.run == run.run && again.version == 3 && again.revision == "r3" && again.attempt == 2)
+            #expect(again.number == run.number && again.version == 3 && again.revision == "r3" && again.attempt == 2)
         } else {
             #expect(try f.arrive("a.csv", "B") == .arrived(2, superseded: 1))
             #expect(try f.waiting() == [2])
@@ -117,7 +117,7 @@ import Testing
         let f = try Fixture()
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .gone)], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .gone)], at: f.now)
         #expect(try f.state(1) == .ignored)
         #expect(
             try f.ledger.explain(path: "a.csv", now: f.now).first?.visits.first?.arrival.explanation?.reason.contains("removed") == true)
@@ -163,7 +163,7 @@ import Testing
         let f = try Fixture()
         try f.arrive("bad.onnx", "X", role: .model)
         let run = try #require(try f.open(1, version: nil))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .rejected(Fixture.explanation))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .rejected(Fixture.explanation))], at: f.now)
         #expect(try f.arrive("again.onnx", "X", role: .model) == .known(2, sameAs: 1, state: .rejected))
         let reason = try #require(try f.ledger.arrival(2)?.explanation?.reason)
         #expect(reason.contains("bad.onnx") && reason.contains("row 3 has no number"))
@@ -195,7 +195,7 @@ import Testing
         let f = try Fixture()
         try f.arrive("m.onnx", "M", role: .model)
         let run = try #require(try f.open(1, version: nil))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.arrive("other.onnx", "M", role: .model) == .arrived(2, superseded: nil))
     }
 
@@ -246,7 +246,7 @@ import Testing
         let f = try Fixture()
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.arrive("a.csv", "A") == .unchanged(1))
         #expect(try f.waiting() == [])
         #expect(try f.arrive("a.csv", "B") == .arrived(2, superseded: 1))

@@ -13,15 +13,17 @@ import Testing
     private func told() throws -> Fixture {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
-        try f.ledger.attemptFailed([FailedAttempt(run: run, outcome: "resource", error: Self.why.whole, nextAttemptAt: nil)], at: f.now)
+        let run = try #require(try f.open(1)).number
+        try f.ledger.attemptFailed(
+            [FailedAttempt(run: run, outcome: "resource", error: Self.why.fullReason, nextAttemptAt: nil)], at: f.now)
         _ = try f.open(1)
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Self.why))], at: f.now)
         try f.arrive("m.onnx", "M", role: .model)
-        let model = try #require(try f.open(2, version: nil)).run
+        let model = try #require(try f.open(2, version: nil)).number
         try f.ledger.write { (tx) throws(LedgerError) in
             try tx.close([RunClosing(run: model, outcome: .rejected(Self.why))], at: f.now)
-            try tx.rejectVersion(run: model, reason: Self.why.whole, training: TrainingRecord(rejection: Self.why.whole), at: f.now)
+            try tx.rejectVersion(
+                run: model, reason: Self.why.fullReason, training: TrainingRecord(rejection: Self.why.fullReason), at: f.now)
         }
         try f.arrive("again.onnx", "M", role: .model)
         return f
@@ -44,14 +46,14 @@ import Testing
         #expect(
             visit.arrival.explanation?.reason == "row 3: the value is no number" && visit.arrival.explanation?.cells?.values == ["Zoe1987"])
         #expect(visit.runs[0].run.explanation == Self.why)
-        #expect(visit.runs[0].attempts.map(\.whole?.sentence) == [Self.why.whole.sentence, Self.why.whole.sentence])
+        #expect(visit.runs[0].attempts.map(\.fullReason?.sentence) == [Self.why.fullReason.sentence, Self.why.fullReason.sentence])
         let version = try #require(try f.ledger.versions(pipeline: "p").first)
-        #expect(version.whole == Self.why.whole && version.training?.whole == Self.why.whole)
+        #expect(version.fullReason == Self.why.fullReason && version.training?.fullReason == Self.why.fullReason)
         // The same content again says why it was rejected before.
         let again = try #require(try f.ledger.explain(path: "again.onnx", now: f.now).first?.visits.first?.arrival.explanation)
         #expect(
             again.cells?.values == ["Zoe1987"] && !again.reason.contains("Zoe1987")
-                && again.whole.sentence.contains("\"Zoe1987\" is no number"))
+                && again.fullReason.sentence.contains("\"Zoe1987\" is no number"))
         let json = try JSONEncoder().encode(visit)
         #expect(try JSONDecoder().decode(FileExplanation.Visit.self, from: json) == visit)
         #expect(try everything(f.ledger, f).components(separatedBy: "Zoe1987").count > 10)
@@ -79,6 +81,6 @@ import Testing
     @Test func olderJSONIsRead() throws {
         let old = #"{"reason":"row 3: \"abc\" is no number","rule":"bad-input","remedy":"Mend it."}"#
         let read = try JSONDecoder().decode(Explanation.self, from: Data(old.utf8))
-        #expect(read.cells == nil && read.whole.sentence == "row 3: \"abc\" is no number" && read.rule == .dataInvalid)
+        #expect(read.cells == nil && read.fullReason.sentence == "row 3: \"abc\" is no number" && read.rule == .dataInvalid)
     }
 }

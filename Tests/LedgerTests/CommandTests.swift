@@ -50,7 +50,7 @@ import Testing
         try f.arrive("m.onnx", "M", role: .model)
         try f.arrive("b.csv", "B")
         #expect(try reasons() == [.forFirstModel, .forRoom, .forModel(arrival: 2, path: "m.onnx")])
-        let run = try #require(try f.open(2, version: nil)).run
+        let run = try #require(try f.open(2, version: nil)).number
         #expect(try reasons() == [.forFirstModel, .forModel(arrival: 2, path: "m.onnx")])
         try f.ledger.write { (ledger) throws(LedgerError) in
             _ = try ledger.intendVersion(run: run)
@@ -76,7 +76,7 @@ import Testing
     @Test func explainTellsTheWholeStory() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         try f.ledger.attemptFailed([FailedAttempt(run: run, outcome: "resource", error: "disk full", nextAttemptAt: nil)], at: f.now)
         _ = try f.open(1)
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
@@ -99,13 +99,13 @@ import Testing
             try f.finish(try f.arrive("f\(index).csv", "\(index)", in: index < 4 ? "p" : "q").number, content: "\(index)")
         }
         try f.arrive("bad.csv", "bad")
-        let run = try #require(try f.open(7)).run
+        let run = try #require(try f.open(7)).number
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
-        #expect(try f.ledger.runs().map(\.run) == [7, 6, 5, 4, 3, 2, 1])
+        #expect(try f.ledger.runs().map(\.number) == [7, 6, 5, 4, 3, 2, 1])
         #expect(try f.ledger.runs(RunFilter(pipeline: "q")).map(\.path) == ["f5.csv", "f4.csv"])
         #expect(try f.ledger.runs(RunFilter(state: .quarantined)).map(\.path) == ["bad.csv"])
-        #expect(try f.ledger.runs(RunFilter(path: "f1.csv")).map(\.run) == [2])
-        #expect(try f.ledger.runs(RunFilter(before: 4, limit: 2)).map(\.run) == [3, 2])
+        #expect(try f.ledger.runs(RunFilter(path: "f1.csv")).map(\.number) == [2])
+        #expect(try f.ledger.runs(RunFilter(before: 4, limit: 2)).map(\.number) == [3, 2])
         #expect(try f.ledger.runs(RunFilter(openedSince: f.now.advanced(by: .seconds(1)))).isEmpty)
         #expect(try f.ledger.runs(RunFilter(pipeline: "none")).isEmpty)
     }

@@ -56,10 +56,10 @@ final class Fixture {
         if input.role == .data {
             let stem = String(input.path.prefix { $0 != "." })
             _ = try ledger.intend([
-                Intention(run: run.run, output: OutputFile(root: "/out", path: stem + ".parquet", digest: content, byteCount: 7))
+                Intention(run: run.number, output: OutputFile(root: "/out", path: stem + ".parquet", digest: content, byteCount: 7))
             ])
         }
-        try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: now)
+        try ledger.close([RunClosing(run: run.number, outcome: .done(verdict: nil))], at: now)
         return run
     }
 
@@ -69,12 +69,13 @@ final class Fixture {
         let number = try arrive(path ?? content + ".onnx", content, role: .model).number
         let run = try #require(try open(number, version: nil))
         return try ledger.write { (ledger) throws(LedgerError) in
-            let version = try ledger.intendVersion(run: run.run, parent: parent)
+            let version = try ledger.intendVersion(run: run.number, parent: parent)
             _ = try ledger.publishVersion(
-                run: run.run, modelDigest: "published-" + content, card: "\(version)/card.json", parentDigest: parent.map { floats[$0]! },
+                run: run.number, modelDigest: "published-" + content, card: "\(version)/card.json",
+                parentDigest: parent.map { floats[$0]! },
                 floatDigest: "float-" + content, at: now)
             floats[version] = "float-" + content
-            try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: "published \(version)"))], at: now)
+            try ledger.close([RunClosing(run: run.number, outcome: .done(verdict: "published \(version)"))], at: now)
             return version
         }
     }

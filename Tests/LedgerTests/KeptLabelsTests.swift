@@ -11,7 +11,7 @@ import Testing
     /// A labelled file that arrives and is decided; returns what its run was bound to.
     private func decide(_ path: String, _ outcome: (Int64) -> RunClosing.Outcome, all: Bool, _ f: Fixture) throws -> [String] {
         let number = try f.arrive(path, path, role: .labelled).number
-        let run = try #require(try f.open(number)).run
+        let run = try #require(try f.open(number)).number
         try f.ledger.write { (ledger) throws(LedgerError) in try ledger.bindLabels(run: run, all: all, isReplay: false) }
         let bound = try f.ledger.labels(ofRun: run).map(\.path)
         try f.ledger.close([RunClosing(run: run, outcome: outcome(run))], at: f.now)

@@ -10,7 +10,8 @@ import Testing
     private func labels(_ f: Fixture, of run: Int64) throws -> [Int64] { try f.ledger.labels(ofRun: run).map(\.number) }
 
     private func bind(_ f: Fixture, _ run: OpenedRun, all: Bool = true) throws {
-        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.bindLabels(run: run.run, all: all, isReplay: run.kind == .replay) }
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.bindLabels(run: run.number, all: all, isReplay: run.kind == .replay)
+        }
     }
 
     @Test func labelsAreKnownByTheirContentAlone() throws {
@@ -28,22 +29,23 @@ import Testing
         for name in ["a", "b", "c"] { try f.arrive(name + ".csv", name, role: .labelled) }
         try f.finish(2)
         let blocked = try #require(try f.open(3))
-        try f.ledger.close([RunClosing(run: blocked.run, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        try f.ledger.close([RunClosing(run: blocked.number, outcome: .quarantined(Fixture.explanation))], at: f.now)
         let run = try #require(try f.open(4))
         try bind(f, run, all: all)
-        #expect(try labels(f, of: run.run) == (all ? [2, 4] : [4]))
+        #expect(try labels(f, of: run.number) == (all ? [2, 4] : [4]))
         // What is taken later is no part of a run that goes on.
         _ = try f.apply(.retry(Selection(pipeline: "p", path: "b.csv")))
         try f.finish(3)
-        try f.ledger.interrupted([run.run], at: f.now)
+        try f.ledger.interrupted([run.number], at: f.now)
         let again = try #require(try f.open(4))
-        #expect(again.run == run.run && again.attempt == 2 && again.version == 1)
+        #expect(again.number == run.number && again.attempt == 2 && again.version == 1)
         try bind(f, again, all: true)
-        #expect(try labels(f, of: run.run) == (all ? [2, 4] : [4]))
+        #expect(try labels(f, of: run.number) == (all ? [2, 4] : [4]))
     }
 
-    /// Each row: contents of `l.csv` in turn, of which those in quarantine end with `!` and those that are replaced before they run with `?`; then
-    /// whether the last runs, and the numbers that the next run of other labels has beside its own. Version 1's model is arrival 1.
+    /// Each row: contents of `l.csv` in turn, of which those in quarantine end with `!` and those that are replaced before they run with
+    /// `?`; then whether the last runs, and the numbers that the next run of other labels has beside its own. Version 1's model is arrival
+    /// 1.
     @Test(arguments: [
         (["A", "B", "A"], true, [3, 4] as [Int64]),
         (["A", "B", "A", "B"], true, [4, 5]),
@@ -61,7 +63,7 @@ import Testing
             if content.hasSuffix("?") { continue }
             let run = try #require(try f.open(number))
             let outcome = content.hasSuffix("!") ? RunClosing.Outcome.quarantined(Fixture.explanation) : .done(verdict: nil)
-            try f.ledger.close([RunClosing(run: run.run, outcome: outcome)], at: f.now)
+            try f.ledger.close([RunClosing(run: run.number, outcome: outcome)], at: f.now)
         }
         let last = Int64(contents.count + 1)
         let outcome = try f.arrive("l.csv", contents.last!, role: .labelled)
@@ -74,7 +76,7 @@ import Testing
         try f.arrive("next.csv", "N", role: .labelled)
         let next = try #require(try f.open(last + 2))
         try bind(f, next)
-        #expect(try labels(f, of: next.run) == bound + [last + 2])
+        #expect(try labels(f, of: next.number) == bound + [last + 2])
     }
 
     @Test func whatComesBackBehindLabelsInWorkRunsOnlyWhereTheseAreTaken() throws {
@@ -87,7 +89,7 @@ import Testing
             let run = try #require(try f.open(3))
             #expect(try f.arrive("l.csv", "A", role: .labelled) == .arrived(4, superseded: nil))
             try f.ledger.close(
-                [RunClosing(run: run.run, outcome: isTaken ? .done(verdict: nil) : .quarantined(Fixture.explanation))], at: f.now)
+                [RunClosing(run: run.number, outcome: isTaken ? .done(verdict: nil) : .quarantined(Fixture.explanation))], at: f.now)
             let opened = try f.ledger.open([RunOpening(arrival: 4, version: 1, revision: "r1")], at: f.now)[0]
             #expect(isTaken ? opened.run != nil : opened == .decidedAlready(sameAs: 2, state: .done))
         }
@@ -102,7 +104,7 @@ import Testing
         }
         try f.arrive("l.csv", "A", role: .labelled)
         let run = try #require(try f.open(4))
-        try f.ledger.close([RunClosing(run: run.run, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.ledger.isDecided(labels: "sha-A", pipeline: "p"), "its rows are kept")
         #expect(try !f.ledger.isDecided(labels: "sha-C", pipeline: "p"))
     }
@@ -114,11 +116,11 @@ import Testing
         try f.arrive("late.csv", "late", role: .labelled)
         let run = try #require(try f.open(4, version: nil))
         try bind(f, run)
-        #expect(try labels(f, of: run.run) == [1, 2, 3])
+        #expect(try labels(f, of: run.number) == [1, 2, 3])
         try f.arrive("c.csv", "c2", role: .labelled)
         let decided = try f.ledger.write { (ledger) throws(LedgerError) in
-            try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: "published 1"))], at: f.now)
-            return try ledger.decideLabels(run: run.run, .trained(verdict: "trained version 1"), unusable: [2: Fixture.explanation])
+            try ledger.close([RunClosing(run: run.number, outcome: .done(verdict: "published 1"))], at: f.now)
+            return try ledger.decideLabels(run: run.number, .trained(verdict: "trained version 1"), unusable: [2: Fixture.explanation])
         }
         #expect(decided == [1, 2], "what was superseded meanwhile is not decided")
         #expect(try f.ledger.arrival(1)?.verdict == "trained version 1")
@@ -136,12 +138,13 @@ import Testing
         let run = try #require(try f.open(2, version: nil))
         try bind(f, run)
         try f.ledger.write { (ledger) throws(LedgerError) in
-            _ = try ledger.intendVersion(run: run.run)
+            _ = try ledger.intendVersion(run: run.number)
             _ = try ledger.publishVersion(
-                run: run.run, modelDigest: "d", card: nil, training: TrainingRecord(rejection: "worse", metric: "mae", before: 1, after: 2),
+                run: run.number, modelDigest: "d", card: nil,
+                training: TrainingRecord(rejection: "worse", metric: "mae", before: 1, after: 2),
                 at: f.now)
-            try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: "published 1"))], at: f.now)
-            _ = try ledger.decideLabels(run: run.run, .rejected(Fixture.explanation), unusable: [:])
+            try ledger.close([RunClosing(run: run.number, outcome: .done(verdict: "published 1"))], at: f.now)
+            _ = try ledger.decideLabels(run: run.number, .rejected(Fixture.explanation), unusable: [:])
         }
         #expect(try f.state(1) == .rejected && f.state(2) == .done)
         let version = try #require(try f.ledger.versions(pipeline: "p").first)
@@ -177,7 +180,7 @@ import Testing
         #expect(try wait(5) == .forModel(arrival: 4, path: "n.onnx"))
         try f.arrive("d.csv", "d")
         try f.ledger.close(
-            [RunClosing(run: try #require(try f.open(4, version: nil)).run, outcome: .rejected(Fixture.explanation))], at: f.now)
+            [RunClosing(run: try #require(try f.open(4, version: nil)).number, outcome: .rejected(Fixture.explanation))], at: f.now)
         #expect(try wait(6) == .forRoom, "data does not wait for labels")
     }
 }

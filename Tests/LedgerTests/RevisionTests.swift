@@ -55,7 +55,7 @@ import Testing
             let now = f.now
             try f.ledger.write { (tx) throws(LedgerError) in
                 try tx.attemptFailed(
-                    [FailedAttempt(run: run.run, outcome: "resource", error: "no memory", nextAttemptAt: now, counts: true)], at: now)
+                    [FailedAttempt(run: run.number, outcome: "resource", error: "no memory", nextAttemptAt: now, counts: true)], at: now)
             }
             return run.revision
         }

@@ -20,7 +20,7 @@ import Testing
     @Test func aRunSaysOnWhatItsResultWasMade() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         try f.ledger.attemptFailed(
             [FailedAttempt(run: run, outcome: "resource", error: "disk full", nextAttemptAt: nil, machine: Self.other)], at: f.now)
         #expect(try f.ledger.run(run)?.machine == nil)
@@ -41,7 +41,7 @@ import Testing
     @Test func afterACrashTheOutputSaysIt() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         // An earlier attempt's output never got its name.
         try publish(run, f, on: Self.other)
         try f.ledger.attemptFailed([FailedAttempt(run: run, outcome: "machine", error: "gone", nextAttemptAt: nil)], at: f.now)
@@ -55,7 +55,7 @@ import Testing
     @Test func whatDiedSaysNothing() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         try publish(run, f, on: Self.one)
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.ledger.run(run)?.machine == nil)

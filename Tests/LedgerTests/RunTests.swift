@@ -13,18 +13,20 @@ import Testing
         let first = try #require(try f.open(1, version: 1, revision: "r1"))
         #expect(first.attempt == 1 && first.countedAttempts == 1 && first.kind == .normal)
         let next = f.now.advanced(by: .seconds(2))
-        try f.ledger.attemptFailed([FailedAttempt(run: first.run, outcome: "resource", error: "disk full", nextAttemptAt: next)], at: f.now)
+        try f.ledger.attemptFailed(
+            [FailedAttempt(run: first.number, outcome: "resource", error: "disk full", nextAttemptAt: next)], at: f.now)
         let waiting = try #require(try f.ledger.waiting(pipeline: "p", role: .data, limit: 1).first)
-        #expect(waiting.run == first.run && waiting.boundVersion == 1 && waiting.boundRevision == "r1" && waiting.nextAttemptAt == next)
+        #expect(waiting.run == first.number && waiting.boundVersion == 1 && waiting.boundRevision == "r1" && waiting.nextAttemptAt == next)
         #expect(try f.ledger.explain(path: "a.csv", now: f.now).first?.wait == .forRetry(at: next))
         let second = try #require(try f.open(1, version: 2, revision: "r2"))
         #expect(
-            second.run == first.run && second.version == 1 && second.revision == "r1" && second.attempt == 2 && second.countedAttempts == 2)
+            second.number == first.number && second.version == 1 && second.revision == "r1" && second.attempt == 2
+                && second.countedAttempts == 2)
         #expect(try f.ledger.openRuns().first?.nextAttemptAt == nil)
         try f.ledger.close(
-            [RunClosing(run: second.run, outcome: .done(verdict: nil), timings: ["read": 0.25, "run": 1], rowCount: 9)], at: f.now)
-        #expect(try f.ledger.attempts(ofRun: first.run).map(\.outcome) == ["resource", "done"])
-        let record = try #require(try f.ledger.run(first.run))
+            [RunClosing(run: second.number, outcome: .done(verdict: nil), timings: ["read": 0.25, "run": 1], rowCount: 9)], at: f.now)
+        #expect(try f.ledger.attempts(ofRun: first.number).map(\.outcome) == ["resource", "done"])
+        let record = try #require(try f.ledger.run(first.number))
         #expect(record.timings == ["read": 0.25, "run": 1] && record.rowCount == 9 && record.attemptCount == 2 && record.closedAt == f.now)
     }
 
@@ -36,21 +38,21 @@ import Testing
         #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
         let run = try #require(try f.open(number))
         _ = try f.ledger.intend([
-            Intention(run: run.run, output: OutputFile(root: "/elsewhere", path: "a.csv", digest: "new", byteCount: 7))
+            Intention(run: run.number, output: OutputFile(root: "/elsewhere", path: "a.csv", digest: "new", byteCount: 7))
         ])
         #expect(try f.ledger.publications(.leaving).isEmpty)
-        try f.ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: f.now)
+        try f.ledger.close([RunClosing(run: run.number, outcome: .done(verdict: nil))], at: f.now)
         let leaving = try f.ledger.publications(.leaving)
-        #expect(leaving.map(\.output.place) == ["/out/a.parquet"])
-        try f.ledger.write { (tx) throws(LedgerError) in try tx.left(leaving[0].publication, isRemoved: false) }
+        #expect(leaving.map(\.output.absolutePath) == ["/out/a.parquet"])
+        try f.ledger.write { (tx) throws(LedgerError) in try tx.left(leaving[0].number, isRemoved: false) }
         #expect(try f.ledger.publications(.leaving).isEmpty && f.ledger.publications(.left).count == 1)
         // Where it is what was there before, it is replaced.
         #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
         let again = try #require(try f.open(number))
         _ = try f.ledger.intend([
-            Intention(run: again.run, output: OutputFile(root: "/elsewhere", path: "a.csv", digest: "newer", byteCount: 7))
+            Intention(run: again.number, output: OutputFile(root: "/elsewhere", path: "a.csv", digest: "newer", byteCount: 7))
         ])
-        try f.ledger.close([RunClosing(run: again.run, outcome: .done(verdict: nil))], at: f.now)
+        try f.ledger.close([RunClosing(run: again.number, outcome: .done(verdict: nil))], at: f.now)
         #expect(try f.ledger.publications(.leaving).isEmpty)
     }
 
@@ -61,7 +63,7 @@ import Testing
         try f.finish(number)
         func publishAgain(_ root: String, _ path: String, _ digest: String) throws {
             #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
-            let run = try #require(try f.open(number)).run
+            let run = try #require(try f.open(number)).number
             _ = try f.ledger.intend([Intention(run: run, output: OutputFile(root: root, path: path, digest: digest, byteCount: 7))])
             try f.ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: f.now)
         }
@@ -74,7 +76,7 @@ import Testing
     @Test func handedBackAttemptsDoNotCount() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         try f.ledger.attemptFailed(
             [FailedAttempt(run: run, outcome: "cancelled", error: "stopping", nextAttemptAt: nil, counts: false)], at: f.now)
         let again = try #require(try f.open(1))
@@ -88,11 +90,11 @@ import Testing
         let f = try Fixture()
         try f.arrive("a.csv", "A")
         let run = try f.finish(1)
-        #expect(throws: LedgerError.notOpen(run: run.run, state: .done)) {
-            try f.ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: f.now)
+        #expect(throws: LedgerError.notOpen(run: run.number, state: .done)) {
+            try f.ledger.close([RunClosing(run: run.number, outcome: .done(verdict: nil))], at: f.now)
         }
-        #expect(throws: LedgerError.notOpen(run: run.run, state: .done)) {
-            _ = try f.ledger.intend([Intention(run: run.run, output: OutputFile(root: "/out", path: "x", digest: "d", byteCount: 1))])
+        #expect(throws: LedgerError.notOpen(run: run.number, state: .done)) {
+            _ = try f.ledger.intend([Intention(run: run.number, output: OutputFile(root: "/out", path: "x", digest: "d", byteCount: 1))])
         }
         #expect(throws: LedgerError.noSuchRun(99)) { try f.ledger.close([RunClosing(run: 99, outcome: .gone)], at: f.now) }
         #expect(throws: LedgerError.noSuchArrival(99)) { _ = try f.open(99) }
@@ -118,12 +120,12 @@ import Testing
     @Test func nothingIsPublishedBeforeTheRunIsDone() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         let intention = Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "d1", byteCount: 5))
         guard case .intended(let number, replaces: nil) = try f.ledger.intend([intention])[0] else {
             Issue.record("it is not .intended"); return
         }
-        #expect(try f.ledger.openRuns().flatMap(\.intended).map(\.publication) == [number])
+        #expect(try f.ledger.openRuns().flatMap(\.intended).map(\.number) == [number])
         #expect(try f.ledger.published().isEmpty)
         let open = try #require(try f.ledger.openRuns().first)
         #expect(open.intended.map(\.output.digest) == ["d1"] && open.arrival.path == "a.csv" && open.attempt == 1)
@@ -143,7 +145,7 @@ import Testing
         try f.arrive("a.csv", "A")
         try f.finish(1, content: "old")
         try f.arrive("a.csv", "B")
-        let run = try #require(try f.open(2)).run
+        let run = try #require(try f.open(2)).number
         guard
             case .intended(_, replaces: let old?) = try f.ledger.intend(
                 [Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "new", byteCount: 5))])[0]
@@ -158,7 +160,7 @@ import Testing
     @Test func aFailedAttemptTakesItsIntentionsBack() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         _ = try f.ledger.intend([Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "first", byteCount: 5))])
         try f.ledger.interrupted([run], at: f.now)
         #expect(try f.ledger.owner(root: "/out", path: "a.parquet") == nil)
@@ -172,14 +174,14 @@ import Testing
         try f.arrive("a.csv", "A")
         try f.finish(1)
         try f.arrive("b.csv", "B", in: "q")
-        let run = try #require(try f.open(2)).run
+        let run = try #require(try f.open(2)).number
         guard
             case .owned(let owner) = try f.ledger.intend(
                 [Intention(run: run, output: OutputFile(root: "/out", path: "a.parquet", digest: "new", byteCount: 5))])[0]
         else { Issue.record("it is not .owned"); return }
         #expect(owner.inputPath == "a.csv" && owner.pipeline == "p")
         #expect(try f.ledger.openRuns().allSatisfy(\.intended.isEmpty))
-        try f.execute("UPDATE publications SET ended = 'removed' WHERE id = \(owner.publication)")
+        try f.execute("UPDATE publications SET ended = 'removed' WHERE id = \(owner.number)")
         #expect(try f.ledger.published().isEmpty)
         guard
             case .intended(_, replaces: nil) = try f.ledger.intend(
@@ -241,21 +243,21 @@ import Testing
     @Test func retryGoesOnWithTheRunAndCountsAfresh() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1, version: 1)).run
+        let run = try #require(try f.open(1, version: 1)).number
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.ledger.run(run)?.explanation == Fixture.explanation)
         let outcome = try f.apply(.retry(Selection(path: "a.csv")))
         #expect(!outcome.isRefused && outcome.affected.map(\.arrival) == [1])
         #expect(try f.ledger.arrival(1)?.explanation == nil)
         let again = try #require(try f.open(1, version: 2))
-        #expect(again.run == run && again.version == 1 && again.attempt == 2 && again.countedAttempts == 1)
+        #expect(again.number == run && again.version == 1 && again.attempt == 2 && again.countedAttempts == 1)
         #expect(try f.ledger.runs(RunFilter(arrival: 1)).count == 1)
     }
 
     @Test func retryByRunEndsTheWaitForALaterAttempt() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")
-        let run = try #require(try f.open(1)).run
+        let run = try #require(try f.open(1)).number
         try f.ledger.attemptFailed(
             [FailedAttempt(run: run, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(3600)))], at: f.now
         )
@@ -280,7 +282,7 @@ import Testing
         let waiting = try #require(try f.ledger.waiting(pipeline: "p", role: .data, limit: 1).first)
         #expect(waiting.isReplay && waiting.run == nil && waiting.boundVersion == nil)
         let second = try f.finish(1, version: 2, revision: "r2", content: "new")
-        #expect(second.run != first.run && second.kind == .replay && second.version == 2)
+        #expect(second.number != first.number && second.kind == .replay && second.version == 2)
         #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.output.digest == "new")
         #expect(try f.ledger.runs(RunFilter(path: "a.csv")).map(\.kind) == [.replay, .normal])
         #expect(try f.state(1) == .done)
@@ -292,9 +294,9 @@ import Testing
         try f.arrive("a.csv", "A")
         try f.finish(1, content: "old")
         _ = try f.apply(.replay(Selection(pipeline: "p")))
-        let run = try #require(try f.open(1, version: 2)).run
+        let run = try #require(try f.open(1, version: 2)).number
         try f.ledger.attemptFailed([FailedAttempt(run: run, outcome: "resource", error: "x", nextAttemptAt: nil)], at: f.now)
-        #expect(try f.open(1, version: 3)?.run == run)
+        #expect(try f.open(1, version: 3)?.number == run)
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
         #expect(try f.state(1) == .done)
         #expect(try f.ledger.run(run)?.state == .quarantined)
@@ -329,12 +331,12 @@ import Testing
     @Test func whatAKilledDaemonLeftIsFoundAndGoesOn() throws {
         let f = try Fixture()
         for path in ["a.csv", "b.csv", "c.csv"] { try f.arrive(path, path) }
-        let a = try #require(try f.open(1)).run
-        let b = try #require(try f.open(2)).run
+        let a = try #require(try f.open(1)).number
+        let b = try #require(try f.open(2)).number
         _ = try f.ledger.intend([Intention(run: b, output: OutputFile(root: "/out", path: "b.parquet", digest: "d", byteCount: 1))])
         try f.reopen()
         let open = try f.ledger.openRuns()
-        #expect(open.map(\.run) == [a, b] && open.map(\.intended.count) == [0, 1])
+        #expect(open.map(\.number) == [a, b] && open.map(\.intended.count) == [0, 1])
         try f.ledger.interrupted([a], at: f.now)
         try f.ledger.close([RunClosing(run: b, outcome: .done(verdict: nil))], at: f.now)  // found in place
         #expect(try f.waiting() == [1, 3])
@@ -374,14 +376,14 @@ import Testing
         let new = try f.arrive("a.csv", "B").number
         #expect(try f.state(old) == .running)
         try f.ledger.attemptFailed(
-            [FailedAttempt(run: run.run, outcome: "machine", error: "disk full", nextAttemptAt: f.now, counts: false)], at: f.now)
+            [FailedAttempt(run: run.number, outcome: "machine", error: "disk full", nextAttemptAt: f.now, counts: false)], at: f.now)
         #expect(try f.state(old) == .superseded && f.waiting() == [new])
         #expect(try f.counts() == ["data superseded": 1, "data waiting": 1])
         #expect(try f.open(old) == nil)
         // The daemon was killed while it ran.
         let later = try #require(try f.open(new))
         try f.arrive("a.csv", "C")
-        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.interrupted([later.run], at: f.now) }
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.interrupted([later.number], at: f.now) }
         #expect(try f.state(new) == .superseded)
     }
 }

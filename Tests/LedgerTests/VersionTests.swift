@@ -11,7 +11,7 @@ import Testing
         let f = try Fixture()
         #expect(try f.publishModel("A") == 1)
         try f.arrive("bad.onnx", "X", role: .model)
-        let bad = try #require(try f.open(2, version: nil)).run
+        let bad = try #require(try f.open(2, version: nil)).number
         try f.ledger.write { (ledger) throws(LedgerError) in
             #expect(try ledger.intendVersion(run: bad) == 2)
             #expect(try ledger.intendVersion(run: bad) == 2, "the same run gets the same number")
@@ -30,7 +30,7 @@ import Testing
     @Test func aReservedNumberOutlivesARestartAndIsGivenBackWhenNothingComesOfIt() throws {
         let f = try Fixture()
         try f.arrive("m.onnx", "M", role: .model)
-        let run = try #require(try f.open(1, version: nil)).run
+        let run = try #require(try f.open(1, version: nil)).number
         try f.ledger.write { (ledger) throws(LedgerError) in _ = try ledger.intendVersion(run: run) }
         try f.reopen()
         #expect(try f.ledger.openRuns().first?.intendedVersion == 1)
@@ -60,7 +60,7 @@ import Testing
         let number = try f.arrive("late.onnx", "L", role: .model).number
         try f.arrive("a.csv", "A")
         _ = try f.apply(.activate(pipeline: "p", version: 1))
-        let run = try #require(try f.open(number, version: nil)).run
+        let run = try #require(try f.open(number, version: nil)).number
         try f.ledger.write { (ledger) throws(LedgerError) in
             _ = try ledger.intendVersion(run: run)
             _ = try ledger.publishVersion(run: run, modelDigest: "d", card: nil, at: f.now)

@@ -71,7 +71,8 @@ extension ModelBounds {
         Bound(
             testDescription: "tiled bytes", bound: { $0.constantBytes = $1 }, least: 3000 * 8 - 16 * 32, words: "Tile -> 'y'",
             model: BombModels.model(
-                [Node("Tile", ["three", "times"], ["y"])], [BombModels.integers("times", [1000]), BombModels.integers("three", [1, 2, 3])])),
+                [Node("Tile", ["three", "times"], ["y"])],
+                [BombModels.integers("times", [1000]), BombModels.integers("three", [1, 2, 3])])),
         // ConstantOfShape 400, the product 400 times 20, ReduceMax 400 and Neg 1; 256 for each of two stored elements.
         Bound(
             testDescription: "multiply-adds", bound: { $0.multiplyAdds = $1 }, least: 400 + 400 * 20 + 400 - 2 * 256,

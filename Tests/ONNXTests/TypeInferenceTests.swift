@@ -46,8 +46,10 @@ import Testing
                     } ?? false)
                 #expect(
                     !wrong || Self.exceptions[item.name] != nil,
-                    "\(item.name): '\(output.name)' follows to be \(inferred[output.name]!), expected \(expected.elementType?.name ?? "")\(expected.shape)"
-                )
+                    """
+                    \(item.name): '\(output.name)' follows to be \(inferred[output.name]!), \
+                    expected \(expected.elementType?.name ?? "")\(expected.shape)
+                    """)
                 guard type != nil || expected.elementType == nil, let extents else { continue }
                 ranked += 1
                 if extents.fixed != nil { complete += 1 }

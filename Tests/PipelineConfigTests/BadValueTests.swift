@@ -9,7 +9,11 @@ import Testing
             (
                 "colour: red",
                 [
-                    "5:1: colour: there is no such key; the keys here are name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, on_input_deleted, notify, retain, was"
+                    """
+                    5:1: colour: there is no such key; \
+                    the keys here are name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, \
+                    limits, on_input_deleted, notify, retain, was
+                    """
                 ]
             ),
             ("settle: { quite: 2s }", ["5:11: settle.quite: there is no such key; did you mean `quiet`?"]),
@@ -108,7 +112,10 @@ import Testing
             (
                 "schema: { inputs: [a] }",
                 [
-                    "5:19: schema.inputs: a list stands where a mapping belongs; write model inputs with their columns, like pixels: \"pixel_*\""
+                    """
+                    5:19: schema.inputs: a list stands where a mapping belongs; \
+                    write model inputs with their columns, like pixels: "pixel_*"
+                    """
                 ]
             ),
             ("schema: { inputs: { x: { column: a } } }", ["5:26: schema.inputs.x.column: there is no such key; did you mean `columns`?"]),
@@ -131,25 +138,37 @@ import Testing
             (
                 "schema: { inputs: { x: { missing: unknown } } }",
                 [
-                    "5:35: schema.inputs.x.missing: `unknown` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"
+                    """
+                    5:35: schema.inputs.x.missing: `unknown` does not say what a missing value becomes; \
+                    write error, nan, a number, or a text in quotes
+                    """
                 ]
             ),
             (
                 "schema: { inputs: { x: { missing: .inf } } }",
                 [
-                    "5:35: schema.inputs.x.missing: `.inf` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"
+                    """
+                    5:35: schema.inputs.x.missing: `.inf` does not say what a missing value becomes; \
+                    write error, nan, a number, or a text in quotes
+                    """
                 ]
             ),
             (
                 "schema: { missing: unknown }",
                 [
-                    "5:20: schema.missing: `unknown` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"
+                    """
+                    5:20: schema.missing: `unknown` does not say what a missing value becomes; \
+                    write error, nan, a number, or a text in quotes
+                    """
                 ]
             ),
             (
                 "schema: { inputs: { x: { booleans: [yes] } } }",
                 [
-                    "5:36: schema.inputs.x.booleans: not two words, of false and of true; write a list like [\"False\", \"True\"], or text to take what the file has"
+                    """
+                    5:36: schema.inputs.x.booleans: not two words, of false and of true; \
+                    write a list like ["False", "True"], or text to take what the file has
+                    """
                 ]
             ),
             (
@@ -161,13 +180,19 @@ import Testing
             (
                 "schema: { types: { zip: text } }",
                 [
-                    "5:25: schema.types.zip: `text` is none of string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, date, timestamp; write one of them"
+                    """
+                    5:25: schema.types.zip: `text` is none of string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, \
+                    float32, float64, date, timestamp; write one of them
+                    """
                 ]
             ),
             (
                 "schema: { types: { zip: in64 } }",
                 [
-                    "5:25: schema.types.zip: `in64` is none of string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, date, timestamp; did you mean `int64`?"
+                    """
+                    5:25: schema.types.zip: `in64` is none of string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, \
+                    float32, float64, date, timestamp; did you mean `int64`?
+                    """
                 ]
             ),
             (

@@ -23,11 +23,17 @@ import Testing
         arguments: [
             (
                 "mode: 0750",
-                "p.yaml:4:54: land.mode: `0750` has bits that no published file needs; write the rights to read and write only, like 0640; folders get the right to enter by themselves"
+                """
+                p.yaml:4:54: land.mode: `0750` has bits that no published file needs; write the rights to read and write only, like 0640; \
+                folders get the right to enter by themselves
+                """
             ),
             (
                 "mode: 4640",
-                "p.yaml:4:54: land.mode: `4640` has bits that no published file needs; write the rights to read and write only, like 0640; folders get the right to enter by themselves"
+                """
+                p.yaml:4:54: land.mode: `4640` has bits that no published file needs; write the rights to read and write only, like 0640; \
+                folders get the right to enter by themselves
+                """
             ),
             (
                 "mode: 0440",
@@ -40,7 +46,10 @@ import Testing
             ("modes: 0640", "p.yaml:4:48: land.modes: there is no such key; did you mean `models`?"),
             (
                 "group: no-such-group-here",
-                "p.yaml:4:55: land.group: this machine has no group \"no-such-group-here\"; make it with groupadd, or write one that `getent group` lists"
+                """
+                p.yaml:4:55: land.group: this machine has no group "no-such-group-here"; \
+                make it with groupadd, or write one that `getent group` lists
+                """
             ),
         ])
     func mistakesAreNamed(_ written: String, _ said: String) { #expect(problems(text(written)) == [said]) }

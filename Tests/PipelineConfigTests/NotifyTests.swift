@@ -50,7 +50,10 @@ import Testing
     @Test(arguments: [
         (
             "notify: { ops: { command: \"tell me\" } }",
-            "millrace.yaml:1:27: notify.ops.command: the text \"tell me\" stands where a list of words belongs; write [PROGRAM, WORD, ...]: no shell reads it"
+            """
+            millrace.yaml:1:27: notify.ops.command: the text "tell me" stands where a list of words belongs; \
+            write [PROGRAM, WORD, ...]: no shell reads it
+            """
         ),
         ("notify: { ops: { command: [] } }", "millrace.yaml:1:27: notify.ops.command: there is no program; write [PROGRAM, WORD, ...]"),
         (
@@ -64,7 +67,10 @@ import Testing
         ),
         (
             "notify: { ops: { post: \"file:///etc/passwd\" } }",
-            "millrace.yaml:1:24: notify.ops.post: \"file:///etc/passwd\" is no address of the web; write one that begins with http:// or https://"
+            """
+            millrace.yaml:1:24: notify.ops.post: "file:///etc/passwd" is no address of the web; \
+            write one that begins with http:// or https://
+            """
         ),
         (
             "notify: { \"a b\": { command: [x] } }",
@@ -90,11 +96,17 @@ import Testing
         ),
         (
             "notify: { quarantined: { command: [rm, -rf, /] } }",
-            "5:24: notify.quarantined: commands and addresses do not stand in a pipeline; give it a name in `notify` of ROOT/millrace.yaml, and write that name here"
+            """
+            5:24: notify.quarantined: commands and addresses do not stand in a pipeline; \
+            give it a name in `notify` of ROOT/millrace.yaml, and write that name here
+            """
         ),
         (
             "notify: { waiting_long: { post: \"http://x\" } }",
-            "5:25: notify.waiting_long: commands and addresses do not stand in a pipeline; give it a name in `notify` of ROOT/millrace.yaml, and write that name here"
+            """
+            5:25: notify.waiting_long: commands and addresses do not stand in a pipeline; \
+            give it a name in `notify` of ROOT/millrace.yaml, and write that name here
+            """
         ),
         ("notify: { publised: [ops] }", "5:11: notify.publised: there is no such key; did you mean `published`?"),
         ("notify: { waiting_long: { after: 1h } }", "5:25: notify.waiting_long.tell: missing; name who is told: tell: [NAME]"),

@@ -23,11 +23,17 @@ import Testing
     @Test(arguments: [
         (
             "on_input_deleted: remove\nafter: delete",
-            "5:19: on_input_deleted: with `after: archive` or `delete` inputs leave their spool when they are done, so that nothing tells which were deleted; write `after: keep`, or remove it"
+            """
+            5:19: on_input_deleted: with `after: archive` or `delete` inputs leave their spool when they are done, \
+            so that nothing tells which were deleted; write `after: keep`, or remove it
+            """
         ),
         (
             "after: archive\narchive: put\non_input_deleted: remove",
-            "7:19: on_input_deleted: with `after: archive` or `delete` inputs leave their spool when they are done, so that nothing tells which were deleted; write `after: keep`, or remove it"
+            """
+            7:19: on_input_deleted: with `after: archive` or `delete` inputs leave their spool when they are done, \
+            so that nothing tells which were deleted; write `after: keep`, or remove it
+            """
         ),
         ("on_input_deleted: delete", "5:19: on_input_deleted: `delete` is none of keep, remove; write one of them"),
         ("on_input_delete: remove", "5:1: on_input_delete: there is no such key; did you mean `on_input_deleted`?"),
@@ -49,7 +55,10 @@ import Testing
             """
         #expect(
             problems(yaml) == [
-                "p.yaml:6:19: on_input_deleted: no data arrives, so that there is no output to remove: versions and labels always stay; remove it"
+                """
+                p.yaml:6:19: on_input_deleted: no data arrives, so that there is no output to remove: versions and labels always stay; \
+                remove it
+                """
             ])
     }
 }

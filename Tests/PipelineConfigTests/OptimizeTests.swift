@@ -46,8 +46,9 @@ import Testing
             """
             { loss: { cross_entropy: { output: logits, label_smoothing: 0.1, class_weights: [1, 2.5] } },
                           optimizer: { sgd: { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 1.0e-4 } },
-                          epochs: 3, batch_size: 8, schedule: { step: { warm_up: 5, every: 2, factor: 0.5 } }, clip_norm: 1, clip_value: 0.5,
-                          accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias], no_decay: "*bias", seed: 7, train_on: new,
+                          epochs: 3, batch_size: 8, schedule: { step: { warm_up: 5, every: 2, factor: 0.5 } },
+                          clip_norm: 1, clip_value: 0.5, accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias],
+                          no_decay: "*bias", seed: 7, train_on: new,
                           early_stopping: { patience: 2, min_improvement: 0.01 }, adapters: { rank: 8, targets: ["*attn*"], merge: true },
                           threads: 2 }
             """, beside: "gate: { metric: f1, drop_at_most: 0.005, rows_at_least: 5 }", schema: "{ label: y, weight: w, classes: [a, b] }")
@@ -130,7 +131,10 @@ import Testing
             ("epoch: 3", "epoch: there is no such key; did you mean `epochs`?"),
             (
                 "loss: crossentropy",
-                "loss: `crossentropy` is none of cross_entropy, binary_cross_entropy, multilabel, mean_squared_error, mean_absolute_error, huber, quantile, poisson, cosine_embedding, output; did you mean `cross_entropy`?"
+                """
+                loss: `crossentropy` is none of cross_entropy, binary_cross_entropy, multilabel, mean_squared_error, mean_absolute_error, \
+                huber, quantile, poisson, cosine_embedding, output; did you mean `cross_entropy`?
+                """
             ),
             ("loss: { huber: { detla: 1 } }", "loss.huber.detla: there is no such key; did you mean `delta`?"),
             ("loss: { huber: { delta: 0 } }", "loss.huber.delta: 0 is out of range; write a number above 0, like 1.0"),
@@ -138,7 +142,9 @@ import Testing
             ("loss: { output: \"\" }", "loss.output: an empty name; name the model output that is the loss"),
             (
                 "loss: { huber: {}, poisson: {} }",
-                "loss: one is wanted, and there are huber, poisson; write its options below it, like cross_entropy: { label_smoothing: 0.1 }"
+                """
+                loss: one is wanted, and there are huber, poisson; write its options below it, like cross_entropy: { label_smoothing: 0.1 }
+                """
             ),
             ("optimizer: adamx", "optimizer: `adamx` is none of sgd, adagrad, rmsprop, adam, adamw, lion, lamb; did you mean `adam`?"),
             (
@@ -209,11 +215,17 @@ import Testing
         arguments: [
             (
                 text("{ loss: poisson }", beside: "gate: { metric: accuracy }"),
-                "p.yaml:8:23: stages[1].optimize.gate.metric: accuracy is for classes, and the loss poisson is for numbers; write rmse, mae, r2, loss"
+                """
+                p.yaml:8:23: stages[1].optimize.gate.metric: accuracy is for classes, and the loss poisson is for numbers; \
+                write rmse, mae, r2, loss
+                """
             ),
             (
                 text("{ loss: poisson, validation: 0 }", beside: "gate: { drop_at_most: 1 }"),
-                "p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; write validation: 0.2, or remove the gate"
+                """
+                p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; \
+                write validation: 0.2, or remove the gate
+                """
             ),
             (
                 text("{ loss: poisson }", beside: "gate: { drop_at_most: -1 }"),
@@ -225,7 +237,10 @@ import Testing
             ),
             (
                 text("{ loss: { cross_entropy: { class_weights: [1, 2] } } }", schema: "{ label: y, classes: [a] }"),
-                "p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order"
+                """
+                p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: \
+                there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order
+                """
             ),
             (
                 text("{ epochs: 3 }"),
@@ -233,15 +248,24 @@ import Testing
             ),
             (
                 text("{ loss: poisson }", schema: "{}"),
-                "p.yaml:7:7: stages[1].optimize.gradient: it has nothing to learn; name the column: schema: { label: COLUMN }, or remove the stage"
+                """
+                p.yaml:7:7: stages[1].optimize.gradient: it has nothing to learn; \
+                name the column: schema: { label: COLUMN }, or remove the stage
+                """
             ),
             (
                 text("{ loss: poisson }").replacing("labelled: l, ", with: ""),
-                "p.yaml:7:7: stages[1].optimize.gradient: it has no labelled data to learn from; add spool: { labelled: FOLDER }, or remove the stage"
+                """
+                p.yaml:7:7: stages[1].optimize.gradient: it has no labelled data to learn from; \
+                add spool: { labelled: FOLDER }, or remove the stage
+                """
             ),
             (
                 base.replacing("data: in/data", with: "labelled: l, data: in/data"),
-                "p.yaml:2:39: spool.labelled: labelled data arrives and no stage learns from it; add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it"
+                """
+                p.yaml:2:39: spool.labelled: labelled data arrives and no stage learns from it; \
+                add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it
+                """
             ),
             (
                 base.replacing("[deserialize,", with: "[deserialize, optimize,"),

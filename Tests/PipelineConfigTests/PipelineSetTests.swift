@@ -142,7 +142,10 @@ import Testing
         try write("b", models: "out/a/models")
         #expect(
             problems("p") == [
-                "p/b.yaml:3:11: spool.models.path: a spool, out/a/models, is also the models' landing of a (land.models.path, p/a.yaml:7); use folders that are apart"
+                """
+                p/b.yaml:3:11: spool.models.path: a spool, out/a/models, is also the models' landing of a (land.models.path, p/a.yaml:7); \
+                use folders that are apart
+                """
             ])
     }
 
@@ -152,15 +155,20 @@ import Testing
         try write("a", data: "link/data", outputs: "real/data/not/yet")
         #expect(
             problems("p") == [
-                "p/a.yaml:8:12: land.outputs.path: the outputs' landing, real/data/not/yet, lies in a spool (spool.data.path, line 4); use folders that are apart"
+                """
+                p/a.yaml:8:12: land.outputs.path: the outputs' landing, real/data/not/yet, lies in a spool (spool.data.path, line 4); \
+                use folders that are apart
+                """
             ])
     }
 
     @Test func aSpoolThatASyncToolOwns() throws {
         try folder.write("", to: "spool/a/.stfolder")
         try write("a", more: "after: delete")
-        let refusal =
-            "Syncthing owns spool/a/%, and `delete` would delete the files on its other side too; write `after: keep`, or allow_upstream_delete: true"
+        let refusal = """
+            Syncthing owns spool/a/%, and `delete` would delete the files on its other side too; \
+            write `after: keep`, or allow_upstream_delete: true
+            """
         #expect(problems("p") == ["models", "data"].map { "p/a.yaml:9:8: after: " + refusal.replacing("%", with: $0) })
         try write("a", more: "after: delete\nallow_upstream_delete: true")
         #expect(problems("p") == [])

@@ -46,7 +46,14 @@ import Testing
         let folder = try TemporaryDirectory("heirs")
         for (name, was) in [("a", "old"), ("b", "old"), ("c", "a")] {
             try folder.write(
-                "name: \(name)\nwas: \(was)\nspool: { models: s/\(name)/m, data: s/\(name)/d }\nstages: [deserialize, forward]\nland: { models: o/\(name)/m, outputs: o/\(name)/r }\n",
+                """
+                name: \(name)
+                was: \(was)
+                spool: { models: s/\(name)/m, data: s/\(name)/d }
+                stages: [deserialize, forward]
+                land: { models: o/\(name)/m, outputs: o/\(name)/r }
+
+                """,
                 to: "p/\(name).yaml")
         }
         let faults = LintReport.lint([folder("p")], root: folder.path).problems.map {

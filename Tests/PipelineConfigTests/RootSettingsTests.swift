@@ -109,7 +109,10 @@ import Testing
         ("jbos: 2", "millrace.yaml:1:1: jbos: there is no such key; did you mean `jobs`?"),
         (
             "colour: red",
-            "millrace.yaml:1:1: colour: there is no such key; the keys here are workers, jobs, threads, sessions, state, work, limits, land, notify, retain"
+            """
+            millrace.yaml:1:1: colour: there is no such key; \
+            the keys here are workers, jobs, threads, sessions, state, work, limits, land, notify, retain
+            """
         ),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
         ("jobs: many", "millrace.yaml:1:7: jobs: `many` is not a whole number; write one, like 1"),
@@ -133,7 +136,10 @@ import Testing
         ),
         (
             "[1]",
-            "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: workers, jobs, threads, sessions, state, work, limits, land, notify, retain"
+            """
+            millrace.yaml:1:1: a list stands where a mapping belongs; \
+            give it keys: workers, jobs, threads, sessions, state, work, limits, land, notify, retain
+            """
         ),
     ])
     func mistakes(_ text: String, _ problem: String) throws {

@@ -55,7 +55,7 @@ import Testing
         #expect(try RunList(RunFilter(limit: 10), scene.ledger).lines == ["no such runs"])
         let (first, second) = (try scene.score("a.csv"), try scene.score("b.csv"))
         let list = try RunList(RunFilter(limit: 10), scene.ledger)
-        #expect(list.runs.map(\.run) == [second, first])
+        #expect(list.runs.map(\.number) == [second, first])
         #expect(list.lines.count == 3 && list.lines[0].text.hasPrefix("RUN  OPENED") && list.lines[1].text.hasSuffix("data b.csv"))
     }
 

@@ -51,7 +51,7 @@ final class Scene {
     func open(_ arrival: Int64, revision: String? = nil) throws -> Int64 {
         let (now, opening) = (now, RunOpening(arrival: arrival, version: 1, revision: revision ?? pipeline.revision.full))
         let outcome = try ledger.write { (ledger) throws(LedgerError) in try ledger.open([opening], at: now)[0] }
-        return try #require(outcome.run?.run)
+        return try #require(outcome.run?.number)
     }
 
     func close(_ run: Int64, _ outcome: RunClosing.Outcome, timings: [String: Double] = [:], rows: Int64? = nil) throws {

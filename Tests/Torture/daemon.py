@@ -56,7 +56,8 @@ class Daemon:
             self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
             self.log_is_read = self.error_stream == "a file"
             log = self.open_log()
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, start_new_session=True, **user)
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, start_new_session=True, **user)
             os.close(log)
             if self.error_stream == "without a reader":
                 os.close(self.streams.pop())

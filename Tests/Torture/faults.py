@@ -49,7 +49,8 @@ class Faults:
                 "outputs' disk full": lambda: self.fill("out"), "outputs read-only": lambda: self.read_only("out"),
                 "outputs unmounted": self.unmount_outputs, "state's disk full": lambda: self.fill(".millrace"),
                 "state read-only": self.read_only_state, "outputs' permission away": lambda: self.permission("out/kept"),
-                "spool's permission away": lambda: self.permission("spool/kept/data"), "state's permission away": lambda: self.permission(".millrace"),
+                "spool's permission away": lambda: self.permission("spool/kept/data"),
+                "state's permission away": lambda: self.permission(".millrace"),
                 "spool unmounted": self.unmount,
             })
 

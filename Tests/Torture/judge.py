@@ -104,7 +104,8 @@ class Judge:
                     if last.digest not in reasons.get(path, ()):
                         yield f"{pipeline}: {path} is bad and not in quarantine"
                 elif newest.get(path, {}).get("input_digest") != last.digest:
-                    yield f"{pipeline}: {path} has no output" + (f", but a reason in quarantine: {reasons[path]}" if path in reasons else "")
+                    reason = f", but a reason in quarantine: {reasons[path]}" if path in reasons else ""
+                    yield f"{pipeline}: {path} has no output" + reason
             if PIPELINES[pipeline].find("after: keep") < 0:
                 for path in self.visible("spool", pipeline, "data"):
                     yield f"{pipeline}: {path} is still in its spool"
@@ -178,7 +179,8 @@ class Judge:
                 dropped = self.load.models[pipeline].get(card["arrival_path"])
                 if dropped is None or dropped.rows is None or dropped.digest != card["arrival_digest"] or dropped.rows != adds:
                     self.say("wrong", f"{pipeline}: version {name} is not the model that its card names")
-        # A number that was reserved for a training is not given again where that came to nothing; that no version went away is seen by the reader.
+        # A number that was reserved for a training is not given again where that came to nothing; that no version went away is seen by
+        # the reader.
         if pipeline != "learning" and sorted(found) != list(range(1, len(found) + 1)):
             self.say("lost", f"{pipeline}: the versions are {sorted(found)}")
         arrivals = [arrival for arrival, _ in found.values()]
@@ -196,7 +198,8 @@ class Judge:
         return found
 
     def learnt(self, pipeline, versions):
-        """Versions follow each other, each from labels that were dropped, each row of which counts once, and none that the gate should have held."""
+        """Versions follow each other, each from labels that were dropped, each row of which counts once, and none that the gate should
+        have held."""
         # The labels that versions were trained on, by the number of what they came from.
         known, published = {}, ""
         for number in sorted(versions):
@@ -246,7 +249,10 @@ class Judge:
         on_disk = {path for path in tree(root) if not path.startswith("_millrace/")}
         for path in on_disk - set(newest):
             self.say("doubled", f"{pipeline}: output {path} is in no manifest")
-        wanted = {path.rsplit(".", 1)[0] + "." + OUTPUT[pipeline] for path, dropped in self.load.data[pipeline].items() if any(one.rows for one in dropped)}
+        wanted = {
+            path.rsplit(".", 1)[0] + "." + OUTPUT[pipeline]
+            for path, dropped in self.load.data[pipeline].items() if any(one.rows for one in dropped)
+        }
         for path in on_disk - wanted:
             self.say("wrong", f"{pipeline}: output {path} is of no input")
 

@@ -14,10 +14,14 @@ schema: { key: [id], keep: [id], inputs: { x: { columns: x } } }
 stages: [ deserialize: {}, forward: {} ]
 """
 PIPELINES = {
-    "kept": SCORING + "land: { models: { path: out/kept/models, keep: 1000 }, outputs: { path: out/kept/outputs, format: csv } }\nafter: keep\n",
-    "archived": SCORING + "land: { models: { path: out/archived/models, keep: 1000 }, outputs: { path: out/archived/outputs, format: parquet } }\n"
+    "kept": SCORING + "land: { models: { path: out/kept/models, keep: 1000 }, outputs: { path: out/kept/outputs, format: csv } }\n"
+    "after: keep\n",
+    "archived": SCORING + "land: { models: { path: out/archived/models, keep: 1000 }, "
+    "outputs: { path: out/archived/outputs, format: parquet } }\n"
     "after: archive\narchive: archive/archived\n",
-    "deleted": SCORING + "land: { models: { path: out/deleted/models, keep: 1000 }, outputs: { path: out/deleted/outputs, format: jsonl } }\nafter: delete\n",
+    "deleted": SCORING + "land: { models: { path: out/deleted/models, keep: 1000 }, "
+    "outputs: { path: out/deleted/outputs, format: jsonl } }\n"
+    "after: delete\n",
     "learning": """
 schema: { key: [id], label: t, keep: [id], inputs: { x: { columns: x } } }
 stages:
@@ -73,7 +77,10 @@ class Load:
         self.data = {name: {} for name in PIPELINES}
         self.models = {name: {} for name in PIPELINES}
         self.labels = {}
-        self.counts = {name: 0 for name in ("files", "replaced", "bad files", "slow files", "large files", "models", "bad models", "labelled files")}
+        self.counts = {
+            name: 0
+            for name in ("files", "replaced", "bad files", "slow files", "large files", "models", "bad models", "labelled files")
+        }
         self.number, self.addend = 0, 0
         self.large_rows, self.most_large = 200_000, 12
         # Where spools really are, and a lock for whoever moves them.

@@ -38,12 +38,17 @@ def model(graph):
 
 def adding(addend):
     """y = x + addend."""
-    return model(node("Add", ["x", "addend"], "y") + piece(2, "adding") + piece(5, tensor("addend", [1], addend)) + piece(11, column("x")) + piece(12, column("y")))
+    return model(
+        node("Add", ["x", "addend"], "y") + piece(2, "adding") + piece(5, tensor("addend", [1], addend))
+        + piece(11, column("x")) + piece(12, column("y")))
 
 
 def trainable(addend):
     """y = x + o W with o a column of ones: what gradient descent learns is what is added."""
-    nodes = [("Mul", ["x", "zero"], "zeros"), ("Add", ["zeros", "one"], "ones"), ("MatMul", ["ones", "addend"], "product"), ("Add", ["x", "product"], "y")]
+    nodes = [
+        ("Mul", ["x", "zero"], "zeros"), ("Add", ["zeros", "one"], "ones"), ("MatMul", ["ones", "addend"], "product"),
+        ("Add", ["x", "product"], "y"),
+    ]
     values = [("addend", [1, 1], addend), ("zero", [1], 0.0), ("one", [1], 1.0)]
     return model(
         b"".join(node(*parts) for parts in nodes) + piece(2, "adding") + b"".join(piece(5, tensor(*parts)) for parts in values)

@@ -4,9 +4,9 @@
     torture.py --millrace BINARY [--kills 2000] [--faults 200] [--seed N] [--quick] [--keep DIR] [--table FILE]
     torture.py --millrace BINARY --points [NAME ...] [--sample] [--seed N] [--keep DIR]
 
-Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond. Ctrl-C ends
-the kills early. Ends with 0 where nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of its own and the daemon as
-nobody, so that disks fill and permissions count; otherwise without the faults that need this."""
+Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond.
+Ctrl-C ends the kills early. Ends with 0 where nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of
+its own and the daemon as nobody, so that disks fill and permissions count; otherwise without the faults that need this."""
 import argparse, collections, os, platform, random, shutil, signal, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -167,7 +167,10 @@ class Torture:
 
     def reader(self):
         """Someone who reads the outputs all the while."""
-        words = [os.path.join(PROJECT, "Scripts", "oracle-landing"), "watch", "--stop", os.path.join(self.root, "stop"), "--pause", "0.1", "--away", os.path.join(self.root, "away"), "--keeps-versions"]
+        words = [
+            os.path.join(PROJECT, "Scripts", "oracle-landing"), "watch", "--stop", os.path.join(self.root, "stop"), "--pause", "0.1",
+            "--away", os.path.join(self.root, "away"), "--keeps-versions",
+        ]
         for pipeline in self.load.data:
             for folder in ("outputs", "models"):
                 path = os.path.join(self.root, "out", pipeline, folder)
@@ -202,13 +205,19 @@ class Torture:
             versions["learning" if pipeline == "learning" else "others"] += len(self.judge.versions(pipeline))
         counts = self.load.counts
         rows = [
-            *((f"SIGKILL of {what}", count) for what, count in self.kills.items()), ("all SIGKILLs", sum(self.kills.values())), *sorted(self.faults.made.items()), ("all faults", sum(self.faults.made.values())), *counts.items(),
-            ("outputs published", outputs), ("versions of models", versions["others"]), ("versions with what was learnt", versions["learning"]),
+            *((f"SIGKILL of {what}", count) for what, count in self.kills.items()),
+            ("all SIGKILLs", sum(self.kills.values())), *sorted(self.faults.made.items()),
+            ("all faults", sum(self.faults.made.values())), *counts.items(),
+            ("outputs published", outputs), ("versions of models", versions["others"]),
+            ("versions with what was learnt", versions["learning"]),
             ("the longest that a worker outlived its daemon, in s", round(self.daemon.longest_orphan, 1)),
-            ("reasons left of files that are done", len(self.judge.stale)), ("ended by itself, honestly", sum(1 for status, _ in self.daemon.ends if status)), ("seconds", round(time.monotonic() - self.started)),
+            ("reasons left of files that are done", len(self.judge.stale)),
+            ("ended by itself, honestly", sum(1 for status, _ in self.daemon.ends if status)),
+            ("seconds", round(time.monotonic() - self.started)),
             *((f"**{kind}**", f"**{len(lines)}**") for kind, lines in found.items()),
         ]
-        text = f"Seed {self.options.seed}, {processor()}:\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+        table = "".join(f"| {name} | {value} |\n" for name, value in rows)
+        text = f"Seed {self.options.seed}, {processor()}:\n\n| | |\n|---|---|\n{table}"
         print(text)
         if self.options.table:
             with open(self.options.table, "w") as file:
@@ -226,8 +235,10 @@ def main():
     parser.add_argument("--pause", type=float, default=0.15, help="seconds between two files, on average")
     parser.add_argument("--patience", type=float, default=240, help="seconds for everything to be done at the end")
     parser.add_argument("--quick", action="store_true", help="short faults, for every run of the tests")
-    parser.add_argument("--self-test", action="store_true", help="damages the outputs of a quiet run in every way, and wants each to be seen")
-    parser.add_argument("--points", nargs="*", metavar="NAME", help="kills a process in each of these fault points of Sources/README.md, or in all")
+    parser.add_argument(
+        "--self-test", action="store_true", help="damages the outputs of a quiet run in every way, and wants each to be seen")
+    parser.add_argument(
+        "--points", nargs="*", metavar="NAME", help="kills a process in each of these fault points of Sources/README.md, or in all")
     parser.add_argument("--sample", action="store_true", help="with --points: in some of them")
     parser.add_argument("--keep", help="a folder that does not exist, to work in and to leave behind")
     parser.add_argument("--table", help="a file for the table")

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 
 /// What a writer does to the file system, as text: one call a line, and what the watcher must have said by then. The names are relative to
-/// the spool; `../` is outside it. Contents: `empty`, `part` (a first half, without a last newline), `rest` (the other half), `whole`, `line`
-/// (a whole row more), `other` (another whole file), `external` (a model whose weights lie in f.onnx.data).
+/// the spool; `../` is outside it. Contents: `empty`, `part` (a first half, without a last newline), `rest` (the other half), `whole`,
+/// `line` (a whole row more), `other` (another whole file), `external` (a model whose weights lie in f.onnx.data).
 ///
 /// `expect` lines that follow one another name everything that was said since the last ones; `expect nothing` that nothing was. `finally`
 /// names the files that must have been told complete in their last state by the end, whatever the backend; nothing else may have been.

@@ -92,7 +92,8 @@ def main() -> None:
         for species in pipeline.classes_:
             expected[f"p_{species}"] = [tables.number(numpy.float32(row[species])) for row in probabilities]
         tables.write(here / "expected" / (name.split(".")[0] + ".csv"), expected)
-    print(f"model.onnx: {(here / 'model.onnx').stat().st_size} bytes, accuracy {right / len(scored):.4f} on the {len(scored)} scored penguins")
+    print(f"model.onnx: {(here / 'model.onnx').stat().st_size} bytes, accuracy {right / len(scored):.4f} on the {len(scored)} "
+          "scored penguins")
 
 
 main()

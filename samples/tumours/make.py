@@ -24,7 +24,8 @@ DATA = ["tumours-1.parquet", "tumours-2.jsonl", "tumours-3.csv.gz", "tumours-4.a
 
 def train(measured: numpy.ndarray, classes: numpy.ndarray) -> lightgbm.LGBMClassifier:
     model = lightgbm.LGBMClassifier(
-        n_estimators=60, num_leaves=15, min_child_samples=10, random_state=SEED, deterministic=True, force_row_wise=True, n_jobs=1, verbose=-1)
+        n_estimators=60, num_leaves=15, min_child_samples=10, random_state=SEED, deterministic=True, force_row_wise=True, n_jobs=1,
+        verbose=-1)
     return model.fit(measured, classes)
 
 
@@ -65,7 +66,8 @@ def main() -> None:
         expected |= {f"p_{kind}": [tables.number(value) for value in probabilities[:, at]] for at, kind in enumerate(CLASSES)}
         expected |= {"diagnosis": [CLASSES[at] for at in probabilities.argmax(axis=1)]}
         tables.write(here / "expected" / (name.split(".")[0] + ".csv"), expected)
-    print(f"model.onnx: {(here / 'model.onnx').stat().st_size} bytes, accuracy {right / len(scored):.4f} on the {len(scored)} scored tumours")
+    print(f"model.onnx: {(here / 'model.onnx').stat().st_size} bytes, accuracy {right / len(scored):.4f} on the {len(scored)} "
+          "scored tumours")
 
 
 main()

@@ -5,8 +5,8 @@ import Recipes
 import Tensors
 import TrainingGraph
 
-/// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and memory
-/// as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too.
+/// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and
+/// memory as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too.
 @main
 enum StepTimer {
     struct Report: Encodable {

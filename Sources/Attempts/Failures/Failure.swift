@@ -111,8 +111,8 @@ extension Failure: Reasoned, CustomStringConvertible {
     package var reason: Reason { "\(statement). \(remedy)" }
 
     /// The fault and its place, which is named once.
-    package var statement: Reason { what.hasPrefix(place) ? whole : "\(place): \(whole)" }
+    package var statement: Reason { what.hasPrefix(place) ? fullReason : "\(place): \(fullReason)" }
 
     /// The failure, with the values of cells where they are known.
-    package var whole: Reason { Reason(what, cells: cells) }
+    package var fullReason: Reason { Reason(what, cells: cells) }
 }

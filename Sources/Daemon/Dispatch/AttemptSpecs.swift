@@ -26,7 +26,7 @@ struct AttemptSpecs {
         var limits = limits(pipeline)
         let staged: String
         do throws(FileSystemError) {
-            staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
+            staged = try publisher.stagingPath(run: run.number, attempt: run.attempt, pipeline: pipeline, goal: goal)
         } catch {
             throw Failure(publishing: error, place: input.path)
         }
@@ -53,13 +53,13 @@ struct AttemptSpecs {
             let model = try versions.file(of: run.version, pipeline)
             let format = pipeline.land.outputs!.format
             let isLarge = input.stamp?.size ?? 0 >= AttemptSpec.ScoringFiles.leastRanged
-            let parts = isLarge && format.isTable ? publisher.partsPath(run: run.run, pipeline: pipeline) : nil
+            let parts = isLarge && format.isTable ? publisher.partsPath(run: run.number, pipeline: pipeline) : nil
             work = .score(.init(model: model, data: input, output: staged, format: format, parts: parts))
             provenance["millrace.model.version"] = run.version.map(String.init)
             provenance["millrace.model.digest"] = model.digest
         }
         var spec = AttemptSpec(
-            run: run.run, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
+            run: run.number, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
             provenance: provenance, limits: limits)
         complete(&spec, pins)
         return spec
@@ -115,7 +115,7 @@ struct AttemptSpecs {
         guard pipeline.optimize != nil else { return nil }
         let labels: [LabelledArrival]
         do throws(LedgerError) {
-            labels = try ledger.labels(ofRun: run.run)
+            labels = try ledger.labels(ofRun: run.number)
         } catch {
             throw Failure(.resource, what: "\(error)", place: arrival.path, remedy: "It is tried again.")
         }
@@ -130,6 +130,6 @@ struct AttemptSpecs {
                     kept: publisher.keptPath(.labels(digest: file.digest, name: file.path), pipeline: pipeline))
             },
             subject: arrival.role == .labelled ? arrival.number : nil,
-            checkpoints: publisher.keptPath(.checkpoints(run: run.run), pipeline: pipeline))
+            checkpoints: publisher.keptPath(.checkpoints(run: run.number), pipeline: pipeline))
     }
 }

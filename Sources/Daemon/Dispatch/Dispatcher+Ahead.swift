@@ -18,8 +18,8 @@ extension Dispatcher {
     /// Throws away what was scored of files without a run.
     package func endAhead() { ahead.discard() }
 
-    /// Returns an order to score ranges of a file that is being read for its digest; nil where none begins. What was scored under an earlier
-    /// order is thrown away where another model, pipeline or pause has come between.
+    /// Returns an order to score ranges of a file that is being read for its digest; nil where none begins. What was scored under an
+    /// earlier order is thrown away where another model, pipeline or pause has come between.
     package func orderAhead() throws(LedgerError) -> AheadOrder? {
         ahead.verify(bindingOfNewData)
         while let file = ahead.next(where: { mayScoreAhead(in: $0.place.pipeline) }) {
@@ -60,7 +60,7 @@ extension Dispatcher {
     /// Gives a run the parts that were scored of its file before it was open. Whether they fit, the attempt finds out by their plan.
     func takeAhead(_ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline) {
         guard arrival.role == .data, let order = ahead.take(arrival.file) else { return }
-        guard order.take({ publisher.takeAheadParts($0, for: run.run, pipeline: pipeline) }) else { return }
+        guard order.take({ publisher.takeAheadParts($0, for: run.number, pipeline: pipeline) }) else { return }
         FaultPoint.reach(.aheadTaken)
     }
 }

@@ -12,7 +12,7 @@ extension Dispatcher {
         _ attempt: OpenAttempt, _ failure: Failure, _ decisions: inout RunDecisions, at now: UTCTime, training: TrainingReport? = nil
     ) {
         let failure = machine.blamed(failure, on: attempt)
-        publisher.discard(run: attempt.run.run, attempt: attempt.run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
+        publisher.discard(run: attempt.run.number, attempt: attempt.run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
         let policy = attempt.pipeline.onError
         let explanation = Explanation(failure)
         let action = FailurePolicy.action(
@@ -32,8 +32,8 @@ extension Dispatcher {
         case .reject: decisions.close(attempt, .rejected(explanation), training: training)
         case .quarantine:
             let report = QuarantineReport(
-                explanation: explanation, arrival: attempt.arrival.number, run: attempt.run.run,
-                attempts: (try? ledger.attempts(ofRun: attempt.run.run)) ?? [])
+                explanation: explanation, arrival: attempt.arrival.number, run: attempt.run.number,
+                attempts: (try? ledger.attempts(ofRun: attempt.run.number)) ?? [])
             inputs.quarantine(attempt.arrival.file, report, attempt.pipeline, at: now)
             FaultPoint.reach(.quarantineMoved)
             decisions.close(attempt, .quarantined(explanation), training: training)
@@ -74,7 +74,7 @@ extension Dispatcher {
     private func discardParts(_ end: RunDecisions.Closed) {
         let attempt = end.attempt
         guard attempt.goal == .score, attempt.arrival.file.stamp.size >= AttemptSpec.ScoringFiles.leastRanged else { return }
-        publisher.discardParts(run: attempt.run.run, pipeline: attempt.pipeline)
+        publisher.discardParts(run: attempt.run.number, pipeline: attempt.pipeline)
     }
 
     private func closed(_ ended: [RunDecisions.Closed], at now: UTCTime) {

@@ -17,8 +17,8 @@ extension Dispatcher {
         var outputs: [(assignment: Assignment, result: AttemptResult)] = []
         var decisions = RunDecisions()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
-            window.takeBack(assignment.run.run)
-            decisions.note(result.machine, of: assignment.run.run)
+            window.takeBack(assignment.run.number)
+            decisions.note(result.machine, of: assignment.run.number)
             if assignment.goal == .score, let seconds = result.timings["total"] {
                 history.took(seconds, byteCount: assignment.arrival.file.stamp.size, in: assignment.pipeline.name)
             }
@@ -52,8 +52,8 @@ extension Dispatcher {
             }
         }
         guard !ready.isEmpty else { return }
-        let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.run })
-        let machines = Dictionary(ready.map { ($0.assignment.run.run, $0.result.machine) }, uniquingKeysWith: { first, _ in first })
+        let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.number })
+        let machines = Dictionary(ready.map { ($0.assignment.run.number, $0.result.machine) }, uniquingKeysWith: { first, _ in first })
         let outcomes = try publish(ready.map(\.output), mayReplace: mayReplace, machines: machines.compactMapValues(\.self))
         for ((assignment, result, output), outcome) in zip(ready, outcomes) {
             switch outcome {
@@ -86,9 +86,9 @@ extension Dispatcher {
         let round: PublishingRound
         do throws(FileSystemError) { round = try publisher.begin(outputs) } catch { return outputs.map { _ in .failure(error) } }
         FaultPoint.reach(.landIntend)
-        let intents = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace, machines: machines)
+        let permissions = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace, machines: machines)
         FaultPoint.reach(.landIntended)
-        do throws(FileSystemError) { return try round.land(intents) } catch { return outputs.map { _ in .failure(error) } }
+        do throws(FileSystemError) { return try round.land(permissions) } catch { return outputs.map { _ in .failure(error) } }
     }
 
     /// Closes the run of an output that is visible, durable and in its manifest.
@@ -117,7 +117,7 @@ extension Dispatcher {
         var decisions = RunDecisions()
         for waiting in due {
             let assignment = waiting.assignment
-            decisions.note(waiting.result.machine, of: assignment.run.run)
+            decisions.note(waiting.result.machine, of: assignment.run.number)
             do throws(FileSystemError) {
                 guard try publisher.recover([waiting.output]).allSatisfy(\.self) else { throw .missing(waiting.output.target) }
                 landed(assignment, waiting.result, &decisions)

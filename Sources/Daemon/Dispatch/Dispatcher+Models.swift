@@ -26,14 +26,14 @@ extension Dispatcher {
         }
         FaultPoint.reach(.versionReserve)
         let version = try ledger.write { (tx) throws(LedgerError) in
-            try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version)
+            try tx.intendVersion(run: assignment.run.number, parent: assignment.run.version)
         }
         FaultPoint.reach(.versionReserved)
         var training = result.training
         let letGo = try training?.trainingData.isEmpty == false ? ledger.labelsLetGo(of: pipeline.name) : []
         if !letGo.isEmpty { training?.decisions["labels_let_go"] = .list(letGo.map { .integer($0) }) }
         let staged = StagedModel(
-            pipeline: pipeline, version: version, run: assignment.run.run,
+            pipeline: pipeline, version: version, run: assignment.run.number,
             arrival: assignment.arrival.number, file: assignment.arrival.file,
             revision: assignment.run.revision, files: result.files, trial: result.trial, operatorSets: result.operatorSets,
             machine: result.machine, training: training,
@@ -58,6 +58,6 @@ extension Dispatcher {
 
     /// Removes what an attempt has staged, which is not needed any more.
     func discardStaged(_ attempt: OpenAttempt) {
-        publisher.discard(run: attempt.run.run, attempt: attempt.run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
+        publisher.discard(run: attempt.run.number, attempt: attempt.run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
     }
 }

@@ -92,7 +92,7 @@ extension Dispatcher {
     private func bindLabels(_ start: Scheduler.Start, _ outcome: OpenOutcome, _ tx: LedgerTransaction) throws(LedgerError) {
         guard let run = outcome.run, let gradient = pipelines[start.pipeline]?.optimize?.gradient else { return }
         if case .score = start.work { return }
-        try tx.bindLabels(run: run.run, all: gradient.trainOn == .all, isReplay: run.kind == .replay)
+        try tx.bindLabels(run: run.number, all: gradient.trainOn == .all, isReplay: run.kind == .replay)
     }
 
     /// Returns the attempt of a run; nil where its spec cannot be made, which is recorded as the attempt's failure.
@@ -103,7 +103,7 @@ extension Dispatcher {
         let pins = arrival.role == .model ? nil : try columns.pins(of: pipeline.name, revision: run.revision)
         do throws(Failure) {
             let spec = try specs.spec(for: run, arrival, pipeline, pins: pins)
-            window.handOut(run.run)
+            window.handOut(run.number)
             opened.trains = spec.training != nil
             let seconds = arrival.role == .data ? history.seconds(for: arrival.file.stamp.size, in: pipeline.name) : nil
             return Assignment(spec: spec, opened: opened, seconds: seconds)

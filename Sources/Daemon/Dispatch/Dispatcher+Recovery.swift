@@ -15,7 +15,7 @@ extension Dispatcher {
         var interrupted: [Int64] = []
         var isLeft = false
         for open in try ledger.openRuns() {
-            guard !window.isHandedOut(open.run), !unfinished.contains(open.run), let current = pipelines[open.arrival.pipeline] else {
+            guard !window.isHandedOut(open.number), !unfinished.contains(open.number), let current = pipelines[open.arrival.pipeline] else {
                 continue
             }
             let pipeline = try pipelines.pipeline(current.name, under: open.revision) ?? current
@@ -23,14 +23,15 @@ extension Dispatcher {
             do throws(FileSystemError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
-                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
+                log.error(
+                    "what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.number), "reason": "\(error)"])
                 // An output that may already have its final name is not left without its manifest line.
                 if waitsForMachine(open, current, error) {
                     isLeft = true
                     continue
                 }
             }
-            if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
+            if !isDone, open.arrival.state == .running { interrupted.append(open.number) }
         }
         if !interrupted.isEmpty {
             try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(interrupted, at: now) }
@@ -48,7 +49,7 @@ extension Dispatcher {
         try versions.prunePreparedModels(isStart: true)
     }
 
-    private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
+    private func recoverModel(_ open: InterruptedRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
         guard let version = open.intendedVersion, let landing = pipeline.land.models,
             let found = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
         else { return false }
@@ -57,20 +58,20 @@ extension Dispatcher {
         let position = versions.position(of: open.arrival.number, role: open.arrival.role, parent: open.version, in: pipeline.name)
         let activation = try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
-                let closing = RunClosing(run: open.run, outcome: .done(verdict: verdict), machine: found.machine)
+                let closing = RunClosing(run: open.number, outcome: .done(verdict: verdict), machine: found.machine)
                 try tx.close([closing], at: now)
                 if let training = found.training {
-                    _ = try tx.decideLabels(run: open.run, training.outcome(version: version), unusable: training.unusableLabels)
+                    _ = try tx.decideLabels(run: open.number, training.outcome(version: version), unusable: training.unusableLabels)
                 }
                 let activation = try tx.publishVersion(
-                    run: open.run, modelDigest: found.digest, card: "\(landing.path)/\(version)/card.json",
+                    run: open.number, modelDigest: found.digest, card: "\(landing.path)/\(version)/card.json",
                     parentDigest: found.parentDigest,
                     floatDigest: found.floatDigest, training: found.training?.record, position: position, at: now)
                 let arrival = open.arrival.number
                 try tx.append(
                     [
                         closing.event(of: arrival, in: pipeline.name),
-                        .published(version, of: arrival, in: pipeline.name, run: open.run),
+                        .published(version, of: arrival, in: pipeline.name, run: open.number),
                     ], at: now)
                 return activation
             }
@@ -79,17 +80,17 @@ extension Dispatcher {
         return true
     }
 
-    private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
+    private func recoverOutput(_ open: InterruptedRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
         guard !open.intended.isEmpty else { return false }
         let pins = try recorded { () throws(LedgerError) in try self.columns.pins(of: pipeline.name, revision: open.revision) }
         var outputs: [StagedOutput] = []
         for publication in open.intended {
             let file = publication.output
             let unfinished = try recorded { () throws(LedgerError) in try self.ledger.unfinished(publication) }
-            let staged = (try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""
+            let staged = (try? publisher.stagingPath(run: open.number, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""
             outputs.append(
                 StagedOutput(
-                    run: open.run, staged: FilePath(staged), file: file, access: pipeline.land.access.landing,
+                    run: open.number, staged: FilePath(staged), file: file, access: pipeline.land.access.landing,
                     replaces: [(try? ledger.owner(root: file.root, path: file.path))?.output.digest].compactMap(\.self) + unfinished,
                     provenance: Provenance(
                         pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
@@ -101,7 +102,7 @@ extension Dispatcher {
         FaultPoint.reach(.recoverOutput)
         try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
-                let closing = RunClosing(run: open.run, outcome: .done(verdict: nil))
+                let closing = RunClosing(run: open.number, outcome: .done(verdict: nil))
                 try tx.close([closing], at: now)
                 try tx.append([closing.event(of: open.arrival.number, in: pipeline.name)], at: now)
             }
@@ -115,7 +116,7 @@ extension Dispatcher {
 
     /// Returns whether an earlier daemon's output is to be finished once the machine allows it. One whose folder the pipeline has left is
     /// made again in the new one instead.
-    private func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: FileSystemError) -> Bool {
+    private func waitsForMachine(_ open: InterruptedRun, _ pipeline: Pipeline, _ error: FileSystemError) -> Bool {
         guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.output.root == landing.path }) else { return false }
         return Failure(publishing: error, place: open.arrival.path).kind == .machine
     }

@@ -17,7 +17,7 @@ extension Dispatcher {
             "labels are kept",
             metadata: [
                 "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
-            ].merging(wait.whole.logged) { $1 })
+            ].merging(wait.fullReason.logged) { $1 })
         decisions.close(
             assignment.opened, .kept(Explanation(wait)), timings: result.timings, rowCount: result.rowCount, training: result.training)
     }
@@ -45,7 +45,7 @@ extension Dispatcher {
     func discardTraining(_ end: RunDecisions.Closed) {
         guard end.attempt.trains else { return }
         FaultPoint.reach(.trainingDiscard)
-        discard(.checkpoints(run: end.attempt.run.run), end.attempt.pipeline)
+        discard(.checkpoints(run: end.attempt.run.number), end.attempt.pipeline)
         guard end.attempt.goal == .fineTune, case .quarantined = end.closing.outcome else { return }
         discardRows(of: end.attempt.arrival, end.attempt.pipeline)
     }
@@ -69,7 +69,7 @@ extension TrainingReport {
     /// The training as lists of versions show it.
     var record: TrainingRecord {
         TrainingRecord(
-            rejection: rejection?.whole, metric: gate?.metric, before: gate?.before, after: gate?.after, lossPerEpoch: lossPerEpoch)
+            rejection: rejection?.fullReason, metric: gate?.metric, before: gate?.before, after: gate?.after, lossPerEpoch: lossPerEpoch)
     }
 
     /// Returns what becomes of labels that waited while a model was tuned on them.

@@ -17,7 +17,7 @@ extension Logger {
             level: level, message,
             metadata: [
                 "pipeline.name": "\(attempt.pipeline.name)", "file.path": "\(attempt.arrival.path)",
-                "run.id": .number(attempt.run.run), "attempt": .number(attempt.run.attempt), "action": "\(action)",
+                "run.id": .number(attempt.run.number), "attempt": .number(attempt.run.attempt), "action": "\(action)",
             ].merging(failure.reason.logged) { $1 })
     }
 
@@ -26,7 +26,7 @@ extension Logger {
         notice(
             "a training starts over",
             metadata: [
-                "pipeline.name": "\(attempt.pipeline.name)", "file.path": "\(attempt.arrival.path)", "run.id": .number(attempt.run.run),
+                "pipeline.name": "\(attempt.pipeline.name)", "file.path": "\(attempt.arrival.path)", "run.id": .number(attempt.run.number),
                 "reason": "\(why)",
             ])
     }

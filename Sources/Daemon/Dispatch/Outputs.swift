@@ -13,7 +13,7 @@ extension Dispatcher.Assignment {
     func stagedOutput(_ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {
         let file = result.files[0]
         return StagedOutput(
-            run: run.run, staged: FilePath(file.path),
+            run: run.number, staged: FilePath(file.path),
             file: OutputFile(root: pipeline.land.outputs!.path, path: path, digest: file.digest, byteCount: file.byteCount),
             access: pipeline.land.access.landing,
             provenance: Provenance(
@@ -45,19 +45,19 @@ extension RunLedger {
     ///   - machines: the machines on which the outputs were made, by run.
     func intend(
         _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
-    ) throws(LedgerError) -> [Intent] {
+    ) throws(LedgerError) -> [LandingPermission] {
         let intentions = outputs.map { Intention(run: $0.run, output: $0.file, machine: machines[$0.run]) }
         return try write { (tx) throws(LedgerError) in
-            var intents: [Intent] = []
+            var permissions: [LandingPermission] = []
             for (intention, outcome) in zip(intentions, try tx.intend(intentions)) {
                 switch outcome {
                 case .intended(_, let replaces):
                     let unfinished = mayReplace.contains(intention.run) ? try tx.unfinished(intention) : []
-                    intents.append(.publish(replacing: [replaces?.output.digest].compactMap(\.self) + unfinished))
-                case .owned(let owner): intents.append(.refuse(owner: owner.inputPath))
+                    permissions.append(.publish(replacing: [replaces?.output.digest].compactMap(\.self) + unfinished))
+                case .owned(let owner): permissions.append(.refuse(owner: owner.inputPath))
                 }
             }
-            return intents
+            return permissions
         }
     }
 }

@@ -57,7 +57,7 @@ struct RunDecisions {
         training: TrainingReport? = nil
     ) {
         let closing = RunClosing(
-            run: attempt.run.run, outcome: outcome, timings: timings, rowCount: rowCount, machine: machines[attempt.run.run])
+            run: attempt.run.number, outcome: outcome, timings: timings, rowCount: rowCount, machine: machines[attempt.run.number])
         closed.append(Closed(attempt: attempt, closing: closing, training: training))
     }
 
@@ -67,8 +67,8 @@ struct RunDecisions {
     ///   - counts: whether the failed attempt counts against `on_error.attempts`.
     mutating func delay(_ attempt: OpenAttempt, _ failure: Failure, until time: UTCTime?, counts: Bool) {
         let failure = FailedAttempt(
-            run: attempt.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time, counts: counts,
-            machine: machines[attempt.run.run])
+            run: attempt.run.number, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time, counts: counts,
+            machine: machines[attempt.run.number])
         delayed.append(Delayed(attempt: attempt, failure: failure))
     }
 
@@ -83,12 +83,12 @@ struct RunDecisions {
             for end in closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(
-                    run: end.closing.run, reason: explanation.whole, parent: end.attempt.run.version, training: end.training?.record,
+                    run: end.closing.run, reason: explanation.fullReason, parent: end.attempt.run.version, training: end.training?.record,
                     at: now)
             }
             var recorded = Recorded()
             for version in published {
-                let run = version.assignment.run.run
+                let run = version.assignment.run.number
                 recorded.activations.append(
                     try tx.publishVersion(
                         run: run, modelDigest: version.modelDigest, card: version.card, parentDigest: version.assignment.parentDigest,
@@ -105,12 +105,12 @@ struct RunDecisions {
 
     private var events: [NewEvent] {
         func event(_ kind: String, _ attempt: OpenAttempt) -> NewEvent {
-            NewEvent(kind, pipeline: attempt.pipeline.name, arrival: attempt.arrival.number, run: attempt.run.run)
+            NewEvent(kind, pipeline: attempt.pipeline.name, arrival: attempt.arrival.number, run: attempt.run.number)
         }
         return closed.map { $0.closing.event(of: $0.attempt.arrival.number, in: $0.attempt.pipeline.name) }
             + delayed.map { event($0.failure.counts || $0.failure.nextAttemptAt != nil ? "delayed" : "handed back", $0.attempt) }
             + published.map {
-                .published($0.version, of: $0.assignment.arrival.number, in: $0.assignment.pipeline.name, run: $0.assignment.run.run)
+                .published($0.version, of: $0.assignment.arrival.number, in: $0.assignment.pipeline.name, run: $0.assignment.run.number)
             }
     }
 }

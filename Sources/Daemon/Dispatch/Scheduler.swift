@@ -119,8 +119,8 @@ package final class Scheduler {
     /// Takes up that a published model or the command `activate` put a version in force after a position.
     package func activated(_ activation: Activation, in pipeline: String) {
         guard var lane = lanes[pipeline] else { return }
-        let place = lane.activations.firstIndex { $0.position > activation.position } ?? lane.activations.endIndex
-        lane.activations.insert(activation, at: place)
+        let index = lane.activations.firstIndex { $0.position > activation.position } ?? lane.activations.endIndex
+        lane.activations.insert(activation, at: index)
         lanes[pipeline] = lane
     }
 
@@ -286,9 +286,9 @@ extension Scheduler.Lane {
 extension [Int64] {
     /// Inserts an arrival in order, unless it is there already. Arrivals almost always come in order, so the search from the end is short.
     fileprivate mutating func insertSorted(_ arrival: Int64) {
-        var place = endIndex
-        while place > startIndex, self[place - 1] > arrival { place -= 1 }
-        if place > startIndex, self[place - 1] == arrival { return }
-        insert(arrival, at: place)
+        var index = endIndex
+        while index > startIndex, self[index - 1] > arrival { index -= 1 }
+        if index > startIndex, self[index - 1] == arrival { return }
+        insert(arrival, at: index)
     }
 }

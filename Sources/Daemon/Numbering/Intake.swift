@@ -126,7 +126,7 @@ package final class Intake {
                 guard let route = routes[file.place.spool] else { continue }
                 complete.removeAll { $0.file.place == file.place }
                 var explanation = file.explanation
-                explanation.whole = "\(file.place.path): \(explanation.whole)"
+                explanation.fullReason = "\(file.place.path): \(explanation.fullReason)"
                 refuse(file.place, route, file.stamp ?? .none, explanation)
             case .gone(let place): forget(place)
             case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .unmatched, .ignored, .rescanned, .caughtUp:

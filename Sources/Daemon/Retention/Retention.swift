@@ -153,7 +153,9 @@ package struct Retention {
             guard !spool.isEmpty, files.fileExists(atPath: spool) else { return true }
             if files.fileExists(atPath: spool + "/" + arrival.path) { return true }
         }
-        return arrival.publications.map(\.output).contains { files.fileExists(atPath: $0.place) || !files.fileExists(atPath: $0.root) }
+        return arrival.publications.map(\.output).contains {
+            files.fileExists(atPath: $0.absolutePath) || !files.fileExists(atPath: $0.root)
+        }
     }
 
     // MARK: Labels

@@ -3,8 +3,8 @@ import FileSystem
 import Synchronization
 import SystemPackage
 
-/// Has ranges of a file scored that is still being read for its digest. The parts are in a folder of their own until a run takes it over, or
-/// until they are thrown away; then the folder goes with the last worker that is at it.
+/// Has ranges of a file scored that is still being read for its digest. The parts are in a folder of their own until a run takes it over,
+/// or until they are thrown away; then the folder goes with the last worker that is at it.
 ///
 /// The dispatcher's thread gives it and decides about it; threads of workers use it meanwhile.
 package final class AheadOrder: Sendable {

@@ -34,7 +34,7 @@ final class TrainingCondition: Sendable {
     private let state = Mutex(State())
 
     init(_ assignment: Dispatcher.Assignment, _ conditions: ConditionBoard) {
-        run = assignment.run.run
+        run = assignment.run.number
         file = assignment.arrival.path
         key = Condition.Key(.training, pipeline: assignment.pipeline.name, subject: "run \(run)")
         self.conditions = conditions

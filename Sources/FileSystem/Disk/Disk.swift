@@ -36,18 +36,18 @@ package enum Disk {
         return FilePath(platformString: resolved)
     }
 
-    /// Identifies a mount. Paths with the same place can be renamed into each other: a bind mount has the device of its source but is
+    /// Identifies a mount. Paths on the same mount can be renamed into each other: a bind mount has the device of its source but is
     /// another mount, a Btrfs subvolume is the same mount with another device.
-    package struct Place: Hashable, Sendable {
+    package struct Mount: Hashable, Sendable {
         package let device: Int64
-        package let mount: String
+        package let number: String
     }
 
-    /// Returns the place of a folder, and follows symbolic links. The mount is known by the kernel's number for it, from `/proc`.
-    package static func place(_ directory: FilePath) throws(FileSystemError) -> Place {
+    /// Returns the mount that a folder is on, and follows symbolic links. It is known by the kernel's number for it, from `/proc`.
+    package static func mount(of directory: FilePath) throws(FileSystemError) -> Mount {
         let descriptor = try open(directory, .readOnly, .directory, doing: "look at")
         defer { close(descriptor) }
-        return Place(device: try status(descriptor, directory).stamp.device, mount: mountNumber(descriptor))
+        return Mount(device: try status(descriptor, directory).stamp.device, number: mountNumber(descriptor))
     }
 
     private static func mountNumber(_ descriptor: FileDescriptor) -> String {

@@ -1,6 +1,6 @@
 package import SystemPackage
 
-/// A folder that was given to the code that computes. What that code may do with files is written down here, but for the files that it is
+/// Gives the code that computes what is in one folder. What that code may do with files is written down here, but for the files that it is
 /// given one by one.
 ///
 /// That code is to be confined so that it can open nothing by a name, in another process than the one that has the folder. Each call is

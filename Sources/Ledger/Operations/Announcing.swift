@@ -24,7 +24,7 @@ extension LedgerTransaction {
             arrival: event.arrival, run: event.run, version: run?.version, rows: run?.rows, reason: why?.reason, rule: why?.rule,
             remedy: why?.remedy,
             outputs: published.filter { $0.state == .published }.prefix(100).map {
-                .init(path: $0.output.place, digest: $0.output.digest, bytes: $0.output.byteCount)
+                .init(path: $0.output.absolutePath, digest: $0.output.digest, bytes: $0.output.byteCount)
             })
         let body = try connection.json(notification)
         for target in targets {
@@ -66,8 +66,10 @@ extension LedgerTransaction {
         var count = 0
         for target in known where !targets.contains(target) {
             count += try connection.run(
-                "UPDATE notifications SET given_up_at = ?, error = 'millrace.yaml names no such target any more' WHERE target = ? AND given_up_at IS NULL",
-                now, target)
+                """
+                UPDATE notifications SET given_up_at = ?, error = 'millrace.yaml names no such target any more'
+                WHERE target = ? AND given_up_at IS NULL
+                """, now, target)
         }
         return count
     }

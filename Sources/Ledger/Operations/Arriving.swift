@@ -44,7 +44,8 @@ extension LedgerTransaction {
         }
         let number = try connection.insert(
             """
-            INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule, remedy, cells, settled_by)
+            INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule,
+                remedy, cells, settled_by)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, file.outputKey, current?.number, verdict,
             explanation?.reason, explanation?.rule.code, explanation?.remedy, try connection.json(cells: explanation?.cells), file.settledBy

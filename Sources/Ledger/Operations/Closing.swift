@@ -29,12 +29,12 @@ extension LedgerTransaction {
                 replaces = other.publication
             } else {
                 // It is of an earlier attempt for the same input, which did not publish it.
-                try connection.run("UPDATE publications SET ended = 'removed' WHERE id = ?", other.publication.publication)
+                try connection.run("UPDATE publications SET ended = 'removed' WHERE id = ?", other.publication.number)
             }
         }
         let number = try connection.insert(
             "INSERT INTO publications (run, root, path, digest, bytes, replaces, machine) VALUES (?, ?, ?, ?, ?, ?, ?)", intention.run,
-            root, intention.output.path, intention.output.digest, intention.output.byteCount, replaces?.publication,
+            root, intention.output.path, intention.output.digest, intention.output.byteCount, replaces?.number,
             try connection.addMachine(intention.machine))
         return .intended(publication: number, replaces: replaces)
     }
@@ -67,8 +67,8 @@ extension LedgerTransaction {
                 """
                 UPDATE publications SET ended = 'replaced' WHERE ended IS NULL AND id IN (
                     SELECT replaces FROM publications WHERE run = ? AND ended IS NULL AND replaces IS NOT NULL)
-                """, run.run)
-            if run.arrival.role == .data { try reclaim(run.run) }
+                """, run.number)
+            if run.arrival.role == .data { try reclaim(run.number) }
             if run.arrival.role == .data, run.arrival.replaying != nil || run.arrival.previous != nil {
                 try leave(run.arrival.number, as: .leaving)
             }
@@ -85,12 +85,12 @@ extension LedgerTransaction {
         case .rejected(let why):
             state = .rejected
             explanation = why
-            failure = ("rejected", why.whole)
+            failure = ("rejected", why.fullReason)
             try decideAgainst(run, .rejected, why)
         case .quarantined(let why):
             state = .quarantined
             explanation = why
-            failure = ("quarantined", why.whole)
+            failure = ("quarantined", why.fullReason)
             try decideAgainst(run, .quarantined, why)
         case .void(let reason):
             state = .abandoned
@@ -104,12 +104,12 @@ extension LedgerTransaction {
             } else {
                 try setState(run.arrival, .ignored, explanation: why)
             }
-            failure = ("gone", why.whole)
-            try releaseVersion(of: run.run)
+            failure = ("gone", why.fullReason)
+            try releaseVersion(of: run.number)
             try forgetFile(of: run.arrival)
         }
         if let failure {
-            try withdrawIntentions(of: run.run)
+            try withdrawIntentions(of: run.number)
             try endAttempt(run, failure.outcome, failure.error, next: nil, on: closing.machine, at: time)
         }
         try connection.run(
@@ -120,7 +120,7 @@ extension LedgerTransaction {
             """,
             state, time,
             closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule.code, explanation?.remedy,
-            try connection.json(cells: explanation?.cells), try connection.addMachine(closing.machine), run.run)
+            try connection.json(cells: explanation?.cells), try connection.addMachine(closing.machine), run.number)
     }
 
     /// Records outputs that could not be removed as replaced, where the run has published a file in their place.
@@ -130,7 +130,8 @@ extension LedgerTransaction {
             """
             UPDATE publications INDEXED BY publications_leaving SET ended = 'replaced'
             WHERE ended IN ('leaving', 'orphaned', 'left') AND ended <> 'left' AND EXISTS (
-                SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root AND p.path = publications.path)
+                SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root
+                    AND p.path = publications.path)
             """, run)
     }
 
@@ -139,7 +140,7 @@ extension LedgerTransaction {
     @discardableResult
     func leave(_ arrival: Int64, as state: PublicationState) throws(LedgerError) -> Int {
         let standing = try connection.standingPublications(ofArrival: arrival)
-        for output in standing { try connection.run("UPDATE publications SET ended = ? WHERE id = ?", state, output.publication) }
+        for output in standing { try connection.run("UPDATE publications SET ended = ? WHERE id = ?", state, output.number) }
         return standing.count
     }
 
@@ -156,12 +157,12 @@ extension LedgerTransaction {
         } else {
             try setState(run.arrival, state, explanation: why)
         }
-        try releaseVersion(of: run.run)
+        try releaseVersion(of: run.number)
     }
 
     /// Lets the arrival wait for its file to be seen again; where newer content is known already, the arrival is superseded.
     private func hold(_ run: RunRow) throws(LedgerError) {
-        try releaseVersion(of: run.run)
+        try releaseVersion(of: run.number)
         let row = run.arrival
         if try forgetStamp(of: row) {
             try connection.run("UPDATE arrivals SET state = 'waiting', held = 1 WHERE number = ?", row.number)
@@ -178,16 +179,16 @@ extension LedgerTransaction {
         for failure in failures {
             let run = try runRow(failure.run)
             guard run.state == .open else { throw .notOpen(run: failure.run, state: run.state) }
-            try withdrawIntentions(of: run.run)
+            try withdrawIntentions(of: run.number)
             try endAttempt(run, failure.outcome, failure.error, next: failure.nextAttemptAt, on: failure.machine, at: time)
             try connection.run(
                 "UPDATE runs SET next_attempt_at = ?, forgiven = forgiven + ? WHERE id = ?", failure.nextAttemptAt, failure.counts ? 0 : 1,
-                run.run)
+                run.number)
             guard run.arrival.state == .running else { continue }
             let row = run.arrival
             guard try connection.currentArrival(row.pipeline, row.role, row.path) == row.number else {
                 // Newer content came while it ran, so it will never run again.
-                try abandonOpenRun(of: run.run)
+                try abandonOpenRun(of: run.number)
                 try setState(row, row.replaying == .done ? .done : .superseded)
                 continue
             }
@@ -219,7 +220,7 @@ extension LedgerTransaction {
             """
             INSERT OR REPLACE INTO attempts (run, number, started_at, ended_at, outcome, error, cells, next_attempt_at, machine)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, run.run, run.attempt, run.startedAt, time, outcome, error.text, try connection.json(cells: error.cells), next,
+            """, run.number, run.attempt, run.startedAt, time, outcome, error.text, try connection.json(cells: error.cells), next,
             try connection.addMachine(machine))
     }
 
@@ -230,7 +231,7 @@ extension LedgerTransaction {
     // MARK: Parts
 
     struct RunRow {
-        let run: Int64
+        let number: Int64
         let state: RunState
         let attempt: Int
         let startedAt: UTCTime
@@ -247,7 +248,7 @@ extension LedgerTransaction {
         ) { (row) throws(LedgerError) in
             let arrival = row.integer(3)
             return RunRow(
-                run: run, state: try row.value(0, of: "runs", run), attempt: Int(row.integer(1)), startedAt: row.time(2),
+                number: run, state: try row.value(0, of: "runs", run), attempt: Int(row.integer(1)), startedAt: row.time(2),
                 arrival: ArrivalRow(
                     number: arrival, pipeline: row.integer(4), role: try row.value(5, of: "arrivals", arrival), path: row.text(6),
                     digest: row.textOrNil(7), state: try row.value(8, of: "arrivals", arrival), isHeld: row.bool(9),

@@ -52,7 +52,8 @@ extension Connection {
         var orders: [String: [String]] = [:]
         try each(
             """
-            SELECT o.input, o.columns FROM column_orders AS o JOIN pipelines AS p ON p.id = o.pipeline JOIN revisions AS v ON v.id = o.revision
+            SELECT o.input, o.columns FROM column_orders AS o JOIN pipelines AS p ON p.id = o.pipeline
+                JOIN revisions AS v ON v.id = o.revision
             WHERE p.name = ? AND v.digest = ?
             """, pipeline, revision
         ) { (row) throws(LedgerError) in

@@ -148,7 +148,8 @@ extension LedgerTransaction {
             """
             SELECT a.number FROM arrivals AS a INDEXED BY arrivals_blocked
             JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
-            WHERE a.pipeline = ? AND a.state IN ('quarantined', 'rejected') AND a.state = 'quarantined' AND a.rule = ? AND a.output_key = ? ORDER BY a.number LIMIT 1
+            WHERE a.pipeline = ? AND a.state IN ('quarantined', 'rejected') AND a.state = 'quarantined' AND a.rule = ? AND a.output_key = ?
+                ORDER BY a.number LIMIT 1
             """, pipeline, Rule.outputCollision.code, output, row: { $0.integer(0) })
         guard let found, let row = try arrivalRow(found), try claim(output, pipeline, row.role, row.path, instead: nil) == nil else {
             return nil

@@ -40,7 +40,8 @@ extension RunLedger {
                     AND (a.role <> 'labelled' OR a.state NOT IN ('done', 'rejected') OR a.let_go_at IS NOT NULL)
                     AND NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.arrival = a.number AND (r.state = 'open' OR r.id = ?))
                     AND NOT EXISTS (
-                        SELECT 1 FROM runs AS r JOIN model_versions AS v ON v.run = r.id WHERE r.arrival = a.number AND v.verdict = 'published')
+                        SELECT 1 FROM runs AS r JOIN model_versions AS v ON v.run = r.id WHERE r.arrival = a.number
+                            AND v.verdict = 'published')
                 ORDER BY a.number LIMIT ?
                 """, number, key, time, newest, limit
             ) { (row) throws(LedgerError) in
@@ -131,8 +132,10 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             return try connection.all(
-                "SELECT role, path, number FROM arrivals INDEXED BY arrivals_blocked WHERE pipeline = ? AND state IN ('quarantined', 'rejected')",
-                key
+                """
+                SELECT role, path, number FROM arrivals INDEXED BY arrivals_blocked
+                WHERE pipeline = ? AND state IN ('quarantined', 'rejected')
+                """, key
             ) { (row) throws(LedgerError) in (role: try row.value(0, of: "arrivals", row.integer(2)), path: row.text(1)) }
         }
     }

@@ -22,7 +22,8 @@ extension LedgerTransaction {
             """
             SELECT number, digest, previous FROM arrivals
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
-                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ? AND let_go_at IS NULL
+                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ?
+                    AND let_go_at IS NULL
                 AND number > ?
             ORDER BY number
             """, arrival.pipeline, arrival.role == .model, isReplay && takesAll ? Int64.max : arrival.number,
@@ -148,7 +149,8 @@ extension RunLedger {
             let used = try connection.versionsInUse(key)
             let rows = try connection.all(
                 """
-                SELECT version, float_digest, parent_digest, pruned_at IS NULL FROM model_versions WHERE pipeline = ? AND verdict = 'published'
+                SELECT version, float_digest, parent_digest, pruned_at IS NULL FROM model_versions WHERE pipeline = ?
+                    AND verdict = 'published'
                 """, key,
                 row: { (version: Int($0.integer(0)), float: $0.textOrNil(1), parent: $0.textOrNil(2), isLiving: $0.bool(3)) })
             return Set(rows.filter { $0.isLiving || used.contains($0.version) }.flatMap { [$0.float, $0.parent].compactMap(\.self) })

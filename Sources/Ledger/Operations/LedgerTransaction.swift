@@ -4,9 +4,9 @@ import Arrivals
 package final class LedgerTransaction {
     let connection: Connection
     let routes: NotificationRoutes
-    private var moved: [Place: Int] = [:]
+    private var moved: [ArrivalGroup: Int] = [:]
 
-    private struct Place: Hashable {
+    private struct ArrivalGroup: Hashable {
         let pipeline: Int64
         let role: ArrivalRole
         let state: ArrivalState
@@ -19,8 +19,8 @@ package final class LedgerTransaction {
 
     /// Records a change of an arrival's state. Every change must be recorded here, so that the counts stay right.
     func move(pipeline: Int64, role: ArrivalRole, from old: ArrivalState?, to new: ArrivalState) {
-        if let old { moved[Place(pipeline: pipeline, role: role, state: old), default: 0] -= 1 }
-        moved[Place(pipeline: pipeline, role: role, state: new), default: 0] += 1
+        if let old { moved[ArrivalGroup(pipeline: pipeline, role: role, state: old), default: 0] -= 1 }
+        moved[ArrivalGroup(pipeline: pipeline, role: role, state: new), default: 0] += 1
     }
 
     func finish() throws(LedgerError) {

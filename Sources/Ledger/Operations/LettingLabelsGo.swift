@@ -45,8 +45,10 @@ extension Connection {
         try all(
             """
             SELECT a.number, a.path, a.digest, a.arrived_at FROM arrivals AS a
-            WHERE a.pipeline = ? AND a.role = 'labelled' AND a.state IN ('done', 'rejected') AND a.digest IS NOT NULL AND a.let_go_at IS NULL
-                AND NOT EXISTS (SELECT 1 FROM run_labels AS l JOIN runs AS r ON r.id = l.run WHERE l.arrival = a.number AND r.state = 'open')
+            WHERE a.pipeline = ? AND a.role = 'labelled' AND a.state IN ('done', 'rejected') AND a.digest IS NOT NULL
+                AND a.let_go_at IS NULL
+                AND NOT EXISTS (SELECT 1 FROM run_labels AS l JOIN runs AS r ON r.id = l.run WHERE l.arrival = a.number
+                    AND r.state = 'open')
             ORDER BY a.number
             """, pipeline,
             row: { KeptLabels(arrival: $0.integer(0), path: $0.text(1), digest: $0.text(2), arrivedAt: $0.time(3)) })

@@ -24,7 +24,7 @@ extension LedgerTransaction {
         }
         let earlier = try reopened(row, opening, at: time)
         let opened = if let earlier { earlier } else { try newRun(row, opening, at: time) }
-        try connection.run("UPDATE arrivals SET state = 'running', run = ? WHERE number = ?", opened.run, row.number)
+        try connection.run("UPDATE arrivals SET state = 'running', run = ? WHERE number = ?", opened.number, row.number)
         move(pipeline: row.pipeline, role: row.role, from: .waiting, to: .running)
         return .opened(opened)
     }
@@ -39,7 +39,7 @@ extension LedgerTransaction {
         ) { (found) throws(LedgerError) in
             let attempt = Int(found.integer(3)) + 1
             return OpenedRun(
-                run: run, arrival: row.number, kind: try found.value(0, of: "runs", run), version: found.intOrNil(1),
+                number: run, arrival: row.number, kind: try found.value(0, of: "runs", run), version: found.intOrNil(1),
                 revision: found.bool(5) ? opening.revision : found.text(2), attempt: attempt,
                 countedAttempts: attempt - Int(found.integer(4)), mayReplace: true)
         }
@@ -55,10 +55,13 @@ extension LedgerTransaction {
     private func newRun(_ row: ArrivalRow, _ opening: RunOpening, at time: UTCTime) throws(LedgerError) -> OpenedRun {
         let kind: RunKind = row.replaying == nil ? .normal : .replay
         let run = try connection.insert(
-            "INSERT INTO runs (arrival, kind, version, revision, state, opened_at, attempt, started_at) VALUES (?, ?, ?, ?, 'open', ?, 1, ?)",
-            row.number, kind, opening.version, try connection.addRevision(opening.revision), time, time)
+            """
+            INSERT INTO runs (arrival, kind, version, revision, state, opened_at, attempt, started_at)
+            VALUES (?, ?, ?, ?, 'open', ?, 1, ?)
+            """, row.number, kind, opening.version, try connection.addRevision(opening.revision), time, time)
         return OpenedRun(
-            run: run, arrival: row.number, kind: kind, version: opening.version, revision: opening.revision, attempt: 1, countedAttempts: 1,
+            number: run, arrival: row.number, kind: kind, version: opening.version, revision: opening.revision, attempt: 1,
+            countedAttempts: 1,
             mayReplace: kind == .replay || row.previous != nil)
     }
 

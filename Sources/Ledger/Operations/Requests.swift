@@ -68,7 +68,8 @@ extension LedgerTransaction {
             return RequestOutcome(
                 isRefused: true,
                 message:
-                    "run \(number) does not run: \(run.arrival.path) waits for its next attempt. `millrace pause \(pipeline)` keeps it waiting."
+                    "run \(number) does not run: \(run.arrival.path) waits for its next attempt. `millrace pause \(pipeline)` keeps it "
+                    + "waiting."
             )
         }
         return RequestOutcome(message: "run \(number), \(run.arrival.path), is being stopped", stopping: number)

@@ -19,7 +19,7 @@ extension LedgerTransaction {
         let order = results.indices.sorted { (results[$0].number, results[$0].publishedAt) < (results[$1].number, results[$1].publishedAt) }
         for index in order {
             let result = results[index]
-            let arrival = try place(result, key, offset: offset)
+            let arrival = try arrival(of: result, key, offset: offset)
             numbers[result.number] = arrival.number
             switch result.product {
             case .output(let output): outcomes[index] = try restore(output, result, arrival)
@@ -35,14 +35,14 @@ extension LedgerTransaction {
 
     // MARK: The arrival
 
-    private struct Place {
+    private struct FoundArrival {
         let number: Int64
         let isNew: Bool
         /// Tells whether it is the newest content of its path.
         let isCurrent: Bool
     }
 
-    private func place(_ result: RestoredResult, _ pipeline: Int64, offset: Int64) throws(LedgerError) -> Place {
+    private func arrival(of result: RestoredResult, _ pipeline: Int64, offset: Int64) throws(LedgerError) -> FoundArrival {
         let file = result.file
         func isSame(_ row: ArrivalRow) -> Bool {
             row.pipeline == pipeline && row.role == file.role && row.path.isName(file.path) && row.digest == file.digest
@@ -58,7 +58,7 @@ extension LedgerTransaction {
                 try setState(known, .done)
                 try connection.run("UPDATE arrivals SET verdict = ? WHERE number = ?", result.verdict, known.number)
             }
-            return Place(number: known.number, isNew: false, isCurrent: current == known.number)
+            return FoundArrival(number: known.number, isNew: false, isCurrent: current == known.number)
         }
         let number = try arrivalRow(result.number) == nil ? result.number : offset + result.number
         let isCurrent = current.map { $0 < number } ?? true
@@ -74,7 +74,7 @@ extension LedgerTransaction {
             if let key = file.outputKey { _ = try claim(key, pipeline, file.role, file.path, instead: nil) }
             try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: file.companions)
         }
-        return Place(number: number, isNew: true, isCurrent: isCurrent)
+        return FoundArrival(number: number, isNew: true, isCurrent: isCurrent)
     }
 
     private func addRun(_ result: RestoredResult, _ arrival: Int64) throws(LedgerError) -> Int64 {
@@ -93,25 +93,26 @@ extension LedgerTransaction {
     // MARK: Outputs
 
     private func restore(
-        _ output: OutputFile, _ result: RestoredResult, _ arrival: Place
+        _ output: OutputFile, _ result: RestoredResult, _ arrival: FoundArrival
     ) throws(LedgerError) -> RestorationOutcome {
         let root = try connection.addRoot(output.root)
         let isKnown =
             try connection.first(
                 """
-                SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ? AND p.digest = ? LIMIT 1
+                SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ?
+                    AND p.digest = ? LIMIT 1
                 """, arrival.number, root, output.path, output.digest, row: { _ in true }) ?? false
         if isKnown { return .known }
         if arrival.isCurrent {
             for other in try connection.publications(inPlace: output.path, root: root)
             where other.publication.pipeline != result.file.pipeline || !other.publication.inputPath.isName(result.file.path) {
                 return .left(
-                    "\(output.place) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)"
+                    "\(output.absolutePath) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)"
                 )
             }
             // This output replaces what stood there of this input, or elsewhere in another format.
             for standing in try connection.standingPublications(ofArrival: arrival.number) {
-                try connection.run("UPDATE publications SET ended = 'replaced' WHERE id = ?", standing.publication)
+                try connection.run("UPDATE publications SET ended = 'replaced' WHERE id = ?", standing.number)
             }
         }
         let run = try addRun(result, arrival.number)
@@ -125,7 +126,7 @@ extension LedgerTransaction {
     // MARK: Versions
 
     private func restore(
-        _ version: RestoredResult.Version, _ result: RestoredResult, _ arrival: Place
+        _ version: RestoredResult.Version, _ result: RestoredResult, _ arrival: FoundArrival
     ) throws(LedgerError) -> RestorationOutcome {
         let pipeline = try connection.addPipeline(result.file.pipeline)
         let known = try connection.first(
@@ -138,8 +139,8 @@ extension LedgerTransaction {
         let run = try addRun(result, arrival.number)
         try connection.run(
             """
-            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at, pruned_at,
-                parent_digest, float_digest, training)
+            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at,
+                pruned_at, parent_digest, float_digest, training)
             VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?, ?, ?, ?, ?)
             """, pipeline, version.number, arrival.number, run, version.digest, result.file.digest, version.parent, version.card,
             result.publishedAt,

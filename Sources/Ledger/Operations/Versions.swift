@@ -16,7 +16,8 @@ extension LedgerTransaction {
                 row: { Int($0.integer(0)) }) ?? 1
         try connection.run(
             """
-            INSERT INTO model_versions (pipeline, version, arrival, run, source_digest, parent, verdict) VALUES (?, ?, ?, ?, ?, ?, 'intended')
+            INSERT INTO model_versions (pipeline, version, arrival, run, source_digest, parent, verdict)
+                VALUES (?, ?, ?, ?, ?, ?, 'intended')
             """, row.arrival.pipeline, next, row.arrival.number, run, sourceDigest ?? row.arrival.digest, parent)
         return next
     }
@@ -40,8 +41,8 @@ extension LedgerTransaction {
         }
         try connection.run(
             """
-            UPDATE model_versions SET verdict = 'published', model_digest = ?, card = ?, decided_at = ?, parent_digest = ?, float_digest = ?,
-                training = ? WHERE run = ? AND verdict = 'intended'
+            UPDATE model_versions SET verdict = 'published', model_digest = ?, card = ?, decided_at = ?, parent_digest = ?,
+                float_digest = ?, training = ? WHERE run = ? AND verdict = 'intended'
             """, modelDigest, card, time, parentDigest, floatDigest,
             try training.map { (record) throws(LedgerError) in try connection.json(record) }, run)
         if try connection.pin(of: connection.pipelineName(row.arrival.pipeline)) != nil { return nil }

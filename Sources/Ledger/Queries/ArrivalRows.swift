@@ -6,7 +6,8 @@ extension Connection {
     func arrival(_ number: Int64) throws(LedgerError) -> Arrival? {
         try first(
             """
-            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, cells, previous, run, settled_by
+            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, cells, previous, run,
+                settled_by
             FROM arrivals WHERE number = ?
             """, number
         ) { (row) throws(LedgerError) in

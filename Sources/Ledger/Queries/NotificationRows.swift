@@ -19,7 +19,8 @@ extension RunLedger {
             try connection.all(
                 """
                 SELECT target, sum(given_up_at IS NULL), min(at), (SELECT error FROM notifications AS n
-                    WHERE n.target = o.target AND error IS NOT NULL ORDER BY given_up_at IS NOT NULL, id DESC LIMIT 1), sum(given_up_at IS NOT NULL)
+                    WHERE n.target = o.target AND error IS NOT NULL ORDER BY given_up_at IS NOT NULL, id DESC LIMIT 1),
+                    sum(given_up_at IS NOT NULL)
                 FROM notifications AS o GROUP BY target ORDER BY target
                 """,
                 row: {

@@ -71,7 +71,7 @@ extension Connection {
         let state: PublicationState = row.isNull(6) ? (isDone ? .published : .intended) : try row.value(6, of: "publications", id)
         return Placed(
             publication: Publication(
-                publication: id, run: row.integer(1), arrival: row.integer(9), pipeline: try pipelineName(row.integer(10)),
+                number: id, run: row.integer(1), arrival: row.integer(9), pipeline: try pipelineName(row.integer(10)),
                 inputPath: row.text(11),
                 output: OutputFile(
                     root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4), byteCount: row.integer(5)),

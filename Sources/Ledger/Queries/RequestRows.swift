@@ -45,7 +45,7 @@ extension RunLedger {
             return try events.map { (event) throws(LedgerError) in
                 guard event.kind == "done", let run = event.run else { return event }
                 var event = event
-                event.outputs = try connection.publications(ofRun: run, intendedOnly: false).map(\.output.place)
+                event.outputs = try connection.publications(ofRun: run, intendedOnly: false).map(\.output.absolutePath)
                 return event
             }
         }

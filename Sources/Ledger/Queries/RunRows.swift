@@ -11,7 +11,7 @@ extension Connection {
             """, run
         ) { (row) throws(LedgerError) in
             RunRecord(
-                run: run, arrival: row.integer(1), pipeline: try pipelineName(row.integer(2)),
+                number: run, arrival: row.integer(1), pipeline: try pipelineName(row.integer(2)),
                 role: try row.value(3, of: "arrivals", row.integer(1)),
                 path: row.text(4), kind: try row.value(5, of: "runs", run), state: try row.value(6, of: "runs", run),
                 version: row.intOrNil(7), revision: row.text(8), openedAt: row.time(9), closedAt: row.timeOrNil(10),
@@ -101,7 +101,7 @@ extension RunLedger {
     }
 
     /// Returns the runs that no outcome was recorded for: they are in work, between attempts, or left by a daemon that was killed.
-    package func openRuns() throws(LedgerError) -> [OpenRun] {
+    package func openRuns() throws(LedgerError) -> [InterruptedRun] {
         try read { (connection) throws(LedgerError) in
             let numbers = try connection.all("SELECT id FROM runs WHERE state = 'open' ORDER BY id", row: { $0.integer(0) })
             return try numbers.collect { (number) throws(LedgerError) in try connection.openRun(number) }
@@ -110,13 +110,13 @@ extension RunLedger {
 }
 
 extension Connection {
-    fileprivate func openRun(_ number: Int64) throws(LedgerError) -> OpenRun? {
+    fileprivate func openRun(_ number: Int64) throws(LedgerError) -> InterruptedRun? {
         guard let record = try run(number), let arrival = try arrival(record.arrival) else { return nil }
         let forgiven = try first("SELECT forgiven FROM runs WHERE id = ?", number, row: { Int($0.integer(0)) }) ?? 0
         let version = try first(
             "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", number, row: { Int($0.integer(0)) })
-        return OpenRun(
-            run: number, arrival: arrival, kind: record.kind, version: record.version, revision: record.revision,
+        return InterruptedRun(
+            number: number, arrival: arrival, kind: record.kind, version: record.version, revision: record.revision,
             attempt: record.attemptCount,
             countedAttempts: record.attemptCount - forgiven, openedAt: record.openedAt, nextAttemptAt: record.nextAttemptAt,
             intended: try publications(ofRun: number, intendedOnly: true), intendedVersion: version)

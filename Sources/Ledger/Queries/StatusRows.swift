@@ -86,7 +86,8 @@ extension Connection {
     private func running(_ pipeline: Int64, _ samples: Int) throws(LedgerError) -> [PipelineStatus.Running] {
         try all(
             """
-            SELECT a.number, a.role, a.path, r.id, r.attempt, r.started_at FROM runs AS r INDEXED BY runs_open JOIN arrivals AS a ON a.number = r.arrival
+            SELECT a.number, a.role, a.path, r.id, r.attempt, r.started_at FROM runs AS r INDEXED BY runs_open
+                JOIN arrivals AS a ON a.number = r.arrival
             WHERE r.state = 'open' AND a.state = 'running' AND a.run = r.id AND a.pipeline = ? ORDER BY r.started_at, r.id LIMIT ?
             """, pipeline, samples
         ) { (row) throws(LedgerError) in

@@ -38,7 +38,7 @@ package struct ModelVersion: Hashable, Codable, Sendable {
     package var isPinned: Bool
 
     /// The reason, with the values of cells unless they are hidden.
-    package var whole: Reason? { reason.map { Reason($0, cells: cells) } }
+    package var fullReason: Reason? { reason.map { Reason($0, cells: cells) } }
 }
 
 /// Puts `version` in force for arrivals numbered above `position`. A later activation at the same position overrules an earlier one.

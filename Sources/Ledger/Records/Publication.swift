@@ -34,7 +34,7 @@ package enum IntentionOutcome: Hashable, Sendable {
 
 /// Describes an output that the ledger knows, as one object in JSON.
 package struct Publication: Hashable, Codable, Sendable {
-    package var publication: Int64
+    package var number: Int64
     package var run: Int64
     package var arrival: Int64
     package var pipeline: String
@@ -46,14 +46,15 @@ package struct Publication: Hashable, Codable, Sendable {
 }
 
 extension Publication {
-    private enum CodingKeys: CodingKey {
-        case publication, run, arrival, pipeline, inputPath, state, publishedAt
+    private enum CodingKeys: String, CodingKey {
+        case number = "publication"
+        case run, arrival, pipeline, inputPath, state, publishedAt
     }
 
     package init(from decoder: any Decoder) throws {
         let keys = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
-            publication: try keys.decode(Int64.self, forKey: .publication), run: try keys.decode(Int64.self, forKey: .run),
+            number: try keys.decode(Int64.self, forKey: .number), run: try keys.decode(Int64.self, forKey: .run),
             arrival: try keys.decode(Int64.self, forKey: .arrival), pipeline: try keys.decode(String.self, forKey: .pipeline),
             inputPath: try keys.decode(String.self, forKey: .inputPath), output: try OutputFile(from: decoder),
             state: try keys.decode(PublicationState.self, forKey: .state),
@@ -62,7 +63,7 @@ extension Publication {
 
     package func encode(to encoder: any Encoder) throws {
         var keys = encoder.container(keyedBy: CodingKeys.self)
-        try keys.encode(publication, forKey: .publication)
+        try keys.encode(number, forKey: .number)
         try keys.encode(run, forKey: .run)
         try keys.encode(arrival, forKey: .arrival)
         try keys.encode(pipeline, forKey: .pipeline)

@@ -24,8 +24,9 @@ package struct RunOpening: Hashable, Sendable {
     }
 }
 
-package struct OpenedRun: Hashable, Codable, Sendable {
-    package var run: Int64
+package struct OpenedRun: Hashable, Sendable {
+    /// The number of the run.
+    package var number: Int64
     package var arrival: Int64
     package var kind: RunKind
     /// The model version that the run was bound to when it first opened.
@@ -112,8 +113,8 @@ package struct RunClosing: Hashable, Sendable {
 }
 
 /// Describes a run left open by a daemon that stopped or was killed, with what it may have published already.
-package struct OpenRun: Hashable, Codable, Sendable {
-    package var run: Int64
+package struct InterruptedRun: Hashable, Sendable {
+    package var number: Int64
     package var arrival: Arrival
     package var kind: RunKind
     package var version: Int?
@@ -142,12 +143,12 @@ package struct Attempt: Hashable, Codable, Sendable {
     package var machine: AttemptMachine?
 
     /// The error, with the values of cells unless they are hidden.
-    package var whole: Reason? { error.map { Reason($0, cells: cells) } }
+    package var fullReason: Reason? { error.map { Reason($0, cells: cells) } }
 }
 
 /// Describes a run as the commands show it.
 package struct RunRecord: Hashable, Codable, Sendable {
-    package var run: Int64
+    package var number: Int64
     package var arrival: Int64
     package var pipeline: String
     package var role: ArrivalRole
@@ -165,6 +166,13 @@ package struct RunRecord: Hashable, Codable, Sendable {
     package var explanation: Explanation?
     /// The machine that executed the attempt which decided the run, where that is known.
     package var machine: AttemptMachine?
+
+    private enum CodingKeys: String, CodingKey {
+        case number = "run"
+        case arrival, pipeline, role, path, kind, state, version, revision, openedAt, closedAt, attemptCount, nextAttemptAt, rowCount,
+            timings
+        case explanation, machine
+    }
 }
 
 package struct RunFilter: Hashable, Sendable {

@@ -23,7 +23,7 @@ package struct TrainingRecord: Hashable, Codable, Sendable {
     }
 
     /// The rejection, with the values of cells unless they are hidden.
-    package var whole: Reason? { rejection.map { Reason($0, cells: cells) } }
+    package var fullReason: Reason? { rejection.map { Reason($0, cells: cells) } }
 }
 
 /// Describes a labelled file that a run trains on.

@@ -31,7 +31,8 @@ extension WaitReason: CustomStringConvertible {
             Explanation(
                 reason: "the pipeline has no model version yet", rule: .waitFirstVersion,
                 remedy:
-                    "Drop a model into the pipeline's models spool; `millrace models \(pipeline)` says why those that are there were rejected."
+                    "Drop a model into the pipeline's models spool; `millrace models \(pipeline)` says why those that are there were "
+                    + "rejected."
             )
         case .forLabels(let arrival, let path):
             Explanation(

@@ -44,8 +44,8 @@ enum Schema {
         """
 
     private static let version6 = """
-        -- What the daemon's process knows and nothing else tells, for `status`: files that nothing takes, spools that cannot be watched, work that
-        -- takes long. The daemon replaces its rows and clears them when it starts.
+        -- What the daemon's process knows and nothing else tells, for `status`: files that nothing takes, spools that cannot be watched,
+        -- work that takes long. The daemon replaces its rows and clears them when it starts.
         CREATE TABLE conditions (
             kind TEXT NOT NULL,
             pipeline TEXT NOT NULL,               -- empty: the whole daemon
@@ -74,7 +74,8 @@ enum Schema {
         CREATE TABLE suspects (run INTEGER PRIMARY KEY, deaths INTEGER NOT NULL);
         -- The version that stays in force until it is unpinned.
         CREATE TABLE version_pins (pipeline INTEGER PRIMARY KEY, version INTEGER NOT NULL, since INTEGER NOT NULL);
-        -- Outputs that are to go, since others stand in their place elsewhere (leaving) or their input was deleted (orphaned), or that were left.
+        -- Outputs that are to go, since others stand in their place elsewhere (leaving) or their input was deleted (orphaned),
+        -- or that were left.
         CREATE INDEX publications_leaving ON publications (id) WHERE ended IN ('leaving', 'orphaned', 'left');
         -- Where outputs go with their inputs: the folder of the data spool. What is missing in another folder was not deleted there.
         CREATE TABLE watched_folders (pipeline INTEGER PRIMARY KEY, path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL) WITHOUT ROWID;

@@ -83,7 +83,7 @@ struct TreeTable {
 // MARK: - TreeEnsembleClassifier and TreeEnsembleRegressor
 
 extension TreeTable {
-    private struct Place: Hashable {
+    private struct NodeKey: Hashable {
         let tree: Int64
         let node: Int64
     }
@@ -99,21 +99,21 @@ extension TreeTable {
         guard count > 0, [ids.count, features.count, yesIDs.count, noIDs.count, words.count, thresholds.count].allSatisfy({ $0 == count })
         else { return nil }
         // Branches and leaves are numbered separately, each in the order of the file.
-        var numbering: [Place: Int] = [:], branches: [Int] = [], leaves: [Place: Int] = [:], order: [Place] = []
+        var numbering: [NodeKey: Int] = [:], branches: [Int] = [], leaves: [NodeKey: Int] = [:], order: [NodeKey] = []
         for position in 0..<count {
-            let place = Place(tree: trees[position], node: ids[position])
-            guard numbering[place] == nil else { return nil }
+            let key = NodeKey(tree: trees[position], node: ids[position])
+            guard numbering[key] == nil else { return nil }
             if words[position] == "LEAF" {
-                leaves[place] = order.count
-                order.append(place)
-                numbering[place] = -order.count
+                leaves[key] = order.count
+                order.append(key)
+                numbering[key] = -order.count
             } else {
-                numbering[place] = branches.count
+                numbering[key] = branches.count
                 branches.append(position)
             }
         }
         func number(_ tree: Int64, _ node: Int64) -> Int64? {
-            numbering[Place(tree: tree, node: node)].map { Int64($0 < 0 ? branches.count - $0 - 1 : $0) }
+            numbering[NodeKey(tree: tree, node: node)].map { Int64($0 < 0 ? branches.count - $0 - 1 : $0) }
         }
         for position in branches {
             guard let mode = Mode(words[position]), let onYes = number(trees[position], yesIDs[position]),
@@ -131,9 +131,9 @@ extension TreeTable {
         let valueTrees = l.ints(prefix + "_treeids"), valueNodes = l.ints(prefix + "_nodeids"), targets = l.ints(prefix + "_ids")
         guard valueTrees.count == targets.count, valueNodes.count == targets.count else { return nil }
         for entry in targets.indices {
-            let place = Place(tree: valueTrees[entry], node: valueNodes[entry])
+            let key = NodeKey(tree: valueTrees[entry], node: valueNodes[entry])
             // Values of branches, which old exporters wrote, are ignored.
-            if let leaf = leaves[place] { values[leaf][Int(targets[entry]), default: []].append(entry) }
+            if let leaf = leaves[key] { values[leaf][Int(targets[entry]), default: []].append(entry) }
         }
         guard values.allSatisfy({ !$0.isEmpty }) else { return nil }
         addLeaves()

@@ -94,7 +94,7 @@ package struct Explainer {
         {
             // Its number will be greater than theirs.
             let wait = WaitReason.forLabels(arrival: labels.number, path: labels.path)
-            verdict.explanation.whole += "; then, with order: strict, it waits \(wait)"
+            verdict.explanation.fullReason += "; then, with order: strict, it waits \(wait)"
         }
         var answer = FileReport(shownPath(path), verdict)
         answer.pipeline = place.pipeline.name
@@ -116,7 +116,7 @@ package struct Explainer {
                 try ledger.companions(of: arrival.number).contains(where: { $0.path == (path as NSString).lastPathComponent })
             else { continue }
             var verdict = FileVerdict(of: known, daemon: daemon)
-            verdict.explanation.whole = "external data of \(model): \(verdict.explanation.whole)"
+            verdict.explanation.fullReason = "external data of \(model): \(verdict.explanation.fullReason)"
             return verdict
         }
         return nil

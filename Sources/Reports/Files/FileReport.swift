@@ -44,7 +44,7 @@ package struct FileReport: Report {
                 "  arrival     \(arrival.number), \(arrival.arrivedAt), \(arrival.byteCount) bytes\(digest): \(arrival.state.rawValue)")
             if let complete = arrival.settledBy { lines.append("    found complete \(Self.shownEvidence(complete))") }
             for history in visit.runs {
-                lines.append("    run \(history.run.run): \(history.run.state.rawValue)")
+                lines.append("    run \(history.run.number): \(history.run.state.rawValue)")
                 let said = Explanation(reason: why, rule: rule, remedy: remedy)
                 let told = RunReport.lines(history.run, history.attempts, history.publications, said: said)
                 lines += told.dropFirst().map { "      \($0)" }

@@ -40,17 +40,17 @@ extension FileVerdict {
         case .done where arrival.explanation != nil: self.init(.done, arrival.explanation)
         case .done:
             self.init(
-                .done, arrival.verdict ?? run.map { "scored by version \($0.version ?? 0), in run \($0.run)" } ?? "decided",
+                .done, arrival.verdict ?? run.map { "scored by version \($0.version ?? 0), in run \($0.number)" } ?? "decided",
                 rule: .arrivalDone)
         case .rejected: self.init(.rejected, arrival.explanation)
         case .quarantined: self.init(.quarantined, arrival.explanation)
         case .ignored: self.init(.ignored, arrival.explanation)
         case .running:
             self.init(
-                .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.run ?? 0) goes on", rule: .arrivalRunning,
+                .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.number ?? 0) goes on", rule: .arrivalRunning,
                 remedy: daemon == nil
                     ? Self.startTheDaemon + " What was left open is then finished or tried again."
-                    : "Nothing; `millrace stop \(run?.run ?? 0)` ends it.")
+                    : "Nothing; `millrace stop \(run?.number ?? 0)` ends it.")
         case .waiting: self.init(.waiting, (known.wait ?? .forRoom).explanation(in: known.pipeline))
         case .superseded:
             self.init(

@@ -30,10 +30,10 @@ package struct ModelsReport: Report {
                 version.verdict.rawValue, version.parent.map(String.init) ?? "-", version.training?.summary ?? "-",
                 "\(version.arrival)",
                 version.sourceDigest?.shortDigest ?? "-", version.decidedAt?.short ?? "-", file)
-            if let rejection = version.training?.whole, version.verdict == .published {
+            if let rejection = version.training?.fullReason, version.verdict == .published {
                 reasons.append("  tuning of arrival \(version.arrival), \(file): \(rejection)")
             }
-            if let reason = version.whole { reasons.append("  arrival \(version.arrival), \(file): \(reason)") }
+            if let reason = version.fullReason { reasons.append("  arrival \(version.arrival), \(file): \(reason)") }
         }
         return table.lines + (reasons.isEmpty ? [] : ["", "rejected:"] + reasons)
     }

@@ -22,10 +22,10 @@ package struct RunReport: Report {
     }
 
     package var lines: [Printed] {
-        var lines: [Printed] = ["run \(run.run) of \(run.pipeline): \(run.state.rawValue)"]
+        var lines: [Printed] = ["run \(run.number) of \(run.pipeline): \(run.state.rawValue)"]
         lines += Self.lines(run, attempts, publications).map { "  \($0)" }
         guard let training else { return lines }
-        lines.append("  trained: \(training.summary)\(training.whole.map { ": \($0)" } ?? "")")
+        lines.append("  trained: \(training.summary)\(training.fullReason.map { ": \($0)" } ?? "")")
         return lines + training.curve.map { "  \($0)" }
     }
 
@@ -46,19 +46,20 @@ package struct RunReport: Report {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
         if let why = run.explanation, why != said {
-            lines.append("why: \(why.whole) (\(why.rule))")
+            lines.append("why: \(why.fullReason) (\(why.rule))")
             lines.append("what to do: \(why.remedy)")
         }
         for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {
             let next = attempt.nextAttemptAt.map { "; next at \($0)" } ?? ""
-            let why = attempt.whole.map { ": \($0)" } ?? ""
+            let why = attempt.fullReason.map { ": \($0)" } ?? ""
             let machine = attempt.machine.flatMap { $0 == run.machine ? nil : "; on \($0)" } ?? ""
             lines.append("attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(why)\(next)\(machine)")
         }
         for publication in publications {
             let output = publication.output
             lines.append(
-                "\(publication.state.rawValue) \(shownPath(output.place)), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)")
+                "\(publication.state.rawValue) \(shownPath(output.absolutePath)), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)"
+            )
         }
         return lines
     }
@@ -77,7 +78,7 @@ package struct RunList: Report {
         var table = TextTable("RUN", "OPENED", "PIPELINE", "STATE", "VERSION", "TRIES", "ROWS", "SECONDS", "FILE")
         for run in runs {
             table.add(
-                "\(run.run)", run.openedAt.short, run.pipeline, run.state.rawValue + (run.kind == .replay ? " (replay)" : ""),
+                "\(run.number)", run.openedAt.short, run.pipeline, run.state.rawValue + (run.kind == .replay ? " (replay)" : ""),
                 run.version.map(String.init) ?? "-", "\(run.attemptCount)", run.rowCount.map(String.init) ?? "-",
                 run.timings["total"].map(shownSeconds) ?? "-", "\(run.role.rawValue) \(run.path)")
         }

@@ -20,7 +20,7 @@ package struct FileOutOfForce: Encodable, Sendable {
                     : "it is gone, and \(entry.pipeline) is still in force",
                 remedy: exists
                     ? "The daemon takes an edit up within seconds, unless something is wrong: see `millrace lint`, and its log."
-                    : "The daemon lets it go within seconds, unless something is wrong with the other files: see `millrace lint`, and its log."
+                    : "The daemon lets it go within seconds, unless something is wrong with other files: see `millrace lint`, and its log."
             )
         }
         let known = Set(inForce.entries.map { CanonicalPaths.real($0.file) })
@@ -30,8 +30,8 @@ package struct FileOutOfForce: Encodable, Sendable {
             FileOutOfForce(
                 file: shownPath(file), reason: "it is not in force",
                 remedy:
-                    "The daemon takes it up within seconds if it was started with its folder and nothing is wrong with it: see `millrace lint`; "
-                    + "else start `millrace run` with it.")
+                    "The daemon takes it up within seconds if it was started with its folder and nothing is wrong with it: see "
+                    + "`millrace lint`; else start `millrace run` with it.")
         }
         return found
     }

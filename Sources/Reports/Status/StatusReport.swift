@@ -90,7 +90,7 @@ extension StatusReport {
             if !counts.isEmpty { lines.append("  \(role.rawValue): \(counts.joined(separator: ", "))") }
         }
         if let wait = status.labelsWait {
-            lines.append("  labels are kept and not learnt from yet: \(wait.whole)")
+            lines.append("  labels are kept and not learnt from yet: \(wait.fullReason)")
             lines.append("    \(wait.remedy)")
         }
         let runningCount = status.count(.running)
@@ -116,7 +116,7 @@ extension StatusReport {
         guard count > 0 else { return [] }
         var lines: [Printed] = ["  \(title):"]
         for blocked in list {
-            let why = blocked.explanation?.whole.sentence ?? "no reason was recorded"
+            let why = blocked.explanation?.fullReason.sentence ?? "no reason was recorded"
             lines.append("    \(blocked.role.rawValue) \(blocked.path): \(why)")
             if let remedy = blocked.explanation?.remedy { lines.append("      \(remedy)") }
         }
@@ -140,7 +140,7 @@ extension PipelineStatus {
             var blocked = blocked
             if let explanation = blocked.explanation {
                 blocked.explanation = Explanation(
-                    reason: explanation.whole.replacing(root + "/", with: ""), rule: explanation.rule,
+                    reason: explanation.fullReason.replacing(root + "/", with: ""), rule: explanation.rule,
                     remedy: explanation.remedy.replacing(root + "/", with: ""))
             }
             return blocked

@@ -118,7 +118,8 @@ struct RangedPass {
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
     }
 
-    /// Returns the plan by which others score the file; nil where there is none. Of a file that has no run yet, whoever comes first makes it.
+    /// Returns the plan by which others score the file; nil where there is none. Of a file that has no run yet, whoever comes first makes
+    /// it.
     private func planOfOthers(_ phases: inout Phases) throws(Failure) -> ScoringPlan? {
         if let plan = folder.plan(for: subjects) { return plan }
         guard case .scoreAhead = spec.work else { return nil }

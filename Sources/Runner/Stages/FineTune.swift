@@ -212,7 +212,7 @@ extension Failure {
     fileprivate func naming(_ files: [AttemptSpec.LabelledFile]) -> Failure {
         var failure = self
         for file in files {
-            let named = failure.whole.replacing(file.kept, with: file.file.path)
+            let named = failure.fullReason.replacing(file.kept, with: file.file.path)
             (failure.what, failure.cells) = (named.text, named.cells)
             failure.place = failure.place.replacingOccurrences(of: file.kept, with: file.file.path)
         }

@@ -57,11 +57,11 @@ final class ModelLoader: Sendable {
             return try load(digest: model.digest, source, threads: threads, interruption)
         } catch  where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
             // All files of the pipeline need the version, not only this one.
-            throw Failure(.machine, what: error.whole, place: error.place, remedy: error.remedy)
+            throw Failure(.machine, what: error.fullReason, place: error.place, remedy: error.remedy)
         } catch {
             // The version was sound when it was published, so its files have changed since.
             throw Failure(
-                .modelUnavailable, what: error.whole, place: error.place,
+                .modelUnavailable, what: error.fullReason, place: error.place,
                 remedy: "Restore the version's folder, or activate another version.")
         }
     }

@@ -161,7 +161,7 @@ struct ModelValidation {
             case .inputGone, .inputChanged, .unreadable: return .noRowsKnown
             default:
                 throw Failure(
-                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)",
+                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.fullReason)",
                     place: files.model.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }

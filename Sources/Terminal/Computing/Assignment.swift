@@ -6,9 +6,10 @@ package struct Assignment: ExpressibleByArgument {
     package let value: String
 
     package init?(argument: String) {
-        guard let place = argument.lastIndex(of: "="), place != argument.startIndex, argument.index(after: place) != argument.endIndex
+        guard let separator = argument.lastIndex(of: "="), separator != argument.startIndex,
+            argument.index(after: separator) != argument.endIndex
         else { return nil }
-        name = String(argument[..<place])
-        value = String(argument[argument.index(after: place)...])
+        name = String(argument[..<separator])
+        value = String(argument[argument.index(after: separator)...])
     }
 }

@@ -4,8 +4,9 @@ package struct Backward: ComputingCommand {
     package static let configuration = CommandConfiguration(
         abstract: "The gradients of a model on given data: one array for each initializer, under its name.",
         discussion: """
-            Of a loss (--loss, --label), or with --cotangent the vector-Jacobian product. DATA is a table, whose rows go through in batches, or an \
-            .npz file of arrays named as the model's inputs, which go through in one run. Dropout and BatchNormalization are as in inference.
+            Of a loss (--loss, --label), or with --cotangent the vector-Jacobian product. DATA is a table, whose rows go through in \
+            batches, or an .npz file of arrays named as the model's inputs, which go through in one run. Dropout and BatchNormalization \
+            are as in inference.
             Losses: \(LossArgument.names.joined(separator: ", ")).
             """)
 

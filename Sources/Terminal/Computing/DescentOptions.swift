@@ -30,8 +30,8 @@ package struct DescentOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "What the new model must be better in than the old one, on the held-out rows, or how much worse it may be: accuracy, f1, auc, log_loss, rmse, mae, r2 or loss. "
-                + "The best epoch is the best in it. Default: loss.", valueName: "metric[=drop]"))
+            "What the new model must be better in than the old one, on the held-out rows, or how much worse it may be: accuracy, f1, auc, "
+                + "log_loss, rmse, mae, r2 or loss. The best epoch is the best in it. Default: loss.", valueName: "metric[=drop]"))
     package var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) package var freeze: [String] = []
     @Option(

@@ -4,8 +4,8 @@ package struct Merge: ComputingCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Make one plain model of a model and an adapter that was trained beside it.",
         discussion: """
-            OUT is MODEL with the products of the adapter's factors added to its weights, and nothing else changed; it loads wherever MODEL does. \
-            OUT appears whole or not at all.
+            OUT is MODEL with the products of the adapter's factors added to its weights, and nothing else changed; it loads wherever \
+            MODEL does. OUT appears whole or not at all.
             """)
 
     @Argument(help: "The model that the adapter was trained beside.", completion: .file()) package var model: String

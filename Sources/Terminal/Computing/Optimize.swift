@@ -4,12 +4,12 @@ package struct Optimize: ComputingCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Make a model better by gradient descent on labelled rows, without a daemon.",
         discussion: """
-            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and written \
-            if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, NEW.safetensors is an \
-            adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the same command \
-            goes on from its last checkpoint and gives the same bytes.
-            Ends with 0 when NEW is there, 5 when the gate did not pass and nothing was written, 2 when the command line or the pipeline is wrong, and \
-            1 when it cannot be trained.
+            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and \
+            written if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, \
+            NEW.safetensors is an adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the \
+            same command goes on from its last checkpoint and gives the same bytes.
+            Ends with 0 when NEW is there, 5 when the gate did not pass and nothing was written, 2 when the command line or the pipeline \
+            is wrong, and 1 when it cannot be trained.
             Losses: \(LossArgument.names.joined(separator: ", ")).
             """)
 

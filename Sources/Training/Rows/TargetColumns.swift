@@ -303,9 +303,9 @@ final class TargetColumns {
             return .cannotRead(path: file, reason: "\(error)")
         }
         let input = location.input
-        let place = TableLocation(file: location.file, row: location.row, column: location.column)
+        let cell = TableLocation(file: location.file, row: location.row, column: location.column)
         func bad(_ what: String, _ remedy: String) -> TrainingError {
-            .badLabels(file: "\(place)", reason: "\(what): \(reason)", remedy: remedy)
+            .badLabels(file: "\(cell)", reason: "\(what): \(reason)", remedy: remedy)
         }
         if input == Self.weightInput {
             return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)")

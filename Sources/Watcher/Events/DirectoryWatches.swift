@@ -3,7 +3,7 @@ internal import Names
 
 /// Keeps the directories from which changes are heard: by inotify or, where that cannot be, by listing them again and again.
 struct DirectoryWatches {
-    struct Place {
+    struct WatchedDirectory {
         let spool: WatchedSpool
         /// The path relative to the spool.
         let directory: String
@@ -14,7 +14,7 @@ struct DirectoryWatches {
     private let events: (any DirectoryEvents)?
     private let polling: PollingEvents
     private let logger: Logger
-    private var places: [Int: Place] = [:]
+    private var places: [Int: WatchedDirectory] = [:]
     /// The tokens of the watched directories of each spool.
     private var tokens: [Int: NameMap<Int>] = [:]
     private var lastToken = 0
@@ -42,7 +42,7 @@ struct DirectoryWatches {
     }
 
     /// Returns the directory to which an event belongs; nil where it was forgotten since.
-    func place(of token: Int) -> Place? { places[token] }
+    func place(of token: Int) -> WatchedDirectory? { places[token] }
 
     func isWatched(_ directory: String, of spool: WatchedSpool) -> Bool { tokens[spool.slot]?[directory] != nil }
 
@@ -63,7 +63,7 @@ struct DirectoryWatches {
             return nil
         }
         tokens[spool.slot, default: [:]][directory] = lastToken
-        places[lastToken] = Place(spool: spool, directory: directory, isPolled: false)
+        places[lastToken] = WatchedDirectory(spool: spool, directory: directory, isPolled: false)
         return nil
     }
 
@@ -71,7 +71,7 @@ struct DirectoryWatches {
     mutating func poll(_ directory: String, of spool: WatchedSpool, now: Duration) {
         guard !isPolled(directory, of: spool) else { return }
         lastToken += 1
-        places[lastToken] = Place(spool: spool, directory: directory, isPolled: true)
+        places[lastToken] = WatchedDirectory(spool: spool, directory: directory, isPolled: true)
         polling.watch(spool.path(of: directory), token: lastToken, now: now)
     }
 

@@ -20,10 +20,10 @@ import Testing
         // A model as version 1.
         let model = try parts.attempt("m.onnx", .model)
         try parts.ledger.write { (tx) throws(LedgerError) in
-            _ = try tx.intendVersion(run: model.run.run, parent: nil)
-            try tx.close([.init(run: model.run.run, outcome: .done(verdict: nil))], at: parts.now)
+            _ = try tx.intendVersion(run: model.run.number, parent: nil)
+            try tx.close([.init(run: model.run.number, outcome: .done(verdict: nil))], at: parts.now)
             _ = try tx.publishVersion(
-                run: model.run.run, modelDigest: "m", card: "card", parentDigest: nil, floatDigest: "f", training: nil,
+                run: model.run.number, modelDigest: "m", card: "card", parentDigest: nil, floatDigest: "f", training: nil,
                 position: model.arrival.number, at: parts.now)
         }
         try versions.readAll(of: "p")
@@ -54,7 +54,7 @@ import Testing
         let attempt = try parts.open(parts.arrive("l.csv", .labelled, "labels1"), version: 1)
         let failure = #expect(throws: Failure.self) { try self.spec(attempt) }
         #expect(failure?.kind == .executorLost)
-        try parts.ledger.write { (tx) throws(LedgerError) in try tx.bindLabels(run: attempt.run.run, all: true, isReplay: false) }
+        try parts.ledger.write { (tx) throws(LedgerError) in try tx.bindLabels(run: attempt.run.number, all: true, isReplay: false) }
         let spec = try self.spec(attempt)
         #expect(spec.goal == .fineTune && spec.model.digest == "f" && spec.provenance["millrace.parent.digest"] == "f")
         #expect(spec.training?.labelled.map(\.name) == ["l.csv"] && spec.training?.subject == attempt.arrival.number)

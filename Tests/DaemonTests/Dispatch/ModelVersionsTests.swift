@@ -22,12 +22,12 @@ import Testing
         let attempt = try parts.open(parts.arrive(name, .model, name))
         let arrival = attempt.arrival.number
         let (version, activation) = try parts.ledger.write { (tx) throws(LedgerError) in
-            let version = try tx.intendVersion(run: attempt.run.run, parent: nil)
-            try tx.close([RunClosing(run: attempt.run.run, outcome: .done(verdict: nil))], at: parts.now)
+            let version = try tx.intendVersion(run: attempt.run.number, parent: nil)
+            try tx.close([RunClosing(run: attempt.run.number, outcome: .done(verdict: nil))], at: parts.now)
             return (
                 version,
                 try tx.publishVersion(
-                    run: attempt.run.run, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest,
+                    run: attempt.run.number, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest,
                     training: nil, position: arrival, at: parts.now)
             )
         }

@@ -16,9 +16,9 @@ import Testing
         removal = OutputRemoval(ledger: parts.ledger, publisher: parts.publisher, log: parts.log)
         let attempt = try parts.attempt()
         _ = try parts.ledger.intend([
-            .init(run: attempt.run.run, output: .init(root: "/nowhere/out/outputs", path: "a.csv", digest: "d", byteCount: 1))
+            .init(run: attempt.run.number, output: .init(root: "/nowhere/out/outputs", path: "a.csv", digest: "d", byteCount: 1))
         ])
-        try parts.ledger.close([.init(run: attempt.run.run, outcome: .done(verdict: nil))], at: parts.now)
+        try parts.ledger.close([.init(run: attempt.run.number, outcome: .done(verdict: nil))], at: parts.now)
         parts.publisher.files[output] = "d"
         _ = try parts.ledger.write { (tx) throws(LedgerError) in try tx.inputsDeleted(["a.csv"], of: "p", at: parts.now) }
         try #require(try parts.ledger.leavingOutputs().count == 1)

@@ -29,9 +29,9 @@ import Testing
     @Test func aModelThatIsPublishedComesIntoForceAtItsPosition() throws {
         let parts = try PartsOfDispatcher()
         let attempt = try parts.attempt("m.onnx", .model)
-        let version = try parts.ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: attempt.run.run, parent: nil) }
+        let version = try parts.ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: attempt.run.number, parent: nil) }
         let spec = AttemptSpec(
-            run: attempt.run.run, attempt: 1, pipeline: "p",
+            run: attempt.run.number, attempt: 1, pipeline: "p",
             work: .validateModel(.init(model: .init(path: "m", digest: "m"), rows: nil, directory: "d"), training: nil),
             schema: parts.pipeline.schema, stages: [])
         var decisions = RunDecisions()

@@ -17,7 +17,7 @@ import Testing
     /// A file whose attempt was void.
     private func void(_ name: String) throws -> WaitingArrival {
         let attempt = try parts.attempt(name)
-        try parts.ledger.close([.init(run: attempt.run.run, outcome: .void(reason: "it changed"))], at: parts.now)
+        try parts.ledger.close([.init(run: attempt.run.number, outcome: .void(reason: "it changed"))], at: parts.now)
         settling.add(attempt.arrival)
         return attempt.arrival
     }

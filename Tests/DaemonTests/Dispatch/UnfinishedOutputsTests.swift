@@ -15,7 +15,7 @@ import Testing
     private func add(_ name: String, after seconds: Double) throws -> Int64 {
         let opened = try parts.attempt(name)
         let spec = AttemptSpec(
-            run: opened.run.run, attempt: 1, pipeline: "p",
+            run: opened.run.number, attempt: 1, pipeline: "p",
             work: .score(
                 .init(model: .init(path: "m", digest: "m"), data: .init(path: name, digest: "d"), output: "o", format: .csv)),
             schema: parts.pipeline.schema, stages: [], provenance: [:], limits: .init(threads: 1))
@@ -25,7 +25,7 @@ import Testing
             .init(
                 assignment: assignment, result: result, output: assignment.stagedOutput(result, path: name, pins: nil),
                 due: parts.now.advanced(by: .seconds(seconds))))
-        return opened.run.run
+        return opened.run.number
     }
 
     @Test func theyComeBackOnceEachWhenTheyAreDue() throws {
@@ -33,10 +33,10 @@ import Testing
         #expect(outputs.due.min() == parts.now.advanced(by: .seconds(1)))
         #expect(outputs.takeDue(at: parts.now).isEmpty)
         parts.wait(1)
-        #expect(outputs.takeDue(at: parts.now).map(\.assignment.run.run) == [runs[1]])
+        #expect(outputs.takeDue(at: parts.now).map(\.assignment.run.number) == [runs[1]])
         #expect(runs.map(outputs.contains) == [true, false, true])
         parts.wait(1)
-        #expect(outputs.takeDue(at: parts.now).map(\.assignment.run.run) == [runs[0], runs[2]])
+        #expect(outputs.takeDue(at: parts.now).map(\.assignment.run.number) == [runs[0], runs[2]])
         #expect(outputs.due.isEmpty)
     }
 

@@ -112,10 +112,11 @@ import Testing
             print("hostile: \(file.name) \(verdict?.state.rawValue ?? "no verdict") \(verdict?.rule ?? "")")
         }
         print(
-            "hostile: \(hostile.count) files in \(Int(took)) s; a file of `good` takes \(Int(usual * 1000)) ms, meanwhile "
-                + "\(Int(good.median(meanwhile) * 1000)) ms, 95 of 100 at most \(Int(good.share(0.95, meanwhile) * 1000)) ms, all at most \(Int((good.seconds[meanwhile].max() ?? 0) * 1000)) ms "
-                + "of \(meanwhile.count)"
-        )
+            """
+            hostile: \(hostile.count) files in \(Int(took)) s; a file of `good` takes \(Int(usual * 1000)) ms, meanwhile \
+            \(Int(good.median(meanwhile) * 1000)) ms, 95 of 100 at most \(Int(good.share(0.95, meanwhile) * 1000)) ms, \
+            all at most \(Int((good.seconds[meanwhile].max() ?? 0) * 1000)) ms of \(meanwhile.count)
+            """)
         #expect(good.median(meanwhile) <= 2 * usual + Self.disturbance, "of `good`")
         #expect(daemon.process?.isRunning == true)
         // What is honest in `bad` is scored now as ever.

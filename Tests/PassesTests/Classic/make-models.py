@@ -16,8 +16,8 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
-    AdaBoostClassifier, BaggingClassifier, ExtraTreesClassifier, GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier,
-    RandomForestRegressor)
+    AdaBoostClassifier, BaggingClassifier, ExtraTreesClassifier, GradientBoostingClassifier, GradientBoostingRegressor,
+    RandomForestClassifier, RandomForestRegressor)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
@@ -78,7 +78,8 @@ sklearn("prepared-l1", make_pipeline(Normalizer(norm="l1"), Binarizer(threshold=
 
 words = np.concatenate([X.astype(object), np.array(["red", "green", "blue"])[random.integers(0, 3, 120)].reshape(-1, 1)], 1)
 columns = [("a", FloatTensorType([None, 4])), ("colour", StringTensorType([None, 1]))]
-mixed = make_pipeline(ColumnTransformer([("numbers", StandardScaler(), [0, 1, 2, 3]), ("words", OneHotEncoder(), [4])]), LogisticRegression())
+mixed = make_pipeline(
+    ColumnTransformer([("numbers", StandardScaler(), [0, 1, 2, 3]), ("words", OneHotEncoder(), [4])]), LogisticRegression())
 sklearn("mixed", mixed, three, x=words, types=columns)
 
 ml = [("X", MLFloat([None, 4]))]

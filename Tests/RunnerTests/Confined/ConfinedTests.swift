@@ -1,3 +1,4 @@
+import Arrivals
 import Attempts
 import FileSystem
 import Foundation
@@ -19,7 +20,7 @@ import Testing
     private static let child = PeakMemory(test: "RunnerTests.ConfinedTests/computes")
 
     enum Work: String, CaseIterable {
-        case score, ranges, prepared, validate, tune
+        case score, ranges, ahead, prepared, validate, tune
     }
 
     @Test(.enabled(if: Landlock.version >= 1), arguments: Work.allCases) func whatIsConfinedGivesTheSame(_ work: Work) throws {
@@ -36,7 +37,9 @@ import Testing
         let found = try? String(contentsOfFile: directory("confined/found"), encoding: .utf8)
         #expect(found == "", "\(found ?? "it ended early")")
         func files(_ folder: String) throws -> [String: [UInt8]] {
-            let names = directory.files().filter { $0.hasPrefix(folder + "/out") || $0.hasPrefix(folder + "/new") }
+            let names = directory.files().filter {
+                $0.hasPrefix(folder + "/out") || $0.hasPrefix(folder + "/new") || $0.hasPrefix(folder + "/parts") && $0.hasSuffix(".part")
+            }
             return try Dictionary(uniqueKeysWithValues: names.map { (String($0.dropFirst(folder.count)), try directory.read($0)) })
         }
         let made = try files("confined"), expected = try files("free")
@@ -105,13 +108,19 @@ import Testing
             return .init(path: path.string, digest: try FileDigest.ofModel(at: path, companions: named).digest, companions: companions)
         }
         let rows = try file("rows.csv"), new = folder + "/" + made + "/new", out = folder + "/" + made + "/out.csv"
+        let parts = folder + "/" + made + "/parts"
         let attempt: AttemptSpec.Work
         var stages: [Stage] = [.forward(ForwardStage(batchSize: .rows(128)))]
         switch work {
         case .score, .prepared: attempt = .score(.init(model: try file("model.onnx"), data: rows, output: out, format: .csv))
         case .ranges:
-            attempt = .score(
-                .init(model: try file("model.onnx"), data: rows, output: out, format: .csv, parts: folder + "/" + made + "/parts"))
+            attempt = .score(.init(model: try file("model.onnx"), data: rows, output: out, format: .csv, parts: parts))
+        case .ahead:
+            var unread = rows
+            unread.digest = ""
+            unread.stamp = FileStamp.whole([try FileDigest.stamp(FilePath(rows.path))].compactMap { $0 })
+            try FileManager.default.createDirectory(atPath: parts, withIntermediateDirectories: true)
+            attempt = .scoreAhead(.init(model: try file("model.onnx"), data: unread, output: out, format: .csv, parts: parts))
         case .validate:
             attempt = .validateModel(
                 .init(model: try file("model.onnx", companions: ["model.onnx.data"]), rows: rows, directory: new), training: nil)

@@ -102,6 +102,7 @@ def losses():
     # Both embeddings in one array, [N, 2D]: the test cuts it in two.
     sign = torch.tensor([1, -1, -1, 1, -1, 1], dtype=torch.float64)
     pair = draw(g, n, 2 * c)
-    case("cosine_embedding_pair", pair, sign, lambda x: one(F.cosine_embedding_loss(x[:, :c], x[:, c:], sign, margin=-0.3, reduction="none")),
+    case("cosine_embedding_pair", pair, sign,
+         lambda x: one(F.cosine_embedding_loss(x[:, :c], x[:, c:], sign, margin=-0.3, reduction="none")),
          module=lambda x: F.cosine_embedding_loss(x[:, :c], x[:, c:], sign, margin=-0.3))
     save("losses", arrays)

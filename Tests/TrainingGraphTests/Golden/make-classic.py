@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes classic.json and the models classic-*.onnx: what scikit-learn's own losses and probabilities become when numpy takes full-batch gradient
-steps from its predictions, and what LightGBM's refit and XGBoost's leaf refresh make of leaves.
+"""Makes classic.json and the models classic-*.onnx: what scikit-learn's own losses and probabilities become when numpy takes full-batch
+gradient steps from its predictions, and what LightGBM's refit and XGBoost's leaf refresh make of leaves.
 Needs numpy, scikit-learn, skl2onnx, lightgbm, xgboost, onnxmltools."""
 
 import json
@@ -151,7 +151,8 @@ for _ in range(steps):
             model.estimators_[number, 0].tree_.value[int(leaf), 0, 0] -= change / model.learning_rate
 save("boosting-2", exported, new2, "cross_entropy", 0.9, losses, model.predict_proba(X))
 
-# Of one tree, the best values of the leaves are the means of the rows in them: that is what refit and refresh set them to, and where steps end.
+# Of one tree, the best values of the leaves are the means of the rows in them: that is what refit and refresh set them to, and where
+# steps end.
 ml = [("X", MLFloat([None, 3]))]
 settings = {"n_estimators": 1, "num_leaves": 6, "learning_rate": 1.0, "min_child_samples": 5, "boost_from_average": False, "verbose": -1}
 model = lightgbm.LGBMRegressor(**settings).fit(old, oldR)

@@ -79,7 +79,8 @@ def module_case(name, module, inputs, target, loss, names=("x",), rates=(0.1, 0.
     """A module whose parameters are initializers under their own names. `inputs` and `target` are [BATCHES, N, ...]."""
     module = rounded(module.double().eval())
     import copy
-    initializers = export(name, copy.deepcopy(module), [i[0].float() if i.is_floating_point() else i[0] for i in inputs], list(names), ["y"])
+    initializers = export(name, copy.deepcopy(module), [i[0].float() if i.is_floating_point() else i[0] for i in inputs],
+                          list(names), ["y"])
     parameters = {key: p for key, p in module.named_parameters()}
     missing = set(parameters) - initializers
     assert not missing, missing
@@ -103,7 +104,8 @@ def mlp():
         logits = h @ p["4.weight"].T + p["4.bias"]
         return -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1).mean()
 
-    gradients = jax.grad(loss)({k: jnp.array(v.detach().numpy()) for k, v in parameters.items()}, jnp.array(x[0].numpy()), jnp.array(y[0].numpy()))
+    gradients = jax.grad(loss)(
+        {k: jnp.array(v.detach().numpy()) for k, v in parameters.items()}, jnp.array(x[0].numpy()), jnp.array(y[0].numpy()))
     for key, value in gradients.items():
         assert np.abs(np.asarray(value) - arrays[f"gradient/{key}"]).max() < 1e-12, key
         arrays[f"gradient/{key}"] = np.asarray(value)
@@ -227,7 +229,8 @@ def transformer():
         logits = linear("head", x.mean(1))
         return -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1).mean()
 
-    gradients = jax.grad(loss)({k: jnp.array(v.detach().numpy()) for k, v in parameters.items()}, jnp.array(x[0].numpy()), jnp.array(y[0].numpy()))
+    gradients = jax.grad(loss)(
+        {k: jnp.array(v.detach().numpy()) for k, v in parameters.items()}, jnp.array(x[0].numpy()), jnp.array(y[0].numpy()))
     for key, value in gradients.items():
         assert np.abs(np.asarray(value) - arrays[f"gradient/{key}"]).max() < 1e-10, key
         arrays[f"gradient/{key}"] = np.asarray(value)

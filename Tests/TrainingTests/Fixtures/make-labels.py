@@ -3,8 +3,8 @@
 
     .deps/oracle/bin/python Tests/TrainingTests/Fixtures/make-labels.py
 
-Row n has the features n and n / 4, the class n % 2 and the key n, but rows 7 and 31 have no label, and rows 11 and 12 no key. A file is called
-CLASSES-LABEL-KEY.FORMAT: `01-float-text.csv` has classes 0 and 1, labels that are floats, and keys that are texts."""
+Row n has the features n and n / 4, the class n % 2 and the key n, but rows 7 and 31 have no label, and rows 11 and 12 no key. A file is
+called CLASSES-LABEL-KEY.FORMAT: `01-float-text.csv` has classes 0 and 1, labels that are floats, and keys that are texts."""
 import pathlib
 import numpy, pandas, pyarrow, pyarrow.ipc, pyarrow.parquet
 
@@ -22,7 +22,8 @@ labels = {
     "truth-text": column([str(bool(c)) for c in classes], "object", missing),
 }
 keys = {
-    "int": column(numbers, "Int64", {11, 12}), "float": column(numbers, "float64", {11, 12}), "text": column([str(n) for n in numbers], "object", {11, 12}),
+    "int": column(numbers, "Int64", {11, 12}), "float": column(numbers, "float64", {11, 12}),
+    "text": column([str(n) for n in numbers], "object", {11, 12}),
 }
 for label, values in labels.items():
     for key, names in keys.items():
@@ -40,12 +41,16 @@ numpy.savez(folder / "01-float-int.npz", id=whole.id.to_numpy(), x=whole[["a", "
 folder = folder.parent / "numbers"
 folder.mkdir(exist_ok=True)
 for name, column, row, value in [
-    ("nan-label", "label", 3, numpy.nan), ("inf-label", "label", 3, numpy.inf), ("nan-weight", "w", 5, numpy.nan), ("inf-weight", "w", 5, -numpy.inf),
+    ("nan-label", "label", 3, numpy.nan), ("inf-label", "label", 3, numpy.inf),
+    ("nan-weight", "w", 5, numpy.nan), ("inf-weight", "w", 5, -numpy.inf),
 ]:
-    frame = pandas.DataFrame({"id": range(10), "a": numpy.arange(10, dtype="f4"), "b": numpy.ones(10, "f4"), "label": numpy.arange(10) * 0.5, "w": numpy.ones(10)})
+    frame = pandas.DataFrame({
+        "id": range(10), "a": numpy.arange(10, dtype="f4"), "b": numpy.ones(10, "f4"), "label": numpy.arange(10) * 0.5,
+        "w": numpy.ones(10)})
     frame.loc[row, column] = value
     # A NaN and no null, which pandas would make of it.
     table = pyarrow.table({c: pyarrow.array(frame[c].to_numpy(), from_pandas=False) for c in frame})
     pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
     with pyarrow.ipc.new_file(folder / f"{name}.arrow", table.schema) as file: file.write_table(table)
-    numpy.savez(folder / f"{name}.npz", id=frame.id.to_numpy(), x=frame[["a", "b"]].to_numpy("f4"), label=frame.label.to_numpy(), w=frame.w.to_numpy())
+    numpy.savez(folder / f"{name}.npz", id=frame.id.to_numpy(), x=frame[["a", "b"]].to_numpy("f4"),
+                label=frame.label.to_numpy(), w=frame.w.to_numpy())

@@ -68,11 +68,11 @@ final class MachineWaits {
     func blamed(_ failure: Failure, on attempt: OpenAttempt) -> Failure {
         let run = attempt.run
         guard failure.kind == .machine,
-            publisher.fillsDisk(run: run.run, attempt: run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
+            publisher.fillsDisk(run: run.number, attempt: run.attempt, pipeline: attempt.pipeline, goal: attempt.goal)
         else { return failure }
-        fillings[run.run, default: Filling(pipeline: attempt.pipeline.name)].count += 1
-        guard fillings[run.run]!.count >= Self.fillingsAtMost else { return failure }
-        fillings[run.run] = nil
+        fillings[run.number, default: Filling(pipeline: attempt.pipeline.name)].count += 1
+        guard fillings[run.number]!.count >= Self.fillingsAtMost else { return failure }
+        fillings[run.number] = nil
         return Failure(
             .badInput, rule: .outputFillsDisk, what: "what is made of it filled the disk \(Self.fillingsAtMost) times: \(failure.what)",
             place: failure.place,

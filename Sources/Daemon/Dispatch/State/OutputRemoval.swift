@@ -31,7 +31,8 @@ final class OutputRemoval {
         var isLeft = false
         for (publication, outcome) in zip(leaving.map(\.publication), publisher.withdraw(leaving)) {
             let fields: Logger.Metadata = [
-                "pipeline.name": "\(publication.pipeline)", "file.path": "\(publication.output.place)", "input": "\(publication.inputPath)",
+                "pipeline.name": "\(publication.pipeline)", "file.path": "\(publication.output.absolutePath)",
+                "input": "\(publication.inputPath)",
             ]
             switch outcome {
             case .removed:
@@ -49,7 +50,7 @@ final class OutputRemoval {
         guard !decided.isEmpty else { return }
         FaultPoint.reach(.removalRemoved)
         try ledger.write { (tx) throws(LedgerError) in
-            for (publication, isRemoved) in decided { try tx.left(publication.publication, isRemoved: isRemoved) }
+            for (publication, isRemoved) in decided { try tx.left(publication.number, isRemoved: isRemoved) }
         }
     }
 

@@ -66,10 +66,10 @@ final class PipelinesInForce {
         log.notice(
             "work goes on under the present pipeline, since the one that it was opened under was not kept",
             metadata: [
-                "pipeline.name": "\(name)", "run.id": "\(run.run)", "revision": "\(revision.prefix(12))",
+                "pipeline.name": "\(name)", "run.id": "\(run.number)", "revision": "\(revision.prefix(12))",
                 "was": "\(run.revision.prefix(12))",
             ])
-        let opened = run.run
+        let opened = run.number
         try ledger.write { (tx) throws(LedgerError) in try tx.rebind(run: opened, to: revision) }
         run.revision = revision
         return current[name]!

@@ -2,8 +2,8 @@ import Arrivals
 import Attempts
 import Watcher
 
-/// Keeps which large data files are being read for their digests, and of which one ranges are scored meanwhile: one at a time, so that no more
-/// than one file's parts take room on the disk without a run.
+/// Keeps which large data files are being read for their digests, and of which one ranges are scored meanwhile: one at a time, so that no
+/// more than one file's parts take room on the disk without a run.
 final class ScoringAhead {
     /// Describes the file of which ranges are scored.
     private struct Current {
@@ -65,8 +65,8 @@ final class ScoringAhead {
 
     /// Takes out the first file that `isMeant` says may begin; nil where there is none, or where another one is under way.
     func next(where isMeant: (CompleteFile) -> Bool) -> CompleteFile? {
-        guard current == nil, let place = waiting.firstIndex(where: isMeant) else { return nil }
-        return waiting.remove(at: place)
+        guard current == nil, let index = waiting.firstIndex(where: isMeant) else { return nil }
+        return waiting.remove(at: index)
     }
 
     /// Returns a number for a folder of parts, which no other has.

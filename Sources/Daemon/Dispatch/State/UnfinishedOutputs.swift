@@ -20,7 +20,7 @@ final class UnfinishedOutputs {
     /// The time at which the recovery of what an earlier process left is tried again; nil where nothing is left.
     private var recovery: Postponement?
 
-    func add(_ item: Item) { items[item.assignment.run.run] = item }
+    func add(_ item: Item) { items[item.assignment.run.number] = item }
 
     func contains(_ run: Int64) -> Bool { items[run] != nil }
 
@@ -28,7 +28,7 @@ final class UnfinishedOutputs {
     func takeDue(at now: UTCTime) -> [Item] {
         guard !items.isEmpty else { return [] }
         let due = items.filter { $0.value.due <= now }.sorted { $0.key < $1.key }.map(\.value)
-        for item in due { items[item.assignment.run.run] = nil }
+        for item in due { items[item.assignment.run.number] = nil }
         return due
     }
 

@@ -117,6 +117,7 @@ def _(path):
     sparse(b"", 1 << 30)(folder + "/w.bin")
     pairs = [message((1, key), (2, content)) for key, content in (("location", "external-1-gib-used.d/w.bin"), ("length", str(1 << 30)))]
     weight = tensor("w", [1 << 14, 1 << 14], FLOAT, (13, pairs), (14, 1))
-    nodes = [node("Expand", ["x", "to"], ["r"]), node("MatMul", ["r", "w"], ["p"]), node("ReduceMax", ["p"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])]
+    nodes = [node("Expand", ["x", "to"], ["r"]), node("MatMul", ["r", "w"], ["p"]),
+             node("ReduceMax", ["p"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])]
     with open(path, "wb") as out:
         out.write(scoring(nodes, [weight, integers("to", 1, 1 << 14)]))

@@ -25,4 +25,5 @@ file("calls-itself.onnx", "model.invalid")(lambda: calling(function("f0", [node(
 file("call-each-other.onnx", "model.invalid")(
     lambda: calling(function("f0", [node("f1", ["x"], ["y"], domain="f")]), function("f1", [node("f0", ["x"], ["y"], domain="f")])))
 file("functions-20000.onnx", "model.cost")(
-    lambda: calling(*[function(f"f{n}", [node(f"f{n + 1}", ["x"], ["y"], domain="f")]) for n in range(20_000)], function("f20000", [node("Neg", ["x"], ["y"])])))
+    lambda: calling(*[function(f"f{n}", [node(f"f{n + 1}", ["x"], ["y"], domain="f")]) for n in range(20_000)],
+                    function("f20000", [node("Neg", ["x"], ["y"])])))

@@ -5,7 +5,8 @@ from models.common import BOOL, FLOAT, INT64, TRUE, graph, integers, node, numbe
 
 
 def loop(nodes, results, inputs, outputs):
-    body = graph([node("Identity", ["k"], ["on"])] + nodes, [value("i", INT64, ()), value("k", BOOL, ()), value("a")], [value("on", BOOL, ())] + results)
+    body = graph([node("Identity", ["k"], ["on"])] + nodes, [value("i", INT64, ()), value("k", BOOL, ()), value("a")],
+                 [value("on", BOOL, ())] + results)
     return node("Loop", inputs, outputs, subgraph("body", body))
 
 
@@ -27,7 +28,8 @@ def _():
 def _():
     """Each turn doubles what is carried."""
     nodes = [loop([node("Concat", ["a", "a"], ["b"], number("axis", 0))], [value("b")], ["forty", "yes", "x"], ["big"])]
-    return scoring(nodes + [node("ReduceMax", ["big"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])], [TRUE, scalar("forty", 40)])
+    return scoring(nodes + [node("ReduceMax", ["big"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])],
+                   [TRUE, scalar("forty", 40)])
 
 
 @file("loop-that-collects.onnx", "attempt.memory", "attempt.load-time", "attempt.time", "model.invalid")
@@ -55,6 +57,7 @@ def _():
 @file("collects-texts.onnx", "attempt.memory", "attempt.load-time", "attempt.time")
 def _():
     """Columns of texts of 16 MB each, made of each row."""
-    nodes = [node("Cast", ["x"], ["t"], number("to", 8)), node("Expand", ["t", "to"], ["big"]), node("Cast", ["big"], ["f"], number("to", 1)),
-             node("ReduceMax", ["f"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])]
+    nodes = [node("Cast", ["x"], ["t"], number("to", 8)), node("Expand", ["t", "to"], ["big"]),
+             node("Cast", ["big"], ["f"], number("to", 1)), node("ReduceMax", ["f"], ["m"], number("keepdims", 0)),
+             node("Add", ["x", "m"], ["y"])]
     return scoring(nodes, [integers("to", 1, 100_000_000)])

@@ -9,7 +9,8 @@ def nested(depth):
     """So many If nodes in one another."""
     inner = graph([node("Identity", ["x"], ["o0"])], [], [value("o0")])
     for level in range(1, depth + 1):
-        branches = [subgraph("then_branch", inner), subgraph("else_branch", graph([node("Identity", ["x"], [f"e{level}"])], [], [value(f"e{level}")]))]
+        branches = [subgraph("then_branch", inner),
+                    subgraph("else_branch", graph([node("Identity", ["x"], [f"e{level}"])], [], [value(f"e{level}")]))]
         inner = graph([node("If", ["yes"], [f"o{level}"], *branches)], [], [value(f"o{level}")])
     final = [subgraph("then_branch", inner), subgraph("else_branch", graph([node("Identity", ["x"], ["e"])], [], [value("e")]))]
     return scoring([node("If", ["yes"], ["y"], *final)], [TRUE])
@@ -60,7 +61,8 @@ file("doc-200-mb.onnx", "done", "attempt.memory", "attempt.load-time", "attempt.
 file("name-not-utf-8.onnx", "model.invalid", "model.truncated")(
     lambda: scoring([node("Add", ["x", "one"], ["y"])], [floats("one", 1)]) + message((7, message((2, b"\xff\xfe")))))
 file("inputs-100000.onnx", "model.signature", "attempt.load-time", "attempt.time")(
-    lambda: model(graph([node("Add", ["x", "one"], ["y"])], [value("x")] + [value(f"x{n}") for n in range(100_000)], [value("y")], [floats("one", 1)])))
+    lambda: model(graph([node("Add", ["x", "one"], ["y"])], [value("x")] + [value(f"x{n}") for n in range(100_000)],
+                        [value("y")], [floats("one", 1)])))
 file("outputs-100000.onnx", "model.signature", "attempt.load-time", "attempt.time", "done")(
     lambda: scoring([node("Add", ["x", "one"], ["y"])] + [node("Neg", ["x"], [f"y{n}"]) for n in range(100_000)], [floats("one", 1)],
                     outputs=[value("y")] + [value(f"y{n}") for n in range(100_000)]))

@@ -31,7 +31,8 @@ def _():
 @file("sparse-constant-4-tib.onnx", "model.cost", "model.invalid")
 def _():
     sparse = message((1, "sparse_value"), (22, sparse_tensor("w", 10**12, 5)), (20, 11))
-    return scoring([node("Constant", [], ["w"], sparse), node("ReduceMax", ["w"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])])
+    return scoring([node("Constant", [], ["w"], sparse), node("ReduceMax", ["w"], ["m"], number("keepdims", 0)),
+                    node("Add", ["x", "m"], ["y"])])
 
 
 @file("sparse-outside.onnx", "model.invalid")

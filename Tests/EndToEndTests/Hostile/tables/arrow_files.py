@@ -68,7 +68,8 @@ def _():
 def _():
     """A compressed buffer says that it unpacks to 1 TiB."""
     table = pyarrow.table({"id": ["r"] * 100_000, "x": numpy.ones(100_000, dtype="f4")})
-    return replaced(arrow(table, compression="zstd"), struct.pack("<q", 400_000) + b"\x28\xb5\x2f\xfd", struct.pack("<q", 2**40) + b"\x28\xb5\x2f\xfd")
+    return replaced(arrow(table, compression="zstd"), struct.pack("<q", 400_000) + b"\x28\xb5\x2f\xfd",
+                    struct.pack("<q", 2**40) + b"\x28\xb5\x2f\xfd")
 
 
 @file("zstd-rows.arrow", "attempt.time", "attempt.memory")

@@ -66,7 +66,8 @@ def footer(rows, groups, fields=(ID, X)):
 
 
 def chunk(name, physical, values, offset, size, codec=0, dictionary=None, plain=None):
-    meta = [(1, I32(physical)), (2, [0]), (3, [name]), (4, I32(codec)), (5, values), (6, size if plain is None else plain), (7, size), (9, offset)]
+    meta = [(1, I32(physical)), (2, [0]), (3, [name]), (4, I32(codec)), (5, values),
+            (6, size if plain is None else plain), (7, size), (9, offset)]
     if dictionary is not None:
         meta.append((11, dictionary))
     return ((2, offset), (3, tuple(meta)))
@@ -88,11 +89,15 @@ def columns(rows, first, second, codec=0, dictionaries=(None, None), plain=(None
     """A file of one row group with the pages of `id` and of `x`."""
     out = b"PAR1"
     chunks = []
-    for name, physical, pages, dictionary, size in ((b"id", 6, first, dictionaries[0], plain[0]), (b"x", 4, second, dictionaries[1], plain[1])):
+    for name, physical, pages, dictionary, size in (
+        (b"id", 6, first, dictionaries[0], plain[0]),
+        (b"x", 4, second, dictionaries[1], plain[1]),
+    ):
         start = len(out)
         if dictionary is not None:
             out += dictionary
-        chunks.append(chunk(name, physical, rows, len(out), len(out) - start + len(pages), codec, None if dictionary is None else start, size))
+        chunks.append(chunk(name, physical, rows, len(out), len(out) - start + len(pages), codec,
+                            None if dictionary is None else start, size))
         out += pages
     return out + footer(rows, [((1, chunks), (2, len(out)), (3, rows))])
 

@@ -26,7 +26,8 @@ def yaml(value):
 
 
 class Zoo:
-    """The models of one exporter. Each is `EXPORTER/NAME.onnx` with what the framework predicts for the rows of its table in `EXPORTER/NAME.csv`."""
+    """The models of one exporter. Each is `EXPORTER/NAME.onnx` with what the framework predicts for the rows of its table in
+    `EXPORTER/NAME.csv`."""
 
     def __init__(self, exporter, *packages):
         self.exporter = exporter
@@ -41,7 +42,8 @@ class Zoo:
         """
         model: a ModelProto.
         rows: the table's name in `rows/`.
-        predictions: by model output, an array with the rows first, or (keys, array) for a ZipMap; outputs that the framework has nothing for are left out.
+        predictions: by model output, an array with the rows first, or (keys, array) for a ZipMap; outputs that the framework has nothing
+            for are left out.
         inputs: by model input what the pipeline says of it, as {"columns": ..., "missing": ...}; left out, nothing is said.
         outputs: what the pipeline says of the model's outputs, by name; left out, all are written.
         """
@@ -74,11 +76,13 @@ class Zoo:
         """subjects: the exporter's own list of what it writes; every one of them must have a model or a reason."""
         subjects = sorted(subjects or {entry["subject"] for entry in self.models + self.unwritten})
         index = {"subjects": subjects, "unwritten": self.unwritten, "models": self.models}
-        lines = [f'"{key}": [\n' + ",\n".join(json.dumps(value, ensure_ascii=False) for value in values) + "\n]" for key, values in index.items()]
+        lines = [f'"{key}": [\n' + ",\n".join(json.dumps(value, ensure_ascii=False) for value in values) + "\n]"
+                 for key, values in index.items()]
         (ROOT / self.exporter / "index.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
         size = sum(file.stat().st_size for file in (ROOT / self.exporter).iterdir())
         largest = max((ROOT / self.exporter).iterdir(), key=lambda file: file.stat().st_size)
-        print(f"{self.exporter}: {len(self.models)} models, {len(self.unwritten)} not written, {size >> 10} KiB, largest {largest.name} {largest.stat().st_size}")
+        print(f"{self.exporter}: {len(self.models)} models, {len(self.unwritten)} not written, {size >> 10} KiB, "
+              f"largest {largest.name} {largest.stat().st_size}")
 
 
 def table(name, /, **columns):

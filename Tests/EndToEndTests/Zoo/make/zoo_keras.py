@@ -26,11 +26,18 @@ def normalized():
 
 def cases():
     return [
-        ("MLP", keras.Sequential([keras.Input((4,), name="numbers"), layers.Dense(6, "relu"), layers.BatchNormalization(), layers.Dense(3, "softmax")]), NUMBERS, "numbers", {}),
+        ("MLP", keras.Sequential([
+            keras.Input((4,), name="numbers"), layers.Dense(6, "relu"), layers.BatchNormalization(), layers.Dense(3, "softmax")]),
+         NUMBERS, "numbers", {}),
         ("Normalization", normalized(), NUMBERS, "numbers", {}),
-        ("CNN", keras.Sequential([keras.Input((6, 6, 1), name="image"), layers.Conv2D(3, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(2, "softmax")]), IMAGE, "image", {"columns": "pixel_*"}),
-        ("LSTM", keras.Sequential([keras.Input((6, 2), name="window"), layers.LSTM(4), layers.Dense(1)]), WINDOW, "window", {"columns": "step_*"}),
-        ("GRU", keras.Sequential([keras.Input((6, 2), name="window"), layers.GRU(4), layers.Dense(1)]), WINDOW, "window", {"columns": "step_*"}),
+        ("CNN", keras.Sequential([
+            keras.Input((6, 6, 1), name="image"), layers.Conv2D(3, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(),
+            layers.Dense(2, "softmax")]),
+         IMAGE, "image", {"columns": "pixel_*"}),
+        ("LSTM", keras.Sequential([keras.Input((6, 2), name="window"), layers.LSTM(4), layers.Dense(1)]),
+         WINDOW, "window", {"columns": "step_*"}),
+        ("GRU", keras.Sequential([keras.Input((6, 2), name="window"), layers.GRU(4), layers.Dense(1)]),
+         WINDOW, "window", {"columns": "step_*"}),
     ]
 
 
@@ -49,7 +56,10 @@ def tf2onnx_convert(model):
 
 
 def main():
-    for name, export, packages in (("keras", keras_export, ["keras", "tensorflow_cpu", "tf2onnx"]), ("tf2onnx", tf2onnx_convert, ["tf2onnx", "tensorflow_cpu"])):
+    for name, export, packages in (
+        ("keras", keras_export, ["keras", "tensorflow_cpu", "tf2onnx"]),
+        ("tf2onnx", tf2onnx_convert, ["tf2onnx", "tensorflow_cpu"]),
+    ):
         zoo = Zoo(name, *packages, "onnx")
         keras.utils.set_random_seed(3)
         for case, model, x, rows, rule in cases():

@@ -1,4 +1,5 @@
-"""PaddlePaddle layers with seeded weights by paddle2onnx, which writes weights as Constant nodes, over the tables that `zoo_torch.py` writes."""
+"""PaddlePaddle layers with seeded weights by paddle2onnx, which writes weights as Constant nodes, over the tables that `zoo_torch.py`
+writes."""
 import tempfile
 
 import numpy as np
@@ -22,8 +23,10 @@ class Recurrent(nn.Layer):
 
 def cases():
     return [
-        ("MLP", nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.BatchNorm1D(6), nn.Linear(6, 3), nn.Softmax()), read("numbers", 4), "numbers", {"columns": "x_*"}),
-        ("CNN", nn.Sequential(nn.Conv2D(1, 3, 3), nn.BatchNorm2D(3), nn.Hardswish(), nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(3, 2)),
+        ("MLP", nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.BatchNorm1D(6), nn.Linear(6, 3), nn.Softmax()),
+         read("numbers", 4), "numbers", {"columns": "x_*"}),
+        ("CNN", nn.Sequential(
+            nn.Conv2D(1, 3, 3), nn.BatchNorm2D(3), nn.Hardswish(), nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(3, 2)),
          read("image", 1, 6, 6), "image", {"columns": "pixel_*"}),
         ("LSTM", Recurrent(), read("window", 6, 2), "window", {"columns": "step_*"}),
     ]
@@ -38,7 +41,8 @@ def main():
             predicted = layer(paddle.to_tensor(x)).numpy()
             with tempfile.TemporaryDirectory() as folder:
                 spec = [InputSpec([None, *x.shape[1:]], "float32", "input")]
-                # As `paddle.onnx.export` leaves it, weights folded into initializers; and as the converter writes it, all in Constant nodes.
+                # As `paddle.onnx.export` leaves it, weights folded into initializers; and as the converter writes it, all in Constant
+                # nodes.
                 paddle.onnx.export(layer, folder + "/folded", input_spec=spec, opset_version=16)
                 paddle.jit.save(layer, folder + "/m", spec)
                 paddle2onnx.export(folder + "/m.json", folder + "/m.pdiparams", folder + "/constants.onnx", 16, optimize_tool="None")

@@ -60,14 +60,15 @@ SMALL = dict(n_estimators=4, max_depth=3, random_state=0)
 PAIR = [("a", LogisticRegression()), ("b", DecisionTreeClassifier(max_depth=3))]
 REGRESSORS = [("a", Ridge()), ("b", DecisionTreeRegressor(max_depth=3))]
 ARGUMENTS = {
-    **{name: SMALL for name in "RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor GradientBoostingClassifier "
-       "GradientBoostingRegressor RandomTreesEmbedding".split()},
+    **{name: SMALL for name in "RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor "
+       "GradientBoostingClassifier GradientBoostingRegressor RandomTreesEmbedding".split()},
     **{name: dict(n_estimators=4, random_state=0) for name in ["AdaBoostClassifier", "AdaBoostRegressor", "IsolationForest"]},
     "BaggingClassifier": dict(estimator=DecisionTreeClassifier(max_depth=3), n_estimators=3, random_state=0),
     "BaggingRegressor": dict(estimator=DecisionTreeRegressor(max_depth=3), n_estimators=3, random_state=0),
     "HistGradientBoostingClassifier": dict(max_iter=4, max_depth=3),
     "HistGradientBoostingRegressor": dict(max_iter=4, max_depth=3),
-    **{name: dict(max_depth=4, random_state=0) for name in "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor".split()},
+    **{name: dict(max_depth=4, random_state=0)
+       for name in "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor".split()},
     "BayesianGaussianMixture": dict(n_components=2, random_state=0),
     "GaussianMixture": dict(n_components=3, random_state=0),
     "Binarizer": dict(threshold=2.0),
@@ -80,13 +81,15 @@ ARGUMENTS = {
     "GaussianRandomProjection": dict(n_components=2, random_state=0),
     "GenericUnivariateSelect": dict(mode="k_best", param=2),
     "GridSearchCV": dict(estimator=LogisticRegression(), param_grid={"C": [0.1, 1]}, cv=2),
-    "IncrementalPCA": dict(n_components=2), "PCA": dict(n_components=2), "TruncatedSVD": dict(n_components=2), "PLSRegression": dict(n_components=2),
+    "IncrementalPCA": dict(n_components=2), "PCA": dict(n_components=2), "TruncatedSVD": dict(n_components=2),
+    "PLSRegression": dict(n_components=2),
     "KernelPCA": dict(n_components=2, kernel="rbf"),
     "KMeans": dict(n_clusters=3, n_init=2, random_state=0), "MiniBatchKMeans": dict(n_clusters=3, n_init=2, random_state=0),
     "KBinsDiscretizer": dict(n_bins=3, encode="ordinal", strategy="uniform"),
     "LocalOutlierFactor": dict(novelty=True, n_neighbors=5),
     "LogisticRegressionCV": dict(Cs=2, cv=2, use_legacy_attributes=False) if sklearn.__version__ >= "1.8" else dict(Cs=2, cv=2),
-    "MLPClassifier": dict(hidden_layer_sizes=(6,), max_iter=60, random_state=0), "MLPRegressor": dict(hidden_layer_sizes=(6,), max_iter=60, random_state=0),
+    "MLPClassifier": dict(hidden_layer_sizes=(6,), max_iter=60, random_state=0),
+    "MLPRegressor": dict(hidden_layer_sizes=(6,), max_iter=60, random_state=0),
     "MultiOutputClassifier": dict(estimator=LogisticRegression()), "MultiOutputRegressor": dict(estimator=Ridge()),
     "NeighborhoodComponentsAnalysis": dict(n_components=2, random_state=0),
     "OneVsOneClassifier": dict(estimator=LogisticRegression()), "OneVsRestClassifier": dict(estimator=LogisticRegression()),
@@ -98,7 +101,8 @@ ARGUMENTS = {
     "RFE": dict(estimator=LogisticRegression(), n_features_to_select=2), "RFECV": dict(estimator=LogisticRegression(), cv=2),
     "SelectFromModel": dict(estimator=LogisticRegression()), "SelectKBest": dict(k=2),
     "SGDClassifier": dict(loss="log_loss", random_state=0), "SGDRegressor": dict(random_state=0), "SGDOneClassSVM": dict(random_state=0),
-    "PassiveAggressiveClassifier": dict(random_state=0), "PassiveAggressiveRegressor": dict(random_state=0), "Perceptron": dict(random_state=0),
+    "PassiveAggressiveClassifier": dict(random_state=0), "PassiveAggressiveRegressor": dict(random_state=0),
+    "Perceptron": dict(random_state=0),
     "StackingClassifier": dict(estimators=PAIR, cv=2), "StackingRegressor": dict(estimators=REGRESSORS, cv=2),
     "VotingClassifier": dict(estimators=PAIR, voting="soft", flatten_transform=False), "VotingRegressor": dict(estimators=REGRESSORS),
     "SVC": dict(probability=True, random_state=0), "NuSVC": dict(probability=True, nu=0.3, random_state=0),
@@ -109,7 +113,8 @@ ARGUMENTS = {
     "LinearSVC": dict(random_state=0), "LinearSVR": dict(random_state=0),
     "OneHotEncoder": dict(handle_unknown="ignore"),
     "VarianceThreshold": dict(threshold=0.3),
-    "KNNImputer": dict(n_neighbors=2), "KNeighborsTransformer": dict(n_neighbors=3, mode="distance"), "NearestNeighbors": dict(n_neighbors=3, radius=None),
+    "KNNImputer": dict(n_neighbors=2), "KNeighborsTransformer": dict(n_neighbors=3, mode="distance"),
+    "NearestNeighbors": dict(n_neighbors=3, radius=None),
     "TargetEncoder": dict(cv=2, random_state=0),
 }
 # What it learns from, where that is neither iris (classifiers, transformers) nor diabetes (regressors).
@@ -156,7 +161,8 @@ def export(zoo, cls):
         y = np.stack([SPECIES, (IRIS[:, 0] > 5.8).astype(np.int64)], axis=1)
     if name in ("TunedThresholdClassifierCV", "GaussianProcessClassifier"):
         y = (SPECIES > 0).astype(np.int64)
-    kind = StringTensorType([None, 1 if x.ndim == 1 else x.shape[1]]) if x.dtype == object or x.dtype.kind == "U" else FloatTensorType([None, x.shape[1]])
+    kind = (StringTensorType([None, 1 if x.ndim == 1 else x.shape[1]]) if x.dtype == object or x.dtype.kind == "U"
+            else FloatTensorType([None, x.shape[1]]))
     probabilistic = is_classifier(estimator) and hasattr(estimator, "predict_proba")
     fitted = estimator.fit(x[20:], y[20:]) if y is not None else estimator.fit(x[20:])
     if not is_classifier(fitted) or isinstance(fitted, SelectorMixin):
@@ -229,11 +235,13 @@ def column_transformer(zoo, cls):
     ])
     missing = {"age": {"missing": "nan"}}
     fitted = prepared.fit(frame[20:])
-    zoo.add("ColumnTransformer", to_onnx(fitted, initial_types=types), "mixed", {"transformed_column": fitted.transform(frame[:20])}, missing)
+    zoo.add("ColumnTransformer", to_onnx(fitted, initial_types=types), "mixed",
+            {"transformed_column": fitted.transform(frame[:20])}, missing)
     whole = make_pipeline(prepared, LogisticRegression()).fit(frame[20:], SURVIVED[20:])
     for suffix, options in (("", {"zipmap": False}), ("-zipmap", {})):
         model = to_onnx(whole, initial_types=types, options={id(whole): options} if options else None)
-        zoo.add("ColumnTransformer-LogisticRegression" + suffix, model, "mixed", results(whole, frame[:20], model), missing, subject="ColumnTransformer")
+        zoo.add("ColumnTransformer-LogisticRegression" + suffix, model, "mixed", results(whole, frame[:20], model), missing,
+                subject="ColumnTransformer")
 
 
 def label_binarizer(zoo, cls):

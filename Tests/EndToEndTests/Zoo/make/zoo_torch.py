@@ -30,8 +30,8 @@ class Images(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-            nn.Linear(4, 3))
+            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
 
     def forward(self, image):
         return self.layers(image)
@@ -62,14 +62,16 @@ class Attention(nn.Module):
 class Convolution1d(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), nn.GELU(), nn.Conv1d(4, 1, 1), nn.Flatten(), nn.LayerNorm(6), nn.Linear(6, 1), nn.Sigmoid())
+        self.layers = nn.Sequential(
+            nn.Conv1d(2, 4, 3, padding=1), nn.GELU(), nn.Conv1d(4, 1, 1), nn.Flatten(), nn.LayerNorm(6), nn.Linear(6, 1), nn.Sigmoid())
 
     def forward(self, window):
         return self.layers(window.transpose(1, 2))
 
 
 class TwoOutputs(nn.Module):
-    """An autoencoder that gives its code beside what it makes of it, and passes its input on, as exporters do with values that are returned unchanged."""
+    """An autoencoder that gives its code beside what it makes of it, and passes its input on, as exporters do with values that are
+    returned unchanged."""
 
     def __init__(self):
         super().__init__()
@@ -104,7 +106,8 @@ def cases():
     return [
         ("MLP", mlp, {"numbers": numbers}, "numbers", {}),
         ("MLP-fixed", mlp, {"numbers": numbers}, "numbers", {}),
-        ("MLP-float64", nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1)).double(), {"numbers": numbers.astype(np.float64)}, "numbers", {}),
+        ("MLP-float64", nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1)).double(),
+         {"numbers": numbers.astype(np.float64)}, "numbers", {}),
         ("Tabular", Tabular(), tabular, "categories", {"numbers": {"columns": "number_*"}}),
         ("CNN", Images(), {"image": image}, "image", {"image": {"columns": "pixel_*"}}),
         ("LSTM", Recurrent(nn.LSTM), {"window": window}, "window", {"window": {"columns": "step_*"}}),

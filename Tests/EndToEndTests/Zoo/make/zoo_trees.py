@@ -1,4 +1,5 @@
-"""XGBoost and LightGBM through onnxmltools, and CatBoost by its own export, on iris and diabetes, with missing values where they take them."""
+"""XGBoost and LightGBM through onnxmltools, and CatBoost by its own export, on iris and diabetes, with missing values where they take
+them."""
 import warnings
 
 import catboost
@@ -27,7 +28,9 @@ def classifier(zoo, name, fitted, model, inputs):
     outputs, keys = named(model), list(fitted.classes_)
     probabilities = fitted.predict_proba(x)
     kind = model.graph.output[1].type.WhichOneof("value")
-    zoo.add(name, model, "gaps", {outputs[0]: fitted.predict(x).reshape(-1), outputs[1]: (keys, probabilities) if kind == "sequence_type" else probabilities}, inputs)
+    zoo.add(name, model, "gaps", {
+        outputs[0]: fitted.predict(x).reshape(-1),
+        outputs[1]: (keys, probabilities) if kind == "sequence_type" else probabilities}, inputs)
 
 
 def regressor(zoo, name, fitted, model, inputs=None):

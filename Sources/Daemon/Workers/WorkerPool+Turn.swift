@@ -1,0 +1,70 @@
+import Arrivals
+import Attempts
+import Dispatch
+import Synchronization
+
+extension WorkerPool {
+    /// Is one attempt's turn at a worker. Its variables are used only while the pool's state is locked.
+    final class Turn: WorkerTurn, @unchecked Sendable {
+        /// Lists what an attempt can occupy.
+        enum Occupancy { case worker, spare, none }
+
+        let pipeline: String
+        let signal = DispatchSemaphore(value: 0)
+        private let pool: WorkerPool
+        var isPaused = false
+        /// What it occupies: nothing while it is paused, and after a pause that ended without a worker being free.
+        var occupies: Occupancy
+        private let since = Mutex(ContinuousClock.now)
+
+        init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false) {
+            self.pool = pool
+            self.pipeline = pipeline
+            occupies = isSpare ? .spare : .worker
+        }
+
+        /// Returns the seconds since the last call, or since the attempt began.
+        func ran() -> Double {
+            since.withLock { since in
+                let now = ContinuousClock.now
+                defer { since = now }
+                return (now - since).seconds
+            }
+        }
+
+        var isOver: Bool {
+            guard since.withLock({ ContinuousClock.now - $0 }) >= pool.slice else { return false }
+            return pool.isOver(self)
+        }
+
+        func pause() {
+            pool.pause(self)
+            _ = ran()
+        }
+
+        func goOn() { pool.goOn(self) }
+
+        func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool) { pool.offer(open, self, piece) }
+    }
+
+    /// Holds pieces of an attempt's work that others may do. Its variables are used only while the pool's state is locked.
+    final class Offer: @unchecked Sendable {
+        let pipeline: String
+        let body: @Sendable () -> Bool
+        /// The number of pieces that nobody has begun, as far as it is known.
+        var open = 0
+
+        init(_ pipeline: String, _ body: @escaping @Sendable () -> Bool) {
+            self.pipeline = pipeline
+            self.body = body
+        }
+    }
+
+    /// Holds the signal and the next job of a thread that waits for work.
+    final class Seat: @unchecked Sendable {
+        let signal = DispatchSemaphore(value: 0)
+        /// The job that the thread takes up. It is used only while the pool's state is locked, or by the seat's own thread after the
+        /// signal.
+        var job: Job?
+    }
+}
