@@ -21,8 +21,9 @@ import Testing
     private static var uses: Regex<Substring> {
         #/
             FileManager\.default
-            | Disk\.(?:status\((?:FilePath|place) | isDirectory | byteCount | makeDirectories | remove | names | clone | grant
-                | sync\((?:file|directory) | moveDirectory | replaceOurs | open\( )
+            | Disk\.(?:status\((?:FilePath|place) | isDirectory | byteCount | makeDirectories | remove | names | clone\(FilePath
+                | grant\([^,)]*\)?,\ (?:file|folder):
+                | sync\((?:file|directory): | moveDirectory | replaceOurs | open\( )
             | HeldFolder\( | /proc/
             | FileDigest\.(?:of|ofWritten|stamp|open|ofModel)\((?:FilePath|path|at:|following:)
             | JSONFile\.(?:decode|write) | DurableFile\. | OpenFile\( | SpoolAccess\( | InputAccess\( | NamedModel\( | TunedModel\.

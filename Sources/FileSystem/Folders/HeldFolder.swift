@@ -43,7 +43,7 @@ package final class HeldFolder: GivenFolder {
 
     package func open(_ name: String) throws(FileSystemError) -> FileDescriptor {
         try SpoolAccess(root: path).openBeneath(
-            FilePath(name), in: folder, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, followingLinks: false)
+            relative(name), in: folder, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, followingLinks: false)
     }
 
     package func create(_ name: String, _ kind: NewFile) throws(FileSystemError) -> FileDescriptor {
@@ -115,13 +115,20 @@ package final class HeldFolder: GivenFolder {
     private func beneath<Result>(
         _ name: String, _ body: (_ folder: Int32, _ last: String) throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
-        let relative = FilePath(name)
-        guard let last = relative.lastComponent, relative.isRelative, relative.components.allSatisfy({ $0.kind == .regular }) else {
-            throw .badName(name, why: "it is none of a file in \(shown(path))")
-        }
-        if relative.components.count == 1 { return try body(folder.rawValue, last.string) }
+        let relative = try relative(name)
+        let last = relative.lastComponent?.string ?? ""
+        if relative.components.count == 1 { return try body(folder.rawValue, last) }
         let above = try openFolder(relative.removingLastComponent().string)
         defer { Disk.close(above) }
-        return try body(above.rawValue, last.string)
+        return try body(above.rawValue, last)
+    }
+
+    /// Returns a name as a path. Throws where it is none of a file beneath the folder.
+    private func relative(_ name: String) throws(FileSystemError) -> FilePath {
+        let relative = FilePath(name)
+        guard !relative.isEmpty, relative.isRelative, relative.components.allSatisfy({ $0.kind == .regular }) else {
+            throw .badName(name, why: "it is none of a file in \(shown(path))")
+        }
+        return relative
     }
 }
