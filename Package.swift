@@ -173,7 +173,8 @@ let package = Package(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
         tests("TrainingGraph", ["ConformanceSupport", "Autodiff", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden"]),
         tests(
-            "Training", ["TrainingGraph", "Passes", "ONNX", "Columnar", "Machine", "Names", "Reasons", "Recipes", "Tensors"],
+            "Training",
+            ["FileSystem", "TrainingGraph", "Passes", "ONNX", "Columnar", "Machine", "Names", "Reasons", "Recipes", "Tensors", system],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],

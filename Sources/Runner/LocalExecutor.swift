@@ -1,6 +1,7 @@
 import Arrivals
 package import Attempts
 import Engine
+import FileSystem
 import Foundation
 package import Machine
 import PipelineConfig
@@ -18,14 +19,16 @@ package final class LocalExecutor: AttemptExecutor {
     ///   - prepared: the folder where large models are kept as the engine maps them; nil loads all models as they are.
     ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil takes the usual size for its
     ///     format.
-    ///   - files: opens the files of an attempt.
+    ///   - files: opens the files of an attempt; nil opens them by the names of its spec.
     package init(
         sessionBytes: Int, prepared: PreparedFolder? = nil, rangeBytes: Int? = nil,
-        files: @escaping @Sendable (AttemptSpec) -> any AttemptFiles = { NamedFiles($0) }
+        files: (@Sendable (AttemptSpec) -> any AttemptFiles)? = nil
     ) {
-        models = ModelLoader(sessionBytes: sessionBytes, prepared: prepared.map { PreparedModels($0) })
+        models = ModelLoader(sessionBytes: sessionBytes)
         self.rangeBytes = rangeBytes
-        self.files = files
+        self.files = files ?? { NamedFiles($0, prepared: prepared) }
+        // What is read of the machine once is read before a process can be confined.
+        _ = (Boot.id, Self.machine)
     }
 
     /// The machine and the engine that run the models here.

@@ -47,6 +47,12 @@ struct MeasuredPass {
             loadSeconds: loadSeconds, peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
     }
 
+    private func reference(isNew: Bool) throws(Failure) -> ReferenceOutputs {
+        do throws(FileSystemError) { return ReferenceOutputs(try opener.folder(.reference), isNew: isNew) } catch {
+            throw Failure(landing: error, place: files.reference)
+        }
+    }
+
     /// Runs the model over the rows, once or again and again.
     private struct Run {
         private let loaded: LoadedModel
@@ -61,7 +67,7 @@ struct MeasuredPass {
         }
 
         mutating func write() throws(Failure) {
-            let reference = ReferenceOutputs(pass.opener, isNew: true)
+            let reference = try pass.reference(isNew: true)
             let folder = pass.files.reference
             try once { (_, values, _) throws(Failure) in
                 for (index, value) in values.enumerated() {
@@ -73,7 +79,7 @@ struct MeasuredPass {
         }
 
         mutating func compare() throws(Failure) {
-            let reference = ReferenceOutputs(pass.opener, isNew: false)
+            let reference = try pass.reference(isNew: false)
             let (folder, model) = (pass.files.reference, pass.files.model.path)
             var meters: [AgreementMeter] = []
             try once { (names, values, rows) throws(Failure) in
@@ -111,7 +117,7 @@ struct MeasuredPass {
         /// - Parameter seconds: the rest of the rows is left out once the model has run that long.
         private mutating func once(within seconds: Double = .infinity, _ body: Body) throws(Failure) {
             guard let data = pass.files.data else { return try onceMadeUp(within: seconds, body) }
-            let rows = try Rows(try OpenedInput(data, from: pass.opener), loaded, pass.spec.schema, pass.stage)
+            let rows = try Rows(try OpenedInput(data, as: .data, from: pass.opener), loaded, pass.spec.schema, pass.stage)
             var left = pass.files.rows
             while left > 0, ran < seconds, let (batch, values) = try rows.next(pass.interruption, &phases) {
                 try body(rows.outputNames, values, batch.rowCount)

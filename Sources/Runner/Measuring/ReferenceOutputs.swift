@@ -6,12 +6,13 @@ import SystemPackage
 /// Writes down the outputs of a model as it was published, and reads them again, so that other processes compare theirs: each output has a
 /// file of its own, with one value after another.
 final class ReferenceOutputs {
-    private let opener: any AttemptFiles
+    private let folder: any GivenFolder
     private var files: [OwnedFile] = []
     private let isNew: Bool
 
-    init(_ opener: any AttemptFiles, isNew: Bool) {
-        self.opener = opener
+    /// - Parameter isNew: whether the outputs are written; otherwise they are read.
+    init(_ folder: any GivenFolder, isNew: Bool) {
+        self.folder = folder
         self.isNew = isNew
     }
 
@@ -34,14 +35,15 @@ final class ReferenceOutputs {
 
     private func file(_ output: Int) throws(FileSystemError) -> FileDescriptor {
         while files.count <= output {
-            files.append(OwnedFile(try opener.open(isNew ? .newReference(files.count) : .reference(files.count))))
+            let name = "output-\(files.count)"
+            files.append(OwnedFile(try isNew ? folder.create(name, .emptied) : folder.open(name)))
         }
         return files[output].descriptor
     }
 
     private func write<Value: BitwiseCopyable>(_ values: [Value], to file: FileDescriptor) throws(FileSystemError) {
         do { _ = try values.withUnsafeBytes { try file.writeAll($0) } } catch {
-            throw .system(doing: "writing", path: "the outputs to compare with", errno: error as? Errno ?? .ioError)
+            throw .system(doing: "writing", path: folder.path, errno: error as? Errno ?? .ioError)
         }
     }
 
@@ -62,7 +64,7 @@ final class ReferenceOutputs {
             }
             return found == wanted ? values : nil
         } catch {
-            throw .system(doing: "reading", path: "the outputs to compare with", errno: error as? Errno ?? .ioError)
+            throw .system(doing: "reading", path: folder.path, errno: error as? Errno ?? .ioError)
         }
     }
 }

@@ -36,7 +36,9 @@ struct ForwardPass {
             try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
         }
         FaultPoint.reach(.workerLoaded)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data, from: opener) }
+        let input = try phases.time("read") { () throws(Failure) in
+            try OpenedInput(files.data, as: .data, interruption.control.data, from: opener)
+        }
         FaultPoint.reach(.workerOpened)
         let output = AttemptOutput(files.output, opener)
         do throws(Failure) {

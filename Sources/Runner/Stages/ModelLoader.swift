@@ -43,14 +43,9 @@ final class ModelLoader: Sendable {
     }
 
     private let sessions: SessionCache
-    /// The prepared models; nil where models are loaded as they are.
-    private let prepared: PreparedModels?
     private let known = Mutex<[String: Known]>([:])
 
-    init(sessionBytes: Int, prepared: PreparedModels?) {
-        sessions = SessionCache(byteLimit: sessionBytes)
-        self.prepared = prepared
-    }
+    init(sessionBytes: Int) { sessions = SessionCache(byteLimit: sessionBytes) }
 
     /// - Parameters:
     ///   - model: the model; its digest covers its adapter.
@@ -108,7 +103,7 @@ final class ModelLoader: Sendable {
                     defer { interruption.control.phase(.working) }
                     let file = try ModelFile(tuned: source, expected: digest)
                     if !isChecked { try file.check() }
-                    let (session, facts) = try self.session(of: file, digest: digest, source.byteCount, options, interruption)
+                    let (session, facts) = try self.session(of: file, source, digest: digest, options, interruption)
                     known.withLock { if $0[digest] == nil { $0[digest] = Known(facts: facts) } }
                     return session
                 } catch {
@@ -124,12 +119,14 @@ final class ModelLoader: Sendable {
     }
 
     private func session(
-        of file: ModelFile, digest: String, _ byteCount: Int, _ options: SessionOptions, _ interruption: Interruption
+        of file: ModelFile, _ source: ModelSource, digest: String, _ options: SessionOptions, _ interruption: Interruption
     ) throws(Failure) -> (Session, ModelFacts) {
-        if byteCount < PreparedModels.smallestModel { return try file.session(options: options) }
+        if file.byteCount < PreparedModels.smallestModel { return try file.session(options: options) }
         // The engine lays weights out in memory that it frees again, of which the allocator may keep the size of several weights.
         defer { returnFreedMemory() }
-        if options.engine == .onnxRuntime, let mapped = try prepared?.session(of: file, digest: digest, options: options, interruption) {
+        if options.engine == .onnxRuntime, let folder = source.prepared(),
+            let mapped = try PreparedModels(folder).session(of: file, digest: digest, options: options, interruption)
+        {
             return mapped
         }
         return try file.session(options: options)
