@@ -111,6 +111,8 @@ let package = Package(
                 crypto, system,
             ]),
         .target(
+            name: "Deployment", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", system]),
+        .target(
             name: "Runner",
             dependencies: [
                 "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar",
@@ -138,9 +140,9 @@ let package = Package(
         .executableTarget(
             name: "millrace-worker",
             dependencies: [
-                "Arrivals", "Attempts", "Autodiff", "Columnar", "FileSystem", "Landing", "Names", "ONNX", "Passes", "PipelineConfig",
-                "Reasons", "Recipes", "Reports", "Runner", "Tensors", "Terminal", "Training", "TrainingGraph", "Watcher", "WorkerProtocol",
-                argumentParser, system,
+                "Arrivals", "Attempts", "Autodiff", "Columnar", "Deployment", "Engine", "FileSystem", "Landing", "Machine", "Names", "ONNX",
+                "Passes", "PipelineConfig", "Reasons", "Recipes", "Reports", "Runner", "Tensors", "Terminal", "Training", "TrainingGraph",
+                "Watcher", "WorkerProcesses", "WorkerProtocol", argumentParser, system,
             ], linkerSettings: nativeLibraries),
 
         // Times training steps, for Benchmarks/training.
@@ -173,7 +175,8 @@ let package = Package(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
         tests("TrainingGraph", ["ConformanceSupport", "Autodiff", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden"]),
         tests(
-            "Training", ["TrainingGraph", "Passes", "ONNX", "Columnar", "Machine", "Names", "Reasons", "Recipes", "Tensors"],
+            "Training",
+            ["FileSystem", "TrainingGraph", "Passes", "ONNX", "Columnar", "Machine", "Names", "Reasons", "Recipes", "Tensors", system],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
@@ -192,6 +195,7 @@ let package = Package(
         tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
         tests("Ledger", ["Arrivals", "LedgerSupport", "Machine", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
+        tests("Deployment", ["Attempts", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "Runner",
             [

@@ -15,12 +15,14 @@ extension AttemptSpec {
         /// Scores one range of a file that is still being read for its digest, and cuts the file first where nobody has. The parts become
         /// those of a run that is opened for this very file, model and schema; otherwise they are thrown away.
         case scoreAhead(ScoringFiles)
+        /// Measures a model in one way of executing it. It publishes nothing.
+        case measure(MeasuredFiles)
 
         package var goal: Goal {
             switch self {
             case .validateModel: .validateModel
             case .fineTune: .fineTune
-            case .score, .scoreRange, .scoreAhead: .score
+            case .score, .scoreRange, .scoreAhead, .measure: .score
             }
         }
     }
@@ -84,7 +86,7 @@ extension AttemptSpec {
     package var isOneRange: Bool {
         switch work {
         case .scoreRange, .scoreAhead: true
-        case .score, .validateModel, .fineTune: false
+        case .score, .validateModel, .fineTune, .measure: false
         }
     }
 
@@ -93,16 +95,18 @@ extension AttemptSpec {
         switch work {
         case .validateModel(let files, _), .fineTune(let files, _): files.model
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.model
+        case .measure(let files): files.model
         }
     }
 
     /// The size in bytes of the model's files, which are mapped while it is loaded, and which a limit of memory leaves out.
     package var mappedBytes: Int { Disk.byteCount(model.path) + Disk.byteCount(model.path + ".data") }
 
-    /// The rows to score; nil for an attempt that makes a version.
+    /// The rows to score; nil for an attempt that makes a version, or that measures a model on made-up rows.
     package var data: InputFile? {
         switch work {
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data
+        case .measure(let files): files.data
         case .validateModel, .fineTune: nil
         }
     }
@@ -112,7 +116,7 @@ extension AttemptSpec {
         switch work {
         case .validateModel(_, let training): training
         case .fineTune(_, let training): training
-        case .score, .scoreRange, .scoreAhead: nil
+        case .score, .scoreRange, .scoreAhead, .measure: nil
         }
     }
 
@@ -123,6 +127,7 @@ extension AttemptSpec {
         case .fineTune(let files, let training):
             (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data.path
+        case .measure(let files): files.model.path
         }
     }
 }

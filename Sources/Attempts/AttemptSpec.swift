@@ -1,6 +1,6 @@
 package import Arrivals
 import FileSystem
-import Machine
+package import Machine
 package import PipelineConfig
 package import Recipes
 
@@ -117,6 +117,8 @@ package struct AttemptSpec: Codable, Sendable {
     /// The entries that go into the output's own metadata, as they are.
     package var provenance: [String: String]
     package var limits: Limits
+    /// The engine that runs the model, and the numbers that it computes in.
+    package var engine = EngineChoice.onnxRuntime
     /// The columns that the first file bound, by model input, where the pipeline's schema leaves them to the file's order.
     package var columns: [String: [String]]
     /// The types that the first file gave kept columns of text where the pipeline's schema leaves them open.

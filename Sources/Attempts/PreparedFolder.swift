@@ -11,23 +11,20 @@ package struct PreparedFolder: Hashable, Sendable {
     /// - Parameter work: the work folder: `ROOT/.millrace`, or what `work:` of millrace.yaml says.
     package init(work: FilePath) { path = work.appending("prepared") }
 
-    /// Holds the names that one prepared model has.
+    /// Holds the names that one prepared model has in the folder.
     package struct Place: Hashable, Sendable {
-        /// The folder of the model. It appears by one rename, with all files in it.
-        package let folder: FilePath
-        /// The path at which the folder is made. A folder there that is not locked is what a try that did not succeed has left.
-        package let staging: FilePath
-        /// The file that the process locks that makes the folder.
-        package let lock: FilePath
-    }
+        /// The name of the model's own folder. It appears by one rename, with all files in it.
+        package let folder: String
 
-    /// Returns the names of one prepared model.
-    /// - Parameters:
-    ///   - digest: the digest of the model, which covers its adapter.
-    ///   - setting: everything else that the content depends on.
-    package func place(of digest: String, setting: String) -> Place {
-        let name = "\(digest)-\(FileDigest.of(bytes: setting.utf8).prefix(16))"
-        return Place(folder: path.appending(name), staging: path.appending("." + name), lock: path.appending(".\(name).lock"))
+        /// - Parameters:
+        ///   - digest: the digest of the model, which covers its adapter.
+        ///   - setting: everything else that the content depends on.
+        package init(digest: String, setting: String) { folder = "\(digest)-\(FileDigest.of(bytes: setting.utf8).prefix(16))" }
+
+        /// The name under which the folder is made. A folder there that is not locked is what a try that did not succeed has left.
+        package var staging: String { "." + folder }
+        /// The name of the file that the process locks that makes the folder.
+        package var lock: String { ".\(folder).lock" }
     }
 
     /// Removes the models that are not among `digests`. Processes that have mapped one keep what they have mapped.

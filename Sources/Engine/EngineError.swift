@@ -35,10 +35,10 @@ extension EngineError: CustomStringConvertible {
         case .openVINOMissing(let detail):
             "OpenVINO is not used: \(detail). Scripts/setup fetches it, unless MILLRACE_OPENVINO is 0"
         case .unsupportedOperator(let name, let node, let detail, let engine):
-            "\(engine) has no implementation of operator \(name)\(at(node)): \(detail). Export the "
+            "\(engine.versionedName) has no implementation of operator \(name)\(at(node)): \(detail). Export the "
                 + "model with another operator or opset"
         case .invalidModel(let detail): "the model is not valid ONNX: \(detail)"
-        case .modelRefused(let detail, let engine): "\(engine) does not load the model: \(detail)"
+        case .modelRefused(let detail, let engine): "\(engine.versionedName) does not load the model: \(detail)"
         case .externalData(let file, let detail): "the model's external data '\(printable(file))' cannot be read: \(detail)"
         case .unknownInput(let name, let known): "the model has no input '\(printable(name))'; it has \(list(known))"
         case .unknownOutput(let name, let known): "the model has no output '\(printable(name))'; it has \(list(known))"
@@ -48,7 +48,7 @@ extension EngineError: CustomStringConvertible {
         case .wrongShape(let input, let expected, let found):
             "model input '\(printable(input))' has shape \(expected) and is given \(found)"
         case .unsupportedElementType(let name, let type, let detail, let engine):
-            "\(engine) does not carry element type "
+            "\(engine.versionedName) does not carry element type "
                 + "\(type)\(name.isEmpty ? "" : " at '\(printable(name))'"): \(detail)"
         case .runFailed(let operatorName, let node, let detail):
             operatorName.isEmpty ? "the model failed: \(detail)" : "the model failed in operator \(operatorName)\(at(node)): \(detail)"
@@ -57,7 +57,7 @@ extension EngineError: CustomStringConvertible {
             "element \(element) of model output '\(printable(output))' is not UTF-8 text"
         case .noBatchAxis(let name, let detail): "'\(printable(name))' has no batch axis: \(detail)"
         case .outOfMemory(let shortage): "\(shortage)"
-        case .engine(let detail, let engine): "\(engine): \(detail)"
+        case .engine(let detail, let engine): "\(engine.versionedName): \(detail)"
         }
     }
 

@@ -1,4 +1,5 @@
 package import Foundation
+package import Machine
 import Names
 import Tensors
 

@@ -1,3 +1,5 @@
+package import Machine
+
 /// Holds the options of a session. They are part of the key of a cached session.
 package struct SessionOptions: Sendable, Hashable {
     package enum Optimization: String, Sendable, Hashable, CaseIterable {

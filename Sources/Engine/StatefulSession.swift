@@ -1,3 +1,4 @@
+import Machine
 package import Tensors
 
 /// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the

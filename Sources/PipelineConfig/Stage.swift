@@ -16,6 +16,9 @@ package struct ForwardStage: Sendable, Equatable, Codable {
     package enum BatchSize: Sendable, Equatable, Codable {
         case auto
         case rows(Int)
+
+        /// The number of rows; nil where it is left to the program.
+        package var rows: Int? { if case .rows(let rows) = self { rows } else { nil } }
     }
 
     package let batchSize: BatchSize

@@ -1,6 +1,7 @@
 import Arrivals
 package import Attempts
 import Engine
+import FileSystem
 import Foundation
 package import Machine
 import PipelineConfig
@@ -18,14 +19,16 @@ package final class LocalExecutor: AttemptExecutor {
     ///   - prepared: the folder where large models are kept as the engine maps them; nil loads all models as they are.
     ///   - rangeBytes: about how much of a large file is scored into one part, in bytes of the file; nil takes the usual size for its
     ///     format.
-    ///   - files: opens the files of an attempt.
+    ///   - files: opens the files of an attempt; nil opens them by the names of its spec.
     package init(
         sessionBytes: Int, prepared: PreparedFolder? = nil, rangeBytes: Int? = nil,
-        files: @escaping @Sendable (AttemptSpec) -> any AttemptFiles = { NamedFiles($0) }
+        files: (@Sendable (AttemptSpec) -> any AttemptFiles)? = nil
     ) {
-        models = ModelLoader(sessionBytes: sessionBytes, prepared: prepared.map { PreparedModels($0) })
+        models = ModelLoader(sessionBytes: sessionBytes)
         self.rangeBytes = rangeBytes
-        self.files = files
+        self.files = files ?? { NamedFiles($0, prepared: prepared) }
+        // What is read of the machine once is read before a process can be confined.
+        _ = (Boot.id, Self.machine)
     }
 
     /// The machine and the engine that run the models here.
@@ -33,7 +36,7 @@ package final class LocalExecutor: AttemptExecutor {
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
-        result.machine = Self.machine
+        result.machine = spec.engine.name.machine
         let start = ContinuousClock.now
         let pauses = Pauses()
         let opener = self.files(spec)
@@ -62,6 +65,8 @@ package final class LocalExecutor: AttemptExecutor {
                         try RangedPass(
                             spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes
                         ).scoreOneRange(&result)
+                    case (.forward(let forward), .measure(let files)):
+                        try MeasuredPass(spec, files, opener, forward, models, interruption).run(&result)
                     // A model was checked when it was decided, so for data the forward stage only loads it.
                     case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }

@@ -3,6 +3,7 @@ import Attempts
 import FileSystem
 import Foundation
 import Glibc
+import ONNX
 import Reasons
 import SystemPackage
 
@@ -15,42 +16,49 @@ final class OpenedInput {
     let path: String
     let file: FileDescriptor
     /// The folder of a model that has external data.
-    private let folder: FileDescriptor?
+    private let folder: (any GivenFolder)?
     private let companions: [(name: String, file: FileDescriptor)]
     private let digest: String
+    private let files: any AttemptFiles
     /// The stamps of the files when they were opened, the file's own first.
     private var stamps: [FileStamp]
 
     /// Opens the files and compares them with what was numbered.
     /// - Parameters:
+    ///   - role: says what the attempt has the input for.
     ///   - data: the file where it is open, or its content, which is what was numbered.
-    ///   - files: opens the rows of an attempt that scores, where they are not given; nil opens the input by its name.
-    init(_ input: AttemptSpec.InputFile, _ data: AttemptData? = nil, from files: (any AttemptFiles)? = nil) throws(Failure) {
+    ///   - files: opens the files, where they are not given.
+    init(
+        _ input: AttemptSpec.InputFile, as role: AttemptFile, _ data: AttemptData? = nil, from files: any AttemptFiles
+    ) throws(Failure) {
         path = input.path
         digest = input.digest
-        let access = InputAccess(input)
-        try access.check()
+        self.files = files
+        try input.checkSpool()
         let opened = try Self.opening(input.path) { () throws(FileSystemError) in
             switch data {
             case .file(let file)?: return try Disk.duplicate(file, FilePath(input.path))
             case .content(let bytes)?: return try Disk.nameless(bytes, FilePath(input.path))
-            case nil: return if let files { try files.open(.data) } else { try access.open() }
+            case nil: return try files.open(role)
             }
         }
         file = opened
         var others: [(name: String, file: FileDescriptor)] = []
-        var held: FileDescriptor?
+        var held: (any GivenFolder)?
         do throws(Failure) {
             if !input.companions.isEmpty {
-                held = try Self.opening(access.above) { () throws(FileSystemError) in try access.openFolder() }
+                held = try Self.opening(input.folder) { () throws(FileSystemError) in try files.folder(.arrived) }
                 for name in input.companions {
-                    let path = access.above + "/" + name
-                    others.append((name, try Self.opening(path) { () throws(FileSystemError) in try access.open(companion: name) }))
+                    let part = ModelPart.weights(name.split(separator: "/").map(String.init))
+                    let opened = try Self.opening(input.folder + "/" + name) { () throws(FileSystemError) in
+                        try files.open(.model(part))
+                    }
+                    others.append((name, opened))
                 }
             }
         } catch {
             // Nobody else closes what this object holds before all of its properties are set.
-            for descriptor in [opened, held].compactMap({ $0 }) + others.map(\.file) { Glibc.close(descriptor.rawValue) }
+            for descriptor in [opened] + others.map(\.file) { Glibc.close(descriptor.rawValue) }
             throw error
         }
         folder = held
@@ -61,20 +69,21 @@ final class OpenedInput {
         if input.stamp != FileStamp.whole(stamps) { try compareContent() }
     }
 
-    /// Returns a descriptor that this object owns.
-    private static func opening(
-        _ path: String, _ open: () throws(FileSystemError) -> FileDescriptor
-    ) throws(Failure) -> FileDescriptor {
+    private static func opening<Opened>(_ path: String, _ open: () throws(FileSystemError) -> Opened) throws(Failure) -> Opened {
         do throws(FileSystemError) { return try open() } catch { throw Failure(opening: error, place: path) }
     }
 
     deinit {
-        for descriptor in [file, folder].compactMap({ $0 }) + companions.map(\.file) { Glibc.close(descriptor.rawValue) }
+        for descriptor in [file] + companions.map(\.file) { Glibc.close(descriptor.rawValue) }
     }
 
-    /// The folder from which external data is read: the one that was opened, even if another folder has its name by now. It is valid as
-    /// long as this object exists.
-    var directory: String? { folder.map { "/proc/self/fd/\($0.rawValue)" } }
+    /// The external data of a model, in the folder that was opened, even if another folder has its name by now.
+    var externalData: ExternalDataDirectory {
+        ExternalDataDirectory(isOurs: false) { [folder, files] components throws(FileSystemError) in
+            let folder = if let folder { folder } else { try files.folder(.arrived) }
+            return try folder.open(components.joined(separator: "/"))
+        }
+    }
 
     var byteCount: Int { Int(clamping: stamps[0].size) }
 
@@ -112,7 +121,7 @@ final class OpenedInput {
             var found = [try FileDigest.stamp(of: file, named: FilePath(path))]
             for companion in companions {
                 let stamp = try FileDigest.stamp(of: companion.file, named: FilePath(path))
-                if let folder, FileDigest.stamp(companion.name, in: folder) != stamp { throw .changedWhileRead(FilePath(path)) }
+                if let folder, try folder.status(companion.name)?.stamp != stamp { throw .changedWhileRead(FilePath(path)) }
                 found.append(stamp)
             }
             return found
@@ -127,5 +136,14 @@ final class OpenedInput {
         Failure(
             .inputChanged, what: "the file is not the one any more that was numbered", place: path,
             remedy: "Nothing: it is taken up again when it is complete.")
+    }
+}
+
+extension AttemptSpec.InputFile {
+    /// Throws where the input has a spool and is not in it.
+    fileprivate func checkSpool() throws(Failure) {
+        guard let spool, SpoolAccess.relative(path, to: spool) == nil else { return }
+        let shown = spool.hasSuffix("/") ? spool : spool + "/"
+        throw Failure(.badInput, what: "it is not in its spool \(shown)", place: path, remedy: "Name a file of the spool.")
     }
 }

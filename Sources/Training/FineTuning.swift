@@ -1,4 +1,5 @@
 import Engine
+package import FileSystem
 package import Machine
 package import ONNX
 package import Recipes
@@ -7,9 +8,9 @@ package import TrainingGraph
 /// Improves a model by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the recipe says.
 ///
 /// The result is the model that was given, with other values in its trained initializers and nothing else changed. The same model, files,
-/// recipe, gate and machine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
+/// recipe, gate and machine give the same bytes, however often the process was killed and the run taken up again in the same `folder`.
 package struct FineTuning: Sendable {
-    /// The float model to train. Its external data must be within it or in its directory (`Model.directory`).
+    /// The float model to train, with its external data (`Model.externalData`).
     package var model: Model
     /// The adapter that the model has already; training starts from both.
     package var adapter: LowRankAdapter?
@@ -24,13 +25,12 @@ package struct FineTuning: Sendable {
     package var checkpointSteps = 1000
     /// The machine that executes the run. It does not go on from a checkpoint of another machine.
     package var machine = ONNXRuntime.machine
-    /// The folder of this run, which must exist, for packed rows and checkpoints. The code that made it removes it once the outcome is
-    /// durable.
-    package var directory: String
+    /// The folder of this run, for packed rows and checkpoints. The code that made it removes it once the outcome is durable.
+    package var folder: any GivenFolder
 
     package init(
         model: Model, adapter: LowRankAdapter? = nil, data: LabelledData, recipe: GradientDescent, gate: Gate = Gate(rowsAtLeast: 1),
-        threads: Int = 1, directory: String
+        threads: Int = 1, folder: any GivenFolder
     ) {
         self.model = model
         self.adapter = adapter
@@ -38,7 +38,7 @@ package struct FineTuning: Sendable {
         self.recipe = recipe
         self.gate = gate
         self.threads = threads
-        self.directory = directory
+        self.folder = folder
     }
 
     /// Tells whether trained adapters become part of the model's weights; otherwise they are an outcome of their own.

@@ -94,7 +94,7 @@ final class AttemptWatch {
     private func take(_ frame: WorkerFrame) -> AttemptResult? {
         switch frame {
         case .answer(reference, var result):
-            result.machine = worker.machine
+            result.machine = result.machine ?? worker.machine
             if let total = result.timings["total"] {
                 result.timings["handoff"] = max((ContinuousClock.now - begun).seconds - total - (result.timings["paused"] ?? 0), 0)
             }

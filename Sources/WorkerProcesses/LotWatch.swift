@@ -33,7 +33,7 @@ struct LotWatch {
                 let patience = deadline - .now
                 guard patience > .zero, let frame = try worker.connection.receive(WorkerFrame.self, within: patience) else { return false }
                 guard case .answer(let reference, var result) = frame, let place = references.firstIndex(of: reference) else { continue }
-                result.machine = worker.machine
+                result.machine = result.machine ?? worker.machine
                 left.remove(place)
                 ended(place, result)
             }

@@ -114,7 +114,7 @@ package final class ProcessExecutor: AttemptExecutor {
     private func removeOutput(of spec: AttemptSpec) {
         switch spec.work {
         case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
-        case .scoreRange, .scoreAhead: break
+        case .scoreRange, .scoreAhead, .measure: break
         case .validateModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
         }
     }

@@ -1,4 +1,5 @@
 package import Attempts
+package import Machine
 package import PipelineConfig
 package import Recipes
 
@@ -15,6 +16,7 @@ package struct ScoreSetting: Codable, Sendable, Equatable {
     package var schema: RowSchema
     package var stages: [Stage]
     package var limits: AttemptSpec.Limits
+    package var engine: EngineChoice
     package var columns: [String: [String]]
     package var types: [String: String]
     package var hidesValues: Bool
@@ -27,6 +29,7 @@ package struct ScoreSetting: Codable, Sendable, Equatable {
         schema = spec.schema
         stages = spec.stages
         limits = spec.limits
+        engine = spec.engine
         columns = spec.columns
         types = spec.types
         hidesValues = spec.hidesValues
@@ -67,6 +70,7 @@ package struct ScoreOrder: Codable, Sendable {
             run: reference.run, attempt: reference.attempt, pipeline: setting.pipeline,
             work: .score(.init(model: setting.model, adapter: setting.adapter, data: data, output: output, format: setting.format)),
             schema: setting.schema, stages: setting.stages, provenance: provenance, limits: setting.limits, columns: setting.columns)
+        spec.engine = setting.engine
         spec.types = setting.types
         spec.hidesValues = setting.hidesValues
         return spec

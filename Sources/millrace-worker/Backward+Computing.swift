@@ -1,4 +1,5 @@
 import ArgumentParser
+import FileSystem
 import Foundation
 import ONNX
 import PipelineConfig
@@ -6,6 +7,7 @@ import Reasons
 import Recipes
 import Reports
 import Runner
+import SystemPackage
 import Tensors
 import Terminal
 import Training
@@ -24,9 +26,10 @@ extension Backward: Computes {
             let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-backward-\(UUID().uuidString)").path
             try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: scratch) }
+            let folder = try HeldFolder(FilePath(scratch))
             let answer: GradientQuery.Answer
             do throws(TrainingError) {
-                answer = try query(loaded).run(scratch: scratch)
+                answer = try query(loaded).run(scratch: folder)
                 try GradientFile.write(answer.gradients, to: out)
             } catch { throw failed(error, model, values) }
             try show(answer)

@@ -1,10 +1,11 @@
 import ArgumentParser
 import Attempts
 import Columnar
-import Dispatch
+import Deployment
 import FileSystem
 import Foundation
 import Landing
+import Machine
 import Names
 import ONNX
 import PipelineConfig
@@ -27,6 +28,7 @@ extension Forward: Computes {
             try refuseForeign(data)
             var spec = try spec(format, staged: staged)
             spec.hidesValues = values.hideValues
+            if let precision { spec = try chosen(spec, precision) }
             let result = execute(spec)
             // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
             // here.
@@ -60,16 +62,16 @@ extension Forward: Computes {
         let modelDigest = try TunedModel.digest(of: modelPath, adapter: adapterPath)
         let digested = try FileDigest.of(FilePath(dataPath))
         let dataDigest = digested.digest
-        let read = try pipeline.map { try PipelineFile.load(path: $0, root: ".") }
+        let read = try rows.pipeline.map { try PipelineFile.load(path: $0, root: ".") }
         let given = read?.forward ?? ForwardStage()
-        let mappings = try read == nil ? mappings(for: loaded) : given.outputs
+        let mappings = try read == nil ? rows.mappings(for: loaded, model) : given.outputs
         let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
         let files = AttemptSpec.ScoringFiles(
             model: .init(path: modelPath, digest: modelDigest), adapter: adapterPath,
             data: .init(path: dataPath, digest: dataDigest, stamp: digested.stamp), output: staged, format: format)
         return AttemptSpec(
             run: 0, attempt: 1, pipeline: read?.name ?? "forward", work: .score(files),
-            schema: try read?.schema ?? schema(for: loaded), stages: [.deserialize(DeserializeStage()), .forward(stage)],
+            schema: try read?.schema ?? rows.schema(for: loaded, model), stages: [.deserialize(DeserializeStage()), .forward(stage)],
             provenance: [
                 "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest,
                 "millrace.model.digest": modelDigest,
@@ -77,64 +79,32 @@ extension Forward: Computes {
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
     }
 
-    private func schema(for loaded: Model) throws -> RowSchema {
-        var names: [String] = []
-        let inputs = loaded.graph.requiredInputs
-        let axes = batchAxis.filter { axis in inputs.contains { $0.name.isName(axis.name) } }
-        for assignment in columns + scale + value + axes where !names.containsName(assignment.name) { names.append(assignment.name) }
-        let known = NameSet(inputs.map(\.name))
-        if let slip = names.first(where: { !known.contains($0) }) {
-            throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
-        }
-        return RowSchema(
-            inputs: try names.map { name in
-                let parts = columns.last { $0.name.isName(name) }?.value.split(separator: ",").map(String.init)
-                let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }
-                return InputSchema(
-                    name: name, columns: selector, scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) },
-                    value: try value.last { $0.name.isName(name) }.map { given in
-                        try values(given, isText: inputs.first { $0.name.isName(name) }?.type?.elementType == .string)
-                    },
-                    batchAxis: axes.last { $0.name.isName(name) }.flatMap { Int($0.value) })
-            }, keep: keep)
-    }
-
-    private func values(_ assignment: Assignment, isText: Bool) throws -> [InputValue] {
-        if isText { return [InputValue(text: assignment.value, isText: true)] }
-        return try assignment.value.split(separator: ",", omittingEmptySubsequences: false).map { part in
-            guard let value = InputValue(plain: String(part)) else {
-                throw fail(
-                    "--value \(assignment.name)=\(assignment.value): \(part) is no number, true or false.", ExitStatus.badConfiguration)
-            }
-            return value
-        }
-    }
-
-    /// Returns the outputs that are asked for, each with its axis of the rows; nil where no option names any.
-    private func mappings(for loaded: Model) throws -> [OutputMapping]? {
-        let known = loaded.graph.outputs.map(\.name)
-        let inputs = Set(loaded.graph.requiredInputs.map(\.name))
-        if let slip = batchAxis.first(where: { !known.contains($0.name) && !inputs.contains($0.name) }) {
-            throw fail("\(model) has no input or output \(slip.name).", ExitStatus.badConfiguration)
-        }
-        guard !outputs.isEmpty || batchAxis.contains(where: { known.contains($0.name) }) else { return nil }
-        let wanted = outputs.isEmpty ? known.map { (name: $0, columns: String?.none) } : outputs.map { (name: $0.name, columns: $0.value) }
-        return wanted.map { output in
-            OutputMapping(
-                output: output.name, columns: output.columns,
-                batchAxis: batchAxis.last { $0.name == output.name }.flatMap { Int($0.value) })
-        }
+    /// Returns the spec with the way of executing the model that is fastest here. What was measured before is not measured again.
+    private func chosen(_ spec: AttemptSpec, _ precision: PrecisionArgument) throws -> AttemptSpec {
+        guard case .score(let files) = spec.work, case .forward(let stage)? = spec.stages.last else { return spec }
+        let most = threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let batches = stage.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches
+        let plan = MeasuringPlan(
+            engines: EngineCandidates(EngineChoice.Precision(rawValue: precision.rawValue)), threads: most > 1 ? [most, 1] : [1],
+            batches: batches, budget: budget ?? MeasuringOptions.standardBudget)
+        let measured = AttemptSpec.MeasuredFiles(
+            model: files.model, adapter: files.adapter, data: files.data, rows: 0, reference: "")
+        let table = try KeptChoices.table(spec, measured, plan)
+        guard let choice = table.choice else { return spec }
+        printError("\(choice.candidate), as measured on this machine (`millrace bench`)")
+        var chosen = spec
+        chosen.engine = choice.candidate.engine
+        chosen.limits.threads = choice.candidate.threads
+        chosen.stages[chosen.stages.count - 1] = .forward(
+            ForwardStage(batchSize: .rows(choice.candidate.batch), threads: choice.candidate.threads, outputs: stage.outputs))
+        chosen.provenance["millrace.execution"] = "\(choice.candidate.engine)"
+        return chosen
     }
 
     /// Executes the attempt. Ctrl-C takes it back, so that nothing half-written stays.
     private func execute(_ spec: AttemptSpec) -> AttemptResult {
-        let cancellation = AttemptCancellation()
-        signal(SIGINT, SIG_IGN)
-        let interrupt = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        interrupt.setEventHandler { cancellation.cancel() }
-        interrupt.resume()
-        defer { interrupt.cancel() }
-        return LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: cancellation)
+        let interrupt = Interrupt()
+        return LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: interrupt.cancellation)
     }
 
     private func show(_ result: AttemptResult) throws {

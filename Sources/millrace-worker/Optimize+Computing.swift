@@ -26,7 +26,7 @@ extension Optimize: Computes {
             let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
             let isOurs = checkpoints == nil
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            let (tuning, gate) = try tuning(loaded, directory)
+            let (tuning, gate) = try tuning(loaded, HeldFolder(FilePath(directory)))
             try checkName(tuning)
             let outcome: FineTuning.Outcome
             do throws(TrainingError) {
@@ -50,7 +50,7 @@ extension Optimize: Computes {
         }
     }
 
-    private func tuning(_ loaded: Model, _ directory: String) throws -> (FineTuning, Gate) {
+    private func tuning(_ loaded: Model, _ folder: any GivenFolder) throws -> (FineTuning, Gate) {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let nanInputs = ModelFacts(loaded).nanInputs
         var stage = descent.stage(severalLabels: columns.hasSeveralLabels), data = columns.data(labelled, nanInputs: nanInputs)
@@ -63,7 +63,7 @@ extension Optimize: Computes {
         }
         var tuning = FineTuning(
             model: loaded, data: data, recipe: stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores,
-            directory: directory)
+            folder: folder)
         tuning.checkpointSteps = checkpointSteps
         if let adapter = TunedModel.adapter(of: model, given: adapter) { tuning.adapter = try loadedAdapter(adapter, of: model).adapter }
         return (tuning, stage.gate)

@@ -28,6 +28,17 @@ final class ProgressDisplay: Sendable {
         }
     }
 
+    /// Shows a step of work of which a share is done, on a terminal only.
+    func show(_ step: String, share: Double) {
+        guard isTerminal else { return }
+        state.withLock { state in
+            state.isOpen = true
+            let filled = Int((share * 20).rounded(.down))
+            let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
+            put("\r\u{1B}[2K" + String("[\(bar)] \(step)".prefix(width)))
+        }
+    }
+
     /// Clears the line that changes in place.
     func end() {
         state.withLock { state in

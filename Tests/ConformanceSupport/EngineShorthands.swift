@@ -1,4 +1,5 @@
 package import Engine
+import Machine
 package import Tensors
 
 extension Session {

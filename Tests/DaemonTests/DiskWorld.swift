@@ -104,6 +104,7 @@ final class DiskWorld {
                 switch spec.work {
                 case .validateModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
                 case .score(let files), .scoreRange(let files), .scoreAhead(let files): ("output", files.output)
+                case .measure(let files): ("reference", files.reference + "/" + name)
                 }
             try FileManager.default.createDirectory(
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)

@@ -124,7 +124,8 @@ import Testing
         let rows = try FileDigest.open(source)
         defer { try? rows.close() }
         try acts.record(below: scene.folder.path) {
-            try DurableFile.keep(rows, digest: digest("rows"), at: target, named: source)
+            let folder = try HeldFolder(making: target.removingLastComponent())
+            try folder.keep(rows, digest: digest("rows"), as: target.lastComponent?.string ?? "", named: source)
             try files.keepModel([(name: "model.onnx", path: source)], digest: "m")
         }
         for (named, file) in [(target, nil), (model, "model.onnx")] {

@@ -16,7 +16,8 @@ import Testing
     private func keep(_ source: FilePath, digest: String, at target: FilePath) throws {
         let descriptor = try FileDigest.open(source)
         defer { try? descriptor.close() }
-        try DurableFile.keep(descriptor, digest: digest, at: target, named: source)
+        let folder = try HeldFolder(making: target.removingLastComponent())
+        try folder.keep(descriptor, digest: digest, as: target.lastComponent?.string ?? "", named: source)
     }
 
     @Test(arguments: [

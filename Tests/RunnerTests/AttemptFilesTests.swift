@@ -37,6 +37,8 @@ import Testing
             return try files.open(file)
         }
 
+        func folder(_ folder: AttemptFolder) throws(FileSystemError) -> any GivenFolder { try files.folder(folder) }
+
         /// Returns what was asked for since the last call.
         func takeAsked() -> [AttemptFile] {
             asked.withLock { asked in

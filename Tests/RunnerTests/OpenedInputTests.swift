@@ -3,6 +3,7 @@ import Attempts
 import FileSystem
 import Foundation
 import Glibc
+import Recipes
 import SystemPackage
 import TestSupport
 import Testing
@@ -36,6 +37,13 @@ import Testing
             stamp: FileStamp.whole(stamps))
     }
 
+    /// Opens the file as a model that arrived.
+    private func opened(_ input: AttemptSpec.InputFile) throws -> OpenedInput {
+        let work = AttemptSpec.Work.validateModel(.init(model: input, directory: directory("version")), training: nil)
+        let spec = AttemptSpec(run: 1, attempt: 1, pipeline: "p", work: work, schema: .init(), stages: [])
+        return try OpenedInput(input, as: .model(.graph), from: NamedFiles(spec))
+    }
+
     private func rewrite(_ text: String, _ name: String = "a.csv") throws {
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: directory("spool/" + name)))
         try file.truncate(atOffset: 0)
@@ -51,11 +59,11 @@ import Testing
     @Test func whatWasRewrittenBeforeIsNotRead() throws {
         let input = try numbered()
         try rewrite("id,x\na,2\n")
-        expectChanged { _ = try OpenedInput(input) }
+        expectChanged { _ = try opened(input) }
     }
 
     @Test func whatIsRewrittenMeanwhileIsVoid() throws {
-        let opened = try OpenedInput(try numbered())
+        let opened = try opened(numbered())
         try opened.verifyUnchanged()
         try rewrite("id,x\na,2\n")
         expectChanged { try opened.verifyUnchanged() }
@@ -63,7 +71,7 @@ import Testing
 
     /// What has its name by now is another file; what was read is the one that was opened.
     @Test func whatIsRenamedAwayMeanwhileStaysWhatItWas() throws {
-        let opened = try OpenedInput(try numbered())
+        let opened = try opened(numbered())
         try directory.write("id,x\na,2\n", to: "new.csv")
         #expect(rename(directory("new.csv"), path) == 0)
         try opened.verifyUnchanged()
@@ -73,7 +81,7 @@ import Testing
     @Test func anotherStampWithTheSameContentIsTheSameFile() throws {
         let input = try numbered()
         #expect(chmod(path, 0o600) == 0)
-        let opened = try OpenedInput(input)
+        let opened = try opened(input)
         try rewrite("id,x\na,1\n")
         try opened.verifyUnchanged()
         try opened.verifyUnchanged()
@@ -82,7 +90,7 @@ import Testing
     /// External data is read by its name, so that other bytes may have stood there for a while.
     @Test func externalDataThatWasTouchedMeanwhileIsVoid() throws {
         try directory.write("weights", to: "spool/w.bin")
-        let opened = try OpenedInput(try numbered(companions: ["w.bin"]))
+        let opened = try opened(numbered(companions: ["w.bin"]))
         try opened.verifyUnchanged()
         try rewrite("weights", "w.bin")
         expectChanged { try opened.verifyUnchanged() }
@@ -92,6 +100,6 @@ import Testing
         let input = try numbered()
         try directory.write("id,x\na,1\n", to: "outside/a.csv")
         #expect(unlink(path) == 0 && symlink(directory("outside/a.csv"), path) == 0)
-        expectChanged { _ = try OpenedInput(input) }
+        expectChanged { _ = try opened(input) }
     }
 }

@@ -35,7 +35,7 @@ import TrainingGraph
             model: model, adapter: adapter,
             data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]),
             recipe: recipe,
-            gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory(folder))
+            gate: Gate(metric: .loss, rowsAtLeast: 1), folder: try heldFolder(directory(folder)))
     }
 
     @Test(arguments: [false, true])

@@ -22,14 +22,14 @@ import Testing
 
     @Test func theLastOneComesBack() throws {
         let directory = try TemporaryDirectory("checkpoints")
-        var store = CheckpointStore(directory: directory.path, fingerprint: "a", machine: Self.machine)
+        var store = CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: Self.machine)
         var checkpoint = Checkpoint(fingerprint: "")
         #expect(store.whole == nil)
         try save(1, best: true, &store, &checkpoint)
         try save(2, &store, &checkpoint)
         checkpoint.history = [EpochRecord(epoch: 1, trainingLoss: .infinity, validation: ["auc": .nan], learningRate: 0.1, seconds: 1)]
         try save(3, &store, &checkpoint)
-        let found = try #require(CheckpointStore(directory: directory.path, fingerprint: "a", machine: Self.machine).whole)
+        let found = try #require(CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: Self.machine).whole)
         #expect(found.checkpoint.batches == 3)
         #expect(found.checkpoint.history[0].trainingLoss == .infinity)
         #expect(found.state[0].tensor.values(as: Float.self) == [3, -3])
@@ -39,13 +39,13 @@ import Testing
             directory.files() == [
                 "best-1.safetensors", "checkpoint-2.json", "checkpoint-3.json", "state-2.safetensors", "state-3.safetensors",
             ])
-        #expect(CheckpointStore(directory: directory.path, fingerprint: "another run", machine: Self.machine).whole == nil)
+        #expect(CheckpointStore(try heldFolder(directory.path), fingerprint: "another run", machine: Self.machine).whole == nil)
     }
 
     @Test(arguments: ["checkpoint-2.json", "state-2.safetensors", "best-2.safetensors"])
     func damageFallsBackToTheOneBefore(name: String) throws {
         let directory = try TemporaryDirectory("checkpoints")
-        var store = CheckpointStore(directory: directory.path, fingerprint: "a", machine: Self.machine)
+        var store = CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: Self.machine)
         var checkpoint = Checkpoint(fingerprint: "")
         try save(1, best: true, &store, &checkpoint)
         try save(2, best: true, &store, &checkpoint)
@@ -60,7 +60,7 @@ import Testing
     /// What a kill leaves half-written is neither read nor in the way.
     @Test func halfWrittenFilesAreNothing() throws {
         let directory = try TemporaryDirectory("checkpoints")
-        var store = CheckpointStore(directory: directory.path, fingerprint: "a", machine: Self.machine)
+        var store = CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: Self.machine)
         var checkpoint = Checkpoint(fingerprint: "")
         try save(1, &store, &checkpoint)
         for name in ["state-2.safetensors.part", "state-2.safetensors", "checkpoint-2.json.part"] { try directory.write("half", to: name) }
@@ -73,7 +73,7 @@ import Testing
     /// Another processor or engine, or one that nobody knows, may compute other last bits.
     @Test func aCheckpointOfAnotherMachineIsNotGoneOnFrom() throws {
         let directory = try TemporaryDirectory("checkpoints")
-        var store = CheckpointStore(directory: directory.path, fingerprint: "a", machine: Self.machine)
+        var store = CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: Self.machine)
         var checkpoint = Checkpoint(fingerprint: "")
         checkpoint.steps = 7
         try save(1, &store, &checkpoint)
@@ -82,14 +82,16 @@ import Testing
         var newer = Self.machine
         newer.engineVersion = "1.1"
         for machine in [other, newer] {
-            guard case .ofAnotherMachine(let why) = CheckpointStore(directory: directory.path, fingerprint: "a", machine: machine).latest()
+            guard
+                case .ofAnotherMachine(let why) = CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: machine)
+                    .latest()
             else { Issue.record("\(machine)"); continue }
             #expect(why == "the checkpoint at step 7 was computed on \(Self.machine); this is \(machine)")
         }
         // One of this machine that is older counts.
-        store = CheckpointStore(directory: directory.path, fingerprint: "a", machine: other)
+        store = CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: other)
         try save(2, &store, &checkpoint)
-        #expect(CheckpointStore(directory: directory.path, fingerprint: "a", machine: Self.machine).whole?.checkpoint.batches == 1)
+        #expect(CheckpointStore(try heldFolder(directory.path), fingerprint: "a", machine: Self.machine).whole?.checkpoint.batches == 1)
         // The releases before did not write it, and had another fingerprint.
         for name in ["checkpoint-1.json", "checkpoint-2.json"] {
             var object = try #require(try JSONSerialization.jsonObject(with: Data(directory.read(name))) as? [String: Any])

@@ -41,7 +41,7 @@ import TrainingGraph
         return FineTuning(
             model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]),
             recipe: recipe,
-            gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory("run"))
+            gate: Gate(metric: .loss, rowsAtLeast: 1), folder: try heldFolder(directory("run")))
     }
 
     /// Classes have the names that a label output or a ZipMap gives them, without being told.

@@ -24,7 +24,7 @@ import TrainingGraph
     ) throws -> (answer: GradientQuery.Answer, named: [String: Tensor]) {
         let scratch = directory(UUID().uuidString)
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
-        let answer = try query.run(scratch: scratch)
+        let answer = try query.run(scratch: heldFolder(scratch))
         return (answer, Dictionary(uniqueKeysWithValues: answer.gradients.map { ($0.name, $0.tensor) }))
     }
 

@@ -31,7 +31,8 @@ import TrainingGraph
         let store = try RowStore.open(
             LabelledData(files: [.init(path)], label: .list(["label"]), key: ["id"]),
             inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
-            split: ValidationSplit(share: share, seed: seed), directory: directory.path, fingerprint: "split", check: {}, progress: { _ in }
+            split: ValidationSplit(share: share, seed: seed), folder: try heldFolder(directory.path), fingerprint: "split", check: {},
+            progress: { _ in }
         )
         let batch = try store.validation.batch(0..<store.validation.rowCount)
         let x = try #require(batch.inputs[0].values(as: Float.self))
@@ -68,7 +69,7 @@ import TrainingGraph
         }
         let outcome = try FineTuning(
             model: given, data: LabelledData(files: [.init(rows)], label: .list(["label"]), key: ["id"]), recipe: recipe,
-            gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory("run")
+            gate: Gate(metric: .loss, rowsAtLeast: 1), folder: try heldFolder(directory("run"))
         ).run()
         let before = try #require(outcome.before[.loss]), after = try #require(outcome.after[.loss])
         #expect(abs(before - (try error(of: given, on: held, sign))) < 1e-4)

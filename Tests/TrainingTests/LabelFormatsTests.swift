@@ -21,7 +21,8 @@ import Testing
     ) throws -> RowStore {
         let data = LabelledData(files: paths.map { .init($0) }, label: .list(["label"]), classes: classes, key: key, types: types)
         return try RowStore.open(
-            data, inputs: Self.inputs, target: Self.target, split: ValidationSplit(share: share, seed: 1), directory: directory.path,
+            data, inputs: Self.inputs, target: Self.target, split: ValidationSplit(share: share, seed: 1),
+            folder: try heldFolder(directory.path),
             fingerprint: UUID().uuidString, check: {}, progress: { _ in })
     }
 
@@ -115,7 +116,8 @@ import Testing
             let path = try directory.write(text, to: "a.csv")
             let data = LabelledData(files: [.init(path)], label: .list(["label"]), classes: ["0", "1"], weight: "w", key: ["id"])
             return try RowStore.open(
-                data, inputs: Self.inputs, target: Self.target, split: ValidationSplit(share: 0, seed: 1), directory: directory.path,
+                data, inputs: Self.inputs, target: Self.target, split: ValidationSplit(share: 0, seed: 1),
+                folder: try heldFolder(directory.path),
                 fingerprint: UUID().uuidString, check: {}, progress: { _ in })
         }
         let store = try open("id,a,b,w,label\n1,1,1,2,0\n2,2,1,,\n3,3,1,0.5,1\n4,4,1,-1,\n")

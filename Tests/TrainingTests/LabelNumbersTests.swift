@@ -18,7 +18,7 @@ import Testing
             files: [.init(Self.folder + name)], label: .list(["label"]), refusesMissingLabels: refusesMissing, weight: "w", key: ["id"])
         return try RowStore.open(
             data, inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
-            split: ValidationSplit(share: 0, seed: 1), directory: directory.path, fingerprint: UUID().uuidString, check: {},
+            split: ValidationSplit(share: 0, seed: 1), folder: try heldFolder(directory.path), fingerprint: UUID().uuidString, check: {},
             progress: { _ in })
     }
 

@@ -46,7 +46,7 @@ import TrainingGraph
                 $0.validation = 0.3
                 $0.seed = 1
             },
-            gate: Gate(metric: .auc, rowsAtLeast: 1), directory: words[2]
+            gate: Gate(metric: .auc, rowsAtLeast: 1), folder: try heldFolder(words[2])
         ).run()
         #expect(outcome.steps > 0)
         try Self.peak.report()

@@ -24,7 +24,7 @@ import Testing
             key: key,
             types: types)
         return try RowStore.open(
-            data, inputs: inputs, target: target, split: ValidationSplit(share: share, seed: seed), directory: directory.path,
+            data, inputs: inputs, target: target, split: ValidationSplit(share: share, seed: seed), folder: try heldFolder(directory.path),
             fingerprint: fingerprint, check: {}, progress: { _ in })
     }
 
@@ -307,7 +307,7 @@ import Testing
             try RowStore.open(
                 LabelledData(files: [.init(directory("a.csv"))], label: .list(["label"]), key: ["id"]), inputs: Self.inputs,
                 target: Self.classes,
-                split: ValidationSplit(share: 0, seed: 0), directory: directory.path, fingerprint: "",
+                split: ValidationSplit(share: 0, seed: 0), folder: try heldFolder(directory.path), fingerprint: "",
                 check: { () throws(TrainingError) in throw .cancelled },
                 progress: { _ in })
         }

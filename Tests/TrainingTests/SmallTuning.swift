@@ -24,7 +24,7 @@ func tuning(
     var tuning = FineTuning(
         model: model,
         data: LabelledData(files: [.init(directory("rows.csv"))], label: label, weight: weight, key: ["id"], keep: ["label"]),
-        recipe: recipe, gate: Gate(metric: .accuracy, rowsAtLeast: 1), directory: directory(folder))
+        recipe: recipe, gate: Gate(metric: .accuracy, rowsAtLeast: 1), folder: try heldFolder(directory(folder)))
     tuning.recipe.epochs = 3
     tuning.recipe.batchSize = 16
     tuning.recipe.validation = 0.25

@@ -98,7 +98,9 @@ import Testing
         let first = run("first.csv")
         #expect(first.failure == nil, "\(String(describing: first.failure))")
         let name = try #require(try Disk.names(in: prepared.path).first { !$0.string.hasPrefix(".") })
-        let weights = prepared.path.appending(name).appending("model.onnx.data").string
+        let model = prepared.path.appending(name)
+        let file = try #require(try Disk.names(in: model).first { !["manifest.json", "model.onnx"].contains($0.string) })
+        let weights = model.appending(file).string
         if geteuid() != 0 { chmod(weights, 0o600) }
         truncate(weights, 0)
         let second = run("second.csv")

@@ -1,5 +1,6 @@
 import COpenVINO
 import Foundation
+import Machine
 import Names
 import Tensors
 

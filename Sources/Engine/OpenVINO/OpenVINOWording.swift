@@ -1,3 +1,5 @@
+import Machine
+
 /// Turns OpenVINO's texts into `EngineError`. The texts are not a stable interface: if one is not recognized, the general case carries the
 /// whole text.
 enum OpenVINOWording {

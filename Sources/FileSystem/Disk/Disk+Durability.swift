@@ -15,6 +15,10 @@ extension Disk {
     package static func sync(directory path: FilePath) throws(FileSystemError) {
         let descriptor = try open(path, .readOnly, .directory, doing: "make durable")
         defer { close(descriptor) }
+        try sync(directory: descriptor, path)
+    }
+
+    static func sync(directory descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) {
         // Some FUSE and network file systems have no fsync for directories; there is nothing more to do there.
         if let failure = perform(.sync(path), { fsync(descriptor.rawValue) }), failure != .invalidArgument, failure != .notSupported {
             throw error("make durable", path, failure)

@@ -13,6 +13,14 @@ extension Disk {
         return names
     }
 
+    /// Returns the names in an open directory as above.
+    static func names(inOpen directory: FileDescriptor) throws(Errno) -> [String] {
+        let entries = try Entries(ofOpen: directory)
+        var names: [String] = []
+        while let entry = entries.next() { names.append(entry.name.string) }
+        return names
+    }
+
     /// Returns the folders among the first `limit` names, and how many names were looked at. Links are no folders.
     package static func subfolders(of directory: FilePath, atMost limit: Int) throws(FileSystemError) -> (
         folders: [FilePath.Component], looked: Int
@@ -41,6 +49,18 @@ extension Disk {
 
         init(of directory: FilePath) throws(Errno) {
             guard let stream = directory.withPlatformString({ opendir($0) }) else { throw Errno(rawValue: errno) }
+            self.stream = stream
+        }
+
+        /// Reads them from the first one on, whoever else reads the open directory.
+        init(ofOpen directory: FileDescriptor) throws(Errno) {
+            let own = openat(directory.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard own >= 0 else { throw Errno(rawValue: errno) }
+            guard let stream = fdopendir(own) else {
+                let code = errno
+                Disk.close(FileDescriptor(rawValue: own))
+                throw Errno(rawValue: code)
+            }
             self.stream = stream
         }
 

@@ -77,11 +77,21 @@ extension Disk {
 
     /// Renames a durable file over `target` and makes that durable. It is only for names that are ours by definition.
     package static func replaceOurs(_ target: FilePath, by staged: FilePath) throws(FileSystemError) {
+        try replacing { () throws(FileSystemError) in
+            if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }
+        } syncing: { () throws(FileSystemError) in
+            let directory = target.removingLastComponent()
+            try Disk.sync(directory: directory.isEmpty ? "." : directory)
+        }
+    }
+
+    static func replacing(
+        _ rename: () throws(FileSystemError) -> Void, syncing sync: () throws(FileSystemError) -> Void
+    ) throws(FileSystemError) {
         FaultPoint.reach(.replaceBegin)
-        if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }
+        try rename()
         FaultPoint.reach(.replaceRenamed)
-        let directory = target.removingLastComponent()
-        try Disk.sync(directory: directory.isEmpty ? "." : directory)
+        try sync()
     }
 
     package static func renameFailure(_ failure: Errno, _ from: FilePath, _ to: FilePath) -> FileSystemError {

@@ -15,6 +15,18 @@ package enum DiskRoom {
             if above == folder || above.isEmpty { return }
             folder = above
         }
+        try check(byteCount, room, path)
+    }
+
+    /// Compares with the disk that an open file or folder is on.
+    static func check(_ byteCount: Int64, on descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) {
+        guard byteCount > 1 << 20 else { return }
+        var room = statvfs()
+        guard fstatvfs(descriptor.rawValue, &room) == 0 else { return }
+        try check(byteCount, room, path)
+    }
+
+    private static func check(_ byteCount: Int64, _ room: statvfs, _ path: FilePath) throws(FileSystemError) {
         let block = Int64(clamping: room.f_frsize)
         func bytes(_ blocks: fsblkcnt_t) -> Int64 {
             let (bytes, overflow) = Int64(clamping: blocks).multipliedReportingOverflow(by: block)

@@ -65,6 +65,14 @@ extension Disk {
         try grant(access.group, access.mode, path)
     }
 
+    /// Gives an open file that is ours its mode and group.
+    package static func grant(_ access: FileAccess, _ file: FileDescriptor, _ path: FilePath) throws(FileSystemError) {
+        if let group = access.group, fchown(file.rawValue, uid_t.max, group) != 0 {
+            throw error("give to group \(group)", path, Errno(rawValue: errno))
+        }
+        try check(fchmod(file.rawValue, mode_t(access.mode)), path)
+    }
+
     package static func grant(_ access: FileAccess, folder path: FilePath) throws(FileSystemError) {
         // The set-group-ID bit, which a folder gets from the one above it, must stay.
         var raw = Glibc.stat()
@@ -76,7 +84,11 @@ extension Disk {
         if let group, path.withPlatformString({ lchown($0, uid_t.max, group) }) != 0 {
             throw error("give to group \(group)", path, Errno(rawValue: errno))
         }
-        guard path.withPlatformString({ chmod($0, mode_t(mode)) }) != 0 else { return }
+        try check(path.withPlatformString { chmod($0, mode_t(mode)) }, path)
+    }
+
+    private static func check(_ changed: Int32, _ path: FilePath) throws(FileSystemError) {
+        guard changed != 0 else { return }
         switch Errno(rawValue: errno) {
         // The file system has no modes, as FAT and some FUSE file systems.
         case .notPermitted, .notSupported, .noFunction: break

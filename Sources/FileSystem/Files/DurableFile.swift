@@ -27,26 +27,6 @@ package enum DurableFile {
         try Disk.replaceOurs(path, by: staged)
     }
 
-    /// Makes `target` a durable file with the content of an open file, which must have that digest. Does nothing where `target` is there.
-    /// - Parameter source: the path of the open file, for messages.
-    package static func keep(
-        _ descriptor: FileDescriptor, digest: String, at target: FilePath, named source: FilePath
-    ) throws(FileSystemError) {
-        if try Disk.status(target) != nil { return }
-        let folder = target.removingLastComponent()
-        for changed in try Disk.makeDirectories(folder) { try Disk.sync(directory: changed) }
-        let beside = folder.appending("." + (target.lastComponent?.string ?? "file"))
-        try Disk.remove(beside)
-        try Disk.clone(descriptor, source, to: beside)
-        guard try FileDigest.of(beside).digest == digest else {
-            try Disk.remove(beside)
-            throw .changedWhileRead(source)
-        }
-        FaultPoint.reach(.labelsCopied)
-        try Disk.replaceOurs(target, by: beside)
-        FaultPoint.reach(.labelsKept)
-    }
-
     /// Returns the path to write to before a file is published as `path`: beside it, hidden from readers and sync tools.
     package static func staging(for path: FilePath) -> FilePath {
         path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "file").part")

@@ -1,6 +1,5 @@
 package import Arrivals
 package import Crypto
-import Glibc
 package import SystemPackage
 
 /// Computes SHA-256 as lower-case hexadecimal text, in constant memory.
@@ -40,18 +39,6 @@ package enum FileDigest {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
         return status.stamp
-    }
-
-    /// Returns the stamp of what has that name in an open folder, without following a link; nil where nothing has that name.
-    package static func stamp(_ name: String, in folder: FileDescriptor) -> FileStamp? {
-        var raw = Glibc.stat()
-        return fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw).stamp : nil
-    }
-
-    package static func ofWritten(_ path: FilePath) throws(FileSystemError) -> Digested {
-        let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
-        defer { Disk.close(descriptor) }
-        return try ofWritten(descriptor, named: path)
     }
 
     /// Returns the digest of an open file that was just written and is to be made durable. The pages of a large file start on their way to

@@ -13,9 +13,21 @@ package enum JSONFile {
     }
 
     package static func decode<Value: Decodable>(_ type: Value.Type, from path: FilePath) throws(FileSystemError) -> Value {
+        try decode(type, read(path), path)
+    }
+
+    /// Decodes an open file, which stays the caller's.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from descriptor: FileDescriptor, named path: FilePath
+    ) throws(FileSystemError) -> Value {
+        try decode(type, readEnd(of: descriptor, path, upTo: .max).bytes, path)
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type, _ bytes: [UInt8], _ path: FilePath
+    ) throws(FileSystemError) -> Value {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        let bytes = try read(path)
         do { return try decoder.decode(type, from: Data(bytes)) } catch { throw .badDocument(path, why: "\(error)") }
     }
 
@@ -25,6 +37,12 @@ package enum JSONFile {
     package static func readEnd(of path: FilePath, upTo limit: Int64) throws(FileSystemError) -> (bytes: [UInt8], isWhole: Bool) {
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
         defer { Disk.close(descriptor) }
+        return try readEnd(of: descriptor, path, upTo: limit)
+    }
+
+    private static func readEnd(
+        of descriptor: FileDescriptor, _ path: FilePath, upTo limit: Int64
+    ) throws(FileSystemError) -> (bytes: [UInt8], isWhole: Bool) {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
         let start = max(0, status.stamp.size - limit)

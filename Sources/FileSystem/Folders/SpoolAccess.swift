@@ -31,12 +31,12 @@ package struct SpoolAccess: Hashable, Sendable {
         defer { Disk.close(folder) }
         let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
         do throws(FileSystemError) {
-            return try open(relative, in: folder, flags: flags, resolve: Self.beneath | Self.noMagicLinks)
+            return try openBeneath(relative, in: folder, flags: flags, followingLinks: true)
         } catch .outsideSpool {
             // A link may have an absolute path and lead into the spool all the same: it is resolved here, and then no link is followed any
             // more.
             guard let inside = try? resolved(relative) else { throw .outsideSpool(root.pushing(relative)) }
-            return try open(inside, in: folder, flags: flags, resolve: Self.beneath | Self.noLinks)
+            return try openBeneath(inside, in: folder, flags: flags, followingLinks: false)
         }
     }
 
@@ -45,16 +45,19 @@ package struct SpoolAccess: Hashable, Sendable {
         let folder = try rootDescriptor()
         if relative.isEmpty { return folder }
         defer { Disk.close(folder) }
-        return try open(relative, in: folder, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC, resolve: Self.beneath | Self.noLinks)
+        return try openBeneath(relative, in: folder, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC, followingLinks: false)
     }
 
     private func rootDescriptor() throws(FileSystemError) -> FileDescriptor {
         try Disk.open(root, .readOnly, .directory, doing: "read")
     }
 
-    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(FileSystemError)
-        -> FileDescriptor
-    {
+    /// Opens what is beneath `folder`, which is the spool and open.
+    /// - Parameter followingLinks: whether links that lead to something beneath the folder are followed.
+    func openBeneath(
+        _ relative: FilePath, in folder: FileDescriptor, flags: Int32, followingLinks: Bool
+    ) throws(FileSystemError) -> FileDescriptor {
+        let resolve = Self.beneath | (followingLinks ? Self.noMagicLinks : Self.noLinks)
         let opened = relative.withPlatformString { LinuxCalls.openat2(folder.rawValue, $0, flags, resolve: resolve) }
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
         let path = root.pushing(relative)
@@ -69,7 +72,7 @@ package struct SpoolAccess: Hashable, Sendable {
     }
 
     /// Opens a path name by name and follows no link; `resolved` finds what a link within the spool leads to.
-    package func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(FileSystemError) -> FileDescriptor {
+    func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(FileSystemError) -> FileDescriptor {
         let path = root.pushing(relative)
         let names = Array(relative.components)
         guard names.allSatisfy({ $0.kind == .regular }) else { throw .outsideSpool(path) }

@@ -16,7 +16,7 @@ package final class ExternalDataDirectory: Sendable {
 
     /// Says why a file is not opened.
     package struct Refusal: Error {
-        let problem: ExternalDataProblem
+        package let problem: ExternalDataProblem
 
         package init(_ problem: ExternalDataProblem) { self.problem = problem }
     }
@@ -37,6 +37,11 @@ package final class ExternalDataDirectory: Sendable {
     package init(isOurs: Bool, opening open: @escaping Opening) {
         allowsHardLinks = isOurs
         self.open = open
+    }
+
+    /// Opens the file at one of the model's `externalDataLocations`. The caller closes it.
+    package func open(_ location: String) -> Result<CInt, Refusal> {
+        open(location.split(separator: "/").map(String.init).filter { $0 != "." })
     }
 
     /// Checks that the data is there, is where it may be, and has the size that the tensor needs. Reads nothing.

@@ -20,11 +20,50 @@ extension Model {
         package init() {}
     }
 
-    /// Writes new files, `path` and if needed `path.data`, the weights first, and returns their paths in that order. Neither may exist, and
-    /// no link is followed. A model that came with external data is written with its own weights file, whose name and layout are ours. On
-    /// failure no file that was begun is left. The caller makes the files durable and visible.
+    /// Makes the files that a model is written to.
+    package struct Target {
+        /// What stands before a file's name in messages: the path of the folder, with a slash at its end.
+        let folder: String
+        /// Makes a file that must not be there, and opens it to be written; the caller closes it.
+        let create: (_ name: String) throws(ONNXError) -> CInt
+        /// Removes a file that was begun.
+        let remove: (_ name: String) -> Void
+
+        package init(
+            folder: String, create: @escaping (_ name: String) throws(ONNXError) -> CInt, remove: @escaping (_ name: String) -> Void
+        ) {
+            self.folder = folder
+            self.create = create
+            self.remove = remove
+        }
+
+        /// Makes the files in a folder by their names. No link is followed.
+        init(folder: String) {
+            self.init(folder: folder) { name throws(ONNXError) in
+                let file = open(folder + name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+                if file < 0 { throw .cannotWrite(path: folder + name, reason: errnoText(), code: errno) }
+                return file
+            } remove: { name in
+                unlink(folder + name)
+            }
+        }
+    }
+
+    /// Writes new files, `path` and if needed `path.data`, as below, and returns their paths. Neither may exist, and no link is followed.
     @discardableResult
     package func write(to path: String, options: WritingOptions = WritingOptions()) throws(ONNXError) -> [String] {
+        let begin = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
+        let folder = String(path[..<begin])
+        return try write(as: String(path[begin...]), to: Target(folder: folder), options: options).map { folder + $0 }
+    }
+
+    /// Writes new files, `name` and if needed `name.data`, the weights first, and returns their names in that order. A model that came with
+    /// external data is written with its own weights file, whose name and layout are ours. On failure no file that was begun is left. The
+    /// caller makes the files durable and visible.
+    @discardableResult
+    package func write(
+        as name: String, to target: Target, options: WritingOptions = WritingOptions()
+    ) throws(ONNXError) -> [String] {
         var total = 0
         var hasExternal = false
         forEachTensor { _, tensor in
@@ -33,14 +72,14 @@ extension Model {
             hasExternal = hasExternal || tensor.isExternal
         }
         guard hasExternal || total > options.embeddedBytesAtMost else {
-            try writeGraph(to: path)
-            return [path]
+            try writeGraph(as: name, to: target)
+            return [name]
         }
-        let weightsPath = path + ".data"
-        let location = String(weightsPath[(weightsPath.lastIndex(of: "/").map(weightsPath.index(after:)) ?? weightsPath.startIndex)...])
+        let weightsName = name + ".data"
+        let location = String(weightsName[(weightsName.lastIndex(of: "/").map(weightsName.index(after:)) ?? weightsName.startIndex)...])
         let source = hasExternal ? try externalData() : nil
         var model = self
-        let weights = try FreshFile(weightsPath)
+        let weights = try FreshFile(weightsName, of: target)
         do throws(ONNXError) {
             try model.mapTensors { (tensor, isInitializer) throws(ONNXError) in
                 let isLarge = (tensor.byteCount ?? 0) >= options.externalTensorBytesAtLeast && tensor.elementType != .string
@@ -51,17 +90,17 @@ extension Model {
                 }
             }
             try weights.finish()
-            try model.writeGraph(to: path)
+            try model.writeGraph(as: name, to: target)
         } catch {
             weights.discard()
             throw error
         }
-        return [weightsPath, path]
+        return [weightsName, name]
     }
 
-    private func writeGraph(to path: String) throws(ONNXError) {
+    private func writeGraph(as name: String, to target: Target) throws(ONNXError) {
         let bytes = try serialized()
-        let file = try FreshFile(path)
+        let file = try FreshFile(name, of: target)
         do throws(ONNXError) {
             try bytes.borrow { (bytes) throws(ONNXError) in try file.write(bytes) }
             try file.finish()
@@ -106,18 +145,21 @@ extension StoredTensor {
     }
 }
 
-/// Represents a file that did not exist before: it is created exclusively, never through a link.
+/// Represents a file that did not exist before.
 final class FreshFile {
-    private let path: String
+    private let name: String
+    private let target: Model.Target
     /// The descriptor, which is owned: `finish`, `discard` or deinit closes it.
     private var descriptor: CInt
     private(set) var byteCount = 0
 
-    init(_ path: String) throws(ONNXError) {
-        self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        if descriptor < 0 { throw .cannotWrite(path: path, reason: errnoText(), code: errno) }
+    init(_ name: String, of target: Model.Target) throws(ONNXError) {
+        self.name = name
+        self.target = target
+        descriptor = try target.create(name)
     }
+
+    private var path: String { target.folder + name }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -148,7 +190,7 @@ final class FreshFile {
     func discard() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
-        unlink(path)
+        target.remove(name)
     }
 }
 

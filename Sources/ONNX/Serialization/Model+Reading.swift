@@ -61,12 +61,12 @@ extension Model {
     /// Reads and parses a file that is open already; the caller closes it.
     /// - Parameters:
     ///   - path: the path of the file, for messages.
-    ///   - directory: the directory where external data is looked for; nil takes the directory of `path`.
+    ///   - externalData: opens the files of external data.
     package static func load(
-        descriptor: CInt, path: String, directory: String? = nil, limits: ReadingLimits = ReadingLimits()
+        descriptor: CInt, path: String, externalData: ExternalDataDirectory, limits: ReadingLimits = ReadingLimits()
     ) throws(ONNXError) -> Model {
         var model = try Model(serialized: readFile(descriptor, path, limit: limits.byteCount), limits: limits)
-        model.directory = directory ?? Self.directory(of: path)
+        model.openedExternalData = externalData
         return model
     }
 

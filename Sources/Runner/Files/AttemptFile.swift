@@ -5,25 +5,47 @@ package import SystemPackage
 package enum AttemptFile: Hashable, Sendable {
     /// The rows to score.
     case data
-    /// A file of the model that scores, or that is trained.
+    /// The rows that an earlier version has scored, on which a model that arrived is tried.
+    case rows
+    /// A file of the model that scores, that is trained, or that has arrived.
     case model(ModelPart)
     /// A file of the model that the attempt has written.
     case written(ModelPart)
+    /// A file of labels as it arrived, by its place among all that the attempt learns from.
+    case labels(Int)
     /// The output, which is made, or emptied where it is there.
     case output
     /// Another file without a name in the output's folder, for what does not fit into memory while the output is made.
     case temporary
-    /// The part of a range, to be read.
-    case part(Int)
-    /// The part of a range that is not whole yet, which is made, or emptied where it is there.
-    case newPart(Int)
-    /// The file on which ranges are claimed, which is made where it is missing.
-    case claims
+}
+
+/// Names a folder of an attempt by what it is for.
+package enum AttemptFolder: Hashable, Sendable {
+    /// The folder of the model that has arrived, in which its external data is.
+    case arrived
+    /// The folder for the files of the version that the attempt makes, which is made where it is missing.
+    case version
+    /// The parts of a large file, which outlive the attempt. It is made where it is missing, unless it is that of another attempt, which
+    /// may give it another name meanwhile.
+    case parts
+    /// The labels that are kept, which outlive the attempt.
+    case labels
+    /// The checkpoints of a training, which outlive the attempt.
+    case checkpoints
+    /// The outputs of a model as it was published, with which those of other ways of executing it are compared.
+    case reference
+    /// The prepared models of all attempts, as `PreparedFolder` names them.
+    case prepared
 }
 
 /// Opens the files of one attempt: the outer part of a worker. The code that computes has no other way to a file, and gets descriptors, so
 /// that it may stand in a process that can open nothing.
+///
+/// The whole of what it may ask is here and in `GivenFolder`. The answer to `folder` is a value that means something to the outer part
+/// alone.
 package protocol AttemptFiles: Sendable {
     /// Returns a descriptor that the caller closes. Throws `missing` where the attempt has no such file.
     func open(_ file: AttemptFile) throws(FileSystemError) -> FileDescriptor
+    /// Returns a folder of the attempt. Throws `missing` where the attempt has none.
+    func folder(_ folder: AttemptFolder) throws(FileSystemError) -> any GivenFolder
 }

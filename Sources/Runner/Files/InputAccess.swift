@@ -1,7 +1,6 @@
 import Attempts
 import FileSystem
 import Foundation
-import Reasons
 import SystemPackage
 
 /// Opens the files of one input by their names, below its spool where it is in one.
@@ -12,13 +11,6 @@ struct InputAccess {
     init(_ input: AttemptSpec.InputFile) {
         self.input = input
         spool = input.spool.map { SpoolAccess(root: FilePath($0)) }
-    }
-
-    /// Throws where the input has a spool and is not in it.
-    func check() throws(Failure) {
-        guard let spool = input.spool, SpoolAccess.relative(input.path, to: spool) == nil else { return }
-        let shown = spool.hasSuffix("/") ? spool : spool + "/"
-        throw Failure(.badInput, what: "it is not in its spool \(shown)", place: input.path, remedy: "Name a file of the spool.")
     }
 
     /// Opens the input's own file.
@@ -34,7 +26,7 @@ struct InputAccess {
     }
 
     /// The path of the input's folder.
-    var above: String { (input.path as NSString).deletingLastPathComponent }
+    var above: String { input.folder }
 
     private func open(_ path: String) throws(FileSystemError) -> FileDescriptor {
         if let spool { return try spool.open(relative(path)) }
@@ -43,4 +35,9 @@ struct InputAccess {
 
     /// Returns the path relative to the spool; the spool itself has an empty path.
     private func relative(_ path: String) -> FilePath { SpoolAccess.relative(path, to: input.spool ?? "") ?? FilePath() }
+}
+
+extension AttemptSpec.InputFile {
+    /// The path of the folder that the file is in.
+    var folder: String { (path as NSString).deletingLastPathComponent }
 }

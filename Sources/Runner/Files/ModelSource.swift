@@ -21,13 +21,17 @@ struct ModelSource: Sendable {
     /// The path of the adapter where it is not the one in the model's folder.
     let adapter: String?
     let open: @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor
+    /// Returns the folder of prepared models; nil where models are loaded as they are.
+    let prepared: @Sendable () -> (any GivenFolder)?
 
     init(
-        _ path: String, adapter: String? = nil, open: @escaping @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor
+        _ path: String, adapter: String? = nil, open: @escaping @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor,
+        prepared: @escaping @Sendable () -> (any GivenFolder)? = { nil }
     ) {
         self.path = path
         self.adapter = adapter
         self.open = open
+        self.prepared = prepared
     }
 
     /// Opens the files by their names.
@@ -40,11 +44,7 @@ struct ModelSource: Sendable {
 
     /// The external data, for a model in one of our folders.
     var externalData: ExternalDataDirectory {
-        ExternalDataDirectory(isOurs: true) { [open] components in
-            do throws(FileSystemError) { return .success(try open(.weights(components)).rawValue) } catch {
-                return .failure(.init(ExternalDataProblem(error)))
-            }
-        }
+        ExternalDataDirectory(isOurs: true) { [open] components throws(FileSystemError) in try open(.weights(components)) }
     }
 
     /// The size of the model's files in bytes: that of the graph, and of the file in which a version has its weights. It is 0 where they
@@ -78,6 +78,19 @@ struct ModelSource: Sendable {
     }
 }
 
+extension ExternalDataDirectory {
+    /// - Parameter open: opens a file by the components of its path below the directory, without following a link.
+    convenience init(isOurs: Bool, open: @escaping @Sendable ([String]) throws(FileSystemError) -> FileDescriptor) {
+        self.init(
+            isOurs: isOurs,
+            opening: { components in
+                do throws(FileSystemError) { return .success(try open(components).rawValue) } catch {
+                    return .failure(.init(ExternalDataProblem(error)))
+                }
+            })
+    }
+}
+
 extension ExternalDataProblem {
     /// Describes why a file of external data cannot be opened.
     fileprivate init(_ error: FileSystemError) {
@@ -95,6 +108,15 @@ extension ExternalDataProblem {
 extension AttemptFiles {
     /// Opens the model that scores.
     func model(of files: AttemptSpec.ScoringFiles) -> ModelSource {
+        ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in
+            try open(.model(part))
+        } prepared: {
+            try? folder(.prepared)
+        }
+    }
+
+    /// Opens the model that is measured.
+    func model(of files: AttemptSpec.MeasuredFiles) -> ModelSource {
         ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in try open(.model(part)) }
     }
 
@@ -105,7 +127,11 @@ extension AttemptFiles {
 
     /// Opens the model that the attempt has written.
     func written(by files: AttemptSpec.ModelFiles) -> ModelSource {
-        ModelSource(files.writtenModel) { part throws(FileSystemError) in try open(.written(part)) }
+        ModelSource(files.writtenModel) { part throws(FileSystemError) in
+            try open(.written(part))
+        } prepared: {
+            try? folder(.prepared)
+        }
     }
 }
 

@@ -7,59 +7,104 @@ package import SystemPackage
 /// Opens the files of one attempt by the names that its spec has for them, and no others.
 package struct NamedFiles: AttemptFiles {
     private let spec: AttemptSpec
-    /// The folder of the parts, where another attempt has made it: it may get another name meanwhile. Nil where it is this attempt's own,
-    /// and where it is gone.
-    private let held: HeldFolder?
+    private let prepared: PreparedFolder?
 
-    package init(_ spec: AttemptSpec) {
+    /// - Parameter prepared: the folder of prepared models; nil where models are loaded as they are.
+    package init(_ spec: AttemptSpec, prepared: PreparedFolder? = nil) {
         self.spec = spec
-        switch spec.work {
-        case .scoreRange(let files), .scoreAhead(let files): held = files.parts.flatMap { try? HeldFolder(FilePath($0)) }
-        case .score, .validateModel, .fineTune: held = nil
-        }
+        self.prepared = prepared
     }
 
     package func open(_ file: AttemptFile) throws(FileSystemError) -> FileDescriptor {
-        switch (file, spec.work) {
-        case (.data, .score(let files)), (.data, .scoreRange(let files)), (.data, .scoreAhead(let files)):
-            return try InputAccess(files.data).open()
-        case (.model(let part), .score(let files)), (.model(let part), .scoreRange(let files)), (.model(let part), .scoreAhead(let files)):
-            return try NamedModel(files.model.path, adapter: files.adapter).open(part)
-        case (.model(let part), .fineTune(let files, _)):
-            return try NamedModel(files.model.path).open(part)
-        case (.written(let part), .validateModel(let files, _)), (.written(let part), .fineTune(let files, _)):
-            return try NamedModel(files.writtenModel).open(part)
-        case (.output, .score(let files)):
-            return try make(FilePath(files.output), .readWrite)
-        case (.temporary, .score(let files)):
-            return try temporary(in: FilePath(files.output).removingLastComponent())
-        case (.claims, .score(let files)), (.claims, .scoreRange(let files)), (.claims, .scoreAhead(let files)):
-            let folder = try parts(files)
-            if !spec.isOneRange, !Disk.isDirectory(folder) { _ = try Disk.makeDirectories(folder) }
-            return try Disk.open(folder.appending("claims"), .readWrite, [.create, .noFollow], doing: "claim a range")
-        case (.part(let range), .score(let files)), (.part(let range), .scoreRange(let files)), (.part(let range), .scoreAhead(let files)):
-            return try FileDigest.open(parts(files).appending(PartsFolder.name(range)))
-        case (.newPart(let range), .score(let files)), (.newPart(let range), .scoreRange(let files)),
-            (.newPart(let range), .scoreAhead(let files)):
-            return try make(parts(files).appending(PartsFolder.stagedName(range)), .writeOnly)
-        case (.output, _), (.temporary, _), (.data, _), (.claims, _), (.part, _), (.newPart, _), (.model, _),
-            (.written, _):
-            throw .missing(FilePath(spec.place))
+        switch spec.work {
+        case .score(let files):
+            switch file {
+            case .output: return try make(FilePath(files.output))
+            case .temporary: return try temporary(in: FilePath(files.output).removingLastComponent())
+            default: return try open(file, toScore: files)
+            }
+        case .scoreRange(let files), .scoreAhead(let files): return try open(file, toScore: files)
+        case .validateModel(let files, let training):
+            switch file {
+            case .model(.graph): return try InputAccess(files.model).open()
+            case .model(.weights(let names)): return try InputAccess(files.model).open(companion: names.joined(separator: "/"))
+            default: return try open(file, toMake: files, training)
+            }
+        case .fineTune(let files, let training):
+            if case .model(let part) = file { return try NamedModel(files.model.path).open(part) }
+            return try open(file, toMake: files, training)
+        case .measure(let files):
+            switch file {
+            case .data:
+                guard let data = files.data else { throw none }
+                return try InputAccess(data).open()
+            case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
+            case .rows, .written, .labels, .output, .temporary: throw none
+            }
+        }
+    }
+
+    package func folder(_ folder: AttemptFolder) throws(FileSystemError) -> any GivenFolder {
+        switch (folder, spec.work) {
+        case (.arrived, .validateModel(let files, _)):
+            let access = InputAccess(files.model)
+            return HeldFolder(try access.openFolder(), named: FilePath(access.above))
+        case (.version, .validateModel(let files, _)), (.version, .fineTune(let files, _)):
+            return try HeldFolder(making: FilePath(files.directory))
+        case (.parts, .score(let files)):
+            guard let parts = files.parts else { throw none }
+            return try HeldFolder(making: FilePath(parts))
+        case (.parts, .scoreRange(let files)), (.parts, .scoreAhead(let files)):
+            guard let parts = files.parts else { throw none }
+            return try HeldFolder(FilePath(parts))
+        case (.labels, _):
+            guard let kept = spec.training?.labelled.first?.kept else { throw none }
+            let path = FilePath(kept).removingLastComponent()
+            for changed in try Disk.makeDirectories(path) { try Disk.sync(directory: changed) }
+            return try HeldFolder(path)
+        case (.checkpoints, _):
+            guard let checkpoints = spec.training?.checkpoints else { throw none }
+            return try HeldFolder(making: FilePath(checkpoints))
+        case (.prepared, _):
+            guard let prepared else { throw none }
+            return try HeldFolder(making: prepared.path)
+        case (.reference, .measure(let files)): return try HeldFolder(FilePath(files.reference))
+        case (.arrived, _), (.version, _), (.parts, _), (.reference, _): throw none
         }
     }
 
     // MARK: Names
 
-    private func parts(_ files: AttemptSpec.ScoringFiles) throws(FileSystemError) -> FilePath {
-        guard let parts = files.parts else { throw .missing(FilePath(spec.place)) }
-        return held?.path ?? FilePath(parts)
+    private func open(_ file: AttemptFile, toScore files: AttemptSpec.ScoringFiles) throws(FileSystemError) -> FileDescriptor {
+        switch file {
+        case .data: return try InputAccess(files.data).open()
+        case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
+        case .rows, .written, .labels, .output, .temporary: throw none
+        }
     }
 
+    private func open(
+        _ file: AttemptFile, toMake files: AttemptSpec.ModelFiles, _ training: AttemptSpec.Training?
+    ) throws(FileSystemError) -> FileDescriptor {
+        switch file {
+        case .written(let part): return try NamedModel(files.writtenModel).open(part)
+        case .rows:
+            guard let rows = files.rows else { throw none }
+            return try InputAccess(rows).open()
+        case .labels(let number):
+            guard let training, training.labelled.indices.contains(number) else { throw none }
+            return try InputAccess(training.labelled[number].file).open()
+        case .data, .model, .output, .temporary: throw none
+        }
+    }
+
+    private var none: FileSystemError { .missing(FilePath(spec.place)) }
+
     /// Makes a file of ours, or empties it where it is there.
-    private func make(_ path: FilePath, _ mode: FileDescriptor.AccessMode) throws(FileSystemError) -> FileDescriptor {
+    private func make(_ path: FilePath) throws(FileSystemError) -> FileDescriptor {
         do {
             return try FileDescriptor.open(
-                path, mode, options: [.create, .truncate, .noFollow, .closeOnExec], permissions: FilePermissions(rawValue: 0o644))
+                path, .readWrite, options: [.create, .truncate, .noFollow, .closeOnExec], permissions: FilePermissions(rawValue: 0o644))
         } catch {
             throw .system(doing: "creating", path: path, errno: error as? Errno ?? .ioError)
         }

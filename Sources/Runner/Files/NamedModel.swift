@@ -1,6 +1,5 @@
 package import FileSystem
 import Foundation
-import Glibc
 import SystemPackage
 
 /// Opens the files of a model by their names: its graph, the files of external data below its folder, and the adapter.
@@ -22,13 +21,10 @@ struct NamedModel: Sendable {
         case .graph: return try FileDigest.open(FilePath(path))
         case .adapter: return try FileDigest.open(FilePath(adapter ?? Self.adapter(beside: path)))
         case .weights(let components):
-            let folder = Self.folder(of: path)
-            let root = try Disk.open(folder, .readOnly, .directory, doing: "read")
-            defer { Disk.close(root) }
             // No link is followed anywhere below the folder.
-            return try SpoolAccess(root: folder).walk(
-                FilePath(root: nil, components.compactMap { FilePath.Component($0) }), in: root,
-                flags: O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+            let folder = Self.folder(of: path)
+            return try HeldFolder(Disk.open(folder, .readOnly, .directory, doing: "read"), named: folder)
+                .open(components.joined(separator: "/"))
         }
     }
 

@@ -1,7 +1,6 @@
 import Attempts
 import Columnar
 import FileSystem
-import Foundation
 import Glibc
 import SystemPackage
 
@@ -11,34 +10,23 @@ import SystemPackage
 /// Several processes work on it at a time. A range is claimed by a lock of the kernel on a byte of the file `claims`, which goes with the
 /// process that has it. A part has its name once it is whole.
 final class PartsFolder {
-    private let path: FilePath
-    private let files: any AttemptFiles
-    /// The open folder, where it is another's; nil where it is this attempt's own.
-    private let held: HeldFolder?
+    private let folder: any GivenFolder
     private let claims: FileDescriptor
 
-    /// Opens the folder.
-    /// - Parameters:
-    ///   - files: opens the files of the folder.
-    ///   - isOwn: whether it is the folder of the run that this attempt is one of, so that it is made where it is missing. A folder of
-    ///     others must be there, and may get another name meanwhile, so it is held open and named by its descriptor.
-    init(_ path: String, _ files: any AttemptFiles, isOwn: Bool = true) throws(FileSystemError) {
-        let held = isOwn ? nil : try HeldFolder(FilePath(path))
-        self.path = held?.path ?? FilePath(path)
-        self.held = held
-        self.files = files
-        claims = try files.open(.claims)
+    init(_ folder: any GivenFolder) throws(FileSystemError) {
+        self.folder = folder
+        claims = try folder.create("claims", .kept)
     }
 
     deinit { Disk.close(claims) }
 
     // MARK: The plan
 
-    private var planPath: FilePath { path.appending("plan.json") }
+    private static let plan = "plan.json"
 
     /// Returns the plan for one of those subjects; nil where there is none, or one for another subject.
     func plan(for subjects: [String]) -> ScoringPlan? {
-        guard let plan = try? JSONFile.decode(ScoringPlan.self, from: planPath), subjects.contains(plan.subject), plan.boot == Self.boot
+        guard let plan = try? folder.decode(ScoringPlan.self, from: Self.plan), subjects.contains(plan.subject), plan.boot == Self.boot
         else { return nil }
         return plan
     }
@@ -49,9 +37,8 @@ final class PartsFolder {
         _ ranges: RangePlan, for subject: String, columns: [String: [String]] = [:], types: [String: String] = [:]
     ) throws(FileSystemError) -> ScoringPlan {
         let plan = ScoringPlan(subject: subject, boot: Self.boot, ranges: ranges, columns: columns, types: types)
-        let staged = path.appending("plan.new")
-        try JSONFile.write(JSONFile.encode(plan, for: planPath), to: staged)
-        try Disk.replaceOurs(planPath, by: staged)
+        try folder.write(JSONFile.encode(plan, for: folder.path(of: Self.plan)), to: "plan.new")
+        try folder.replace(Self.plan, by: "plan.new")
         return plan
     }
 
@@ -70,31 +57,29 @@ final class PartsFolder {
 
     /// Removes all parts, and the plan that they belong to.
     func clear() throws(FileSystemError) {
-        for name in try Disk.names(in: path) where name.string != "claims" { try Disk.remove(path.appending(name)) }
+        for name in try folder.names() where name != "claims" { try folder.remove(name) }
     }
 
     // MARK: Parts
 
-    /// Returns the name of the part of a range.
-    static func name(_ range: Int) -> String { "\(range).part" }
+    private func name(_ range: Int) -> String { "\(range).part" }
     /// Returns the name that the part has while it is written.
-    static func stagedName(_ range: Int) -> String { "\(range).new" }
-
-    private func part(_ range: Int) -> String { path.appending(Self.name(range)).string }
-    private func stagedPart(_ range: Int) -> String { path.appending(Self.stagedName(range)).string }
+    private func stagedName(_ range: Int) -> String { "\(range).new" }
 
     /// Begins the part of a range. What is there of it is overwritten.
     func makePart(_ range: Int) throws(ColumnarError) -> PartWriter {
-        let path = stagedPart(range)
+        let path = folder.path(of: stagedName(range)).string
         let file: FileDescriptor
-        do throws(FileSystemError) { file = try files.open(.newPart(range)) } catch { throw ColumnarError(opening: error, path) }
+        do throws(FileSystemError) { file = try folder.create(stagedName(range), .emptied) } catch {
+            throw ColumnarError(opening: error, path)
+        }
         return try PartWriter(path: path, open: file.rawValue)
     }
 
     /// Returns the part of a range; nil where it was cut off.
     func completePart(_ range: Int) throws(ColumnarError) -> PartReader? {
-        let path = part(range)
-        guard let file = try? files.open(.part(range)) else { return nil }
+        let path = folder.path(of: name(range)).string
+        guard let file = try? folder.open(name(range)) else { return nil }
         guard PartReader.isComplete(path: path, open: file.rawValue) else {
             Disk.close(file)
             return nil
@@ -102,17 +87,13 @@ final class PartsFolder {
         return try PartReader(path: path, open: file.rawValue)
     }
 
-    func isFinished(_ range: Int) -> Bool { access(part(range), F_OK) == 0 }
+    func isFinished(_ range: Int) -> Bool { (try? folder.has(name(range))) ?? false }
 
     /// Gives a part that is whole its name. It must survive the process, but not a stop of the machine: a part whose bytes a stopped
     /// machine has lost is not accepted when it is read.
-    func finish(_ range: Int) throws(FileSystemError) {
-        if rename(stagedPart(range), part(range)) != 0 {
-            throw .system(doing: "finish a part", path: FilePath(part(range)), errno: Errno(rawValue: errno))
-        }
-    }
+    func finish(_ range: Int) throws(FileSystemError) { try folder.rename(stagedName(range), to: name(range)) }
 
-    func remove(_ range: Int) throws(FileSystemError) { try Disk.remove(FilePath(part(range))) }
+    func remove(_ range: Int) throws(FileSystemError) { try folder.remove(name(range)) }
 
     // MARK: Claims
 

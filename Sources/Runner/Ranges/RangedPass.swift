@@ -1,9 +1,11 @@
 import Arrivals
 import Attempts
 import Columnar
+import Engine
 import FileSystem
 import Foundation
 import Glibc
+import Machine
 import PipelineConfig
 import Reasons
 import Recipes
@@ -41,8 +43,8 @@ struct RangedPass {
         self.interruption = interruption
         self.rangeBytes = rangeBytes
         do throws(FileSystemError) {
-            folder = try PartsFolder(parts, opener, isOwn: !spec.isOneRange)
-            subjects = try ScoringSubject.digests(spec, files, LocalExecutor.machine)
+            folder = try PartsFolder(opener.folder(.parts))
+            subjects = try ScoringSubject.digests(spec, files, spec.engine.name.machine)
         } catch {
             throw Failure(landing: error, place: parts)
         }
@@ -57,7 +59,7 @@ struct RangedPass {
         let known = folder.plan(for: subjects)
         if let known, known.isInOneGo { return false }
         let model = try load(&phases)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data, from: opener) }
+        let input = try phases.time("read") { () throws(Failure) in try opened() }
         let plan: ScoringPlan
         if let known { plan = known } else { plan = try phases.time("read") { () throws(Failure) in try planned(model, input) } }
         guard !plan.isInOneGo else { return false }
@@ -114,7 +116,7 @@ struct RangedPass {
         else { return }
         defer { folder.release(range) }
         let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, control.data, from: opener) }
+        let input = try phases.time("read") { () throws(Failure) in try opened() }
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
     }
 
@@ -123,7 +125,7 @@ struct RangedPass {
     private func planOfOthers(_ phases: inout Phases) throws(Failure) -> ScoringPlan? {
         if let plan = folder.plan(for: subjects) { return plan }
         guard case .scoreAhead = spec.work else { return nil }
-        let (model, input) = (try load(&phases), try OpenedInput(files.data, control.data))
+        let (model, input) = (try load(&phases), try opened())
         return try phases.time("read") { () throws(Failure) in
             let plan = try planned(model, input)
             try input.verifyUnchanged()
@@ -135,9 +137,11 @@ struct RangedPass {
 
     private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
         try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
         }
     }
+
+    private func opened() throws(Failure) -> OpenedInput { try OpenedInput(files.data, as: .data, control.data, from: opener) }
 
     /// Returns the plan that another attempt of the run has made meanwhile, or makes it.
     private func planned(_ model: LoadedModel, _ input: OpenedInput) throws(Failure) -> ScoringPlan {

@@ -36,6 +36,8 @@ struct ScoringSubject: Encodable {
     private let types: [String: String]
     private let threads: Int
     private let machine: AttemptMachine
+    /// The engine and its precision; nil for the usual one.
+    private let engine: EngineChoice?
     private let build: String
 
     private init(_ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ machine: AttemptMachine, data: String?, stamp: FileStamp?) {
@@ -48,6 +50,7 @@ struct ScoringSubject: Encodable {
         types = spec.types
         threads = spec.limits.threads
         self.machine = machine
+        engine = spec.engine == .onnxRuntime ? nil : spec.engine
         build = toolVersion
     }
 

@@ -102,8 +102,8 @@ package final class WorkerService: Sendable {
         FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
         var result = attempt.execute(spec, order.data, executor)
-        // The machine is known from the first frame of this connection.
-        result.machine = nil
+        // The machine is known from the first frame of this connection, where the attempt ran on the usual engine.
+        if result.machine == LocalExecutor.machine { result.machine = nil }
         state.withLock { state in
             state.attempts[reference] = nil
             state.executed = nil

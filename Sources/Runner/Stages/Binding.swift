@@ -74,6 +74,6 @@ extension ForwardStage {
     }
 
     var wantedRows: Int? {
-        if case .rows(let rows) = batchSize { rows } else { nil }
+        batchSize.rows
     }
 }

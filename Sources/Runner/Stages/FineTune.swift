@@ -14,10 +14,10 @@ import TrainingGraph
 /// Executes the optimize stage: it trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a
 /// model that was just validated, it replaces what the deserialize stage wrote or leaves it unchanged.
 struct FineTune {
-    private let spec: AttemptSpec
-    private let files: AttemptSpec.ModelFiles
-    private let opener: any AttemptFiles
-    private let stage: OptimizeStage
+    let spec: AttemptSpec
+    let files: AttemptSpec.ModelFiles
+    let opener: any AttemptFiles
+    let stage: OptimizeStage
     private let training: AttemptSpec.Training
     private let models: ModelLoader
     private let interruption: Interruption
@@ -36,10 +36,10 @@ struct FineTune {
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
-        if let subject = training.labelled.first(where: { $0.arrival == training.subject }) {
+        if let subject = training.labelled.firstIndex(where: { $0.arrival == training.subject }) {
             try keep(subject)
             // An empty file teaches nothing and has no fault.
-            if !hasRows(subject) {
+            if !hasRows(training.labelled[subject]) {
                 result.rowCount = 0
                 return
             }
@@ -83,16 +83,17 @@ struct FineTune {
         _ parent: Model, _ adapter: AdapterFile?, _ report: inout TrainingReport
     ) throws(Failure) -> FineTuning.Outcome? {
         var usable: [AttemptSpec.LabelledFile] = []
-        for labelled in training.labelled {
+        for (number, labelled) in training.labelled.enumerated() {
             do throws(Failure) {
-                try keep(labelled)
+                try keep(number)
                 if hasRows(labelled) { usable.append(labelled) }
             } catch {
                 try setAside(labelled, error, &report)
             }
         }
-        do { try FileManager.default.createDirectory(atPath: training.checkpoints, withIntermediateDirectories: true) } catch {
-            throw Failure(writing: error, place: training.checkpoints)
+        let checkpoints: any GivenFolder
+        do throws(FileSystemError) { checkpoints = try opener.folder(.checkpoints) } catch {
+            throw Failure(landing: error, place: training.checkpoints)
         }
         while !usable.isEmpty {
             report.hyperParameters = stage.gradient.cardSettings(threads: spec.limits.threads)
@@ -100,10 +101,12 @@ struct FineTune {
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter,
                 data: spec.schema.labelledData(
-                    usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) }, inputs: parent.graph.inputs.map(\.name),
-                    nanInputs: ModelFacts(parent).nanInputs,
-                    pinned: spec.columns),
-                recipe: stage.gradient, gate: stage.gate, threads: spec.limits.threads, directory: training.checkpoints)
+                    usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) },
+                    open: { [opener] file in
+                        Result { () throws(FileSystemError) in try Self.open(file.path, opener) }
+                    },
+                    inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs, pinned: spec.columns),
+                recipe: stage.gradient, gate: stage.gate, threads: spec.limits.threads, folder: checkpoints)
             do throws(TrainingError) {
                 return try run.run(
                     TrainingControl(
@@ -126,8 +129,18 @@ struct FineTune {
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
         options.dialect = spec.schema.dialect
+        guard let file = try? Self.open(labelled.kept, opener) else { return true }
+        defer { Disk.close(file) }
+        options.descriptor = file.rawValue
         return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
     }
+
+    /// Opens labels that are kept.
+    private static func open(_ kept: String, _ opener: any AttemptFiles) throws(FileSystemError) -> FileDescriptor {
+        try opener.folder(.labels).open(name(kept))
+    }
+
+    private static func name(_ kept: String) -> String { (kept as NSString).lastPathComponent }
 
     /// Leaves out labels of other arrivals that cannot be used. Where the labels are those of the attempt's own arrival, it throws the
     /// failure, which ends the attempt.
@@ -141,16 +154,18 @@ struct FineTune {
     }
 
     /// Makes a copy of ours of the labels, so that training reads the same content, however long it takes.
-    private func keep(_ labelled: AttemptSpec.LabelledFile) throws(Failure) {
+    private func keep(_ number: Int) throws(Failure) {
+        let labelled = training.labelled[number], name = Self.name(labelled.kept)
+        let folder: any GivenFolder
         do throws(FileSystemError) {
-            if try Disk.status(FilePath(labelled.kept)) != nil { return }
+            folder = try opener.folder(.labels)
+            if try folder.has(name) { return }
         } catch {
             throw Failure(landing: error, place: labelled.file.path)
         }
-        let opened = try OpenedInput(labelled.file)
+        let opened = try OpenedInput(labelled.file, as: .labels(number), from: opener)
         do throws(FileSystemError) {
-            try DurableFile.keep(
-                opened.file, digest: labelled.file.digest, at: FilePath(labelled.kept), named: FilePath(labelled.file.path))
+            try folder.keep(opened.file, digest: labelled.file.digest, as: name, named: FilePath(labelled.file.path))
         } catch .changedWhileRead(let path) {
             throw Failure(opening: .changedWhileRead(path), place: labelled.file.path)
         } catch {
@@ -189,62 +204,6 @@ struct FineTune {
         guard spec.goal == .fineTune else { return }
         // Where the schema leaves an input's columns to the file's own order, they are pinned as those of data are.
         result.columns = outcome.columns.filter { spec.schema[input: $0.key]?.columns == nil && $0.value.count > 1 }
-    }
-
-    // MARK: Writing
-
-    /// Writes the files of the new version: a model, or an adapter together with the untouched model that it was trained for.
-    private func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport) throws(Failure) {
-        let directory = files.directory
-        let facts = facts(report)
-        do {
-            var base = parent.digest
-            if !outcome.isModelAsGiven {
-                // Weights that are not in memory may be read from `directory` meanwhile.
-                let fresh = directory + ".tuned"
-                try empty(fresh)
-                var model = try outcome.model.embeddingExternalData(atMost: Model.largestEmbedded)
-                model.mergeImports()
-                for (key, value) in facts { model.metadata[key] = value }
-                try model.write(to: fresh + "/model.onnx")
-                base = try FileDigest.of(FilePath(fresh + "/model.onnx")).digest
-                FaultPoint.reach(.tunedWritten)
-                try? FileManager.default.removeItem(atPath: directory)
-                FaultPoint.reach(.tunedRemoved)
-                try FileManager.default.moveItem(atPath: fresh, toPath: directory)
-            } else if spec.goal == .fineTune {
-                try empty(directory)
-                // The external data are in the model's folder, under names that we chose.
-                for name in [VersionFile.model] + outcome.model.externalDataLocations {
-                    let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
-                    try Disk.clone(FilePath(source), to: FilePath(directory + "/" + name))
-                }
-            }
-            guard let adapter = outcome.adapter else { return }
-            let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
-            try file.write(to: directory + "/" + VersionFile.adapter)
-        } catch let error as ONNXError {
-            throw Failure(model: error, place: spec.place)
-        } catch {
-            throw Failure(writing: error, place: directory)
-        }
-    }
-
-    private func empty(_ directory: String) throws {
-        try? FileManager.default.removeItem(atPath: directory)
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    }
-
-    /// Returns the metadata that the model or the adapter carries, in a fixed order.
-    private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
-        var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
-        facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))
-        facts.append(("millrace.training.loss", stage.gradient.loss.kind.rawValue))
-        facts.append(("millrace.training.epochs", "\(report.lossPerEpoch.count)"))
-        if let gate = report.gate, let before = gate.before, let after = gate.after {
-            facts.append(("millrace.gate", "\(gate.metric) \(before) to \(after)"))
-        }
-        return facts
     }
 }
 

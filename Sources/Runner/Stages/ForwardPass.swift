@@ -33,10 +33,12 @@ struct ForwardPass {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, opener.model(of: files), threads: spec.limits.threads, interruption)
+            try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
         }
         FaultPoint.reach(.workerLoaded)
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data, interruption.control.data, from: opener) }
+        let input = try phases.time("read") { () throws(Failure) in
+            try OpenedInput(files.data, as: .data, interruption.control.data, from: opener)
+        }
         FaultPoint.reach(.workerOpened)
         let output = AttemptOutput(files.output, opener)
         do throws(Failure) {

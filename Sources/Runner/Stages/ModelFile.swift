@@ -4,7 +4,6 @@ import Autodiff
 import Engine
 import FileSystem
 import Foundation
-import Glibc
 import Machine
 import ONNX
 import Reasons
@@ -23,8 +22,8 @@ struct ModelFile {
     /// The digest of the file alone.
     let digest: String
     let adapter: AdapterFile?
-    private let source: ModelSource
-    private let file: OwnedFile
+    let source: ModelSource
+    let file: OwnedFile
     private let stamp: FileStamp
 
     /// Opens a model without an adapter.
@@ -80,22 +79,34 @@ struct ModelFile {
         }
     }
 
+    /// Throws where the model breaks ONNX's rules, could harm this machine, or would cost more than an engine is given.
+    func check() throws(Failure) {
+        let model = try parsed()
+        do throws(ONNXError) {
+            try model.safetyCheck()
+            try model.costCheck()
+        } catch { throw Failure(model: error, place: path) }
+    }
+
     /// Returns the model as its file has it, without the adapter.
     func parsed() throws(Failure) -> Model {
-        var model: Model
-        do throws(ONNXError) { model = try Model.load(descriptor: file.descriptor.rawValue, path: path) } catch {
+        let model: Model
+        do throws(ONNXError) { model = try loaded() } catch {
             if case .cannotRead(_, _, let code) = error, code != 0 { throw Failure(model: error, place: path) }
             try verifyUnchanged()
             throw Failure(model: error, place: path)
         }
         try verifyUnchanged()
-        model.openedExternalData = source.externalData
         // Weights are checked before any of them are copied or read: in memory they have their full size, though a sparse file takes no
         // disk.
         do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch {
             throw Failure(model: .outOfMemory(error), place: path)
         }
         return model
+    }
+
+    private func loaded() throws(ONNXError) -> Model {
+        try Model.load(descriptor: file.descriptor.rawValue, path: path, externalData: source.externalData)
     }
 
     /// Returns a session over this file and the external data that it names, with the adapter merged in, and the facts that binding
@@ -172,11 +183,16 @@ struct ModelFile {
         }.map(\.name)
     }
 
-    /// Writes the model for an engine that maps its weights: the graph to `path`, and initializers of 64 KiB or more to `path.data`, with
+    /// The size of the model's files in bytes, as `ModelSource` counts it.
+    var byteCount: Int { source.byteCount }
+
+    /// Writes the model for an engine that maps its weights: the graph to `name`, and initializers of 64 KiB or more to `name.data`, with
     /// the adapter merged in. Neither file may exist yet.
     /// - Parameter least: a model whose initializers take fewer bytes is not written.
     /// - Returns: the facts about the model; nil if it was not written.
-    func writeRunnable(to path: String, ifWeightsTake least: Int) throws(Failure) -> ModelFacts? {
+    func writeRunnable(
+        as name: String, in folder: any GivenFolder, ifWeightsTake least: Int
+    ) throws(Failure) -> ModelFacts? {
         var model = try parsed()
         var weights = 0
         model.forEachTensor { _, tensor in weights += min(tensor.byteCount ?? 0, .max / 2 - weights) }
@@ -189,7 +205,7 @@ struct ModelFile {
         options.externalTensorBytesAtLeast = Self.smallestApart
         do {
             if let adapter { model = try adapter.adapter.merged(into: model) }
-            try model.write(to: path, options: options)
+            try model.write(as: name, to: Model.Target(folder), options: options)
         } catch { throw unavailable(error) }
         try verifyUnchanged()
         return facts
@@ -228,27 +244,4 @@ struct ModelFile {
         default: Failure(.badModel, what: "\(error)", place: path, remedy: "Merge the adapter with `millrace merge`, or train it again.")
         }
     }
-}
-
-/// Returns the memory that the allocator holds in reserve to the system, so that a freed graph does not take memory in addition to the
-/// engine's copy.
-func returnFreedMemory() {
-    typealias Trim = @convention(c) (Int) -> CInt
-    if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }
-}
-
-/// Lets the allocator take large blocks from the system, and give them back when they are freed, while `body` runs. Otherwise it may keep
-/// the last one at the end of a thread's heap, where `malloc_trim` does not look.
-func returningLargeBlocks<Result>(_ body: () -> Result) -> Result {
-    typealias Option = @convention(c) (CInt, CInt) -> CInt
-    guard let address = dlsym(nil, "mallopt") else { return body() }
-    let set = unsafeBitCast(address, to: Option.self)
-    // In mallopt(3), M_MMAP_THRESHOLD is -3 and M_TRIM_THRESHOLD is -1. The values set afterwards are those that they have after a large
-    // block was freed.
-    _ = set(-3, 1 << 20)
-    defer {
-        _ = set(-3, 32 << 20)
-        _ = set(-1, 64 << 20)
-    }
-    return body()
 }

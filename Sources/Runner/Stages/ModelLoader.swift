@@ -1,6 +1,7 @@
 import Attempts
 import Engine
 import FileSystem
+import Machine
 import ONNX
 import Reasons
 import Synchronization
@@ -42,24 +43,19 @@ final class ModelLoader: Sendable {
     }
 
     private let sessions: SessionCache
-    /// The prepared models; nil where models are loaded as they are.
-    private let prepared: PreparedModels?
     private let known = Mutex<[String: Known]>([:])
 
-    init(sessionBytes: Int, prepared: PreparedModels?) {
-        sessions = SessionCache(byteLimit: sessionBytes)
-        self.prepared = prepared
-    }
+    init(sessionBytes: Int) { sessions = SessionCache(byteLimit: sessionBytes) }
 
     /// - Parameters:
     ///   - model: the model; its digest covers its adapter.
     ///   - source: opens the model's files, where the model is not loaded yet.
     ///   - interruption: is told where the model is not loaded yet.
     func load(
-        _ model: AttemptSpec.InputFile, _ source: ModelSource, threads: Int, _ interruption: Interruption
+        _ model: AttemptSpec.InputFile, _ source: ModelSource, _ options: SessionOptions, _ interruption: Interruption
     ) throws(Failure) -> LoadedModel {
         do throws(Failure) {
-            return try load(digest: model.digest, source, threads: threads, interruption)
+            return try load(digest: model.digest, source, options, interruption)
         } catch  where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
             // All files of the pipeline need the version, not only this one.
             throw Failure(.machine, what: error.fullReason, place: error.place, remedy: error.remedy)
@@ -76,21 +72,27 @@ final class ModelLoader: Sendable {
 
     /// Loads a model that was just written and that will score the next data. Its session is kept under the digest that it is published
     /// with, so that it is loaded once.
-    func load(written source: ModelSource, threads: Int, _ interruption: Interruption) throws(Failure) -> LoadedModel {
+    func load(written source: ModelSource, _ options: SessionOptions, _ interruption: Interruption) throws(Failure) -> LoadedModel {
         let digest: String
         do throws(FileSystemError) { digest = try source.digest() } catch {
             throw Failure(landing: error, place: source.path)
         }
-        return try load(digest: digest, source, threads: threads, interruption)
+        return try load(digest: digest, source, options, interruption)
+    }
+
+    /// Loads a model that is measured, and that may come from anywhere: it is checked before an engine sees it. Faults are the model's own.
+    func load(
+        measured source: ModelSource, _ digest: String, _ options: SessionOptions, _ interruption: Interruption
+    ) throws(Failure) -> LoadedModel {
+        try load(digest: digest, source, options, interruption, isChecked: false)
     }
 
     /// Drops a model that was not taken and will score no data.
     func forget(_ model: LoadedModel) { sessions.remove(model.key) }
 
     private func load(
-        digest: String, _ source: ModelSource, threads: Int, _ interruption: Interruption
+        digest: String, _ source: ModelSource, _ options: SessionOptions, _ interruption: Interruption, isChecked: Bool = true
     ) throws(Failure) -> LoadedModel {
-        let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
             let key = SessionCache.Key(digest: digest, options: options)
@@ -100,7 +102,8 @@ final class ModelLoader: Sendable {
                     interruption.control.phase(.loading)
                     defer { interruption.control.phase(.working) }
                     let file = try ModelFile(tuned: source, expected: digest)
-                    let (session, facts) = try self.session(of: file, digest: digest, source.byteCount, options, interruption)
+                    if !isChecked { try file.check() }
+                    let (session, facts) = try self.session(of: file, source, digest: digest, options, interruption)
                     known.withLock { if $0[digest] == nil { $0[digest] = Known(facts: facts) } }
                     return session
                 } catch {
@@ -116,12 +119,21 @@ final class ModelLoader: Sendable {
     }
 
     private func session(
-        of file: ModelFile, digest: String, _ byteCount: Int, _ options: SessionOptions, _ interruption: Interruption
+        of file: ModelFile, _ source: ModelSource, digest: String, _ options: SessionOptions, _ interruption: Interruption
     ) throws(Failure) -> (Session, ModelFacts) {
-        if byteCount < PreparedModels.smallestModel { return try file.session(options: options) }
+        if file.byteCount < PreparedModels.smallestModel { return try file.session(options: options) }
         // The engine lays weights out in memory that it frees again, of which the allocator may keep the size of several weights.
         defer { returnFreedMemory() }
-        if let mapped = try prepared?.session(of: file, digest: digest, options: options, interruption) { return mapped }
+        if options.engine == .onnxRuntime, let folder = source.prepared(),
+            let mapped = try PreparedModels(folder).session(of: file, digest: digest, options: options, interruption)
+        {
+            return mapped
+        }
         return try file.session(options: options)
     }
+}
+
+extension AttemptSpec {
+    /// The options with which the attempt's model is loaded.
+    var sessionOptions: SessionOptions { SessionOptions(threads: limits.threads, engine: engine) }
 }

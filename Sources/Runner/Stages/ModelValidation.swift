@@ -34,12 +34,13 @@ struct ModelValidation {
     func validate(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let copy = files.writtenModel
         interruption.control.phase(.loading)
         defer { interruption.control.phase(.working) }
-        let opened = try phases.time("check") { () throws(Failure) in try OpenedInput(files.model) }
+        let opened = try phases.time("check") { () throws(Failure) in
+            try OpenedInput(files.model, as: .model(.graph), from: opener)
+        }
         do throws(Failure) {
-            try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, to: copy, &phases)
+            try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, of: opened, &phases)
         } catch {
             // A file that is being rewritten looks like a bad one.
             if error.kind == .badModel { try opened.verifyUnchanged() }
@@ -50,15 +51,15 @@ struct ModelValidation {
         try accept(&phases, &result)
     }
 
-    private func write(_ model: Model, to copy: String, _ phases: inout Phases) throws(Failure) {
+    private func write(_ model: Model, of input: OpenedInput, _ phases: inout Phases) throws(Failure) {
         try phases.time("write") { () throws(Failure) in
             do {
-                try DiskRoom.check(Int64(Disk.byteCount(files.model.path) + model.externalByteCount), at: FilePath(copy))
+                let folder = try opener.folder(.version)
+                try folder.checkRoom(for: Int64(input.byteCount + model.externalByteCount), at: VersionFile.model)
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 embedded.mergeImports()
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
-                try FileManager.default.createDirectory(atPath: files.directory, withIntermediateDirectories: true)
-                try embedded.write(to: copy)
+                try embedded.write(as: VersionFile.model, to: Model.Target(folder))
             } catch let error as ONNXError {
                 throw Failure(model: error, place: files.model.path)
             } catch {
@@ -71,7 +72,7 @@ struct ModelValidation {
     func accept(_ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
             let source = opener.written(by: files)
-            do throws(Failure) { return try models.load(written: source, threads: spec.limits.threads, interruption) } catch {
+            do throws(Failure) { return try models.load(written: source, spec.sessionOptions, interruption) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy does not exist any more when somebody reads this.
                 var failure = error
@@ -88,20 +89,18 @@ struct ModelValidation {
         }
         FaultPoint.reach(.workerAccepted)
         result.operatorSets = loaded.facts.operatorSets
-        result.files = []
-        for name in try FileManager.default.contentsOfDirectory(atPath: files.directory, orFail: files.model.path) {
-            result.files.append(try written(files.directory + "/" + name))
-        }
+        do throws(FileSystemError) {
+            let folder = try opener.folder(.version)
+            result.files = []
+            for name in try folder.names().sorted() { result.files.append(try Self.written(name, in: folder)) }
+        } catch { throw Failure(landing: error, place: files.directory) }
     }
 
     /// Returns what the answer says of a file of the model.
-    private func written(_ path: String) throws(Failure) -> AttemptResult.WrittenFile {
-        do throws(FileSystemError) {
-            let digested = try FileDigest.ofWritten(FilePath(path))
-            return .init(slot: "model", path: path, digest: digested.digest, byteCount: digested.stamp.size)
-        } catch {
-            throw Failure(landing: error, place: path)
-        }
+    private static func written(_ name: String, in folder: any GivenFolder) throws(FileSystemError) -> AttemptResult.WrittenFile {
+        let path = folder.path(of: name)
+        let digested = try folder.reading(name) { file throws(FileSystemError) in try FileDigest.ofWritten(file, named: path) }
+        return .init(slot: "model", path: path.string, digest: digested.digest, byteCount: digested.stamp.size)
     }
 
     /// Throws where the model's signature does not fit the schema and the outputs that are wanted, or where runs of it show that it does
@@ -134,7 +133,7 @@ struct ModelValidation {
 
     private func checked(_ input: OpenedInput) throws(Failure) -> Model {
         do throws(ONNXError) {
-            let model = try Model.load(descriptor: input.file.rawValue, path: input.path, directory: input.directory)
+            let model = try Model.load(descriptor: input.file.rawValue, path: input.path, externalData: input.externalData)
             try model.safetyCheck()
             _ = try model.inferTypes()
             // External data counts with its full size, though a sparse file takes no disk, and ranges may overlap: nothing of it is copied
@@ -152,7 +151,8 @@ struct ModelValidation {
     ) throws(Failure) -> AttemptResult.Trial {
         guard let rows = files.rows else { return .noRowsKnown }
         do throws(Failure) {
-            let opened = try Rows(try OpenedInput(rows), model, spec.schema, stage, demandsEvidence: true)
+            let opened = try Rows(
+                try OpenedInput(rows, as: .rows, from: opener), model, spec.schema, stage, demandsEvidence: true)
             guard let (batch, _) = try opened.next(interruption, &phases) else { return .noRowsKnown }
             return .ran(rows: batch.rowCount, of: rows.digest)
         } catch {
@@ -165,14 +165,6 @@ struct ModelValidation {
                     place: files.model.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
-        }
-    }
-}
-
-extension FileManager {
-    fileprivate func contentsOfDirectory(atPath path: String, orFail place: String) throws(Failure) -> [String] {
-        do { return try contentsOfDirectory(atPath: path).sorted() } catch {
-            throw Failure(writing: error, place: place)
         }
     }
 }

@@ -6,11 +6,13 @@ package import Training
 extension RowSchema {
     /// Returns the labelled files as this schema reads them.
     /// - Parameters:
+    ///   - open: opens the files; nil reads them where their paths lead.
     ///   - inputs: the names of the model's inputs.
     ///   - nanInputs: the inputs whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(
-        _ files: [LabelledData.File], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]
+        _ files: [LabelledData.File], open: LabelledData.Opening? = nil, inputs: [String], nanInputs: NameSet,
+        pinned: [String: [String]] = [:]
     ) -> LabelledData {
         var rules: NameMap<InputRule> = [:]
         for name in inputs + self.inputs.map(\.name) where rules[name] == nil {
@@ -18,6 +20,6 @@ extension RowSchema {
             if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
             rules[name] = rule
         }
-        return LabelledData(files: files, schema: self, inputs: rules)
+        return LabelledData(files: files, open: open, schema: self, inputs: rules)
     }
 }

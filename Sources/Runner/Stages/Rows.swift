@@ -2,6 +2,7 @@ import Arrivals
 import Attempts
 import Columnar
 import Engine
+import Machine
 import Names
 import PipelineConfig
 import Reasons
@@ -217,10 +218,19 @@ struct Rows {
 /// Measures the seconds of each phase of one attempt.
 struct Phases {
     private(set) var seconds: [String: Double] = [:]
+    /// The seconds of processor time of the whole process in each phase; empty unless they are counted.
+    private(set) var processorSeconds: [String: Double] = [:]
+    private let countsProcessor: Bool
+
+    init(countsProcessor: Bool = false) { self.countsProcessor = countsProcessor }
 
     mutating func time<Result, E: Error>(_ phase: String, _ body: () throws(E) -> Result) throws(E) -> Result {
         let start = ContinuousClock.now
-        defer { seconds[phase, default: 0] += (ContinuousClock.now - start).seconds }
+        let used = countsProcessor ? ProcessUsage.processorSeconds : 0
+        defer {
+            seconds[phase, default: 0] += (ContinuousClock.now - start).seconds
+            if countsProcessor { processorSeconds[phase, default: 0] += ProcessUsage.processorSeconds - used }
+        }
         return try body()
     }
 }

@@ -1,4 +1,4 @@
-import FileSystem
+package import FileSystem
 import Foundation
 import Reasons
 package import SystemPackage
@@ -81,6 +81,19 @@ package struct AdapterFile: Sendable {
 
     /// Writes the file, whole under the name or not at all; the same adapter gives the same bytes.
     package func write(to path: String) throws(TrainingError) {
+        try Safetensors.write(tensors, metadata: metadata(path), to: path)
+    }
+
+    /// Writes a file of a folder as above.
+    package func write(as name: String, in folder: any GivenFolder) throws(TrainingError) {
+        try Safetensors.write(tensors, metadata: metadata(folder.path(of: name).string), as: name, in: folder)
+    }
+
+    private var tensors: [(name: String, tensor: Tensor)] {
+        adapter.factors.flatMap { [(name: $0.weight + "/down", tensor: $0.down), (name: $0.weight + "/up", tensor: $0.up)] }
+    }
+
+    private func metadata(_ path: String) throws(TrainingError) -> [String: String] {
         let weights = adapter.factors.map { Weight(name: $0.weight, scale: $0.scale, transposed: $0.isTransposed) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -90,9 +103,6 @@ package struct AdapterFile: Sendable {
         do { metadata[Self.weightsKey] = String(decoding: try encoder.encode(weights), as: UTF8.self) } catch {
             throw .cannotWrite(path: path, reason: "\(error)")
         }
-        try Safetensors.write(
-            adapter.factors.flatMap { [(name: $0.weight + "/down", tensor: $0.down), (name: $0.weight + "/up", tensor: $0.up)] },
-            metadata: metadata,
-            to: path)
+        return metadata
     }
 }

@@ -1,6 +1,7 @@
 import Autodiff
 import Columnar
 package import Engine
+package import FileSystem
 import Foundation
 package import ONNX
 import Reasons
@@ -56,7 +57,7 @@ package struct GradientQuery: Sendable {
     }
 
     /// - Parameter scratch: a folder to keep packed rows in; it may be removed afterwards.
-    package func run(scratch: String, cancellation: Cancellation? = nil) throws(TrainingError) -> Answer {
+    package func run(scratch: any GivenFolder, cancellation: Cancellation? = nil) throws(TrainingError) -> Answer {
         let graph: BackwardGraph
         do throws(AutodiffError) {
             graph = try BackwardGraph(model, seed, inputs: withInputs)
@@ -89,7 +90,7 @@ package struct GradientQuery: Sendable {
     }
 
     private func overTable(
-        _ data: LabelledData, _ graph: BackwardGraph, _ sums: GradientSums, _ scratch: String
+        _ data: LabelledData, _ graph: BackwardGraph, _ sums: GradientSums, _ scratch: any GivenFolder
     ) throws(TrainingError) -> Answer {
         let modelInputs = try model.rowInputs()
         try model.check(data.inputs)
@@ -100,7 +101,7 @@ package struct GradientQuery: Sendable {
             target = try Target(graph.target, classCount: graph.scores.first?.classCount ?? data.schema.classes?.count, loss: loss)
         }
         let store = try RowStore.open(
-            data, inputs: modelInputs.map(\.withOpenBatch), target: target, split: ValidationSplit(share: 0, seed: 0), directory: scratch,
+            data, inputs: modelInputs.map(\.withOpenBatch), target: target, split: ValidationSplit(share: 0, seed: 0), folder: scratch,
             fingerprint: "", isForTraining: false, check: {}, progress: { _ in })
         let rows = store.training.rowCount
         let fixed = Set(modelInputs.compactMap { $0.dimensions[0] })

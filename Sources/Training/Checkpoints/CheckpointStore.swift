@@ -36,17 +36,17 @@ struct Checkpoint: Codable, Equatable {
     }
 }
 
-/// Keeps the checkpoints of one run in its directory: the newest two, each of them a JSON file that names its tensors, which were durable
+/// Keeps the checkpoints of one run in its folder: the newest two, each of them a JSON file that names its tensors, which were durable
 /// before it was written. Files that no checkpoint names are removed.
 struct CheckpointStore {
     typealias NamedTensors = [(name: String, tensor: Tensor)]
 
-    private let directory: String
+    private let folder: any GivenFolder
     private let fingerprint: String
     private let machine: AttemptMachine
 
-    init(directory: String, fingerprint: String, machine: AttemptMachine) {
-        self.directory = directory
+    init(_ folder: any GivenFolder, fingerprint: String, machine: AttemptMachine) {
+        self.folder = folder
         self.fingerprint = fingerprint
         self.machine = machine
     }
@@ -65,15 +65,17 @@ struct CheckpointStore {
         checkpoint.fingerprint = fingerprint
         checkpoint.machine = machine
         let stateName = "state-\(checkpoint.batches).safetensors"
-        checkpoint.state = .init(name: stateName, digest: try Safetensors.write(state, to: directory + "/" + stateName))
+        checkpoint.state = .init(name: stateName, digest: try Safetensors.write(state, as: stateName, in: folder))
         FaultPoint.reach(.checkpointState)
         if let best {
             let name = "best-\(checkpoint.bestEpoch).safetensors"
-            checkpoint.best = .init(name: name, digest: try Safetensors.write(best, to: directory + "/" + name))
+            checkpoint.best = .init(name: name, digest: try Safetensors.write(best, as: name, in: folder))
             FaultPoint.reach(.checkpointBest)
         }
-        let file = FilePath(path(of: checkpoint.batches))
-        try onDisk { [checkpoint] () throws(FileSystemError) in try DurableFile.write(try JSONFile.encode(checkpoint, for: file), to: file)
+        let name = name(of: checkpoint.batches)
+        try onDisk { [checkpoint, folder] () throws(FileSystemError) in
+            let bytes = try JSONFile.encode(checkpoint, for: folder.path(of: name))
+            try folder.writeDurably(name) { file throws(FileSystemError) in try file.write(bytes) }
         }
         FaultPoint.reach(.checkpointWritten)
         prune()
@@ -84,7 +86,7 @@ struct CheckpointStore {
     func latest() -> Latest {
         var another: String?
         for number in numbers() {
-            guard let checkpoint = try? JSONFile.decode(Checkpoint.self, from: FilePath(path(of: number))) else { continue }
+            guard let checkpoint = try? folder.decode(Checkpoint.self, from: name(of: number)) else { continue }
             guard let made = checkpoint.machine else {
                 another = another ?? "the checkpoint at step \(checkpoint.steps) does not say on what it was computed; this is \(machine)"
                 continue
@@ -95,7 +97,7 @@ struct CheckpointStore {
                 continue
             }
             guard let file = checkpoint.state, let state = try? tensors(file) else { continue }
-            if let file = checkpoint.best, (try? wholePath(file)) == nil { continue }
+            if let file = checkpoint.best, (try? reading(file) { (_, _) throws(TrainingError) in }) == nil { continue }
             return .whole(checkpoint, state)
         }
         return another.map { .ofAnotherMachine($0) } ?? .none
@@ -107,19 +109,26 @@ struct CheckpointStore {
         return try tensors(file)
     }
 
-    private func tensors(_ file: Checkpoint.File) throws(TrainingError) -> NamedTensors { try Safetensors.read(try wholePath(file)) }
-
-    private func wholePath(_ file: Checkpoint.File) throws(TrainingError) -> String {
-        let path = directory + "/" + file.name
-        guard try onDisk({ () throws(FileSystemError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else {
-            throw .cannotRead(path: path, reason: "it is damaged")
-        }
-        return path
+    private func tensors(_ file: Checkpoint.File) throws(TrainingError) -> NamedTensors {
+        try reading(file) { file, path throws(TrainingError) in try Safetensors.readAll(file, path).tensors }
     }
 
-    private func path(of number: Int) -> String { directory + "/checkpoint-\(number).json" }
+    /// Opens a file, which must be whole.
+    private func reading<Result>(
+        _ file: Checkpoint.File, _ body: (borrowing OpenFile, _ path: String) throws(TrainingError) -> Result
+    ) throws(TrainingError) -> Result {
+        let path = folder.path(of: file.name)
+        let descriptor = try onDisk { () throws(FileSystemError) in try folder.open(file.name) }
+        let opened = OpenFile(descriptor, named: path)
+        guard try onDisk({ () throws(FileSystemError) in try FileDigest.of(descriptor, named: path).digest }) == file.digest else {
+            throw .cannotRead(path: path.string, reason: "it is damaged")
+        }
+        return try body(opened, path.string)
+    }
 
-    private func names() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] }
+    private func name(of number: Int) -> String { "checkpoint-\(number).json" }
+
+    private func names() -> [String] { (try? folder.names()) ?? [] }
 
     /// Returns the numbers of the checkpoints, the newest first.
     private func numbers() -> [Int] {
@@ -133,13 +142,13 @@ struct CheckpointStore {
         var named: Set<String> = []
         for number in kept {
             named.insert("checkpoint-\(number).json")
-            guard let checkpoint = try? JSONFile.decode(Checkpoint.self, from: FilePath(path(of: number))) else { continue }
+            guard let checkpoint = try? folder.decode(Checkpoint.self, from: name(of: number)) else { continue }
             for file in [checkpoint.state, checkpoint.best] { if let file { named.insert(file.name) } }
         }
         for name in names() where !named.contains(name) {
             let isOurs = ["checkpoint-", "state-", "best-"].contains { name.hasPrefix($0) || name.hasPrefix("." + $0) }
             // A file that cannot be removed now is removed the next time.
-            if isOurs { try? FileManager.default.removeItem(atPath: directory + "/" + name) }
+            if isOurs { try? folder.remove(name) }
         }
     }
 }

@@ -1,5 +1,5 @@
 import Crypto
-import FileSystem
+package import FileSystem
 import Foundation
 import Reasons
 import SystemPackage
@@ -23,21 +23,38 @@ package enum Safetensors {
     package static func write(
         _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String
     ) throws(TrainingError) -> String {
-        var hash = SHA256()
         let head = try header(tensors, metadata, path)
-        hash.update(data: head)
+        var hash = SHA256()
         try onDisk { () throws(FileSystemError) in
-            try DurableFile.write(to: FilePath(path)) { file throws(FileSystemError) in
-                try file.write(head)
-                for (_, tensor) in tensors {
-                    try withExtendedLifetime(tensor) { () throws(FileSystemError) in
-                        hash.update(bufferPointer: tensor.bytes)
-                        try file.write(tensor.bytes)
-                    }
-                }
-            }
+            try DurableFile.write(to: FilePath(path)) { file throws(FileSystemError) in try write(head, tensors, to: file, &hash) }
         }
         return FileDigest.hexadecimal(hash.finalize())
+    }
+
+    /// Writes a file of a folder as above.
+    @discardableResult
+    package static func write(
+        _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], as name: String, in folder: any GivenFolder
+    ) throws(TrainingError) -> String {
+        let head = try header(tensors, metadata, folder.path(of: name).string)
+        var hash = SHA256()
+        try onDisk { () throws(FileSystemError) in
+            try folder.writeDurably(name) { file throws(FileSystemError) in try write(head, tensors, to: file, &hash) }
+        }
+        return FileDigest.hexadecimal(hash.finalize())
+    }
+
+    private static func write(
+        _ head: [UInt8], _ tensors: [(name: String, tensor: Tensor)], to file: borrowing OpenFile, _ hash: inout SHA256
+    ) throws(FileSystemError) {
+        hash.update(data: head)
+        try file.write(head)
+        for (_, tensor) in tensors {
+            try withExtendedLifetime(tensor) { () throws(FileSystemError) in
+                hash.update(bufferPointer: tensor.bytes)
+                try file.write(tensor.bytes)
+            }
+        }
     }
 
     /// Returns all tensors of a file, in the order of their bytes.

@@ -21,14 +21,14 @@ enum RunIdentity {
             throw .badModel(reason: "\(error)", remedy: "export the model again")
         }
         for location in run.model.externalDataLocations {
-            lines.append("weights \(location) \(try digest((run.model.directory ?? ".") + "/" + location))")
+            lines.append("weights \(location) \(try digest(ofExternalData: location, run.model))")
         }
         for factors in run.adapter?.factors ?? [] {
             let digests = [factors.down, factors.up].map { tensor in withExtendedLifetime(tensor) { FileDigest.of(bytes: tensor.bytes) } }
             lines.append("adapter \(factors.weight) \(factors.scale) \(factors.isTransposed) \(digests)")
         }
         for file in run.data.files {
-            lines.append("rows \(try digest(file.path)) \(file.format.map { "\($0)" } ?? "")")
+            lines.append("rows \(try digest(file, run.data)) \(file.format.map { "\($0)" } ?? "")")
             // Columns that folders name are data too.
             if let path = file.originalPath, path.contains("=") { lines.append("from \(path)") }
         }
@@ -43,8 +43,28 @@ enum RunIdentity {
         return FileDigest.of(bytes: lines.joined(separator: "\n").utf8)
     }
 
-    private static func digest(_ file: String) throws(TrainingError) -> String {
-        try onDisk { () throws(FileSystemError) in try FileDigest.of(FilePath(file)).digest }
+    private static func digest(_ file: LabelledData.File, _ data: LabelledData) throws(TrainingError) -> String {
+        try data.reading(file) { descriptor throws(TrainingError) in
+            try onDisk { () throws(FileSystemError) in
+                guard let descriptor else { return try FileDigest.of(FilePath(file.path)).digest }
+                return try FileDigest.of(FileDescriptor(rawValue: descriptor), named: FilePath(file.path)).digest
+            }
+        }
+    }
+
+    private static func digest(ofExternalData location: String, _ model: Model) throws(TrainingError) -> String {
+        let opened: Result<CInt, ExternalDataDirectory.Refusal>?
+        do throws(ONNXError) { opened = try model.externalData()?.open(location) } catch {
+            throw .cannotRead(path: location, reason: "\(error)")
+        }
+        switch opened {
+        case nil: throw .cannotRead(path: location, reason: "\(ExternalDataProblem.noDirectory)")
+        case .failure(let refusal): throw .cannotRead(path: location, reason: "\(refusal.problem)")
+        case .success(let file):
+            let file = FileDescriptor(rawValue: file)
+            defer { Disk.close(file) }
+            return try onDisk { () throws(FileSystemError) in try FileDigest.of(file, named: FilePath(location)).digest }
+        }
     }
 
     private static func text(_ value: some Encodable) throws(TrainingError) -> String {

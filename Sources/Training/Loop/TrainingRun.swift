@@ -57,7 +57,7 @@ struct TrainingRun {
             machine: try StepMachine(graph, inputNames: inputs.map(\.name), threads: run.threads),
             evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed,
-            store: CheckpointStore(directory: run.directory, fingerprint: identity, machine: run.machine))
+            store: CheckpointStore(run.folder, fingerprint: identity, machine: run.machine))
         FaultPoint.reach(.trainingPacked)
         let resumedAt = try loop.begin()
         try loop.train()
@@ -111,7 +111,7 @@ struct TrainingRun {
         return try RowStore.open(
             data, inputs: inputs.map(\.withOpenBatch),
             target: try Target(graph.signature.target, classCount: graph.signature.scores.first?.classCount, loss: run.recipe.loss),
-            split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), directory: run.directory,
+            split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), folder: run.folder,
             fingerprint: identity,
             check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } },
             progress: { count in

@@ -16,23 +16,12 @@ struct Corrections {
         unweighted.schema.weight = nil
         var later: Set<UInt64> = []
         for index in data.files.indices.reversed() {
-            var own: [UInt64] = []
-            var row = 0
+            var keys: [UInt64] = []
             do throws(TrainingError) {
-                let columns = try TargetColumns(unweighted, file: data.files[index], target: target, batchRows: 4096)
-                while let batch = try columns.next() {
-                    try check()
-                    var unlabelled = batch.unlabelled[...]
-                    for position in 0..<batch.weights.count {
-                        defer { row += 1 }
-                        if unlabelled.first == position {
-                            unlabelled.removeFirst()
-                            continue
-                        }
-                        guard let key = RowKey(batch.keys, row: position, seed: seed)?.value else { continue }
-                        if later.contains(key) { superseded[index].append(row) }
-                        if index > 0 { own.append(key) }
-                    }
+                let file = data.files[index]
+                keys = try data.reading(file) { descriptor throws(TrainingError) in
+                    let columns = try TargetColumns(unweighted, file: file, open: descriptor, target: target, batchRows: 4096)
+                    return try note(columns, ofFile: index, later: later, seed: seed, check)
                 }
             } catch .cancelled {
                 throw .cancelled
@@ -40,8 +29,31 @@ struct Corrections {
                 // Packing finds this too, and reports what is wrong with the file.
                 continue
             }
-            later.formUnion(own)
+            later.formUnion(keys)
         }
+    }
+
+    /// Notes the rows of a file whose key a later file has, and returns the keys of the file, but for those of the first one.
+    private mutating func note(
+        _ columns: TargetColumns, ofFile index: Int, later: Set<UInt64>, seed: UInt64, _ check: () throws(TrainingError) -> Void
+    ) throws(TrainingError) -> [UInt64] {
+        var own: [UInt64] = []
+        var row = 0
+        while let batch = try columns.next() {
+            try check()
+            var unlabelled = batch.unlabelled[...]
+            for position in 0..<batch.weights.count {
+                defer { row += 1 }
+                if unlabelled.first == position {
+                    unlabelled.removeFirst()
+                    continue
+                }
+                guard let key = RowKey(batch.keys, row: position, seed: seed)?.value else { continue }
+                if later.contains(key) { superseded[index].append(row) }
+                if index > 0 { own.append(key) }
+            }
+        }
+        return own
     }
 
     /// The number of rows that do not count.

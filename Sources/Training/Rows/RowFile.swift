@@ -10,9 +10,11 @@ final class RowWriter {
     private var pending: [UInt8] = []
     private(set) var rowCount = 0
 
-    init(path: String, layout: RowLayout) throws(TrainingError) {
+    init(_ name: String, in folder: any GivenFolder, layout: RowLayout) throws(TrainingError) {
         self.layout = layout
-        file = try onDisk { () throws(FileSystemError) in try OpenFile(creating: FilePath(path)) }
+        file = try onDisk { () throws(FileSystemError) in
+            OpenFile(try folder.create(name, .emptied), named: folder.path(of: name))
+        }
         pending.reserveCapacity(1 << 20)
     }
 
@@ -44,13 +46,13 @@ package final class RowFile {
     private let file: OpenFile
     private var scratch: [UInt8]
 
-    init(path: String, layout: RowLayout, rowCount: Int) throws(TrainingError) {
+    init(_ name: String, in folder: any GivenFolder, layout: RowLayout, rowCount: Int) throws(TrainingError) {
         self.layout = layout
         self.rowCount = rowCount
-        file = try onDisk { () throws(FileSystemError) in try OpenFile(reading: FilePath(path)) }
+        file = try onDisk { () throws(FileSystemError) in OpenFile(try folder.open(name), named: folder.path(of: name)) }
         scratch = [UInt8](repeating: 0, count: layout.byteCount)
         guard try onDisk({ () throws(FileSystemError) in try file.byteCount() }) == rowCount * layout.byteCount else {
-            throw .cannotRead(path: path, reason: "it does not hold the \(rowCount) rows that were written")
+            throw .cannotRead(path: folder.path(of: name).string, reason: "it does not hold the \(rowCount) rows that were written")
         }
     }
 

@@ -1,4 +1,5 @@
 import Columnar
+import FileSystem
 import Foundation
 import Names
 import Reasons
@@ -19,7 +20,7 @@ struct RowPacking {
     private let modelInputs: [ModelInput]
     private let target: Target?
     private let split: ValidationSplit
-    private let directory: String
+    private let folder: any GivenFolder
     /// Tells whether the rows are to learn from, so that their labels must differ; rows for evaluation need not differ.
     private let isForTraining: Bool
 
@@ -28,16 +29,17 @@ struct RowPacking {
     private var pinned: [String: [String]] = [:]
     private var range = LabelRange()
 
-    static func trainingPath(_ directory: String) -> String { directory + "/training.rows" }
-    static func validationPath(_ directory: String) -> String { directory + "/validation.rows" }
+    /// The names of the two files.
+    static let training = "training.rows", validation = "validation.rows"
 
-    init(_ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, directory: String, isForTraining: Bool) {
+    init(_ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, folder: any GivenFolder, isForTraining: Bool)
+    {
         self.data = data
         self.isForTraining = isForTraining
         modelInputs = inputs
         self.target = target
         self.split = split
-        self.directory = directory
+        self.folder = folder
         if case .classIndex(let count)? = target?.kind {
             facts.trainingClasses = Array(repeating: 0, count: count)
             facts.validationClasses = Array(repeating: 0, count: count)
@@ -60,7 +62,11 @@ struct RowPacking {
         }
         let corrections = try Corrections(data, target: target, seed: split.seed, check: check)
         facts.supersededRows = corrections.count
-        for index in data.files.indices { try pack(index, corrections, check, progress) }
+        for index in data.files.indices {
+            try data.reading(data.files[index]) { descriptor throws(TrainingError) in
+                try pack(index, descriptor, corrections, check, progress)
+            }
+        }
         guard let writers else { throw .badLabels(file: first.path, reason: "no rows", remedy: "drop it again with rows") }
         try writers.training.finish()
         try writers.validation.finish()
@@ -72,13 +78,13 @@ struct RowPacking {
     }
 
     private mutating func pack(
-        _ index: Int, _ corrections: Corrections, _ check: () throws(TrainingError) -> Void, _ progress: (Int) -> Void
+        _ index: Int, _ descriptor: Int32?, _ corrections: Corrections, _ check: () throws(TrainingError) -> Void, _ progress: (Int) -> Void
     ) throws(TrainingError) {
         let file = data.files[index]
         let batchRows = 1024
         var done = 0, unlabelled = 0
-        let targets = try TargetColumns(data, file: file, target: target, batchRows: batchRows)
-        let features = try openFeatures(file, labels: targets.columns, batchRows: batchRows)
+        let targets = try TargetColumns(data, file: file, open: descriptor, target: target, batchRows: batchRows)
+        let features = try openFeatures(file, descriptor, labels: targets.columns, batchRows: batchRows)
         while true {
             try check()
             let batch: InputBatch?
@@ -101,11 +107,12 @@ struct RowPacking {
     }
 
     private func openFeatures(
-        _ file: LabelledData.File, labels: [String], batchRows: Int
+        _ file: LabelledData.File, _ descriptor: Int32?, labels: [String], batchRows: Int
     ) throws(TrainingError) -> any InputBatches {
         var options = ReadOptions()
         options.dialect = data.schema.dialect
         options.originalPath = file.originalPath
+        options.descriptor = descriptor
         var rules = data.inputs
         for (name, rule) in rules.sorted(by: { $0.key < $1.key }) {
             guard case .list(let columns)? = rule.columns, let both = columns.first(where: labels.contains) else { continue }
@@ -121,7 +128,7 @@ struct RowPacking {
                 return try ArrayBinder(
                     path: file.path, format: file.format, inputs: modelInputs, rules: rules,
                     schema: TableSchemaRule(key: data.schema.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
-                    lists: Self.lists, pinned: pinned)
+                    lists: Self.lists, pinned: pinned, descriptor: descriptor)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns are needed here only to know which columns are no features; a labelled file need not have them.
@@ -196,8 +203,8 @@ struct RowPacking {
             throw .badLabels(file: file.path, reason: "its rows are too large to keep", remedy: "train on fewer columns")
         }
         let made = (
-            training: try RowWriter(path: Self.trainingPath(directory), layout: layout),
-            validation: try RowWriter(path: Self.validationPath(directory), layout: layout), layout: layout
+            training: try RowWriter(Self.training, in: folder, layout: layout),
+            validation: try RowWriter(Self.validation, in: folder, layout: layout), layout: layout
         )
         writers = made
         return made

@@ -1,7 +1,6 @@
 package import Columnar
-import FileSystem
+package import FileSystem
 import Recipes
-import SystemPackage
 
 /// Keeps the labelled rows of a training run, packed in two files of ours in its directory: the rows to learn from and the rows held out.
 package struct RowStore {
@@ -37,31 +36,35 @@ package struct RowStore {
     /// Opens the rows that an earlier attempt with the same `fingerprint` packed whole, or packs them.
     ///
     /// - Parameters:
+    ///   - folder: the folder of the two files.
     ///   - inputs: the model's inputs, in its order.
     ///   - target: the target; `nil` where the model computes its own loss.
     ///   - isForTraining: tells whether rows from which nothing can be learnt are refused.
     ///   - fingerprint: a digest of everything that the rows follow from.
     package static func open(
-        _ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
+        _ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, folder: any GivenFolder, fingerprint: String,
         isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
     ) throws(TrainingError) -> RowStore {
-        let description = FilePath(directory + "/rows.json")
-        if let known = try? JSONFile.decode(Index.self, from: description), known.fingerprint == fingerprint,
-            let store = try? RowStore(known, directory: directory)
+        let description = "rows.json"
+        if let known = try? folder.decode(Index.self, from: description), known.fingerprint == fingerprint,
+            let store = try? RowStore(known, folder)
         {
             return store
         }
-        var packing = RowPacking(data, inputs: inputs, target: target, split: split, directory: directory, isForTraining: isForTraining)
+        var packing = RowPacking(data, inputs: inputs, target: target, split: split, folder: folder, isForTraining: isForTraining)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
-        try onDisk { () throws(FileSystemError) in try DurableFile.write(try JSONFile.encode(index, for: description), to: description) }
-        return try RowStore(index, directory: directory)
+        try onDisk { () throws(FileSystemError) in
+            let bytes = try JSONFile.encode(index, for: folder.path(of: description))
+            try folder.writeDurably(description) { file throws(FileSystemError) in try file.write(bytes) }
+        }
+        return try RowStore(index, folder)
     }
 
-    private init(_ index: Index, directory: String) throws(TrainingError) {
+    private init(_ index: Index, _ folder: any GivenFolder) throws(TrainingError) {
         layout = index.layout
         facts = index.facts
-        training = try RowFile(path: RowPacking.trainingPath(directory), layout: layout, rowCount: facts.trainingRows)
-        validation = try RowFile(path: RowPacking.validationPath(directory), layout: layout, rowCount: facts.validationRows)
+        training = try RowFile(RowPacking.training, in: folder, layout: layout, rowCount: facts.trainingRows)
+        validation = try RowFile(RowPacking.validation, in: folder, layout: layout, rowCount: facts.validationRows)
     }
 }

@@ -51,7 +51,10 @@ final class TargetColumns {
     static let labelInput = "label"
     static let weightInput = "weight"
 
-    init(_ data: LabelledData, file: LabelledData.File, target: Target?, batchRows: Int) throws(TrainingError) {
+    /// - Parameter descriptor: the file, where it is open already; it must be open as long as rows are read.
+    init(
+        _ data: LabelledData, file: LabelledData.File, open descriptor: Int32?, target: Target?, batchRows: Int
+    ) throws(TrainingError) {
         self.file = file.path
         self.data = data
         self.target = target
@@ -87,6 +90,7 @@ final class TargetColumns {
         var options = ReadOptions()
         options.dialect = data.schema.dialect
         options.originalPath = file.originalPath
+        options.descriptor = descriptor
         do {
             batches = try openInputs(
                 path: file.path, format: file.format, options: options, inputs: inputs, rules: rules,

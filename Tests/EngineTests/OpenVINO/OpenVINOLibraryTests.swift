@@ -1,5 +1,6 @@
 import ConformanceSupport
 import Foundation
+import Machine
 import ONNX
 import Tensors
 import TestSupport

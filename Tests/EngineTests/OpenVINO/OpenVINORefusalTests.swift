@@ -1,5 +1,6 @@
 import ConformanceSupport
 import Foundation
+import Machine
 import ONNX
 import Reasons
 import Tensors
@@ -106,7 +107,7 @@ import Testing
         let path = Fixture.directory.appendingPathComponent("mlp.onnx").path
         #expect(throws: EngineError.engine("reads no prepared models", by: .openVINO)) { try Session(prepared: path, options: .openVINO) }
         #expect(throws: EngineError.engine("prepares no models", by: .openVINO)) {
-            try Session.prepare(path, as: "/nowhere", options: .openVINO)
+            try Session.prepare(path, graph: -1, weights: -1, options: .openVINO)
         }
     }
 

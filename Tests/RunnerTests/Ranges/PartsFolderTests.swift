@@ -2,8 +2,10 @@ import Attempts
 import Columnar
 import FileSystem
 import Foundation
+import Glibc
 import PipelineConfig
 import Recipes
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -15,12 +17,24 @@ import Testing
 
     init() throws { directory = try TemporaryDirectory("parts") }
 
-    private func folder() throws -> PartsFolder {
-        let none = AttemptSpec.InputFile(path: directory("none"), digest: "")
+    private func folder() throws -> PartsFolder { try PartsFolder(HeldFolder(making: FilePath(directory("7-parts")))) }
+
+    private static let none = AttemptSpec.InputFile(path: "/none", digest: "")
+
+    /// The folder of another attempt must be there, and its parts are found although it gets another name.
+    @Test func theFolderOfOthersMayGetAnotherName() throws {
         let files = AttemptSpec.ScoringFiles(
-            model: none, data: none, output: directory("out.csv"), format: .csv, parts: directory("7-parts"))
-        let spec = AttemptSpec(run: 7, attempt: 1, pipeline: "p", work: .score(files), schema: .init(), stages: [])
-        return try PartsFolder(directory("7-parts"), NamedFiles(spec))
+            model: Self.none, data: Self.none, output: directory("out.csv"), format: .csv, parts: directory("ahead-1"))
+        func named(_ work: AttemptSpec.Work) -> NamedFiles {
+            NamedFiles(AttemptSpec(run: 7, attempt: 1, pipeline: "p", work: work, schema: .init(), stages: []))
+        }
+        #expect(throws: FileSystemError.self) { try named(.scoreRange(files)).folder(.parts) }
+        let own = try PartsFolder(named(.score(files)).folder(.parts)), other = try PartsFolder(named(.scoreAhead(files)).folder(.parts))
+        #expect(rename(directory("ahead-1"), directory("7-parts")) == 0)
+        try directory.write([1, 2], to: "7-parts/4.new")
+        try other.finish(4)
+        #expect(own.isFinished(4) && FileManager.default.fileExists(atPath: directory("7-parts/4.part")))
+        #expect(!FileManager.default.fileExists(atPath: directory("ahead-1")))
     }
 
     @Test func oneClaimsAndOthersSeeIt() throws {

@@ -1,0 +1,91 @@
+import Foundation
+
+extension AttemptSpec {
+    /// Says what is measured of a model: how fast it scores rows in the way that the spec says (engine, precision, threads, batch size), or
+    /// how far its outputs are from those of the model as it was published.
+    package struct MeasuredFiles: Codable, Sendable {
+        /// Says what one attempt finds out.
+        package enum Question: Codable, Sendable, Hashable {
+            /// Scores the rows once and writes the outputs, with which others are compared.
+            case reference
+            /// Scores the rows once and compares the outputs with those that were written.
+            case agreement
+            /// Scores rows for about as many seconds, and counts them.
+            case speed(seconds: Double)
+        }
+
+        package var model: InputFile
+        package var adapter: String?
+        /// The rows; nil where the model is run on made-up ones.
+        package var data: InputFile?
+        /// The number of rows that are used, from the first on.
+        package var rows: Int
+        /// The path of the folder with the outputs to compare with.
+        package var reference: String
+        package var question: Question
+
+        package init(
+            model: InputFile, adapter: String? = nil, data: InputFile?, rows: Int, reference: String, question: Question = .reference
+        ) {
+            self.model = model
+            self.adapter = adapter
+            self.data = data
+            self.rows = rows
+            self.reference = reference
+            self.question = question
+        }
+    }
+}
+
+/// Holds what one measuring attempt found.
+package struct Measurement: Codable, Sendable, Hashable {
+    /// The number of rows that were scored.
+    package var rows: Int
+    /// The seconds that the model ran, on the clock.
+    package var seconds: Double
+    /// The seconds of processor time that the process used while the model ran.
+    package var processorSeconds: Double
+    /// The seconds that the model took to load; nil where it was loaded already.
+    package var loadSeconds: Double?
+    /// The most memory that the process has had so far, in bytes.
+    package var peakBytes: Int64
+    /// How far the outputs are from those that they were compared with, by output; empty where nothing was compared.
+    package var agreement: [OutputAgreement]
+
+    package init(
+        rows: Int, seconds: Double, processorSeconds: Double, loadSeconds: Double? = nil, peakBytes: Int64,
+        agreement: [OutputAgreement] = []
+    ) {
+        self.rows = rows
+        self.seconds = seconds
+        self.processorSeconds = processorSeconds
+        self.loadSeconds = loadSeconds
+        self.peakBytes = peakBytes
+        self.agreement = agreement
+    }
+}
+
+/// Tells how far one output of a model is from the same output of the model that it is compared with.
+package struct OutputAgreement: Codable, Sendable, Hashable {
+    package var output: String
+    package var rows: Int
+    /// The cosine between all values of the two outputs, taken as one vector each; 1 where both are zero. Nil for outputs that are no
+    /// floating-point numbers.
+    package var cosine: Double?
+    /// The L2 norm of the difference by that of the original; nil as above.
+    package var relativeError: Double?
+    /// The share of rows whose greatest value stands in the same column, or, for outputs that are no floating-point numbers, that are
+    /// equal; nil where a row has one floating-point number, or is no list of scores.
+    package var sameTop: Double?
+    /// The number of values that are not finite in one of the two and something else in the other.
+    package var nonFinite: Int
+
+    package init(output: String, rows: Int, cosine: Double?, relativeError: Double?, sameTop: Double?, nonFinite: Int) {
+        self.output = output
+        self.rows = rows
+        self.cosine = cosine
+        self.relativeError = relativeError
+        self.sameTop = sameTop
+        self.nonFinite = nonFinite
+    }
+}

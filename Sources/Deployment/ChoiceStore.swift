@@ -1,0 +1,33 @@
+package import FileSystem
+import Foundation
+package import Machine
+import SystemPackage
+
+/// Keeps what was measured of models on this machine, so that it is measured once: a file for each model, processor, engines and their
+/// versions. Where one of them changes, there is no file, and it is measured again.
+package struct ChoiceStore: Sendable {
+    private let folder: FilePath
+
+    /// - Parameter folder: the folder of the files, which is made with the first.
+    package init(_ folder: String) { self.folder = FilePath(folder) }
+
+    /// Returns what was measured of the model here; nil where nothing was, or where the file cannot be read.
+    package func table(of model: String, _ question: String, on machines: [AttemptMachine]) -> DeploymentTable? {
+        guard let table = try? JSONFile.decode(DeploymentTable.self, from: path(model, question, machines)), table.model == model else {
+            return nil
+        }
+        return table
+    }
+
+    package func keep(_ table: DeploymentTable, _ question: String, on machines: [AttemptMachine]) throws(FileSystemError) {
+        _ = try Disk.makeDirectories(folder)
+        let path = path(table.model, question, machines)
+        try DurableFile.write(try JSONFile.encode(table, for: path), to: path)
+    }
+
+    /// - Parameter question: what else the measurement depends on, such as the threads that may be used.
+    private func path(_ model: String, _ question: String, _ machines: [AttemptMachine]) -> FilePath {
+        let subject = ([question] + machines.map(\.description).sorted()).joined(separator: "\n")
+        return folder.appending("\(model.prefix(16))-\(FileDigest.of(bytes: subject.utf8).prefix(16)).json")
+    }
+}

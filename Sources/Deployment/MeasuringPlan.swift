@@ -1,0 +1,40 @@
+import Machine
+
+/// Says what is measured of a model, and for how long.
+package struct MeasuringPlan: Sendable {
+    package var engines: EngineCandidates
+    /// The numbers of threads that are tried, the one of the original first.
+    package var threads: [Int]
+    /// The batch sizes that are tried, the one of the original first.
+    package var batches: [Int]
+    package var gate: AgreementGate
+    /// The seconds that measuring may take, beside the first run of each engine.
+    package var budget: Double
+    /// The number of rows on which outputs are compared, from the first on.
+    package var comparedRows: Int
+
+    package init(
+        engines: EngineCandidates, threads: [Int], batches: [Int], gate: AgreementGate = .strict, budget: Double = 60,
+        comparedRows: Int = 256
+    ) {
+        self.engines = engines
+        self.threads = threads
+        self.batches = batches
+        self.gate = gate
+        self.budget = budget
+        self.comparedRows = comparedRows
+    }
+
+    /// The model as it is.
+    var original: Candidate { Candidate(.onnxRuntime, threads: threads[0], batch: batches[0]) }
+}
+
+/// Tells how far measuring is, for those who wait.
+package struct MeasuringProgress: Sendable {
+    /// What is being done, such as "timing openvino bfloat16".
+    package var step: String
+    /// The share of the budget that is used, from 0 to 1.
+    package var share: Double
+    /// What is known so far.
+    package var candidates: [CandidateResult]
+}

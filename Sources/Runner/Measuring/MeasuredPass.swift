@@ -1,0 +1,166 @@
+import Arrivals
+import Attempts
+import Columnar
+import Engine
+import FileSystem
+import Foundation
+import Machine
+import ONNX
+import PipelineConfig
+import Reasons
+import Tensors
+
+/// Answers one question about a model, in the way of executing it that the spec says: how fast it is, or how far its outputs are from those
+/// of the model as it was published.
+struct MeasuredPass {
+    private let spec: AttemptSpec
+    private let files: AttemptSpec.MeasuredFiles
+    private let opener: any AttemptFiles
+    private let stage: ForwardStage
+    private let models: ModelLoader
+    private let interruption: Interruption
+
+    init(
+        _ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ opener: any AttemptFiles, _ stage: ForwardStage, _ models: ModelLoader,
+        _ interruption: Interruption
+    ) {
+        self.spec = spec
+        self.files = files
+        self.opener = opener
+        self.stage = stage
+        self.models = models
+        self.interruption = interruption
+    }
+
+    func run(_ result: inout AttemptResult) throws(Failure) {
+        let start = ContinuousClock.now
+        let loaded = try models.load(measured: opener.model(of: files), files.model.digest, spec.sessionOptions, interruption)
+        let loadSeconds = (ContinuousClock.now - start).seconds
+        var run = Run(loaded, self)
+        switch files.question {
+        case .reference: try run.write()
+        case .agreement: try run.compare()
+        case .speed(let seconds): try run.time(for: seconds)
+        }
+        result.measurement = Measurement(
+            rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,
+            loadSeconds: loadSeconds, peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
+    }
+
+    private func reference(isNew: Bool) throws(Failure) -> ReferenceOutputs {
+        do throws(FileSystemError) { return ReferenceOutputs(try opener.folder(.reference), isNew: isNew) } catch {
+            throw Failure(landing: error, place: files.reference)
+        }
+    }
+
+    /// Runs the model over the rows, once or again and again.
+    private struct Run {
+        private let loaded: LoadedModel
+        private let pass: MeasuredPass
+        var phases = Phases(countsProcessor: true)
+        var rows = 0
+        var agreement: [OutputAgreement] = []
+
+        init(_ loaded: LoadedModel, _ pass: MeasuredPass) {
+            self.loaded = loaded
+            self.pass = pass
+        }
+
+        mutating func write() throws(Failure) {
+            let reference = try pass.reference(isNew: true)
+            let folder = pass.files.reference
+            try once { (_, values, _) throws(Failure) in
+                for (index, value) in values.enumerated() {
+                    do throws(FileSystemError) { try reference.write(OutputElements(value), of: index) } catch {
+                        throw Failure(landing: error, place: folder)
+                    }
+                }
+            }
+        }
+
+        mutating func compare() throws(Failure) {
+            let reference = try pass.reference(isNew: false)
+            let (folder, model) = (pass.files.reference, pass.files.model.path)
+            var meters: [AgreementMeter] = []
+            try once { (names, values, rows) throws(Failure) in
+                for (index, value) in values.enumerated() {
+                    if meters.count == index { meters.append(AgreementMeter(names[index])) }
+                    let elements = OutputElements(value)
+                    let original: OutputElements?
+                    do throws(FileSystemError) { original = try reference.next(like: elements, of: index) } catch {
+                        throw Failure(landing: error, place: folder)
+                    }
+                    switch (elements, original) {
+                    case (.numbers(let found, let width), .numbers(let original, _)?):
+                        meters[index].add(found, original: original, width: width, rows: rows)
+                    case (.codes(let found), .codes(let original)?): meters[index].add(found, original: original, rows: rows)
+                    default:
+                        throw Failure(
+                            .badModel, what: "output \(names[index]) has another shape than in the model as it is",
+                            place: model, remedy: "The way of executing it that gave it is not used.")
+                    }
+                }
+            }
+            agreement = meters.map(\.result)
+        }
+
+        mutating func time(for seconds: Double) throws(Failure) {
+            repeat {
+                try once(within: seconds) { (_, _, _) throws(Failure) in }
+            } while ran < seconds
+        }
+
+        /// The seconds that the model ran so far.
+        private var ran: Double { phases.seconds["run"] ?? 0 }
+
+        /// Runs the model over the rows once.
+        /// - Parameter seconds: the rest of the rows is left out once the model has run that long.
+        private mutating func once(within seconds: Double = .infinity, _ body: Body) throws(Failure) {
+            guard let data = pass.files.data else { return try onceMadeUp(within: seconds, body) }
+            let rows = try Rows(try OpenedInput(data, as: .data, from: pass.opener), loaded, pass.spec.schema, pass.stage)
+            var left = pass.files.rows
+            while left > 0, ran < seconds, let (batch, values) = try rows.next(pass.interruption, &phases) {
+                try body(rows.outputNames, values, batch.rowCount)
+                self.rows += batch.rowCount
+                left -= batch.rowCount
+            }
+            if left == pass.files.rows {
+                throw Failure(
+                    .badInput, what: "there are no rows, so that nothing can be measured", place: data.path,
+                    remedy: "Give a file with rows.")
+            }
+        }
+
+        private mutating func onceMadeUp(within seconds: Double, _ body: Body) throws(Failure) {
+            let session = loaded.session
+            let wanted = pass.stage.wantedRows ?? Self.madeUpBatch
+            let count = session.inputs.first?.dimensions?.first?.value ?? wanted
+            let (path, engine) = (pass.files.model.path, pass.interruption.engine)
+            let inputs = try Self.loading(path) { () throws(EngineError) in try MadeUpInputs.tensors(for: session.inputs, rows: wanted) }
+            var left = pass.files.rows
+            while left > 0, ran < seconds {
+                try pass.interruption.check()
+                let values = try phases.time("run") { () throws(Failure) in
+                    try Self.loading(path) { () throws(EngineError) in try session.run(inputs, cancellation: engine) }
+                }
+                var names: [String] = [], outputs: [OutputValue] = []
+                for (info, value) in zip(session.outputs, values) {
+                    guard let output = try? OutputValue(info.name, value) else { continue }
+                    names.append(info.name)
+                    outputs.append(output)
+                }
+                try body(names, outputs, count)
+                rows += count
+                left -= count
+            }
+        }
+
+        private static func loading<Value>(_ path: String, _ body: () throws(EngineError) -> Value) throws(Failure) -> Value {
+            do throws(EngineError) { return try body() } catch { throw Failure(loading: error, place: path) }
+        }
+
+        private typealias Body = (_ names: [String], [OutputValue], _ rows: Int) throws(Failure) -> Void
+
+        private static let madeUpBatch = 32
+    }
+}

@@ -1,0 +1,109 @@
+import Attempts
+import Deployment
+import Engine
+import FileSystem
+import Foundation
+import Machine
+import PipelineConfig
+import Recipes
+import Reports
+import Runner
+import SystemPackage
+import Terminal
+import Training
+import WorkerProcesses
+
+extension Bench: Computes {
+    func compute() throws {
+        try reportingErrors {
+            let spec = try spec()
+            let batches = measuring.batchSizes
+            let plan = MeasuringPlan(
+                engines: EngineCandidates(nil), threads: measuring.threadCounts, batches: batches, budget: measuring.budget)
+            let table = try MeasuringProcesses.measure(spec, plan)
+            if output.json { return try printJSON(BenchReport(model: model, table)) }
+            for line in BenchReport.lines(table, hasRows: data != nil) { print(line) }
+        }
+    }
+
+    /// Returns the spec of the attempts that measure.
+    private func spec() throws -> AttemptSpec {
+        let loaded = try loadedModel(model)
+        let modelPath = CanonicalPaths.absolute(model, root: ".")
+        let adapter = TunedModel.adapter(of: modelPath, given: nil)
+        var input: AttemptSpec.InputFile?
+        if let data {
+            guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
+            try refuseForeign(data)
+            let path = CanonicalPaths.absolute(data, root: ".")
+            let digested = try FileDigest.of(FilePath(path))
+            input = .init(path: path, digest: digested.digest, stamp: digested.stamp)
+        }
+        let read = try rows.pipeline.map { try PipelineFile.load(path: $0, root: ".") }
+        let files = AttemptSpec.MeasuredFiles(
+            model: .init(path: modelPath, digest: try TunedModel.digest(of: modelPath, adapter: adapter)), adapter: adapter, data: input,
+            rows: 0, reference: "")
+        return AttemptSpec(
+            run: 0, attempt: 1, pipeline: read?.name ?? "bench", work: .measure(files),
+            schema: try read?.schema ?? rows.schema(for: loaded, model),
+            stages: [.forward(try read?.forward ?? ForwardStage(outputs: rows.mappings(for: loaded, model)))])
+    }
+}
+
+/// Keeps what commands measured of models in the user's cache folder, so that it is measured once.
+enum KeptChoices {
+    /// Returns what was measured of the model; it is measured where it was not before.
+    static func table(_ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ plan: MeasuringPlan) throws -> DeploymentTable {
+        let store = ChoiceStore(folder + "/millrace/choices")
+        let machines = Set(plan.engines.tried.map(\.name)).map(\.machine)
+        let question = "\(plan.engines.tried), threads \(plan.threads), rows \(plan.batches), gate \(plan.gate)"
+        if let kept = store.table(of: files.model.digest, question, on: machines) { return kept }
+        var measuring = spec
+        measuring.work = .measure(files)
+        let table = try MeasuringProcesses.measure(measuring, plan)
+        // Where it cannot be kept it is measured again.
+        try? store.keep(table, question, on: machines)
+        return table
+    }
+
+    /// The folder for what programs can make again, as the XDG base directory specification says.
+    private static var folder: String {
+        let environment = ProcessInfo.processInfo.environment
+        if let given = environment["XDG_CACHE_HOME"], given.hasPrefix("/") { return given }
+        return (environment["HOME"] ?? NSHomeDirectory()) + "/.cache"
+    }
+}
+
+/// Measures a model in worker processes of its own.
+enum MeasuringProcesses {
+    /// - Parameter spec: an attempt that measures, of which the files are known.
+    static func measure(_ spec: AttemptSpec, _ plan: MeasuringPlan) throws -> DeploymentTable {
+        guard case .measure(var files) = spec.work else { preconditionFailure("the attempt does not measure") }
+        guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-measuring-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(at: folder) }
+        files.reference = folder.path
+        var spec = spec
+        spec.limits = AttemptSpec.Limits(seconds: 300, loadSeconds: 300, standstillSeconds: 60, threads: plan.threads[0])
+        let interrupt = Interrupt()
+        let display = ProgressDisplay()
+        defer { display.end() }
+        let measuring = ModelMeasuring(
+            spec, files, plan, process: { _ in MeasuringProcess(program, interrupt) }, tell: { display.show($0.step, share: $0.share) })
+        do throws(Failure) { return try measuring.run() } catch { throw fail(error.kind == .badModel ? error.reason : error.statement) }
+    }
+}
+
+/// Executes the attempts of one candidate in a process that nobody else uses.
+private final class MeasuringProcess: CandidateProcess {
+    private let executor: ProcessExecutor
+    private let interrupt: Interrupt
+
+    init(_ program: String, _ interrupt: Interrupt) {
+        executor = ProcessExecutor(program: program, workers: 1, sessionBytes: .max)
+        self.interrupt = interrupt
+    }
+
+    func execute(_ spec: AttemptSpec) -> AttemptResult { executor.execute(spec, cancellation: interrupt.cancellation) }
+}

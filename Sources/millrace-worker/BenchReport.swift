@@ -1,0 +1,105 @@
+import Attempts
+import Deployment
+import Foundation
+import Machine
+import Reports
+
+/// Tells what was measured of a model, as JSON and in words.
+struct BenchReport: Encodable {
+    struct Row: Encodable {
+        let engine: String
+        let precision: String
+        let threads: Int
+        let batch: Int
+        let rowsPerSecond: Double?
+        let cpuMsPerRow: Double?
+        let peakBytes: Int64
+        let cosine: Double?
+        let relativeError: Double?
+        let sameTop: Double?
+        let passes: Bool
+        let refusal: String?
+        let isChoice: Bool
+
+        private enum CodingKeys: String, CodingKey {
+            case engine, precision, threads, batch, cosine, passes, refusal
+            case rowsPerSecond = "rows_per_second"
+            case cpuMsPerRow = "cpu_ms_per_row"
+            case peakBytes = "peak_bytes"
+            case relativeError = "relative_error"
+            case sameTop = "same_top"
+            case isChoice = "choice"
+        }
+
+        init(_ result: CandidateResult, isChoice: Bool) {
+            engine = result.candidate.engine.name.rawValue
+            precision = result.candidate.engine.precision.rawValue
+            threads = result.candidate.threads
+            batch = result.candidate.batch
+            rowsPerSecond = result.rowsPerSecond
+            cpuMsPerRow = result.processorMilliseconds
+            peakBytes = result.peakBytes
+            cosine = result.cosine
+            relativeError = result.agreement.compactMap(\.relativeError).max()
+            sameTop = result.agreement.compactMap(\.sameTop).min()
+            passes = result.passes
+            refusal = result.refusal
+            self.isChoice = isChoice
+        }
+    }
+
+    let model: String
+    let digest: String
+    let machines: [String]
+    let comparedRows: Int?
+    let decidedBy: String
+    let seconds: Double
+    let candidates: [Row]
+    let leftOut: [String: String]
+
+    private enum CodingKeys: String, CodingKey {
+        case model, digest, machines, seconds, candidates
+        case comparedRows = "compared_rows"
+        case decidedBy = "decided_by"
+        case leftOut = "left_out"
+    }
+
+    init(model: String, _ table: DeploymentTable) {
+        self.model = model
+        digest = table.model
+        machines = table.machines.map(\.description)
+        comparedRows = table.comparedRows
+        decidedBy = table.measure.rawValue
+        seconds = table.seconds
+        let choice = table.choice?.candidate
+        candidates = table.candidates.map { Row($0, isChoice: $0.candidate == choice) }
+        leftOut = table.leftOut
+    }
+
+    /// Returns the lines of the table for people.
+    static func lines(_ table: DeploymentTable, hasRows: Bool) -> [Printed] {
+        var text = TextTable("engine", "precision", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine", "")
+        let choice = table.choice?.candidate
+        for result in table.candidates {
+            let candidate = result.candidate
+            text.add(
+                candidate.engine.name.rawValue, candidate.engine.precision.rawValue, "\(candidate.threads)", "\(candidate.batch)",
+                result.rowsPerSecond.map { number($0) } ?? "-", result.processorMilliseconds.map { number($0) } ?? "-",
+                table.gain(of: result).map { String(format: "%.2f", $0) } ?? "-", "\(result.peakBytes >> 20) MiB",
+                result.cosine.map { String(format: "%.6f", ($0 * 1e6).rounded(.down) / 1e6) } ?? "-",
+                result.refusal ?? (candidate == choice ? "fastest that passes" : ""))
+        }
+        var lines = text.lines
+        for (engine, reason) in table.leftOut.sorted(by: { $0.key < $1.key }) { lines.append("not tried: \(engine): \(reason)") }
+        lines.append("\(table.machines.map(\.description).joined(separator: "; "))")
+        let measure = table.measure == .clock ? "the clock" : "processor time, since other work is going on"
+        lines.append(
+            "times are compared by \(measure); \(hasRows ? "outputs are compared on \(table.comparedRows ?? 0) rows" : "inputs are made up")"
+        )
+        return lines
+    }
+
+    private static func number(_ value: Double) -> String {
+        value >= 100 ? String(format: "%.0f", value) : String(format: "%.3g", value)
+    }
+}

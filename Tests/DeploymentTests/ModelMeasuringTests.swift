@@ -1,0 +1,134 @@
+import Attempts
+import Machine
+import PipelineConfig
+import Reasons
+import Recipes
+import Testing
+
+@testable import Deployment
+
+/// A process whose answers the test decides: milliseconds for a row by engine and threads, and cosines.
+private final class FakeProcess: CandidateProcess {
+    private let world: FakeWorld
+
+    init(_ world: FakeWorld) { self.world = world }
+
+    func execute(_ spec: AttemptSpec) -> AttemptResult {
+        guard case .measure(let files) = spec.work, case .forward(let stage)? = spec.stages.last, let batch = stage.batchSize.rows else {
+            return AttemptResult(failure: Failure(.badModel, what: "no measuring", place: "m", remedy: ""))
+        }
+        world.asked.append((spec.engine, spec.limits.threads, batch, files.question))
+        if let failure = world.failures[spec.engine] {
+            return AttemptResult(failure: Failure(.badModel, what: "\(failure)", place: "m.onnx", remedy: "Look."))
+        }
+        let perRow = (world.milliseconds[spec.engine] ?? 1) / (batch == 32 ? 1 : 0.5) * (spec.limits.threads == 1 ? 1.5 : 1) / 1000
+        var result = AttemptResult()
+        result.machine = AttemptMachine(processor: "Abacus", engine: spec.engine.name.rawValue, engineVersion: "1")
+        var found = Measurement(rows: 64, seconds: 64 * perRow, processorSeconds: 128 * perRow, loadSeconds: 0.5, peakBytes: 1 << 20)
+        if files.question == .agreement {
+            found.agreement = [
+                OutputAgreement(
+                    output: "y", rows: 64, cosine: world.cosines[spec.engine] ?? 1, relativeError: 0, sameTop: 1, nonFinite: 0)
+            ]
+        }
+        result.measurement = found
+        return result
+    }
+}
+
+private final class FakeWorld {
+    var milliseconds: [EngineChoice: Double] = [.onnxRuntime: 1, .openVINO(.float32): 0.8, .openVINO(.bfloat16): 0.4]
+    var cosines: [EngineChoice: Double] = [:]
+    var failures: [EngineChoice: String] = [:]
+    var asked: [(engine: EngineChoice, threads: Int, batch: Int, question: AttemptSpec.MeasuredFiles.Question)] = []
+    var processes = 0
+
+    func measured(threads: [Int] = [2, 1], batches: [Int] = [32, 1]) throws -> DeploymentTable {
+        let files = AttemptSpec.MeasuredFiles(
+            model: .init(path: "/m.onnx", digest: "d"), data: .init(path: "/rows.csv", digest: "r"), rows: 0, reference: "/tmp")
+        let spec = AttemptSpec(
+            run: 0, attempt: 1, pipeline: "p", work: .measure(files), schema: RowSchema(inputs: [], keep: []),
+            stages: [.forward(ForwardStage())])
+        let engines = EngineCandidates(nil, processor: "Abacus: avx512_bf16")
+        let plan = MeasuringPlan(engines: engines, threads: threads, batches: batches, budget: 0)
+        return try ModelMeasuring(
+            spec, files, plan,
+            process: { [self] _ in
+                processes += 1
+                return FakeProcess(self)
+            }
+        ).run()
+    }
+}
+
+@Suite struct ModelMeasuringTests {
+    @Test func theFastestThatPassesIsChosenWithItsThreadsAndRows() throws {
+        let world = FakeWorld()
+        let table = try world.measured()
+        #expect(table.choice?.candidate == Candidate(.openVINO(.bfloat16), threads: 2, batch: 32))
+        #expect(table.candidates.first?.candidate == Candidate(.onnxRuntime, threads: 2, batch: 32))
+        #expect(abs(table.gain(of: table.choice!)! - 2.5) < 0.01)
+        #expect(table.comparedRows == 64 && table.machines.map(\.engine).sorted() == ["onnxruntime", "openvino"])
+        // The original's outputs come first, and nothing is timed before all were compared.
+        #expect(world.asked.first.map { $0.engine == .onnxRuntime && $0.question == .reference } == true)
+        #expect(world.asked[1...2].allSatisfy { $0.question == .agreement })
+        // A process for each engine and number of threads.
+        #expect(world.processes == 5)
+    }
+
+    @Test func whatDoesNotAgreeIsNeverTimedNorChosen() throws {
+        let world = FakeWorld()
+        world.cosines = [.openVINO(.bfloat16): 0.9998]
+        let table = try world.measured()
+        #expect(table.choice?.candidate.engine == .openVINO(.float32))
+        let refused = try #require(table.candidates.first { $0.candidate.engine == .openVINO(.bfloat16) })
+        #expect(refused.refusal == "y: cosine 0.9998, below 0.9999" && refused.rowsPerSecond == nil)
+        #expect(!world.asked.contains { $0.engine == .openVINO(.bfloat16) && $0.question != .agreement })
+    }
+
+    @Test func aCandidateThatFailsCostsItselfAlone() throws {
+        let world = FakeWorld()
+        world.failures = [.openVINO(.float32): "it crashed", .openVINO(.bfloat16): "it crashed"]
+        let table = try world.measured()
+        #expect(table.choice?.candidate.engine == .onnxRuntime)
+        #expect(table.candidates.filter { !$0.passes }.count == 2)
+    }
+
+    @Test func aModelThatDoesNotRunAsItIsIsAnError() {
+        let world = FakeWorld()
+        world.failures = [.onnxRuntime: "it crashed"]
+        #expect(throws: Failure.self) { try world.measured() }
+    }
+
+    @Test func aGainWithinWhatMeasurementsDifferByIsNone() throws {
+        let world = FakeWorld()
+        world.milliseconds = [.onnxRuntime: 1, .openVINO(.float32): 0.98, .openVINO(.bfloat16): 0.99]
+        #expect(try world.measured().choice?.candidate == Candidate(.onnxRuntime, threads: 2, batch: 32))
+    }
+
+    @Test func theHopelessAreLeftOutEarly() throws {
+        let world = FakeWorld()
+        world.milliseconds[.openVINO(.float32)] = 10
+        let table = try world.measured()
+        func bursts(_ engine: EngineChoice) -> Int { table.candidates.first { $0.candidate.engine == engine }?.bursts ?? 0 }
+        #expect(bursts(.openVINO(.float32)) == 3 && bursts(.openVINO(.bfloat16)) == 6)
+        #expect(!table.candidates.contains { $0.candidate.engine == .openVINO(.float32) && $0.candidate.batch == 1 })
+    }
+
+    @Test func bfloat16IsTriedWhereTheProcessorHasItsProducts() {
+        #expect(EngineCandidates(nil, processor: "Abacus: avx2").tried == [.onnxRuntime, .openVINO(.float32)])
+        #expect(EngineCandidates(nil, processor: "Abacus: avx2").leftOut.map(\.engine) == [.openVINO(.bfloat16)])
+        #expect(EngineCandidates(nil, processor: "Abacus: amx_bf16").tried.count == 3)
+        #expect(EngineCandidates(.float32, processor: "Abacus: amx_bf16").tried == [.onnxRuntime, .openVINO(.float32)])
+    }
+
+    @Test func othersAtWorkMakeTheProcessorTimeDecide() {
+        var readings = [OtherLoad.Reading(busy: 0, all: 0), OtherLoad.Reading(busy: 100, all: 200)]
+        let load = OtherLoad { readings.removeFirst() }
+        var answer = AttemptResult()
+        answer.measurement = Measurement(rows: 1, seconds: 1, processorSeconds: 0.2, peakBytes: 0)
+        _ = load.measuring { answer }
+        // 100 of 200 ticks were busy, of which ours were 20.
+        #expect(abs(load.share - 0.4) < 1e-9)
+    }
+}

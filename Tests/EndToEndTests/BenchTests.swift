@@ -1,0 +1,102 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `bench` and `forward --precision` as a user calls them, on a model and rows of the samples.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["MILLRACE_OPENVINO"] != "0", "OpenVINO is left out"))
+struct BenchTests {
+    private struct Report: Decodable {
+        struct Candidate: Decodable {
+            let engine: String
+            let precision: String
+            let threads: Int
+            let batch: Int
+            let rowsPerSecond: Double?
+            let cpuMsPerRow: Double?
+            let peakBytes: Int64
+            let cosine: Double?
+            let passes: Bool
+            let choice: Bool
+        }
+        let candidates: [Candidate]
+        let comparedRows: Int?
+    }
+
+    private let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("samples").path
+
+    private func bench(_ arguments: String...) throws -> DaemonProcess.CommandOutput {
+        try DaemonProcess.command(["bench", samples + "/digits/model.onnx"] + arguments)
+    }
+
+    @Test func everyWayIsTimedAndComparedOnTheRows() throws {
+        let result = try bench(
+            "--data", samples + "/digits/data/digits-1.csv", "--columns", "pixels=pixel_*", "--budget", "1", "--batches", "32,4", "--json")
+        #expect(result.status == 0, "\(result.error)")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let report = try decoder.decode(Report.self, from: Data(result.output.utf8))
+        for key in ["rows_per_second", "cpu_ms_per_row", "peak_bytes"] { #expect(result.output.contains("\"\(key)\"")) }
+        #expect(report.comparedRows == 100)
+        let original = try #require(report.candidates.first)
+        #expect(original.engine == "onnxruntime" && original.precision == "float32" && original.batch == 32)
+        let openVINO = report.candidates.filter { $0.engine == "openvino" }
+        #expect(openVINO.contains { $0.precision == "float32" })
+        for candidate in openVINO { #expect(candidate.passes && candidate.cosine! > 0.9999) }
+        for candidate in report.candidates {
+            #expect(candidate.rowsPerSecond ?? 0 > 0 && candidate.cpuMsPerRow ?? 0 > 0 && candidate.peakBytes > 10 << 20)
+        }
+        #expect(report.candidates.filter(\.choice).count == 1)
+        #expect(result.error.isEmpty)
+    }
+
+    @Test func withoutRowsOnlyTimesCount() throws {
+        let result = try bench("--budget", "1", "--batches", "8")
+        #expect(result.status == 0, "\(result.error)")
+        #expect(result.output.contains("inputs are made up") && result.output.contains("fastest that passes"))
+    }
+
+    @Test func whatCannotBeMeasuredIsSaidAtOnce() throws {
+        let missing = try bench("--data", "/nowhere.csv")
+        #expect(missing.status != 0 && missing.error.contains("/nowhere.csv: there is no such file"))
+        let misfit = try bench("--data", samples + "/digits/data/digits-1.csv", "--budget", "1")
+        #expect(misfit.status == 1 && misfit.error.contains("takes 64 columns"), "\(misfit.error)")
+        let directory = try TemporaryDirectory("bench")
+        let empty = try directory.write("id,pixel_0\n", to: "empty.csv")
+        let noRows = try bench("--data", empty, "--columns", "pixels=pixel_0", "--budget", "1")
+        #expect(noRows.status == 1, "\(noRows.error)")
+    }
+
+    /// The way is measured once and used again; what it gives is what ONNX Runtime gives, within the gate, and says so in its metadata.
+    @Test func forwardUsesWhatWasMeasured() throws {
+        let directory = try TemporaryDirectory("forward-precision")
+        func forward(_ out: String, _ more: String...) throws -> DaemonProcess.CommandOutput {
+            try DaemonProcess.command(
+                [
+                    "forward", samples + "/digits/model.onnx", samples + "/digits/data/digits-1.csv", directory(out), "--columns",
+                    "pixels=pixel_*", "--keep", "id",
+                ] + more, environment: ["XDG_CACHE_HOME": directory("cache")])
+        }
+        #expect(try forward("plain.csv").status == 0)
+        #expect(!FileManager.default.fileExists(atPath: directory("cache/millrace")))
+        let first = try forward("first.csv", "--precision", "auto", "--batch-size", "50", "--budget", "1")
+        #expect(first.status == 0 && first.error.contains("as measured on this machine"), "\(first.error)")
+        let kept = try FileManager.default.contentsOfDirectory(atPath: directory("cache/millrace/choices"))
+        #expect(kept.count == 1)
+        let bytes = try directory.read("cache/millrace/choices/" + kept[0])
+        let second = try forward("second.csv", "--precision", "auto", "--batch-size", "50", "--budget", "1")
+        #expect(second.error == first.error)
+        #expect(try directory.read("cache/millrace/choices/" + kept[0]) == bytes)
+        #expect(try directory.read("first.csv") == directory.read("second.csv"))
+        func values(_ name: String) throws -> [[Double]] {
+            try String(decoding: directory.read(name), as: UTF8.self).split(separator: "\n").dropFirst().map {
+                $0.split(separator: ",").dropFirst().compactMap { Double($0) }
+            }
+        }
+        let (plain, fast) = (try values("plain.csv"), try values("first.csv"))
+        #expect(plain.count == 100 && fast.count == 100)
+        for (a, b) in zip(plain, fast) {
+            for (x, y) in zip(a, b) { #expect(abs(x - y) <= 0.02 * max(1, abs(x))) }
+        }
+    }
+}
