@@ -1,5 +1,5 @@
-/// Lists the passes over a model's graph that a pipeline can name (`optimize: { graph: [fold_constants, …] }`), in the order in which they
-/// are best run. Each keeps what the model computes, but for rounding.
+/// Lists the passes over a model's graph that a pipeline can name (`optimize: { graph: [fold_constants, …] }`), in the order in which
+/// they are best run. Each keeps what the model computes, but for rounding.
 package enum GraphPass: String, Sendable, Codable, Hashable, CaseIterable {
     case bindInitializers = "bind_initializers"
     case inlineFunctions = "inline_functions"

@@ -1,8 +1,8 @@
 package import ONNX
 import Tensors
 
-/// Removes a QuantizeLinear that makes again what the DequantizeLinear before it has read (`cancel_quantization`): both have the same scale,
-/// zero point and axis, so that rounding gives each integer back, and none is clipped.
+/// Removes a QuantizeLinear that makes again what the DequantizeLinear before it has read (`cancel_quantization`): both have the same
+/// scale, zero point and axis, so that rounding gives each integer back, and none is clipped.
 ///
 /// The other order stays: what QuantizeLinear rounds and clips is lost.
 package struct CancelQuantization: CountingPass {

@@ -12,8 +12,8 @@ package struct FoldingLimits: Sendable, Hashable {
     package init() {}
 }
 
-/// Computes nodes that depend on no input, and stores the results that others read as initializers (`fold_constants`); Constant nodes become
-/// initializers. Shapes that are known before a run count as constants.
+/// Computes nodes that depend on no input, and stores the results that others read as initializers (`fold_constants`); Constant nodes
+/// become initializers. Shapes that are known before a run count as constants.
 ///
 /// Nodes with subgraphs stay, and so do those of domains other than the default one and `ai.onnx.ml`, random operators, what dequantizes
 /// weights, and what the engine does not compute.

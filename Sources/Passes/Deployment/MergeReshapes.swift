@@ -1,7 +1,7 @@
 package import ONNX
 
-/// Makes one Reshape of two operators that follow one another and only change the shape (Reshape, Squeeze, Unsqueeze, Flatten), or none where
-/// the shape is again what it was (`merge_reshapes`).
+/// Makes one Reshape of two operators that follow one another and only change the shape (Reshape, Squeeze, Unsqueeze, Flatten), or none
+/// where the shape is again what it was (`merge_reshapes`).
 package struct MergeReshapes: CountingPass {
     package let name = "merge_reshapes"
     package init() {}

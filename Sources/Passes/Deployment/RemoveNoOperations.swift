@@ -1,9 +1,9 @@
 package import ONNX
 import Tensors
 
-/// Removes nodes that return one of their inputs unchanged (`remove_identities`): Identity, a Cast to the type that a value has, a Transpose
-/// that keeps the order, a Concat or Sum of one, a Reshape or Expand to the same shape, a Pad by nothing, and products with 1, quotients by
-/// 1 and differences from 0.
+/// Removes nodes that return one of their inputs unchanged (`remove_identities`): Identity, a Cast to the type that a value has, a
+/// Transpose that keeps the order, a Concat or Sum of one, a Reshape or Expand to the same shape, a Pad by nothing, and products with 1,
+/// quotients by 1 and differences from 0.
 ///
 /// A sum with 0 of floating point stays: it makes 0 of -0. Nodes that make an output of the graph become an Identity.
 package struct RemoveNoOperations: CountingPass {

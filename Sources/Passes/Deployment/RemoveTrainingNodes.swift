@@ -1,8 +1,8 @@
 package import ONNX
 import Tensors
 
-/// Removes what only training uses (`remove_training_nodes`): a Dropout that returns its input, and the graphs of ONNX's training extension,
-/// which nobody runs.
+/// Removes what only training uses (`remove_training_nodes`): a Dropout that returns its input, and the graphs of ONNX's training
+/// extension, which nobody runs.
 ///
 /// A Dropout in training mode is random and stays, as one does whose mask is used. Before version 7 `is_test` says what it is; from 12 on
 /// an input does.

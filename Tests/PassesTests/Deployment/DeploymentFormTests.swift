@@ -85,7 +85,8 @@ import Testing
         #expect(try form.after.serialized() == small.model.serialized())
     }
 
-    /// Exporters leave wrong shapes behind, such as a batch of one, and engines only warn of them. That is no fault of the pass that shows it.
+    /// Exporters leave wrong shapes behind, such as a batch of one, and engines only warn of them. That is no fault of the pass that
+    /// shows it.
     @Test func aWrongStatementOfTheFileIsNoFault() throws {
         var small = SmallModel(
             opset: 17,

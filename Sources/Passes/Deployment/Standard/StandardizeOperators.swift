@@ -4,8 +4,8 @@ import Tensors
 /// Writes operators that ONNX Runtime makes of several (`com.microsoft`, and two that it puts into the default domain) as the standard
 /// operators that they stand for (`standardize_operators`), so that any engine runs the model, and other passes see what it computes.
 ///
-/// A form that has no standard one in the model's own operator set stays, such as an Attention that keeps a state. Only nodes of the outermost
-/// graph are rewritten.
+/// A form that has no standard one in the model's own operator set stays, such as an Attention that keeps a state. Only nodes of the
+/// outermost graph are rewritten.
 package struct StandardizeOperators: CountingPass {
     package let name = "standardize_operators"
     package init() {}
