@@ -93,9 +93,8 @@ struct BenchReport: Encodable {
         for (engine, reason) in table.leftOut.sorted(by: { $0.key < $1.key }) { lines.append("not tried: \(engine): \(reason)") }
         lines.append("\(table.machines.map(\.description).joined(separator: "; "))")
         let measure = table.measure == .clock ? "the clock" : "processor time, since other work is going on"
-        lines.append(
-            "times are compared by \(measure); \(hasRows ? "outputs are compared on \(table.comparedRows ?? 0) rows" : "inputs are made up")"
-        )
+        let rows: Printed = hasRows ? "outputs are compared on \(table.comparedRows ?? 0) rows" : "inputs are made up"
+        lines.append("times are compared by \(measure); \(rows)")
         return lines
     }
 

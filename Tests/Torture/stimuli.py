@@ -125,8 +125,8 @@ class Stimuli:
     def kill_worker(self):
         """Kills the process of an attempt that takes long."""
         self.load.drop_large("kept")
-        for _ in range(8):
-            time.sleep(0.25)
+        for _ in range(400):
+            time.sleep(0.005)
             for pid in self.busy_workers():
                 self.daemon.end(pid)
                 return

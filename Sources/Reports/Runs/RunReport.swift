@@ -57,9 +57,8 @@ package struct RunReport: Report {
         }
         for publication in publications {
             let output = publication.output
-            lines.append(
-                "\(publication.state.rawValue) \(shownPath(output.absolutePath)), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)"
-            )
+            let place: Printed = "\(publication.state.rawValue) \(shownPath(output.absolutePath))"
+            lines.append("\(place), \(output.byteCount) bytes, sha256 \(output.digest.shortDigest)")
         }
         return lines
     }

@@ -7,8 +7,8 @@ enum MadeUpInputs {
     /// The extent of an open axis that is not the rows, such as the length of a sequence.
     static let openExtent = 128
 
-    /// Returns a value for each input, with `rows` rows where the first axis is open. Numbers are between -1 and 1, integers 1, so that they
-    /// are in every vocabulary and mask nothing.
+    /// Returns a value for each input, with `rows` rows where the first axis is open. Numbers are between -1 and 1; integers are 1, so that
+    /// they are in every vocabulary and mask nothing.
     static func tensors(for inputs: [ValueInfo], rows: Int) throws(EngineError) -> [(name: String, value: EngineValue)] {
         var made: [(name: String, value: EngineValue)] = []
         for input in inputs {

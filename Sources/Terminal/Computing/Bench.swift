@@ -4,9 +4,9 @@ package struct Bench: ComputingCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Measure the ways in which this machine can execute a model, against each other.",
         discussion: """
-            Engines, precisions, numbers of threads and of rows are timed in turns, each in a process of its own. With --data their outputs \
-            are compared with those of the model as it is: a way whose outputs differ by more than a cosine of 0.9999, or that changes the \
-            greatest score of a row, does not pass. Without rows, inputs are made up, and only times count.
+            Engines, precisions, numbers of threads and of rows are timed in turns, each in a process of its own. With --data their \
+            outputs are compared with those of the model as it is: a way whose outputs have a cosine below 0.9999 to them, or that changes \
+            the greatest score of a row, does not pass. Without rows, inputs are made up, and only times count.
             Changes nothing. What comes out depends on this machine: `millrace forward --precision auto` uses it.
             """)
 
