@@ -11,15 +11,15 @@ struct BenchTests {
             let precision: String
             let threads: Int
             let batch: Int
-            let rows_per_second: Double?
-            let cpu_ms_per_row: Double?
-            let peak_bytes: Int64
+            let rowsPerSecond: Double?
+            let cpuMsPerRow: Double?
+            let peakBytes: Int64
             let cosine: Double?
             let passes: Bool
             let choice: Bool
         }
         let candidates: [Candidate]
-        let compared_rows: Int?
+        let comparedRows: Int?
     }
 
     private let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -33,15 +33,18 @@ struct BenchTests {
         let result = try bench(
             "--data", samples + "/digits/data/digits-1.csv", "--columns", "pixels=pixel_*", "--budget", "1", "--batches", "32,4", "--json")
         #expect(result.status == 0, "\(result.error)")
-        let report = try JSONDecoder().decode(Report.self, from: Data(result.output.utf8))
-        #expect(report.compared_rows == 100)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let report = try decoder.decode(Report.self, from: Data(result.output.utf8))
+        for key in ["rows_per_second", "cpu_ms_per_row", "peak_bytes"] { #expect(result.output.contains("\"\(key)\"")) }
+        #expect(report.comparedRows == 100)
         let original = try #require(report.candidates.first)
         #expect(original.engine == "onnxruntime" && original.precision == "float32" && original.batch == 32)
         let openVINO = report.candidates.filter { $0.engine == "openvino" }
         #expect(openVINO.contains { $0.precision == "float32" })
         for candidate in openVINO { #expect(candidate.passes && candidate.cosine! > 0.9999) }
         for candidate in report.candidates {
-            #expect(candidate.rows_per_second ?? 0 > 0 && candidate.cpu_ms_per_row ?? 0 > 0 && candidate.peak_bytes > 10 << 20)
+            #expect(candidate.rowsPerSecond ?? 0 > 0 && candidate.cpuMsPerRow ?? 0 > 0 && candidate.peakBytes > 10 << 20)
         }
         #expect(report.candidates.filter(\.choice).count == 1)
         #expect(result.error.isEmpty)
