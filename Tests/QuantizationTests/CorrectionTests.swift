@@ -178,6 +178,27 @@ import Testing
         #expect(try error(balanced) < error(model) / 2)
     }
 
+    /// A value that a Gemm adds is read by more than products.
+    @Test func aBiasIsNotBalanced() throws {
+        var model = outliers("normalization")
+        model.graph.nodes[2].inputs.append("h")
+        var balanced = model
+        try Balancing(try channels(model)).run(&balanced)
+        #expect(balanced.graph.nodes.filter { $0.operatorType == "Mul" }.count == 1)
+        let inputs = Models.rows(model, 16, seed: 77)
+        #expect(1 - cosine(try run(balanced, inputs), try run(model, inputs)) < 1e-10)
+    }
+
+    /// A weight that is not finite keeps its value from being balanced, and says so.
+    @Test func aWeightThatIsNotFiniteStays() throws {
+        var model = outliers("normalization")
+        let statistics = try channels(model)
+        let position = try #require(model.graph.initializers.firstIndex { $0.name == "w1" })
+        model.graph.initializers[position] = StoredTensor("w1", Tensor(.float32, [64, 64], [Float](repeating: .infinity, count: 64 * 64)))
+        let left = ["left", "right"].map { LeftNode(name: $0, reason: .notFinite) }
+        #expect(throws: QuantizationError.nothingToQuantize(left: left)) { try Balancing(statistics).run(&model) }
+    }
+
     @Test func theStrengthIsAShare() throws {
         let model = outliers("normalization")
         var balancing = Balancing(try channels(model))

@@ -38,7 +38,10 @@ package struct Balancing: Quantizer {
             }
         }
         var factors: [String: [Float]] = [:]
-        for (value, products) in groups { factors[value] = try self.factors(value, products, rewriting) }
+        for (value, products) in groups {
+            factors[value] = try self.factors(value, products, rewriting)
+            if factors[value] == nil { for product in products { rewriting.leave(product.node.label, .notFinite) } }
+        }
         let folded = Folding(factors: factors, readers: Set(products.keys), rewriting)
         var divided: [String: String] = [:]
         for (position, node) in rewriting.source.enumerated() {
@@ -63,7 +66,8 @@ package struct Balancing: Quantizer {
         }
     }
 
-    /// Returns the factor of each channel of a value; 1 where the channel or its weights are zero throughout.
+    /// Returns the factor of each channel of a value; 1 where the channel or its weights are zero throughout. Returns nil where a weight is
+    /// not finite.
     private func factors(
         _ value: String, _ products: [WeightedNode], _ rewriting: GraphRewriting
     ) throws(QuantizationError) -> [Float]? {
@@ -116,7 +120,10 @@ private struct Folding {
     init(factors: [String: [Float]], readers: Set<Int>, _ rewriting: GraphRewriting) {
         for (value, factors) in factors {
             guard let position = rewriting.index.producers[value], !rewriting.outputs.contains(value),
-                (rewriting.index.consumers[value] ?? []).allSatisfy({ readers.contains($0) })
+                // A Gemm may read the value as its bias, too.
+                (rewriting.index.consumers[value] ?? []).allSatisfy({
+                    readers.contains($0) && rewriting.source[$0].inputs.lastIndex(of: value) == 0
+                })
             else { continue }
             let node = rewriting.source[position]
             func isVector(_ name: String) -> Bool {

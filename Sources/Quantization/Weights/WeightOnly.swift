@@ -4,6 +4,9 @@ import Tensors
 /// Stores weights as int8 or int4 and computes in float32: a DequantizeLinear before each product, which engines do ahead or within it.
 /// Weights of MatMul and Gemm have a scale for each block along their sums. Where no block divides the sums, which OpenVINO wants, they are
 /// int8 with a scale for each result; those of Conv are so too. Tables that Gather reads are int8 with a scale for each row.
+///
+/// Where ONNX Runtime and OpenVINO fuse weights in blocks with a MatMul, they also round the activations to int8, by the same blocks:
+/// results then differ by 0.5 to 0.8 % from those in float32.
 package struct WeightOnly: Quantizer {
     package enum Format: Sendable { case int8, int4 }
 
