@@ -77,7 +77,7 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["Machine"]),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf]),
-        .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
+        .target(name: "Passes", dependencies: ["ONNX", "Recipes", "Tensors"]),
         .target(name: "Quantization", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "TrainingGraph", dependencies: ["Autodiff", "Names", "ONNX", "Passes", "Recipes", "Tensors"]),
@@ -169,7 +169,9 @@ let package = Package(
         tests(
             "Engine", ["ConformanceSupport", "Names", "Reasons", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt", "expected-failures-openvino.txt"]),
-        tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
+        tests(
+            "Passes", ["ConformanceSupport", "ONNX", "Engine", "Recipes", "Tensors"],
+            exclude: ["conformance-exceptions.txt", "Classic", "Fused"]),
         tests("Quantization", ["ConformanceSupport", "Engine", "ONNX", "Tensors"], exclude: ["judge.py"]),
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),

@@ -4,12 +4,14 @@ package import ONNX
 ///
 /// A function may be written for another version of the default domain than the model: the older of the two is raised to the newer
 /// first. Another version of any other domain is refused.
-package struct InlineFunctions: Pass {
+package struct InlineFunctions: CountingPass {
     package let name = "inline_functions"
     package init() {}
 
-    package func run(_ model: inout Model) throws(PassError) -> Bool {
-        guard !model.functions.isEmpty else { return false }
+    /// Returns the number of functions.
+    package func rewrite(_ model: inout Model) throws(PassError) -> Int {
+        let count = model.functions.count
+        guard count > 0 else { return 0 }
         let inliner = Inliner(pass: name, functions: model.functions)
         try model.adoptDomains(pass: name)
         let versions = model.functions.compactMap(\.defaultVersion)
@@ -30,7 +32,7 @@ package struct InlineFunctions: Pass {
             }
         }
         model.functions = []
-        return true
+        return count
     }
 }
 

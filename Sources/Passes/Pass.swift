@@ -9,6 +9,16 @@ package protocol Pass: Sendable {
     func run(_ model: inout Model) throws(PassError) -> Bool
 }
 
+/// A pass that counts what it changes.
+package protocol CountingPass: Pass {
+    /// Rewrites the model. Returns the number of nodes, or of constants where the pass is about these, that it has replaced or removed.
+    func rewrite(_ model: inout Model) throws(PassError) -> Int
+}
+
+extension CountingPass {
+    package func run(_ model: inout Model) throws(PassError) -> Bool { try rewrite(&model) > 0 }
+}
+
 extension Model {
     /// Infers the types; the error names the pass.
     func inferTypes(for pass: String) throws(PassError) -> InferredTypes {

@@ -39,12 +39,17 @@ package struct PassList: Sendable, ExpressibleByArrayLiteral {
 }
 
 /// Checks that a pass has not changed anything that no pass may change, and that the model is still valid.
-private struct ModelCheck {
+struct ModelCheck {
     private let requiredInputs: [String: ValueType?]
     private let outputs: [Value]
-    private var contradictions: Set<String>
+    private var contradictions: Set<String> = []
+    private let ignoresStatements: Bool
+    private var outputTypes: [ValueType?] = []
 
-    init(_ model: Model) throws(PassError) {
+    /// - Parameter ignoresStatements: tells whether only those types count that follow from inputs, constants and operators. A statement of
+    ///   the file may be wrong, which shows as soon as a pass makes more follow.
+    init(_ model: Model, ignoresStatements: Bool = false) throws(PassError) {
+        self.ignoresStatements = ignoresStatements
         if let (one, other) = model.graph.twinNames {
             throw PassError(
                 pass: "check", place: "the model as it came",
@@ -56,7 +61,9 @@ private struct ModelCheck {
         outputs = model.graph.outputs
         do throws(ONNXError) {
             try model.safetyCheck(checksFiles: false)
-            contradictions = Set(try model.inferTypes().contradictions)
+            let inferred = try inferTypes(model)
+            contradictions = Set(inferred.contradictions)
+            outputTypes = outputs.map { inferred[$0.name] }
         } catch {
             throw PassError(
                 pass: "check", place: "the model as it came", reason: "\(error)", remedy: "export it again")
@@ -74,11 +81,15 @@ private struct ModelCheck {
         let inferred: InferredTypes
         do throws(ONNXError) {
             try model.safetyCheck(checksFiles: false)
-            inferred = try model.inferTypes()
+            inferred = try inferTypes(model)
         } catch { throw broken("model", "\(error)") }
         let found = Set(inferred.contradictions)
         if let contradiction = found.subtracting(contradictions).min() { throw broken("types", contradiction) }
         contradictions = found
+        for (output, before) in zip(outputs, outputTypes) where ValueType.merge(inferred[output.name], before) == nil {
+            throw broken(
+                "output '\(output.name)'", "its type is \(inferred[output.name]?.description ?? "") and was \(before?.description ?? "")")
+        }
         guard Self.types(model.graph.requiredInputs) == requiredInputs else { throw broken("graph", "its inputs are others than before") }
         guard model.graph.outputs.map(\.name) == outputs.map(\.name) else { throw broken("graph", "its outputs are others than before") }
         for (now, before) in zip(model.graph.outputs, outputs) where now.type != before.type {
@@ -86,6 +97,10 @@ private struct ModelCheck {
                 "output '\(now.name)'", "its type is \(now.type?.description ?? "unknown") and was \(before.type?.description ?? "unknown")"
             )
         }
+    }
+
+    private func inferTypes(_ model: Model) throws(ONNXError) -> InferredTypes {
+        try (ignoresStatements ? model.withoutStatedTypes : model).inferTypes()
     }
 
     private static func types(_ values: [Value]) -> [String: ValueType?] {

@@ -23,11 +23,11 @@ extension Model {
                 remedy: "export it with an older one")
         }
         var model = self
-        if model.irVersion < 4 { _ = BindInitializers().run(&model) }
-        if version < least {
-            do throws(PassError) { _ = try RaiseOpset().run(&model) } catch {
-                throw .unsupported(place: error.place, reason: error.reason, remedy: error.remedy)
-            }
+        do throws(PassError) {
+            if model.irVersion < 4 { _ = try BindInitializers().run(&model) }
+            if version < least { _ = try RaiseOpset().run(&model) }
+        } catch {
+            throw .unsupported(place: error.place, reason: error.reason, remedy: error.remedy)
         }
         // Each operator set came with an IR version, and int4 with that of 21.
         if model.operatorSetVersion() ?? 0 >= RaiseOpset.target, model.irVersion < 10 {

@@ -2,23 +2,47 @@ import ConformanceSupport
 import Engine
 import Foundation
 import ONNX
-import Passes
+import Recipes
 import Testing
 
-/// Every model of the ONNX project that the engine runs gives the same outputs after each pass of the training form and of the step's.
+@testable import Passes
+
+/// Every model of the ONNX project that the engine runs gives the same outputs after each pass.
 @Suite struct ConformanceTests {
-    @Test(
-        arguments: [
-            ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
-        ] as [(String, [String], Int)])
-    func everyPassKeepsTheOutputs(version: String, kinds: [String], count: Int) throws {
+    private static let releases: [(String, [String], Int)] = [
+        ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
+    ]
+
+    /// The passes of the training form and of the step's, one after another.
+    @Test(arguments: releases) func everyPassKeepsTheOutputs(version: String, kinds: [String], count: Int) throws {
+        var rewritings: [Rewriting] = []
+        for pass in TrainingForm.passes.passes + StepForm.passes.passes {
+            rewritings.append(
+                Rewriting(name: pass.name) { (model) throws(PassError) in try ([pass] as PassList).run(&model).changed == [pass.name] })
+        }
+        try check(version, kinds, count, rewritings, accumulates: true)
+    }
+
+    /// Each pass for deployment by itself, and then all of them.
+    @Test(arguments: releases) func everyPassForDeploymentKeepsTheOutputs(version: String, kinds: [String], count: Int) throws {
+        var rewritings: [Rewriting] = []
+        for passes in GraphPass.allCases.map({ [$0] }) + [GraphPass.allCases] {
+            let form = DeploymentForm(passes, evaluate: evaluateInEngine)
+            let name = passes.count == 1 ? passes[0].rawValue : "all"
+            rewritings.append(Rewriting(name: name) { (model) throws(PassError) in try !form.apply(to: &model).isEmpty })
+        }
+        try check(version, kinds, count, rewritings, accumulates: false)
+    }
+
+    private func check(_ version: String, _ kinds: [String], _ count: Int, _ rewritings: [Rewriting], accumulates: Bool) throws {
         let cases = try ConformanceCase.all(version: version, kinds: kinds)
         #expect(cases.count == count)
-        let exceptions = try ConformanceExceptions.read()
-        var tally: [Comparison.Verdict: Int] = [:]
+        let exceptions = accumulates ? try ConformanceExceptions.read() : [:]
+        var tally: [Comparison.Verdict: Int] = [:], changed: [String: Int] = [:]
         for testCase in cases {
-            let comparison = Comparison(testCase)
+            let comparison = Comparison(testCase, rewritings, accumulates: accumulates)
             tally[comparison.verdict, default: 0] += 1
+            for name in comparison.changes { changed[name, default: 0] += 1 }
             let name = "\(version)/\(testCase.name)"
             switch comparison.verdict {
             case .same, .close, .notRun, .random:
@@ -33,10 +57,17 @@ import Testing
         }
         #expect(tally[.same, default: 0] > 1750, "\(tally)")
         #expect(tally[.close, default: 0] < 10, "\(tally)")
+        #expect(changed[accumulates ? "raise_opset" : "all", default: 0] > 400, "\(changed)")
     }
 }
 
-/// One model before and after each pass of the training form and of the step's and of the step's.
+/// Changes a model, and says whether it did.
+private struct Rewriting {
+    let name: String
+    let apply: (inout Model) throws(PassError) -> Bool
+}
+
+/// One model before and after each rewriting: each of what the one before has made, or of the model as it was.
 private struct Comparison {
     enum Verdict: String {
         /// Bit by bit.
@@ -55,13 +86,15 @@ private struct Comparison {
     }
 
     private(set) var verdict = Verdict.same
+    /// The names of the rewritings that changed the model.
+    private(set) var changes: [String] = []
     private(set) var detail = ""
 
-    init(_ testCase: ConformanceCase) {
-        do { try compare(testCase) } catch { (verdict, detail) = (.broken, "\(error)") }
+    init(_ testCase: ConformanceCase, _ rewritings: [Rewriting], accumulates: Bool) {
+        do { try compare(testCase, rewritings, accumulates) } catch { (verdict, detail) = (.broken, "\(error)") }
     }
 
-    private mutating func compare(_ testCase: ConformanceCase) throws {
+    private mutating func compare(_ testCase: ConformanceCase, _ rewritings: [Rewriting], _ accumulates: Bool) throws {
         let bytes = try testCase.modelBytes()
         let options = SessionOptions(optimization: .none)
         guard let session = try? Session(model: bytes, options: options) else { return verdict = .notRun }
@@ -71,10 +104,13 @@ private struct Comparison {
             guard let outputs = try? session.run(set.inputs) else { return verdict = .notRun }
             expected.append(outputs)
         }
-        var model = try Model(serialized: Data(bytes))
-        for (position, pass) in (TrainingForm.passes.passes + StepForm.passes.passes).enumerated() {
+        let original = try Model(serialized: Data(bytes))
+        var model = original
+        for (position, rewriting) in rewritings.enumerated() {
+            if !accumulates { model = original }
             do throws(PassError) {
-                guard try ([pass] as PassList).run(&model).changed == [pass.name] else { continue }
+                guard try rewriting.apply(&model) else { continue }
+                changes.append(rewriting.name)
             } catch {
                 (verdict, detail) = (.refused, "\(error)")
                 return
@@ -90,7 +126,7 @@ private struct Comparison {
                     }
                     let again = try session.run(set.inputs)
                     let isRandom = !zip(again, try session.run(set.inputs)).allSatisfy { ValueComparison.identical($0, $1) }
-                    (verdict, detail) = (isRandom ? .random : .different, "after pass \(position + 1), \(pass.name): \(difference)")
+                    (verdict, detail) = (isRandom ? .random : .different, "after pass \(position + 1), \(rewriting.name): \(difference)")
                     return
                 }
             }

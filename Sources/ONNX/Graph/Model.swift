@@ -71,4 +71,9 @@ package struct TrainingInfo: Sendable, Equatable {
     package var initializationBinding = Metadata()
     package var updateBinding = Metadata()
     var unknownFields = UnknownStorage()
+
+    package init(initialization: Graph? = nil, algorithm: Graph? = nil) {
+        self.initialization = initialization
+        self.algorithm = algorithm
+    }
 }

@@ -77,7 +77,7 @@ extension [Dimension] {
 
 extension ValueType {
     /// Combines two statements about one value; returns `nil` if they contradict each other.
-    static func merge(_ left: ValueType?, _ right: ValueType?) -> ValueType?? {
+    package static func merge(_ left: ValueType?, _ right: ValueType?) -> ValueType?? {
         guard let left else { return .some(right) }
         guard let right else { return .some(left) }
         func elements<T: Equatable>(_ a: T?, _ b: T?) -> T?? { a == nil ? .some(b) : b == nil || a == b ? .some(a) : nil }

@@ -1,11 +1,11 @@
 package import ONNX
 
 /// Removes nodes whose results are unused, and the types of values that do not exist any more (`remove_dead_nodes`). Initializers stay.
-package struct RemoveDeadNodes: Pass {
+package struct RemoveDeadNodes: CountingPass {
     package let name = "remove_dead_nodes"
     package init() {}
 
-    package func run(_ model: inout Model) -> Bool {
+    package func rewrite(_ model: inout Model) -> Int {
         var needed = Set(model.graph.outputs.map(\.name))
         var kept: [Node] = []
         for node in model.graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
@@ -13,10 +13,11 @@ package struct RemoveDeadNodes: Pass {
             needed.formUnion(node.inputs.filter { !$0.isEmpty })
             for subgraph in node.subgraphs { needed.formUnion(subgraph.outerNames) }
         }
-        guard kept.count < model.graph.nodes.count else { return false }
+        let removed = model.graph.nodes.count - kept.count
+        guard removed > 0 else { return 0 }
         model.graph.nodes = kept.reversed()
         model.graph.dropStaleValues()
-        return true
+        return removed
     }
 }
 

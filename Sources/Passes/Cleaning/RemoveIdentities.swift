@@ -2,16 +2,13 @@ package import ONNX
 
 /// Makes all readers of an Identity's result read its source, and removes the Identity (`remove_identities`). Those that make an output of
 /// their graph stay, since outputs keep their names.
-package struct RemoveIdentities: Pass {
+package struct RemoveIdentities: CountingPass {
     package let name = "remove_identities"
     package init() {}
 
-    package func run(_ model: inout Model) -> Bool {
+    package func rewrite(_ model: inout Model) -> Int {
         let count = model.graph.nodes.count
-        // A name that a subgraph makes for itself would hide the outer one of the same name.
-        let hidden = model.graph.nodes.reduce(into: Set<String>()) { names, node in
-            for subgraph in node.subgraphs { names.formUnion(subgraph.madeNames) }
-        }
+        let hidden = model.graph.hiddenNames
         let outputs = Set(model.graph.outputs.map(\.name))
         var sources: [String: String] = [:]
         var kept: [Node] = []
@@ -25,14 +22,19 @@ package struct RemoveIdentities: Pass {
                 kept.append(node)
             }
         }
-        guard kept.count < count else { return false }
+        guard kept.count < count else { return 0 }
         model.graph.nodes = kept
         model.graph.dropStaleValues()
-        return true
+        return count - kept.count
     }
 }
 
 extension Graph {
+    /// The names that subgraphs make for themselves. In such a subgraph an outer value of the same name cannot be read.
+    var hiddenNames: Set<String> {
+        nodes.reduce(into: []) { names, node in for subgraph in node.subgraphs { names.formUnion(subgraph.madeNames) } }
+    }
+
     /// The names of all inputs, initializers and results of this graph and of those inside it.
     var madeNames: Set<String> {
         var names = Set(inputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))

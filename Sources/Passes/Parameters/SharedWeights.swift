@@ -19,42 +19,13 @@ package struct SharedWeights: Sendable, Equatable {
     ///   - model: a model in training form.
     ///   - untie: the patterns of weights that are not shared with any others.
     package init(_ model: Model, untie: [String] = []) throws(ONNXError) {
-        var apart = Set(model.graph.outputs.map(\.name))
-        // Running statistics move with the batches of their own layer.
-        model.graph.forEachNode { if $0.operatorType == "BatchNormalization" { apart.formUnion($0.inputs.dropFirst(3)) } }
+        let apart = Set(model.graph.outputs.map(\.name)).union(model.graph.runningStatistics)
         let directory = model.graph.initializers.contains(where: \.isExternal) ? try model.externalData() : nil
-        var alike: [Kind: [StoredTensor]] = [:]
-        var order: [Kind] = []
-        for tensor in model.graph.initializers {
-            guard let type = tensor.elementType, type == .float32 || type == .float64, tensor.elementCount ?? 0 >= Self.fewestElements,
-                !apart.contains(tensor.name), !untie.matchesAny(of: tensor.name)
-            else { continue }
-            let kind = Kind(type: type, shape: tensor.shape)
-            if alike[kind] == nil { order.append(kind) }
-            alike[kind, default: []].append(tensor)
+        let tensors = model.graph.initializers.filter { tensor in
+            guard let type = tensor.elementType, type == .float32 || type == .float64 else { return false }
+            return tensor.elementCount ?? 0 >= Self.fewestElements && !apart.contains(tensor.name) && !untie.matchesAny(of: tensor.name)
         }
-        for kind in order {
-            guard let tensors = alike[kind], tensors.count > 1 else { continue }
-            // The first bytes distinguish nearly all of them, so that few are in memory at a time.
-            var known: [[UInt8]: [StoredTensor]] = [:]
-            for stored in tensors {
-                let tensor = try stored.tensor(externalData: directory)
-                guard tensor.varies else { continue }
-                let head = Array(tensor.bytes.prefix(Self.headBytes))
-                var first: StoredTensor?
-                for other in known[head] ?? [] where first == nil {
-                    if try other.tensor(externalData: directory).hasSameBytes(as: tensor) { first = other }
-                }
-                if let first { copies[first.name, default: []].append(stored.name) } else { known[head, default: []].append(stored) }
-            }
-        }
-    }
-
-    private static let headBytes = 256
-
-    private struct Kind: Hashable {
-        let type: ElementType
-        let shape: Shape
+        copies = try EqualTensors.copies(among: tensors, externalData: directory, where: \.varies)
     }
 
     package var isEmpty: Bool { copies.isEmpty }
@@ -82,14 +53,19 @@ package struct SharedWeights: Sendable, Equatable {
     }
 }
 
-extension Tensor {
-    /// Tells whether the tensor has two elements that differ.
-    fileprivate var varies: Bool {
-        let width = elementType == .float64 ? 8 : 4
-        return withExtendedLifetime(self) { bytes.count > width && !bytes.dropFirst(width).elementsEqual(bytes.dropLast(width)) }
+extension Graph {
+    /// The running statistics of normalizations, which move in training with the batches of their own layer.
+    var runningStatistics: Set<String> {
+        var names: Set<String> = []
+        forEachNode { if $0.operatorType == "BatchNormalization" { names.formUnion($0.inputs.dropFirst(3)) } }
+        return names
     }
+}
 
-    fileprivate func hasSameBytes(as other: Tensor) -> Bool {
-        withExtendedLifetime((self, other)) { bytes.count == other.bytes.count && bytes.elementsEqual(other.bytes) }
+extension Tensor {
+    /// Tells whether the tensor has two elements that differ. It is for types whose elements are whole bytes.
+    var varies: Bool {
+        let width = (elementType.bitWidth ?? 8) / 8
+        return withExtendedLifetime(self) { bytes.count > width && !bytes.dropFirst(width).elementsEqual(bytes.dropLast(width)) }
     }
 }

@@ -12,22 +12,21 @@ package struct FoldNormalization: Pass {
 
     package func run(_ model: inout Model) throws(PassError) -> Bool {
         let types = try model.inferTypes(for: name)
-        let uses = ValueUses(model.graph)
+        let uses = ValueUses(model.graph), version = model.operatorSetVersion() ?? 0
         var builder = GraphBuilder(extending: model.graph, prefix: "folded/")
         var folded: [String: [Node]] = [:]
         var gone: Set<String> = []
         for convolution in model.graph.nodes where convolution.qualifiedType == "Conv" {
             guard let weights = uses.initializer(convolution.inputs[1]), weights.shape.rank >= 3, weights.elementType == .float32,
-                let normalization = uses.onlyReader(of: convolution.outputs[0], "BatchNormalization")?.node,
-                normalization.inputs[0] == convolution.outputs[0], normalization.attribute("training_mode")?.int ?? 0 == 0,
-                normalization.outputs.dropFirst().allSatisfy(\.isEmpty),
-                normalization.inputs.dropFirst().allSatisfy({ uses.initializer($0) != nil }),
+                let reader = uses.onlyReader(of: convolution.outputs[0], "BatchNormalization")?.node,
+                let normalization = StatisticsNormalization(
+                    reader, of: convolution.outputs[0], version: version, isConstant: { uses.initializer($0) != nil }),
                 Self.pays(weights, types[convolution.outputs[0]]?.dimensions)
             else { continue }
             let emitted = builder.nodes.count
             Self.fold(normalization, into: convolution, rank: weights.shape.rank, &builder)
             folded[convolution.outputs[0]] = Array(builder.nodes[emitted...])
-            gone.insert(normalization.outputs[0])
+            gone.insert(reader.outputs[0])
         }
         guard !folded.isEmpty else { return false }
         model.graph.nodes = model.graph.nodes.flatMap { node in
@@ -44,21 +43,18 @@ package struct FoldNormalization: Pass {
         return 2 * positions >= weights.shape.dimensions.dropFirst().reduce(1, *)
     }
 
-    private static func fold(_ normalization: Node, into convolution: Node, rank: Int, _ builder: inout GraphBuilder) {
-        let (scale, bias, mean, variance) = (
-            normalization.inputs[1], normalization.inputs[2], normalization.inputs[3], normalization.inputs[4]
-        )
-        let epsilon = builder.scalar(Double(normalization.attribute("epsilon")?.float ?? 1e-5))
-        let deviation = builder.add("Sqrt", [builder.add("Add", [variance, epsilon])])
-        let factor = builder.add("Div", [scale, deviation])
+    private static func fold(_ normalization: StatisticsNormalization, into convolution: Node, rank: Int, _ builder: inout GraphBuilder) {
+        let epsilon = builder.scalar(normalization.epsilon), mean = normalization.mean
+        let deviation = builder.add("Sqrt", [builder.add("Add", [normalization.variance, epsilon])])
+        let factor = builder.add("Div", [normalization.scale, deviation])
         let perFilter = builder.add("Reshape", [factor, builder.integers([-1] + [Int](repeating: 1, count: rank - 1))])
         let weights = builder.add("Mul", [convolution.inputs[1], perFilter])
         let hasBias = convolution.inputs.count > 2 && !convolution.inputs[2].isEmpty
         let shift = hasBias ? builder.add("Sub", [mean, convolution.inputs[2]]) : mean
-        let shifted = builder.add("Sub", [bias, builder.add("Mul", [shift, factor])])
+        let shifted = builder.add("Sub", [normalization.bias, builder.add("Mul", [shift, factor])])
         builder.append(
             Node(
-                "Conv", [convolution.inputs[0], weights, shifted], [normalization.outputs[0]], name: convolution.name,
+                "Conv", [convolution.inputs[0], weights, shifted], [normalization.node.outputs[0]], name: convolution.name,
                 convolution.attributes))
     }
 }
