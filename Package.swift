@@ -78,6 +78,7 @@ let package = Package(
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Recipes", "Tensors"]),
+        .target(name: "Quantization", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "TrainingGraph", dependencies: ["Autodiff", "Names", "ONNX", "Passes", "Recipes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Machine", "Names", "ONNXWire", "Reasons", "Tensors", "COnnxRuntime", "COpenVINO"]),
@@ -171,6 +172,7 @@ let package = Package(
         tests(
             "Passes", ["ConformanceSupport", "ONNX", "Engine", "Recipes", "Tensors"],
             exclude: ["conformance-exceptions.txt", "Classic", "Fused"]),
+        tests("Quantization", ["ConformanceSupport", "Engine", "ONNX", "Tensors"], exclude: ["judge.py"]),
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
         tests("TrainingGraph", ["ConformanceSupport", "Autodiff", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden"]),

@@ -38,7 +38,7 @@ extension Model {
         }
 
         /// Makes the files in a folder by their names. No link is followed.
-        init(folder: String) {
+        package init(folder: String) {
             self.init(folder: folder) { name throws(ONNXError) in
                 let file = open(folder + name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
                 if file < 0 { throw .cannotWrite(path: folder + name, reason: errnoText(), code: errno) }
@@ -75,30 +75,10 @@ extension Model {
             try writeGraph(as: name, to: target)
             return [name]
         }
-        let weightsName = name + ".data"
-        let location = String(weightsName[(weightsName.lastIndex(of: "/").map(weightsName.index(after:)) ?? weightsName.startIndex)...])
-        let source = hasExternal ? try externalData() : nil
-        var model = self
-        let weights = try FreshFile(weightsName, of: target)
-        do throws(ONNXError) {
-            try model.mapTensors { (tensor, isInitializer) throws(ONNXError) in
-                let isLarge = (tensor.byteCount ?? 0) >= options.externalTensorBytesAtLeast && tensor.elementType != .string
-                if isInitializer && isLarge {
-                    try tensor.move(to: weights, location: location, from: source)
-                } else if tensor.isExternal {
-                    tensor.replace(with: try tensor.tensor(externalData: source))
-                }
-            }
-            try weights.finish()
-            try model.writeGraph(as: name, to: target)
-        } catch {
-            weights.discard()
-            throw error
-        }
-        return [weightsName, name]
+        return try ModelWriter(as: name, to: target, options: options).finish(self)
     }
 
-    private func writeGraph(as name: String, to target: Target) throws(ONNXError) {
+    func writeGraph(as name: String, to target: Target) throws(ONNXError) {
         let bytes = try serialized()
         let file = try FreshFile(name, of: target)
         do throws(ONNXError) {
@@ -110,89 +90,3 @@ extension Model {
         }
     }
 }
-
-extension StoredTensor {
-    /// Appends the elements to `weights`, aligned so that a reader may map them, and keeps only their place.
-    fileprivate mutating func move(
-        to weights: FreshFile, location: String, from source: ExternalDataDirectory?
-    ) throws(ONNXError) {
-        guard let length = byteCount else { throw invalid("the shape \(shape) has no byte count") }
-        try weights.align(to: length >= 1 << 20 ? 4096 : 64)
-        let offset = weights.byteCount
-        if isExternal {
-            guard let source else { throw .externalData(tensor: name, location: externalLocation ?? "", problem: .noDirectory) }
-            try source.forEachChunk(of: self) { (chunk) throws(ONNXError) in try weights.write(chunk) }
-        } else if let rawData {
-            guard rawData.count == length else { throw invalid("\(rawData.count) bytes of raw data, but \(length) are needed") }
-            try rawData.borrow { (bytes) throws(ONNXError) in try weights.write(bytes) }
-        } else {
-            let tensor = try tensor()
-            defer { withExtendedLifetime(tensor) {} }
-            try weights.write(tensor.bytes)
-        }
-        proto.clearRawData()
-        proto.floatData = []
-        proto.int32Data = []
-        proto.int64Data = []
-        proto.doubleData = []
-        proto.uint64Data = []
-        proto.dataLocation = 1
-        proto.externalData = [("location", location), ("offset", "\(offset)"), ("length", "\(length)")].map { key, value in
-            .with {
-                $0.key = key; $0.value = value
-            }
-        }
-    }
-}
-
-/// Represents a file that did not exist before.
-final class FreshFile {
-    private let name: String
-    private let target: Model.Target
-    /// The descriptor, which is owned: `finish`, `discard` or deinit closes it.
-    private var descriptor: CInt
-    private(set) var byteCount = 0
-
-    init(_ name: String, of target: Model.Target) throws(ONNXError) {
-        self.name = name
-        self.target = target
-        descriptor = try target.create(name)
-    }
-
-    private var path: String { target.folder + name }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
-
-    func write(_ bytes: UnsafeRawBufferPointer) throws(ONNXError) {
-        var done = 0
-        while done < bytes.count {
-            let count = systemWrite(descriptor, bytes.baseAddress! + done, min(bytes.count - done, 1 << 30))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw .cannotWrite(path: path, reason: errnoText(), code: errno) }
-            done += count
-        }
-        byteCount += bytes.count
-    }
-
-    func align(to boundary: Int) throws(ONNXError) {
-        let padding = (boundary - byteCount % boundary) % boundary
-        if padding == 0 { return }
-        let zeros = Data(count: padding)
-        try zeros.borrow { (bytes) throws(ONNXError) in try write(bytes) }
-    }
-
-    func finish() throws(ONNXError) {
-        let failed = close(descriptor) != 0
-        descriptor = -1
-        if failed { throw .cannotWrite(path: path, reason: errnoText(), code: errno) }
-    }
-
-    func discard() {
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
-        target.remove(name)
-    }
-}
-
-/// Calls `write(2)`, whose name a method of the same name hides.
-private func systemWrite(_ file: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { write(file, bytes, count) }
