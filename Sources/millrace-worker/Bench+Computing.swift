@@ -20,7 +20,10 @@ extension Bench: Computes {
             let batches = measuring.batchSizes
             let plan = MeasuringPlan(
                 engines: EngineCandidates(nil), threads: measuring.threadCounts, batches: batches, budget: measuring.budget)
-            let table = try MeasuringProcesses.measure(spec, plan)
+            let table: DeploymentTable
+            do { table = try MeasuringProcesses.measure(spec, plan) } catch let error as Failure {
+                throw fail(error.kind == .badModel ? error.reason : error.statement)
+            }
             if output.json { return try printJSON(BenchReport(model: model, table)) }
             for line in BenchReport.lines(table, hasRows: data != nil) { print(line) }
         }
@@ -52,7 +55,7 @@ extension Bench: Computes {
 
 /// Keeps what commands measured of models in the user's cache folder, so that it is measured once.
 enum KeptChoices {
-    /// Returns what was measured of the model; it is measured where it was not before.
+    /// Returns what was measured of the model; it is measured where it was not before. Throws a `Failure` where it cannot be.
     static func table(_ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ plan: MeasuringPlan) throws -> DeploymentTable {
         let store = ChoiceStore(folder + "/millrace/choices")
         let machines = Set(plan.engines.tried.map(\.name)).map(\.machine)
@@ -76,6 +79,7 @@ enum KeptChoices {
 
 /// Measures a model in worker processes of its own.
 enum MeasuringProcesses {
+    /// Measures a model. Throws a `Failure` where it cannot be run as it is.
     /// - Parameter spec: an attempt that measures, of which the files are known.
     static func measure(_ spec: AttemptSpec, _ plan: MeasuringPlan) throws -> DeploymentTable {
         guard case .measure(var files) = spec.work else { preconditionFailure("the attempt does not measure") }
@@ -89,9 +93,9 @@ enum MeasuringProcesses {
         let interrupt = Interrupt()
         let display = ProgressDisplay()
         defer { display.end() }
-        let measuring = ModelMeasuring(
-            spec, files, plan, process: { _ in MeasuringProcess(program, interrupt) }, tell: { display.show($0.step, share: $0.share) })
-        do throws(Failure) { return try measuring.run() } catch { throw fail(error.kind == .badModel ? error.reason : error.statement) }
+        return try ModelMeasuring(
+            spec, files, plan, process: { _ in MeasuringProcess(program, interrupt) }, tell: { display.show($0.step, share: $0.share) }
+        ).run()
     }
 }
 

@@ -89,7 +89,13 @@ extension Forward: Computes {
             batches: batches, budget: budget ?? MeasuringOptions.standardBudget)
         let measured = AttemptSpec.MeasuredFiles(
             model: files.model, adapter: files.adapter, data: files.data, rows: 0, reference: "")
-        let table = try KeptChoices.table(spec, measured, plan)
+        let table: DeploymentTable
+        do { table = try KeptChoices.table(spec, measured, plan) } catch let error as Failure {
+            if error.kind == .cancelled { throw fail(error.statement) }
+            // There may be no rows. Where the rows are at fault, scoring them says so.
+            printError("not measured, and executed as it is: \(error.statement)")
+            return spec
+        }
         guard let choice = table.choice else { return spec }
         printError("\(choice.candidate), as measured on this machine (`millrace bench`)")
         var chosen = spec

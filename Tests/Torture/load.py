@@ -167,10 +167,12 @@ class Load:
     def drop_data(self, pipeline=None, is_bad=None):
         pipeline = pipeline or self.random.choice(list(PIPELINES))
         known = self.data[pipeline]
-        replaces = known and self.random.random() < 0.15
+        # The second of two files with one output is refused whatever it holds.
+        replaceable = sorted(path for path in known if not path.startswith("twin"))
+        replaces = replaceable and self.random.random() < 0.15
         is_bad = self.random.random() < 0.06 if is_bad is None else is_bad
         if replaces:
-            path = self.random.choice(sorted(known))
+            path = self.random.choice(replaceable)
             form = path.rsplit(".", 1)[1]
         else:
             form = self.random.choice(INPUTS[pipeline])
