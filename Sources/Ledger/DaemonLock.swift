@@ -1,5 +1,6 @@
 package import Arrivals
 import Glibc
+import Machine
 
 /// Holds the right to be the daemon of a state folder. It is an open file description lock, so that it goes with the process however the
 /// process ends, and so that no other descriptor that this process closes can drop it.
@@ -30,7 +31,8 @@ package final class DaemonLock: Sendable {
     let descriptor: Int32
     package let path: String
 
-    /// The time that a daemon which starts waits for a command to end, because a command should not keep it from starting.
+    /// The time that a daemon which starts waits for a command to end, because a command should not keep it from starting. It waits as long
+    /// for the remains of a daemon that was killed: a process that it had just forked has the lock until it becomes another program.
     private static let patience = (turns: 500, microseconds: UInt32(20_000))
 
     /// Takes the lock, and makes the state folder where it is missing. Throws `LedgerError.locked` with the holder where another process
@@ -47,7 +49,8 @@ package final class DaemonLock: Sendable {
             let written = Self.read(file)
             let holder = written ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
             // A process that has just taken the lock has not yet written what it took it for.
-            if failure == EAGAIN || failure == EACCES, written?.work != .daemon, turns > 0 {
+            let isPassing = written?.work != .daemon || written?.isGone ?? false
+            if failure == EAGAIN || failure == EACCES, isPassing, turns > 0 {
                 turns -= 1
                 usleep(Self.patience.microseconds)
                 continue
@@ -109,9 +112,20 @@ package final class DaemonLock: Sendable {
         return Holder(pid: pid, host: String(lines[1]), since: UTCTime(milliseconds: since), work: work ?? .daemon)
     }
 
-    private static var hostName: String {
+    fileprivate static var hostName: String {
         var name = utsname()
         guard uname(&name) == 0 else { return "unknown" }
         return withUnsafeBytes(of: &name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+extension DaemonLock.Holder {
+    /// Tells whether its process has ended, as far as this host can tell.
+    fileprivate var isGone: Bool {
+        guard host == DaemonLock.hostName else { return false }
+        guard let status = Pseudofile.text("/proc/\(pid)/stat") else { return kill(pid, 0) != 0 && errno == ESRCH }
+        // The state stands after the name, which may have spaces and parentheses in it.
+        let state = status.lastIndex(of: ")").flatMap { status[$0...].dropFirst(2).first }
+        return state == "Z" || state == "X"
     }
 }

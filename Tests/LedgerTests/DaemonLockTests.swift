@@ -95,6 +95,39 @@ import Testing
         _ = try DaemonLock(stateDirectory: state)
     }
 
+    /// As where a daemon is killed while it starts a worker: the process that it has just forked has the lock, until it becomes the worker.
+    @Test func aDaemonWaitsForTheRemainsOfOneThatWasKilled() throws {
+        let directory = try TemporaryDirectory("lock")
+        let state = directory(".millrace")
+        _ = try DaemonLock(stateDirectory: state)
+        let other = try Python(Self.parent, [state + "/lock"])
+        #expect(other.line() == "held")
+        #expect(DaemonLock.holder(stateDirectory: state)?.pid == other.pid)
+        let daemon = Waiter()
+        Thread.detachNewThread {
+            let taken = Result { try DaemonLock(stateDirectory: state) }
+            daemon.result.withLock { $0 = taken }
+        }
+        #expect(eventually { Self.descriptors(of: state + "/lock") == 1 })
+        usleep(100_000)
+        #expect(daemon.result.withLock { $0 == nil })
+        try other.say("end")
+        #expect(eventually { daemon.result.withLock { $0 != nil } })
+        _ = try #require(daemon.result.withLock { $0 }).get()
+        #expect(DaemonLock.holder(stateDirectory: state)?.pid == getpid())
+    }
+
+    /// Takes the lock as a daemon would, forks, and ends; its child keeps the lock until a line comes.
+    private static let parent = """
+        import fcntl, os, struct, sys
+        f = open(sys.argv[1], "w+")
+        fcntl.fcntl(f, 37, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0))
+        f.write("%d\\n%s\\n1900000000000\\ndaemon\\n" % (os.getpid(), os.uname().nodename)); f.flush()
+        if os.fork():
+            print("held"); os._exit(0)
+        sys.stdin.readline()
+        """
+
     @Test func lookingDoesNotTakeOrMakeAnything() throws {
         let directory = try TemporaryDirectory("lock")
         #expect(DaemonLock.holder(stateDirectory: directory(".millrace")) == nil)
