@@ -16,18 +16,33 @@ import Testing
         let root = daemon.root
         try root.write(Self.pipeline, to: "pipelines/p.yaml")
         func status() throws -> String { try DaemonProcess.command(["status", "--root", root.path]).output }
-        /// A rename into place needs no quiet time.
-        func drop(_ model: [UInt8]) throws {
-            try root.write(model, to: "spool/models/.m.onnx")
-            #expect(rename(root("spool/models/.m.onnx"), root("spool/models/m.onnx")) == 0)
+        /// A rename into place needs no quiet time, where it is seen: on a busy machine the folder may not be watched yet, and what a scan
+        /// finds must be quiet. Then it is dropped again.
+        func drop(_ model: [UInt8], until words: String) throws -> Bool {
+            for _ in 0..<5 {
+                try root.write(model, to: "spool/models/.m.onnx")
+                #expect(rename(root("spool/models/.m.onnx"), root("spool/models/m.onnx")) == 0)
+                if try eventually(within: 10, { try status().contains(words) }) { return true }
+            }
+            return false
         }
-        try daemon.start()
-        #expect(eventually { daemon.logText.contains("notice running") })
+        /// Starts again where the tests beside it have all inotify instances of this user: what is polled is not seen as renamed.
+        func start() throws {
+            for _ in 0..<10 {
+                let before = daemon.logText.count
+                try daemon.start()
+                #expect(eventually { daemon.logText.dropFirst(before).contains("notice running") })
+                if !daemon.logText.dropFirst(before).contains("is polled") { return }
+                #expect(daemon.stop() == 0)
+                sleep(3)
+            }
+            Issue.record("there is no inotify instance: \(daemon.logText)")
+        }
+        try start()
         try root.write("x\n1\n", to: "spool/data/in/place.csv")
         try root.write("PAR1, and no end", to: "spool/data/half.parquet")
         try root.write("x\n", to: "spool/data/.hidden.csv")
-        try drop(TinyModel.adding(1))
-        #expect(try eventually { try status().contains("model: 1 done") })
+        #expect(try drop(TinyModel.adding(1), until: "model: 1 done"))
         let first = try status()
         let listed = first.split(separator: "\n").drop { !$0.contains("settling, not numbered yet:") }.dropFirst().map {
             $0.trimmingCharacters(in: .whitespaces)
@@ -43,12 +58,10 @@ import Testing
         #expect(daemon.stop() == 0)
         #expect(try status().contains("half.parquet"), "with no daemon too")
 
-        try daemon.start()
-        #expect(eventually { daemon.logText.components(separatedBy: "notice running").count == 3 })
+        try start()
         try FileManager.default.removeItem(atPath: root("spool/data/in/place.csv"))
         try FileManager.default.removeItem(atPath: root("spool/data/half.parquet"))
-        try drop(TinyModel.adding(3))
-        #expect(try eventually { try status().contains("2 done") })
+        #expect(try drop(TinyModel.adding(3), until: "2 done"))
         let third = try status()
         #expect(!third.contains("settling"), "\(third)")
         #expect(daemon.stop() == 0)

@@ -103,6 +103,8 @@ import Testing
         let other = try Python(Self.parent, [state + "/lock"])
         #expect(other.line() == "held")
         #expect(DaemonLock.holder(stateDirectory: state)?.pid == other.pid)
+        // It has ended, though nobody may have asked for its status yet.
+        #expect(eventually { (try? String(contentsOfFile: "/proc/\(other.pid)/stat", encoding: .utf8))?.contains(") Z ") ?? true })
         let daemon = Waiter()
         Thread.detachNewThread {
             let taken = Result { try DaemonLock(stateDirectory: state) }
