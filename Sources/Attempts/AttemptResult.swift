@@ -46,7 +46,7 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
-    /// What was found by an attempt that measures.
+    /// The measurement; nil for an attempt that measures nothing.
     package var measurement: Measurement?
     /// The machine on which it was executed; nil where the executor died.
     package var machine: AttemptMachine?

@@ -45,21 +45,17 @@ package struct Measurement: Codable, Sendable, Hashable {
     package var seconds: Double
     /// The seconds of processor time that the process used while the model ran.
     package var processorSeconds: Double
-    /// The seconds that the model took to load; nil where it was loaded already.
-    package var loadSeconds: Double?
     /// The most memory that the process has had so far, in bytes.
     package var peakBytes: Int64
     /// How far the outputs are from those that they were compared with, by output; empty where nothing was compared.
     package var agreement: [OutputAgreement]
 
     package init(
-        rows: Int, seconds: Double, processorSeconds: Double, loadSeconds: Double? = nil, peakBytes: Int64,
-        agreement: [OutputAgreement] = []
+        rows: Int, seconds: Double, processorSeconds: Double, peakBytes: Int64, agreement: [OutputAgreement] = []
     ) {
         self.rows = rows
         self.seconds = seconds
         self.processorSeconds = processorSeconds
-        self.loadSeconds = loadSeconds
         self.peakBytes = peakBytes
         self.agreement = agreement
     }

@@ -7,7 +7,7 @@ package struct AgreementGate: Codable, Sendable, Hashable {
     /// The least share of rows whose greatest score stays in its column.
     package var sameTop: Double
 
-    /// What a precision must keep that nobody asked for by name.
+    /// The gate of a precision that nobody asked for by name.
     package static let strict = AgreementGate(cosine: 0.9999, sameTop: 1)
 
     package init(cosine: Double, sameTop: Double) {

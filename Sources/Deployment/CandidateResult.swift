@@ -9,7 +9,6 @@ package struct CandidateResult: Codable, Sendable, Hashable {
     package var processorMilliseconds: Double?
     /// The most memory that its process had, in bytes.
     package var peakBytes: Int64 = 0
-    package var loadSeconds: Double?
     package var agreement: [OutputAgreement] = []
     /// Why it is not used; nil where it may be.
     package var refusal: String?

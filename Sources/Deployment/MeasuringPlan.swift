@@ -31,10 +31,8 @@ package struct MeasuringPlan: Sendable {
 
 /// Tells how far measuring is, for those who wait.
 package struct MeasuringProgress: Sendable {
-    /// What is being done, such as "timing openvino bfloat16".
+    /// The step that is being done, such as "timing openvino bfloat16".
     package var step: String
     /// The share of the budget that is used, from 0 to 1.
     package var share: Double
-    /// What is known so far.
-    package var candidates: [CandidateResult]
 }

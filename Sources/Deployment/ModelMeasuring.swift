@@ -75,19 +75,18 @@ package final class ModelMeasuring {
     /// Runs each engine once over the rows, and compares what comes out.
     private func compare() throws(Failure) {
         for engine in plan.engines.tried {
-            var original = plan.original
-            original.engine = engine
+            var candidate = plan.original
+            candidate.engine = engine
             let isOriginal = lanes.isEmpty
             say("comparing \(engine)")
-            let answer = ask(original, isOriginal ? .reference : .agreement)
-            var lane = Lane(result: CandidateResult(original))
+            let answer = ask(candidate, isOriginal ? .reference : .agreement)
+            var lane = Lane(result: CandidateResult(candidate))
             if let failure = answer.failure {
                 if isOriginal { throw failure }
                 lane.result.refusal = "\(failure.statement)"
             } else if let found = answer.measurement {
                 if isOriginal { compared = found.rows }
                 lane.result.agreement = found.agreement
-                lane.result.loadSeconds = found.loadSeconds
                 lane.result.peakBytes = found.peakBytes
                 if !isOriginal { lane.result.refusal = plan.gate.refusal(of: found.agreement) }
             }
@@ -132,7 +131,6 @@ package final class ModelMeasuring {
         lanes[index].result.rowsPerSecond = 1 / median(lanes[index].clock)
         lanes[index].result.processorMilliseconds = median(lanes[index].processor) * 1000
         lanes[index].result.peakBytes = max(lanes[index].result.peakBytes, found.peakBytes)
-        if lanes[index].result.loadSeconds == nil { lanes[index].result.loadSeconds = found.loadSeconds }
     }
 
     /// Adds other numbers of threads and rows, for the original and the fastest engine that passes.
@@ -192,7 +190,7 @@ package final class ModelMeasuring {
     }
 
     private func say(_ step: String) {
-        tell(MeasuringProgress(step: step, share: min(spent / plan.budget, 1), candidates: lanes.map(\.result)))
+        tell(MeasuringProgress(step: step, share: min(spent / plan.budget, 1)))
     }
 }
 

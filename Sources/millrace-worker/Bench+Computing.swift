@@ -17,9 +17,8 @@ extension Bench: Computes {
     func compute() throws {
         try reportingErrors {
             let spec = try spec()
-            let batches = measuring.batchSizes
             let plan = MeasuringPlan(
-                engines: EngineCandidates(nil), threads: measuring.threadCounts, batches: batches, budget: measuring.budget)
+                engines: EngineCandidates(nil), threads: measuring.threadCounts, batches: measuring.batchSizes, budget: measuring.budget)
             let table: DeploymentTable
             do { table = try MeasuringProcesses.measure(spec, plan) } catch let error as Failure {
                 throw fail(error.kind == .badModel ? error.reason : error.statement)
@@ -32,24 +31,13 @@ extension Bench: Computes {
     /// Returns the spec of the attempts that measure.
     private func spec() throws -> AttemptSpec {
         let loaded = try loadedModel(model)
-        let modelPath = CanonicalPaths.absolute(model, root: ".")
-        let adapter = TunedModel.adapter(of: modelPath, given: nil)
-        var input: AttemptSpec.InputFile?
-        if let data {
-            guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
-            try refuseForeign(data)
-            let path = CanonicalPaths.absolute(data, root: ".")
-            let digested = try FileDigest.of(FilePath(path))
-            input = .init(path: path, digest: digested.digest, stamp: digested.stamp)
-        }
-        let read = try rows.pipeline.map { try PipelineFile.load(path: $0, root: ".") }
+        if let data { try ScoringInputs.check(data: data) }
+        let inputs = try ScoringInputs(loaded, at: model, data: data, rows)
         let files = AttemptSpec.MeasuredFiles(
-            model: .init(path: modelPath, digest: try TunedModel.digest(of: modelPath, adapter: adapter)), adapter: adapter, data: input,
-            rows: 0, reference: "")
+            model: inputs.model, adapter: inputs.adapter, data: inputs.data, rows: 0, reference: "")
         return AttemptSpec(
-            run: 0, attempt: 1, pipeline: read?.name ?? "bench", work: .measure(files),
-            schema: try read?.schema ?? rows.schema(for: loaded, model),
-            stages: [.forward(try read?.forward ?? ForwardStage(outputs: rows.mappings(for: loaded, model)))])
+            run: 0, attempt: 1, pipeline: inputs.pipeline?.name ?? "bench", work: .measure(files), schema: inputs.schema,
+            stages: [.forward(inputs.forward)])
     }
 }
 

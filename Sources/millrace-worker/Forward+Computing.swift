@@ -24,8 +24,7 @@ extension Forward: Computes {
             let target = try AtomicOutput.target(out, replacing: force)
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
-            guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
-            try refuseForeign(data)
+            try ScoringInputs.check(data: data)
             var spec = try spec(format, staged: staged)
             spec.hidesValues = values.hideValues
             if let precision { spec = try chosen(spec, precision) }
@@ -56,25 +55,18 @@ extension Forward: Computes {
             try loaded.safetyCheck()
             try loaded.costCheck()
         } catch { throw fail("\(model): \(error)") }
-        let modelPath = CanonicalPaths.absolute(model, root: ".")
-        let dataPath = CanonicalPaths.absolute(data, root: ".")
-        let adapterPath = TunedModel.adapter(of: modelPath, given: adapter.map { CanonicalPaths.absolute($0, root: ".") })
-        let modelDigest = try TunedModel.digest(of: modelPath, adapter: adapterPath)
-        let digested = try FileDigest.of(FilePath(dataPath))
-        let dataDigest = digested.digest
-        let read = try rows.pipeline.map { try PipelineFile.load(path: $0, root: ".") }
-        let given = read?.forward ?? ForwardStage()
-        let mappings = try read == nil ? rows.mappings(for: loaded, model) : given.outputs
-        let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
+        let inputs = try ScoringInputs(loaded, at: model, adapter: adapter, data: data, rows)
+        guard let rows = inputs.data else { preconditionFailure("forward has rows") }
+        let given = inputs.forward
+        let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: given.outputs)
         let files = AttemptSpec.ScoringFiles(
-            model: .init(path: modelPath, digest: modelDigest), adapter: adapterPath,
-            data: .init(path: dataPath, digest: dataDigest, stamp: digested.stamp), output: staged, format: format)
+            model: inputs.model, adapter: inputs.adapter, data: rows, output: staged, format: format)
         return AttemptSpec(
-            run: 0, attempt: 1, pipeline: read?.name ?? "forward", work: .score(files),
-            schema: try read?.schema ?? rows.schema(for: loaded, model), stages: [.deserialize(DeserializeStage()), .forward(stage)],
+            run: 0, attempt: 1, pipeline: inputs.pipeline?.name ?? "forward", work: .score(files), schema: inputs.schema,
+            stages: [.deserialize(DeserializeStage()), .forward(stage)],
             provenance: [
-                "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest,
-                "millrace.model.digest": modelDigest,
+                "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": rows.digest,
+                "millrace.model.digest": inputs.model.digest,
             ],
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
     }
@@ -85,7 +77,8 @@ extension Forward: Computes {
         let most = threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let batches = stage.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches
         let plan = MeasuringPlan(
-            engines: EngineCandidates(EngineChoice.Precision(rawValue: precision.rawValue)), threads: most > 1 ? [most, 1] : [1],
+            engines: EngineCandidates(EngineChoice.Precision(rawValue: precision.rawValue)),
+            threads: MeasuringOptions.threadCounts(atMost: most),
             batches: batches, budget: budget ?? MeasuringOptions.standardBudget)
         let measured = AttemptSpec.MeasuredFiles(
             model: files.model, adapter: files.adapter, data: files.data, rows: 0, reference: "")

@@ -24,7 +24,7 @@ private final class FakeProcess: CandidateProcess {
         let perRow = (world.milliseconds[spec.engine] ?? 1) / (batch == 32 ? 1 : 0.5) * (spec.limits.threads == 1 ? 1.5 : 1) / 1000
         var result = AttemptResult()
         result.machine = AttemptMachine(processor: "Abacus", engine: spec.engine.name.rawValue, engineVersion: "1")
-        var found = Measurement(rows: 64, seconds: 64 * perRow, processorSeconds: 128 * perRow, loadSeconds: 0.5, peakBytes: 1 << 20)
+        var found = Measurement(rows: 64, seconds: 64 * perRow, processorSeconds: 128 * perRow, peakBytes: 1 << 20)
         if files.question == .agreement {
             found.agreement = [
                 OutputAgreement(

@@ -13,7 +13,7 @@ extension WorkerPool {
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
         var isPaused = false
-        /// What it occupies: nothing while it is paused, and after a pause that ended without a worker being free.
+        /// Tells what the attempt occupies: nothing while it is paused, and after a pause that ended without a worker being free.
         var occupies: Occupancy
         private let since = Mutex(ContinuousClock.now)
 

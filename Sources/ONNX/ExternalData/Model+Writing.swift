@@ -22,7 +22,7 @@ extension Model {
 
     /// Makes the files that a model is written to.
     package struct Target {
-        /// What stands before a file's name in messages: the path of the folder, with a slash at its end.
+        /// The path of the folder, with a slash at its end, which stands before a file's name in messages.
         let folder: String
         /// Makes a file that must not be there, and opens it to be written; the caller closes it.
         let create: (_ name: String) throws(ONNXError) -> CInt

@@ -112,7 +112,8 @@ struct MadeUpRows {
 }
 
 extension Tensor {
-    fileprivate init?(ones type: ElementType, shape: Shape) {
+    /// Makes a tensor of ones, or of equal texts; nil for a type that has none, and for a shape that is too large.
+    init?(ones type: ElementType, shape: Shape) {
         guard let count = shape.elementCount, count <= 1 << 26 else { return nil }
         func filled<Value: BitwiseCopyable>(_ value: Value) -> Tensor { Tensor(type, shape, [Value](repeating: value, count: count)) }
         switch type {

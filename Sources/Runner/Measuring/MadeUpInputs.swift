@@ -32,11 +32,7 @@ enum MadeUpInputs {
         case .float32: return Tensor(type, shape, (0..<count).map { Float(number($0)) })
         case .float64: return Tensor(type, shape, (0..<count).map(number))
         case .float16: return Tensor(type, shape, (0..<count).map { Float16(number($0)) })
-        case .int64: return Tensor(type, shape, [Int64](repeating: 1, count: count))
-        case .int32: return Tensor(type, shape, [Int32](repeating: 1, count: count))
-        case .bool, .uint8, .int8: return Tensor(type, shape, [UInt8](repeating: 1, count: count))
-        case .string: return Tensor(strings: Array(repeating: "a", count: count), shape: shape)
-        default: return nil
+        default: return Tensor(ones: type, shape: shape)
         }
     }
 }

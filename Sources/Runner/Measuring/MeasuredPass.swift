@@ -33,9 +33,7 @@ struct MeasuredPass {
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
-        let start = ContinuousClock.now
         let loaded = try models.load(measured: opener.model(of: files), files.model.digest, spec.sessionOptions, interruption)
-        let loadSeconds = (ContinuousClock.now - start).seconds
         var run = Run(loaded, self)
         switch files.question {
         case .reference: try run.write()
@@ -44,7 +42,7 @@ struct MeasuredPass {
         }
         result.measurement = Measurement(
             rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,
-            loadSeconds: loadSeconds, peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
+            peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
     }
 
     private func reference(isNew: Bool) throws(Failure) -> ReferenceOutputs {
@@ -133,7 +131,7 @@ struct MeasuredPass {
 
         private mutating func onceMadeUp(within seconds: Double, _ body: Body) throws(Failure) {
             let session = loaded.session
-            let wanted = pass.stage.wantedRows ?? Self.madeUpBatch
+            let wanted = pass.stage.batchSize.rows ?? Self.madeUpBatch
             let count = session.inputs.first?.dimensions?.first?.value ?? wanted
             let (path, engine) = (pass.files.model.path, pass.interruption.engine)
             let inputs = try Self.loading(path) { () throws(EngineError) in try MadeUpInputs.tensors(for: session.inputs, rows: wanted) }

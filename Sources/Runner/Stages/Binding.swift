@@ -72,8 +72,4 @@ extension ForwardStage {
                 classColumn: mapping.classColumn, argmaxColumn: mapping.argmaxColumn)
         }
     }
-
-    var wantedRows: Int? {
-        batchSize.rows
-    }
 }

@@ -55,7 +55,7 @@ struct Rows {
         run = admission.run(on: session)
         grouped = GroupedRows(
             outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.mayLackRows ? nil : $0.axis) })
-        let wanted = stage.wantedRows
+        let wanted = stage.batchSize.rows
         var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
         do throws(EngineError) {

@@ -38,9 +38,10 @@ package struct MeasuringOptions: ParsableArguments {
 
     /// The numbers of threads to try, the usual one first.
     package var threadCounts: [Int] {
-        let most = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        return most > 1 ? [most, 1] : [1]
+        Self.threadCounts(atMost: threads ?? ProcessInfo.processInfo.activeProcessorCount)
     }
+
+    package static func threadCounts(atMost most: Int) -> [Int] { most > 1 ? [most, 1] : [1] }
 
     private static func numbers(_ text: String) -> [Int]? {
         let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
