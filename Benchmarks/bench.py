@@ -50,19 +50,20 @@ class Bench:
         return self.arguments.peer_jobs or 2 * len(self.cores)
 
     def sides(self, one_file: bool) -> list[Callable[[Path], Daemon]]:
-        """The sides that are compared; for one file at a time each gives that file all the cores."""
+        """The sides that are compared. For one file at a time each gives that file all the cores: Millrace with a worker per core, as it
+        does unless it is told otherwise, which score ranges of the file; the peer with as many engine threads, its only way."""
         if one_file:
-            return self.sides_with(self.model, 1, 1, len(self.cores))
+            return self.sides_with(self.model, len(self.cores), 1, len(self.cores))
         return self.sides_with(self.model, len(self.cores), self.peer_jobs, 1)
 
-    def sides_with(self, model: Path, ours: int, theirs: int, threads: int) -> list[Callable[[Path], Daemon]]:
-        """The sides with so many jobs of Millrace and of the peer, and so many engine threads for each."""
-        peer = lambda root: Peer("peer", root, model, self.cores, theirs, threads)
+    def sides_with(self, model: Path, ours: int, theirs: int, their_threads: int) -> list[Callable[[Path], Daemon]]:
+        """The sides with so many workers of Millrace, each with one engine thread, and so many of the peer with so many threads."""
+        peer = lambda root: Peer("peer", root, model, self.cores, theirs, their_threads)
         if self.arguments.peer_only:
             return [peer]
 
         def millrace(name: str, binary: Path) -> Callable[[Path], Daemon]:
-            return lambda root: Millrace(name, root, model, self.cores, ours, threads, binary=binary.resolve())
+            return lambda root: Millrace(name, root, model, self.cores, ours, binary=binary.resolve())
 
         other = millrace("former", self.arguments.former) if self.arguments.former else peer
         return [millrace("millrace", self.arguments.millrace), other]

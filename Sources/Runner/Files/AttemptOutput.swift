@@ -10,13 +10,14 @@ final class AttemptOutput {
     private let path: String
     private let files: any AttemptFiles
     private var file: FileDescriptor?
+    private var following: FollowedOutput?
 
     init(_ path: String, _ files: any AttemptFiles) {
         self.path = path
         self.files = files
     }
 
-    deinit { if let file { Disk.close(file) } }
+    deinit { close() }
 
     /// Returns the files that a writer of the output writes to. Each writer begins the output again.
     var target: OutputFiles {
@@ -30,11 +31,29 @@ final class AttemptOutput {
     }
 
     private func begin() throws(ColumnarError) -> Int32 {
-        if let file { Disk.close(file) }
-        file = nil
+        close()
         let file = try opened { () throws(FileSystemError) in try files.open(.output) }
         self.file = file
         return try opened { () throws(FileSystemError) in try Disk.duplicate(file, FilePath(path)) }.rawValue
+    }
+
+    private func close() {
+        _ = following?.finish()
+        following = nil
+        if let file { Disk.close(file) }
+        file = nil
+    }
+
+    /// Reads what is written so far for the digest, on another thread. For outputs that are only appended to: those whose format is
+    /// written in parts.
+    func digestSoFar() throws(Failure) {
+        guard let file else { return }
+        do throws(FileSystemError) {
+            if following == nil { following = FollowedOutput(try FileHashing(file, named: FilePath(path))) }
+        } catch {
+            throw Failure(landing: error, place: path)
+        }
+        following?.follow()
     }
 
     private func opened(_ open: () throws(FileSystemError) -> FileDescriptor) throws(ColumnarError) -> FileDescriptor {
@@ -45,7 +64,7 @@ final class AttemptOutput {
     func written() throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {
             guard let file else { throw .missing(FilePath(path)) }
-            let digested = try FileDigest.ofWritten(file, named: FilePath(path))
+            let digested = try FileDigest.ofWritten(file, named: FilePath(path), begun: following?.finish())
             return .init(slot: "output", path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
             throw Failure(landing: error, place: path)
