@@ -94,8 +94,7 @@ struct DiffReport: Encodable {
         guard !changes.nodes.isEmpty else { return [] }
         var table = TextTable("nodes, by what they make", "A", "B", "")
         for node in changes.nodes.prefix(Self.mostShown) {
-            var what: [String] = []
-            if !node.attributes.isEmpty { what.append("attributes \(node.attributes.joined(separator: ", "))") }
+            var what = node.attributes.map { "\($0.name) \($0.a ?? "-") -> \($0.b ?? "-")" }
             if node.rewired { what.append("other inputs") }
             table.add("  \(node.output)", node.a, node.b, what.joined(separator: "; "))
         }
@@ -116,7 +115,11 @@ struct DiffReport: Encodable {
             lines += [""] + table.lines + rest(found.changed.count)
         }
         lines += section("initializers of another type or shape, or in one model only", found.others)
-        lines += section("initializers with another name", found.renamed)
+        if !found.renamed.isEmpty {
+            var table = TextTable("initializers by their names in A", "in B")
+            for renamed in found.renamed.prefix(Self.mostShown) { table.add("  \(renamed.name)", renamed.b ?? "-") }
+            lines += [""] + table.lines + rest(found.renamed.count)
+        }
         if !lines.isEmpty { lines += ["", "\(found.same) initializers are the same"] }
         return lines
     }

@@ -1,12 +1,11 @@
 import Names
-import ONNXProto
-import SwiftProtobuf
 
 /// Finds the values that the nodes of two graphs both make, and the nodes that make them.
 ///
 /// Where the graphs have the same nodes in the same order, wired alike, the values belong together by their position, whatever their names.
-/// Elsewhere two values are the same if they are computed alike from the same inputs and the same constants, or else if they have one name.
-/// Values in subgraphs are left out, and so are those of Constant nodes.
+/// Elsewhere they are those that are computed alike from the same inputs and the same constants; then those that are computed alike from
+/// values that belong together, with constants of the same shape; then those with one name. Values in subgraphs are left out, and so are
+/// those of Constant nodes.
 package struct CommonValues {
     package struct Pair {
         /// The names of the value.
@@ -27,37 +26,10 @@ package struct CommonValues {
 
     init(_ a: Graph, _ b: Graph, _ constantsOfA: StoredConstants, _ constantsOfB: StoredConstants) throws(ONNXError) {
         if pairByPosition(a, b) { return }
-        let ids = (
-            try ValueIDs(a, constantsOfA, beside: constantsOfB), try ValueIDs(b, constantsOfB, beside: constantsOfA)
-        )
-        var byID: [Int: (name: String, node: Node)] = [:]
-        var byName: NameMap<Node> = [:]
-        b.forEachMadeValue { name, node in
-            byName[name] = node
-            if let id = ids.1.byName[name] { byID[id] = byID[id] ?? (name, node) }
+        for pair in try ValueMatching(a, b, constantsOfA, constantsOfB).pairs {
+            pairs.append(pair)
+            names[pair.a] = pair.b
         }
-        var taken: NameSet = []
-        var left: [(position: Int, name: String, node: Node)] = []
-        var found: [(position: Int, pair: Pair)] = []
-        var position = 0
-        a.forEachMadeValue { name, node in
-            position += 1
-            guard let id = ids.0.byName[name], let other = byID[id] else { return left.append((position, name, node)) }
-            // Equal values that one model computes twice have one partner.
-            let sameName = byName[name].flatMap { ids.1.byName[name] == id ? (name: name, node: $0) : nil } ?? other
-            taken.insert(sameName.name)
-            found.append((position, Pair(a: name, b: sameName.name, nodeOfA: node, nodeOfB: sameName.node)))
-        }
-        for (position, name, node) in left {
-            guard let other = byName[name], !taken.contains(name) else { continue }
-            found.append((position, Pair(a: name, b: name, nodeOfA: node, nodeOfB: other)))
-        }
-        for (_, pair) in found.sorted(by: { $0.position < $1.position }) { add(pair) }
-    }
-
-    private mutating func add(_ pair: Pair) {
-        pairs.append(pair)
-        names[pair.a] = pair.b
     }
 
     /// Returns whether the graphs have the same nodes in the same order, wired alike. Their values are paired then.
@@ -116,62 +88,32 @@ package struct CommonValues {
         return found
     }
 
-    private static func differing(_ a: Node, _ b: Node) -> [String] {
+    private static func differing(_ a: Node, _ b: Node) -> [ModelComparison.Change] {
         let names = Set((a.attributes + b.attributes).map(\.name)).sorted()
-        return names.filter { a[attribute: $0] != b[attribute: $0] }
+        return names.filter { a[attribute: $0] != b[attribute: $0] }.map {
+            ModelComparison.Change(name: $0, a: a[attribute: $0]?.words, b: b[attribute: $0]?.words)
+        }
     }
 }
 
-/// Gives each value of a graph a number that says how it is computed: from which inputs and constants, by which operators.
-private struct ValueIDs {
-    private(set) var byName: NameMap<Int> = [:]
-
-    /// - Parameter others: the constants of the other model. One of the same name, type and shape counts as the same, whatever its values.
-    init(_ graph: Graph, _ constants: StoredConstants, beside others: StoredConstants) throws(ONNXError) {
-        for input in graph.requiredInputs { byName[input.name] = Self.id(1, input.name) }
-        for name in graph.constantNames {
-            guard let own = constants[name] else { continue }
-            if let other = others[name], other.typeText == own.typeText {
-                byName[name] = Self.id(2, name)
-            } else {
-                byName[name] = Self.id(3, try constants.content(name))
-            }
-        }
-        for node in graph.nodes where node.qualifiedType != "Constant" {
-            var hasher = Hasher()
-            hasher.combine(node.qualifiedType)
-            hasher.combine(node.overload)
-            for attribute in node.attributes.sorted(by: { $0.name < $1.name }) {
-                hasher.combine(attribute.name)
-                hasher.combine(try? attribute.proto.serializedData(partial: true))
-            }
-            // What is not known by a number, as a value around a subgraph, is known by its name.
-            for input in node.inputs { hasher.combine(byName[input] ?? Self.id(4, input)) }
-            for name in node.subgraphs.flatMap(\.outerNames).sorted() { hasher.combine(byName[name] ?? Self.id(4, name)) }
-            let id = hasher.finalize()
-            for (index, output) in node.outputs.enumerated() where !output.isEmpty { byName[output] = Self.id(5 + index, id) }
-        }
-    }
-
-    private static func id(_ kind: Int, _ value: some Hashable) -> Int {
-        var hasher = Hasher()
-        hasher.combine(kind)
-        hasher.combine(value)
-        return hasher.finalize()
-    }
-
-    private static func id(_ kind: Int, _ name: String) -> Int { id(kind, Name(name)) }
-}
-
-extension Graph {
-    fileprivate var constantNames: [String] {
-        initializers.map(\.name) + nodes.filter { $0.qualifiedType == "Constant" }.flatMap(\.outputs)
-    }
-
-    /// Calls `body` with each value that a node makes, but for Constant nodes, in order.
-    fileprivate func forEachMadeValue(_ body: (_ name: String, Node) -> Void) {
-        for node in nodes where node.qualifiedType != "Constant" {
-            for output in node.outputs where !output.isEmpty { body(output, node) }
+extension AttributeValue {
+    /// The value, or for large ones what it is.
+    fileprivate var words: String {
+        func list(_ values: [some Any]) -> String { "[" + values.map { "\($0)" }.joined(separator: ", ") + "]" }
+        return switch self {
+        case .float(let value): "\(value)"
+        case .int(let value): "\(value)"
+        case .string(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .floats(let values) where values.count <= 16: list(values)
+        case .ints(let values) where values.count <= 16: list(values)
+        case .strings(let values) where values.count <= 16: list(values.map { String(decoding: $0, as: UTF8.self) })
+        case .floats(let values): "\(values.count) numbers"
+        case .ints(let values): "\(values.count) integers"
+        case .strings(let values): "\(values.count) texts"
+        case .tensor(let tensor): tensor.typeText
+        case .graph(let graph): "a graph of \(graph.nodes.count) nodes"
+        case .reference(let name, _): "the call's \(name)"
+        case .sparseTensor, .type, .tensors, .graphs, .sparseTensors, .types, .unrecognized: "a value"
         }
     }
 }

@@ -43,8 +43,8 @@ package struct ModelComparison: Sendable, Encodable {
         /// The operators.
         package let a: String
         package let b: String
-        /// The attributes that differ.
-        package let attributes: [String]
+        /// The attributes that differ. One that only one node states may have its default there.
+        package let attributes: [Change]
         /// Tells whether they read other values.
         package let rewired: Bool
     }

@@ -72,14 +72,19 @@ package struct ModelsOnRows {
     }
 
     private func run(_ interruption: Interruption) throws(Failure) -> RowsComparison {
-        let stage = try stage()
-        let rows = (a: try rows(sides.a, stage), b: try onSecond { () throws(Failure) in try self.rows(sides.b, stage) })
+        let models = (a: try loaded(sides.a), b: try loaded(sides.b))
+        let rows = try rows(models.a, models.b, rowsAtOnce: Self.batchRows)
         var phases = Phases()
         var meters = rows.a.outputNames.map { DistanceMeter($0) }
         var count = 0
         var worst: KeptRows?
         while count < Self.mostRows, let (batch, values) = try rows.a.next(interruption, &phases) {
-            guard let (_, others) = try onSecond({ () throws(Failure) in try rows.b.next(interruption, &phases) }) else { break }
+            let second = try onSecond { () throws(Failure) in try rows.b.next(interruption, &phases) }
+            guard let (otherBatch, others) = second, otherBatch.rowCount == batch.rowCount else {
+                throw Failure(
+                    .badModel, what: "the models take the rows in batches of other sizes, since the shapes of their inputs differ",
+                    place: sides.b.path, remedy: "Compare models whose inputs have the same shapes.")
+            }
             var error = 0.0
             for (index, name) in rows.a.outputNames.enumerated() {
                 var meter = DistanceMeter(name)
@@ -102,7 +107,7 @@ package struct ModelsOnRows {
     }
 
     /// Returns the stage for both models: small batches, and the outputs that both have.
-    private func stage() throws(Failure) -> ForwardStage {
+    private func stage(rowsAtOnce: Int) throws(Failure) -> ForwardStage {
         var wanted: [OutputMapping]?
         for case .forward(let stage) in spec.stages { wanted = stage.outputs }
         let common = NameSet(Self.commonOutputs(sides.a.model, sides.b.model))
@@ -112,15 +117,25 @@ package struct ModelsOnRows {
                 .badModel, what: "the model has none of the outputs that are asked for", place: sides.b.path,
                 remedy: "Name outputs that both models have.")
         }
-        return ForwardStage(batchSize: .rows(Self.batchRows), threads: spec.limits.threads, outputs: outputs)
+        return ForwardStage(batchSize: .rows(rowsAtOnce), threads: spec.limits.threads, outputs: outputs)
     }
 
-    private func rows(_ side: Side, _ stage: ForwardStage) throws(Failure) -> Rows {
+    private func loaded(_ side: Side) throws(Failure) -> LoadedModel {
         let options = spec.sessionOptions
-        let model = LoadedModel(
+        return LoadedModel(
             session: try side.model.session(options, path: side.path), facts: ModelFacts(side.model), evidence: GatheredEvidence(),
             key: SessionCache.Key(digest: side.path, options: options))
-        return try Rows(try OpenedInput(data, as: .data, from: files), model, spec.schema, stage)
+    }
+
+    /// Opens the rows for both models, as many at a time as one of them may fix.
+    private func rows(_ a: LoadedModel, _ b: LoadedModel, rowsAtOnce: Int) throws(Failure) -> (a: Rows, b: Rows) {
+        let stage = try stage(rowsAtOnce: rowsAtOnce)
+        let first = try Rows(try OpenedInput(data, as: .data, from: files), a, spec.schema, stage)
+        let second = try onSecond { () throws(Failure) in
+            try Rows(try OpenedInput(data, as: .data, from: files), b, spec.schema, stage)
+        }
+        guard let fixed = first.fixedRows ?? second.fixedRows, fixed != rowsAtOnce else { return (first, second) }
+        return try rows(a, b, rowsAtOnce: fixed)
     }
 
     /// Executes what the second model does with rows that fit the first one.

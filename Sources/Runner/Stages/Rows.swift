@@ -144,6 +144,9 @@ struct Rows {
         }
     }
 
+    /// The number of rows of every run, where the model fixes it.
+    var fixedRows: Int? { admission.fixedRows }
+
     /// Returns runs of another model that takes the same inputs, with all of its outputs.
     func run(on session: Session) -> RowRun {
         RowRun(
