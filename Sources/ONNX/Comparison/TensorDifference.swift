@@ -85,8 +85,9 @@ extension TensorDifference {
     }
 
     private mutating func take(_ sums: Sums) {
-        largest = sums.largest
-        relative = sums.square > 0 ? (sums.difference / sums.square).squareRoot() : nil
+        largest = sums.largest.isFinite ? sums.largest : nil
+        let ratio = (sums.difference / sums.square).squareRoot()
+        relative = ratio.isFinite ? ratio : nil
         nonFinite = sums.nonFinite
     }
 
