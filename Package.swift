@@ -112,18 +112,20 @@ let package = Package(
                 crypto, system,
             ]),
         .target(
-            name: "Deployment", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", system]),
+            name: "Deployment",
+            dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Recipes", system]),
         .target(
             name: "Runner",
             dependencies: [
-                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar",
-                "Training",
+                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "TrainingGraph", "Engine",
+                "Columnar", "Training",
                 "FileSystem", "PipelineConfig", "Attempts", "WorkerProtocol", system,
             ]),
         .target(
             name: "Daemon",
             dependencies: [
-                "Arrivals", "Attempts", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Watcher", "Ledger", "Landing",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Watcher", "Ledger",
+                "Landing",
                 "PipelineConfig",
                 logging, serviceLifecycle, system,
             ]),
@@ -207,7 +209,8 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Arrivals", "Attempts", "FileSystem", "Machine", "Reasons", "Recipes", "Watcher", "Ledger", "LedgerSupport", "Landing",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Reasons", "Recipes", "Watcher", "Ledger", "LedgerSupport",
+                "Landing",
                 "PipelineConfig", system, logging,
             ]),
         tests("Reports", ["Arrivals", "FileSystem", "Machine", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),

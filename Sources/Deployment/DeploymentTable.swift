@@ -1,4 +1,5 @@
 package import Machine
+package import Recipes
 
 /// Holds what was measured of a model on one machine, and what follows from it.
 package struct DeploymentTable: Codable, Sendable, Hashable {
@@ -16,6 +17,20 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     package var candidates: [CandidateResult]
     /// The engines that were not tried, with the reasons.
     package var leftOut: [String: String]
+
+    package init(
+        model: String, machines: [AttemptMachine], comparedRows: Int?, gate: AgreementGate, measure: TimeMeasure, seconds: Double,
+        candidates: [CandidateResult], leftOut: [String: String]
+    ) {
+        self.model = model
+        self.machines = machines
+        self.comparedRows = comparedRows
+        self.gate = gate
+        self.measure = measure
+        self.seconds = seconds
+        self.candidates = candidates
+        self.leftOut = leftOut
+    }
 
     /// A candidate must be this much faster than the original to take its place: less is within what measurements differ by.
     package static let leastGain = 1.03

@@ -1,12 +1,13 @@
 import Machine
+package import Recipes
 
 /// Says what is measured of a model, and for how long.
 package struct MeasuringPlan: Sendable {
     package var engines: EngineCandidates
     /// The numbers of threads that are tried, the one of the original first.
     package var threads: [Int]
-    /// The batch sizes that are tried, the one of the original first.
-    package var batches: [Int]
+    /// The batch sizes that are tried, the one of the original first; nil stands for the one that is usual for the model.
+    package var batches: [Int?]
     package var gate: AgreementGate
     /// The seconds that measuring may take, beside the first run of each engine.
     package var budget: Double
@@ -14,7 +15,7 @@ package struct MeasuringPlan: Sendable {
     package var comparedRows: Int
 
     package init(
-        engines: EngineCandidates, threads: [Int], batches: [Int], gate: AgreementGate = .strict, budget: Double = 60,
+        engines: EngineCandidates, threads: [Int], batches: [Int?], gate: AgreementGate = .strict, budget: Double = 60,
         comparedRows: Int = 256
     ) {
         self.engines = engines
@@ -23,6 +24,12 @@ package struct MeasuringPlan: Sendable {
         self.gate = gate
         self.budget = budget
         self.comparedRows = comparedRows
+    }
+
+    /// What the answer depends on beside the model, the rows and the machine, for those who keep it.
+    package var question: String {
+        let rows = batches.map { $0.map(String.init) ?? "auto" }
+        return "\(engines.tried), threads \(threads), rows \(rows), gate \(gate)"
     }
 
     /// The model as it is.

@@ -105,7 +105,8 @@ package final class ModelMeasuring {
     /// Times candidates in turns until the budget is used, or each has had enough bursts.
     private func time(_ indices: [Int], until budget: Double) {
         var rounds = 0
-        while rounds < Self.mostBursts, spent < budget || rounds < Self.leastBursts {
+        // One run of a large batch may take longer than a burst: then fewer bursts have to do.
+        while rounds < Self.mostBursts, spent < budget || rounds < (isLate ? 1 : Self.leastBursts) {
             let running = indices.filter { lanes[$0].result.passes && (rounds < Self.leastBursts || !isHopeless($0)) }
             // One alone has nobody to be compared with.
             if running.count < 2, rounds >= Self.leastBursts { return }
@@ -135,6 +136,7 @@ package final class ModelMeasuring {
 
     /// Adds other numbers of threads and rows, for the original and the fastest engine that passes.
     private func addVariants() {
+        guard !isLate else { return }
         let passing = lanes.filter { $0.result.passes && $0.result.bursts > 0 }
         guard let best = passing.min(by: { time($0.result) < time($1.result) }) else { return }
         let engines = [lanes[0].result, best.result].reduce(into: [CandidateResult]()) { found, result in
@@ -144,13 +146,22 @@ package final class ModelMeasuring {
             for threads in plan.threads {
                 for batch in plan.batches {
                     let candidate = Candidate(engine.candidate.engine, threads: threads, batch: batch)
-                    if lanes.contains(where: { $0.result.candidate == candidate }) { continue }
+                    if lanes.contains(where: { $0.result.candidate == candidate }) || isTooLarge(batch, for: engine) { continue }
                     var result = CandidateResult(candidate)
                     result.agreement = engine.agreement
                     lanes.append(Lane(result: result))
                 }
             }
         }
+    }
+
+    /// Tells whether measuring takes far longer than it may.
+    private var isLate: Bool { spent > 2 * plan.budget + 1 }
+
+    /// Returns whether one run of so many rows would take far longer than a burst.
+    private func isTooLarge(_ batch: Int?, for engine: CandidateResult) -> Bool {
+        guard let batch, let rate = engine.rowsPerSecond else { return false }
+        return Double(batch) > rate * burst * 4
     }
 
     private func isHopeless(_ index: Int) -> Bool {
@@ -180,7 +191,7 @@ package final class ModelMeasuring {
         spec.limits.threads = candidate.threads
         spec.stages = template.stages.map { stage in
             guard case .forward(let forward) = stage else { return stage }
-            return .forward(ForwardStage(batchSize: .rows(candidate.batch), threads: candidate.threads, outputs: forward.outputs))
+            return .forward(ForwardStage(batchSize: candidate.batchSize, threads: candidate.threads, outputs: forward.outputs))
         }
         let start = ContinuousClock.now
         let answer = load.measuring { process.execute(spec) }

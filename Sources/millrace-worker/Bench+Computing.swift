@@ -47,13 +47,12 @@ enum KeptChoices {
     static func table(_ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ plan: MeasuringPlan) throws -> DeploymentTable {
         let store = ChoiceStore(folder + "/millrace/choices")
         let machines = Set(plan.engines.tried.map(\.name)).map(\.machine)
-        let question = "\(plan.engines.tried), threads \(plan.threads), rows \(plan.batches), gate \(plan.gate)"
-        if let kept = store.table(of: files.model.digest, question, on: machines) { return kept }
+        if let kept = store.table(of: files.model.digest, plan.question, on: machines) { return kept }
         var measuring = spec
         measuring.work = .measure(files)
         let table = try MeasuringProcesses.measure(measuring, plan)
         // Where it cannot be kept it is measured again.
-        try? store.keep(table, question, on: machines)
+        try? store.keep(table, plan.question, on: machines)
         return table
     }
 

@@ -95,7 +95,7 @@ extension Forward: Computes {
         chosen.engine = choice.candidate.engine
         chosen.limits.threads = choice.candidate.threads
         chosen.stages[chosen.stages.count - 1] = .forward(
-            ForwardStage(batchSize: .rows(choice.candidate.batch), threads: choice.candidate.threads, outputs: stage.outputs))
+            ForwardStage(batchSize: choice.candidate.batchSize, threads: choice.candidate.threads, outputs: stage.outputs))
         chosen.provenance["millrace.execution"] = "\(choice.candidate.engine)"
         return chosen
     }

@@ -1,4 +1,5 @@
 import Machine
+import Recipes
 import TestSupport
 import Testing
 
