@@ -223,7 +223,7 @@ let package = Package(
                 "millrace-worker", system,
             ],
             exclude: [
-                "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",
+                "Diff", "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",
                 "Hostile/tables", "Init", "RevisionOneRoot",
                 "SchemaFiveRoot", "Zoo",
             ], linkerSettings: nativeLibraries),

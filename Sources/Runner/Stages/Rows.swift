@@ -144,6 +144,16 @@ struct Rows {
         }
     }
 
+    /// The number of rows of every run, where the model fixes it.
+    var fixedRows: Int? { admission.fixedRows }
+
+    /// Returns runs of another model that takes the same inputs, with all of its outputs.
+    func run(on session: Session) -> RowRun {
+        RowRun(
+            session, inputAxes: run.inputAxes, constants: run.constants, outputs: session.outputs.indices.map { ($0, 0) },
+            fixedRows: run.fixedRows)
+    }
+
     /// Returns the model's outputs for one row of zeros and empty texts, as `next` gives them; nil where it takes no such row.
     func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [OutputValue]? {
         var tensors: NameMap<Tensor> = [:]
