@@ -112,12 +112,13 @@ let package = Package(
                 crypto, system,
             ]),
         .target(
-            name: "Deployment", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", system]),
+            name: "Deployment",
+            dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Recipes", system]),
         .target(
             name: "Runner",
             dependencies: [
-                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar",
-                "Training",
+                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Quantization", "Autodiff",
+                "TrainingGraph", "Engine", "Columnar", "Training",
                 "FileSystem", "PipelineConfig", "Attempts", "WorkerProtocol", system,
             ]),
         .target(
@@ -197,12 +198,12 @@ let package = Package(
         tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
         tests("Ledger", ["Arrivals", "LedgerSupport", "Machine", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Deployment", ["Attempts", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
+        tests("Deployment", ["Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "Runner",
             [
-                "ConformanceSupport", "Arrivals", "Attempts", "ModelSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
-                "FileSystem", "PipelineConfig", system,
+                "ConformanceSupport", "Arrivals", "Attempts", "Machine", "ModelSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine",
+                "Columnar", "FileSystem", "PipelineConfig", system,
             ]),
         tests(
             "Daemon",

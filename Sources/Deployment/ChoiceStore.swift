@@ -6,7 +6,7 @@ import SystemPackage
 /// Keeps what was measured of models on this machine, so that it is measured once: a file for each model, processor, engines and their
 /// versions. Where one of them changes, there is no file, and it is measured again.
 package struct ChoiceStore: Sendable {
-    private let folder: FilePath
+    let folder: FilePath
 
     /// - Parameter folder: the folder of the files, which is made with the first.
     package init(_ folder: String) { self.folder = FilePath(folder) }

@@ -1,4 +1,5 @@
 package import Machine
+package import Recipes
 
 /// Holds what was measured of a model on one machine, and what follows from it.
 package struct DeploymentTable: Codable, Sendable, Hashable {
@@ -14,7 +15,9 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     package var seconds: Double
     /// The candidates, the original first.
     package var candidates: [CandidateResult]
-    /// The engines that were not tried, with the reasons.
+    /// The forms that were made beside the published one.
+    package var forms: [FormResult] = []
+    /// The engines that were not tried and the forms that could not be made, by their names, with the reasons.
     package var leftOut: [String: String]
 
     /// A candidate must be this much faster than the original to take its place: less is within what measurements differ by.
@@ -25,9 +28,13 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
         let passing = candidates.filter { $0.passes && $0.time(by: measure) != nil }
         func time(_ result: CandidateResult) -> Double { result.time(by: measure) ?? .infinity }
         guard let best = passing.min(by: { time($0) < time($1) }) else { return candidates.first }
-        guard let original = passing.filter({ $0.candidate.engine == .onnxRuntime }).min(by: { time($0) < time($1) }) else { return best }
+        let asPublished = passing.filter { $0.candidate.engine == .onnxRuntime && $0.candidate.form == .published }
+        guard let original = asPublished.min(by: { time($0) < time($1) }) else { return best }
         return time(original) / time(best) >= Self.leastGain ? best : original
     }
+
+    /// The form of the choice as it was made; nil where the model is executed as it was published.
+    package var chosenForm: FormResult? { choice.flatMap { choice in forms.first { $0.form == choice.candidate.form } } }
 
     /// How many times as fast as the model as it is, measured in its first way.
     package func gain(of result: CandidateResult) -> Double? {

@@ -1,4 +1,5 @@
 import Attempts
+import Recipes
 import Testing
 
 @testable import Deployment

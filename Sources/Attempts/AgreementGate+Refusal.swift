@@ -1,20 +1,6 @@
-package import Attempts
+package import Recipes
 
-/// Decides whether the outputs of a candidate are near enough to those of the model as it was published.
-package struct AgreementGate: Codable, Sendable, Hashable {
-    /// The least cosine between all values of an output and those of the original.
-    package var cosine: Double
-    /// The least share of rows whose greatest score stays in its column.
-    package var sameTop: Double
-
-    /// The gate of a precision that nobody asked for by name.
-    package static let strict = AgreementGate(cosine: 0.9999, sameTop: 1)
-
-    package init(cosine: Double, sameTop: Double) {
-        self.cosine = cosine
-        self.sameTop = sameTop
-    }
-
+extension AgreementGate {
     /// Returns why the outputs do not pass; nil where they do.
     package func refusal(of outputs: [OutputAgreement]) -> String? {
         guard !outputs.isEmpty else { return "no output was compared" }
