@@ -124,7 +124,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Arrivals", "Attempts", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Watcher", "Ledger", "Landing",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Watcher", "Ledger",
+                "Landing",
                 "PipelineConfig",
                 logging, serviceLifecycle, system,
             ]),
@@ -208,7 +209,8 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Arrivals", "Attempts", "FileSystem", "Machine", "Reasons", "Recipes", "Watcher", "Ledger", "LedgerSupport", "Landing",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Reasons", "Recipes", "Watcher", "Ledger", "LedgerSupport",
+                "Landing",
                 "PipelineConfig", system, logging,
             ]),
         tests("Reports", ["Arrivals", "FileSystem", "Machine", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),

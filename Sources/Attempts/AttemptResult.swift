@@ -6,7 +6,7 @@ package import Machine
 /// too.
 package struct AttemptResult: Codable, Sendable {
     package struct WrittenFile: Codable, Sendable, Hashable {
-        /// The output slot, and for a directory slot the path inside it.
+        /// What the file is (`Slot`), as text, so that the answer of a later version can be read.
         package var slot: String
         package var path: String
         package var digest: String
@@ -18,6 +18,16 @@ package struct AttemptResult: Codable, Sendable {
             self.digest = digest
             self.byteCount = byteCount
         }
+    }
+
+    /// Names what a file is that an attempt has written.
+    package enum Slot: String {
+        /// An output of scoring.
+        case output
+        /// A file of the version.
+        case model
+        /// A file of the model from which training goes on, where graph passes made another one of it for the version.
+        case original
     }
 
     /// Tells how a model was tried before it is published.
@@ -46,6 +56,8 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
+    /// What the graph passes of the optimize stage did; nil where there are none.
+    package var graph: GraphReport?
     /// The measurement; nil for an attempt that measures nothing.
     package var measurement: Measurement?
     /// What became of a model that was to be written in another form; nil for other attempts.
@@ -93,5 +105,8 @@ extension AttemptResult.WrittenFile {
 
 extension [AttemptResult.WrittenFile] {
     /// The digest of the model that was written, which tells its version from others; nil if there is none.
-    package var modelDigest: String? { FileDigest.ofVersion(map { (name: $0.name, digest: $0.digest) }) }
+    package var modelDigest: String? { FileDigest.ofVersion(files(of: .model).map { (name: $0.name, digest: $0.digest) }) }
+
+    /// Returns the files of a slot.
+    package func files(of slot: AttemptResult.Slot) -> [AttemptResult.WrittenFile] { filter { $0.slot == slot.rawValue } }
 }

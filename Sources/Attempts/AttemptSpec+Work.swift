@@ -38,6 +38,9 @@ extension AttemptSpec {
         /// The path of the directory to fill.
         package var directory: String
 
+        /// The path of the model that is written into it.
+        package var writtenModel: String { directory + "/" + VersionFile.model }
+
         package init(model: InputFile, rows: InputFile? = nil, directory: String) {
             self.model = model
             self.rows = rows
@@ -112,6 +115,14 @@ extension AttemptSpec {
         case .measure(let files): files.data
         case .rewrite(let files): files.data
         case .validateModel, .fineTune: nil
+        }
+    }
+
+    /// The files of an attempt that makes a version; nil for others.
+    package var modelFiles: ModelFiles? {
+        switch work {
+        case .validateModel(let files, _), .fineTune(let files, _): files
+        case .score, .scoreRange, .scoreAhead, .measure, .rewrite: nil
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+package import Machine
 
 extension AttemptSpec {
     /// Says what is measured of a model: how fast it scores rows in the way that the spec says (engine, precision, threads, batch size), or
@@ -6,6 +7,8 @@ extension AttemptSpec {
     package struct MeasuredFiles: Codable, Sendable {
         /// Says what one attempt finds out.
         package enum Question: Codable, Sendable, Hashable {
+            /// Tells which engines there are, and loads no model.
+            case machines
             /// Scores the rows once and writes the outputs, with which others are compared.
             case reference
             /// Scores the rows once and compares the outputs with those that were written.
@@ -49,6 +52,8 @@ package struct Measurement: Codable, Sendable, Hashable {
     package var peakBytes: Int64
     /// How far the outputs are from those that they were compared with, by output; empty where nothing was compared.
     package var agreement: [OutputAgreement]
+    /// The machine, once for each engine; empty unless that was asked for.
+    package var machines: [AttemptMachine] = []
 
     package init(
         rows: Int, seconds: Double, processorSeconds: Double, peakBytes: Int64, agreement: [OutputAgreement] = []

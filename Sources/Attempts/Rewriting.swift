@@ -5,7 +5,7 @@ extension AttemptSpec {
     package struct RewrittenFiles: Codable, Sendable {
         /// Says what one attempt does.
         package enum Task: Codable, Sendable, Hashable {
-            /// Writes the model, as `RewrittenModel.name` in the folder, with its weights beside it where they are large.
+            /// Writes the model, as `RewrittenFiles.name` in the folder, with its weights beside it where they are large.
             case write
             /// Finds out how much error each layer causes where it alone has the form, for about as many seconds. Nothing is written.
             case rank(seconds: Double)

@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import Deployment
 package import FileSystem
 import Foundation
 import Landing
@@ -29,6 +30,7 @@ extension DiskPublisher {
 
     package func prunePreparedModels(keeping digests: Set<String>, isStart: Bool) throws(FileSystemError) {
         try PreparedFolder(work: work).prune(keeping: digests, isStart: isStart)
+        try ChoiceStore(work.appending("choices").string).prune(keeping: digests)
     }
 
     /// Removes at the start the checkpoints of runs that are closed.
@@ -38,8 +40,11 @@ extension DiskPublisher {
 
     /// Keeps the model that the next training starts from, before anyone can see the version. Returns its digest; nil where nothing trains.
     func keepFloatModel(_ model: StagedModel) throws(FileSystemError) -> String? {
-        guard model.pipeline.optimize != nil, let digest = model.files.modelDigest else { return nil }
-        try files(model.pipeline).keepModel(model.files.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
+        guard model.pipeline.optimize != nil else { return nil }
+        let originals = model.files.files(of: .original)
+        let kept = originals.isEmpty ? model.files.files(of: .model) : originals
+        guard let digest = FileDigest.ofVersion(kept.map { (name: $0.name, digest: $0.digest) }) else { return nil }
+        try files(model.pipeline).keepModel(kept.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
         return digest
     }
 }

@@ -207,6 +207,8 @@ package final class DiskPublisher: Publisher, Sendable {
         card.machine = model.machine
         card.opset = model.operatorSets
         card.decisions = model.trial.map { ["trial": .text("\($0)")] }
+        if let graph = model.graph { card.add(graph) }
+        if model.pipeline.deployment?.precision != nil { card.add(model.execution) }
         if let training = model.training { card.add(training) }
         card.parent = model.parent
         card.publishedAt = UTCTime.now.description
@@ -214,7 +216,7 @@ package final class DiskPublisher: Publisher, Sendable {
         card.floatParent = float.map { Card.Parent(version: nil, digest: $0) }
         let staged = try directory.stage(
             run: model.run, attempt: 0,
-            files: model.files.map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
+            files: model.files.files(of: .model).map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
         do throws(FileSystemError) { try directory.land(staged) } catch {
             if case .crossMount = error { chooseAgain() }
             throw error

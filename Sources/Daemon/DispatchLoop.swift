@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import Deployment
 import Ledger
 import Logging
 import PipelineConfig
@@ -24,6 +25,8 @@ final class DispatchLoop: @unchecked Sendable {
         case pipelines([Pipeline])
         /// With `--once`, nothing more will be numbered; these files had not settled.
         case caughtUp([String])
+        /// A model was measured, or could not be.
+        case measured(MeasuringOrder.Purpose, Result<DeploymentTable, Failure>)
         /// The loop is to take nothing more, and to finish what is in flight.
         case stop
     }
@@ -52,7 +55,8 @@ final class DispatchLoop: @unchecked Sendable {
     private static let requestInterval: Duration = .milliseconds(250)
 
     init(
-        _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, patience: Duration,
+        _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, measuring: @escaping @Sendable () -> any AttemptExecutor,
+        conditions: ConditionBoard, patience: Duration,
         ledgerFault: @escaping @Sendable () -> LedgerError?, log: Logger
     ) {
         self.dispatcher = dispatcher
@@ -61,7 +65,7 @@ final class DispatchLoop: @unchecked Sendable {
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
-        workers = Workers(jobs: jobs, executor: executor, conditions: conditions, log: log) { inbox.put($0) }
+        workers = Workers(jobs: jobs, executor: executor, measuring: measuring, conditions: conditions, log: log) { inbox.put($0) }
     }
 
     /// Runs until it is told to stop and nothing is in flight or, with `--once`, until nothing can be done any more. A ledger that cannot
@@ -102,13 +106,14 @@ final class DispatchLoop: @unchecked Sendable {
     private func handOut() throws(LedgerError) {
         guard !isStopping else { return }
         workers.put(try dispatcher.assignments(at: .now, for: workers.loads(away: away)))
+        workers.measuring.put(dispatcher.takeMeasuringOrders())
     }
 
     var problems: Int { dispatcher.problems }
 
     private var isDone: Bool {
         guard dispatcher.isIdle else { return false }
-        return isStopping || unsettled != nil && nextWake == nil
+        return isStopping || unsettled != nil && nextWake == nil && !dispatcher.isMeasuring
     }
 
     private var nextWake: UTCTime? { dispatcher.nextWake(awaitingMachineUntil: machineIsAwaitedUntil) }
@@ -129,6 +134,7 @@ final class DispatchLoop: @unchecked Sendable {
             case .finished(let results): finished += results
             case .foundKnown(let place, let stamp): try dispatcher.foundKnown(place, stamp, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
+            case .measured(let purpose, let outcome): try dispatcher.measured(purpose, outcome, at: .now)
             case .paused: break
             case .pipelines(let pipelines):
                 try dispatcher.use(pipelines)

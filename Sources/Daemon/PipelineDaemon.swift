@@ -76,9 +76,12 @@ package final class PipelineDaemon: Service {
     private let edits = Mutex<ConfigWatch?>(nil)
 
     /// Takes the lock, opens the ledger, and settles what an earlier daemon left. It throws what an operator must mend first.
-    /// - Parameter contents: takes what small files of data hold, for the executor.
+    /// - Parameters:
+    ///   - measuring: makes an executor with one worker process, for a candidate that is measured.
+    ///   - contents: takes what small files of data hold, for the executor.
     package init(
-        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, contents: SmallContents? = nil, log: Logger
+        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor,
+        measuring: @escaping @Sendable () -> any AttemptExecutor, contents: SmallContents? = nil, log: Logger
     ) throws {
         self.options = options
         self.log = log
@@ -119,7 +122,9 @@ package final class PipelineDaemon: Service {
         try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
-            configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
+            configuration: .init(
+                window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues,
+                work: options.workDirectory), log: log)
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now)
         FaultPoint.reach(.startRecovered)
@@ -135,7 +140,7 @@ package final class PipelineDaemon: Service {
         let (ledger, lock) = (ledger, lock)
         conditions = ConditionBoard(ledger: ledger)
         loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: executor, conditions: conditions,
+            dispatcher, jobs: options.jobs, executor: executor, measuring: measuring, conditions: conditions,
             patience: options.patience,
             ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
         let inbox = loop.inbox

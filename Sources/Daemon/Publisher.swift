@@ -1,5 +1,6 @@
 package import Arrivals
 package import Attempts
+package import Deployment
 package import FileSystem
 package import Landing
 package import Ledger
@@ -57,7 +58,7 @@ package protocol Publisher: AnyObject {
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
     func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError)
     func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError)
-    /// Removes what workers have prepared of models that are not among `digests`.
+    /// Removes what workers have prepared, and what was measured, of models that are not among `digests`.
     /// - Parameter isStart: whether no worker runs yet, so that what they did not finish goes too.
     func prunePreparedModels(keeping digests: Set<String>, isStart: Bool) throws(FileSystemError)
 
@@ -154,6 +155,10 @@ package struct StagedModel: Sendable {
     package var files: [AttemptResult.WrittenFile]
     package var trial: AttemptResult.Trial?
     package var operatorSets: [String: Int] = [:]
+    /// What graph passes did; nil where there are none.
+    package var graph: GraphReport?
+    /// What was measured of it on this machine, or why it was not; nil where nothing was to be measured, or where no rows are known.
+    package var execution: Result<DeploymentTable, Failure>?
     /// The machine on which it was made and tried.
     package var machine: AttemptMachine?
     package var training: TrainingReport?

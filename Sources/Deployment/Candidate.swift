@@ -1,4 +1,5 @@
 package import Machine
+package import PipelineConfig
 package import Recipes
 
 /// Describes one way of executing a model.
@@ -7,10 +8,10 @@ package struct Candidate: Codable, Sendable, Hashable {
     package var form: ModelForm
     /// The number of threads within one operator.
     package var threads: Int
-    /// The number of rows in one run.
-    package var batch: Int
+    /// The number of rows in one run; nil for as many as are usual for the model.
+    package var batch: Int?
 
-    package init(_ engine: EngineChoice, form: ModelForm = .published, threads: Int, batch: Int) {
+    package init(_ engine: EngineChoice, form: ModelForm = .published, threads: Int, batch: Int?) {
         self.engine = engine
         self.form = form
         self.threads = threads
@@ -23,7 +24,13 @@ package struct Candidate: Codable, Sendable, Hashable {
 
 extension Candidate: CustomStringConvertible {
     /// Such as "openvino bfloat16, 2 threads, 32 rows".
-    package var description: String { "\(way), \(threads) thread\(threads == 1 ? "" : "s"), \(batch) row\(batch == 1 ? "" : "s")" }
+    package var description: String {
+        let rows = batch.map { "\($0) row\($0 == 1 ? "" : "s")" } ?? "rows as usual"
+        return "\(way), \(threads) thread\(threads == 1 ? "" : "s"), \(rows)"
+    }
+
+    /// The batch size as a forward stage says it.
+    package var batchSize: ForwardStage.BatchSize { batch.map { .rows($0) } ?? .auto }
 }
 
 extension EngineChoice {

@@ -10,7 +10,8 @@ extension ChoiceStore {
         return form.model != nil && form.files.allSatisfy { file in (try? FileDigest.of(FilePath(file.path)))?.digest == file.digest }
     }
 
-    /// Puts the files of the chosen form beside the tables, in a folder that has its digest as its name, so that the table names them there.
+    /// Puts the files of the chosen form beside the tables, in a folder that has the digests of the model and the form as its name, so
+    /// that the table names them there.
     /// Files of the other forms are dropped from the table.
     package func keepForm(of table: inout DeploymentTable) throws(FileSystemError) {
         let chosen = table.chosenForm?.form
@@ -20,7 +21,7 @@ extension ChoiceStore {
                 table.forms[index].files = []
                 continue
             }
-            let kept = folder.appending("forms").appending(String(model.digest.prefix(32)))
+            let kept = folder.appending("\(table.model.prefix(Self.prefix))-\(model.digest.prefix(32))")
             _ = try Disk.makeDirectories(kept)
             for position in form.files.indices {
                 let path = kept.appending(form.files[position].name)

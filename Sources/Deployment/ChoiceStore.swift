@@ -25,9 +25,21 @@ package struct ChoiceStore: Sendable {
         try DurableFile.write(try JSONFile.encode(table, for: path), to: path)
     }
 
+    /// Removes what was measured of models, and their forms, that are not among `digests`.
+    package func prune(keeping digests: Set<String>) throws(FileSystemError) {
+        guard try Disk.status(folder) != nil else { return }
+        let kept = Set(digests.map { String($0.prefix(Self.prefix)) })
+        for name in try Disk.names(in: folder).map(\.string) where !kept.contains(String(name.prefix(Self.prefix))) {
+            try Disk.removeTree(folder.appending(name))
+        }
+    }
+
+    /// The number of characters of the model's digest with which the name of its files begins.
+    static let prefix = 16
+
     /// - Parameter question: what else the measurement depends on, such as the threads that may be used.
     private func path(_ model: String, _ question: String, _ machines: [AttemptMachine]) -> FilePath {
         let subject = ([question] + machines.map(\.description).sorted()).joined(separator: "\n")
-        return folder.appending("\(model.prefix(16))-\(FileDigest.of(bytes: subject.utf8).prefix(16)).json")
+        return folder.appending("\(model.prefix(Self.prefix))-\(FileDigest.of(bytes: subject.utf8).prefix(16)).json")
     }
 }

@@ -1,3 +1,4 @@
+package import Attempts
 package import Machine
 package import Recipes
 
@@ -20,6 +21,21 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     /// The engines that were not tried and the forms that could not be made, by their names, with the reasons.
     package var leftOut: [String: String]
 
+    package init(
+        model: String, machines: [AttemptMachine], comparedRows: Int?, gate: AgreementGate, measure: TimeMeasure, seconds: Double,
+        candidates: [CandidateResult], forms: [FormResult] = [], leftOut: [String: String]
+    ) {
+        self.model = model
+        self.machines = machines
+        self.comparedRows = comparedRows
+        self.gate = gate
+        self.measure = measure
+        self.seconds = seconds
+        self.candidates = candidates
+        self.forms = forms
+        self.leftOut = leftOut
+    }
+
     /// A candidate must be this much faster than the original to take its place: less is within what measurements differ by.
     package static let leastGain = 1.03
 
@@ -36,9 +52,36 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     /// The form of the choice as it was made; nil where the model is executed as it was published.
     package var chosenForm: FormResult? { choice.flatMap { choice in forms.first { $0.form == choice.candidate.form } } }
 
+    /// The choice with the model that it executes.
+    package var execution: ChosenExecution? { choice.map { ChosenExecution(candidate: $0.candidate, model: chosenForm?.model) } }
+
     /// How many times as fast as the model as it is, measured in its first way.
     package func gain(of result: CandidateResult) -> Double? {
         guard let original = candidates.first?.time(by: measure), let own = result.time(by: measure), own > 0 else { return nil }
         return original / own
+    }
+}
+
+/// Says in which way a model is executed.
+package struct ChosenExecution: Sendable, Hashable {
+    package let candidate: Candidate
+    /// The form of the model that is executed in its place; nil where that is the model as it was published.
+    package let model: AttemptSpec.InputFile?
+}
+
+extension AttemptSpec {
+    /// Lets an attempt that scores use a form of its model, in which an adapter is already.
+    package mutating func score(with form: InputFile) {
+        func replaced(_ files: ScoringFiles) -> ScoringFiles {
+            var files = files
+            (files.model, files.adapter) = (form, nil)
+            return files
+        }
+        switch work {
+        case .score(let files): work = .score(replaced(files))
+        case .scoreRange(let files): work = .scoreRange(replaced(files))
+        case .scoreAhead(let files): work = .scoreAhead(replaced(files))
+        case .validateModel, .fineTune, .measure, .rewrite: break
+        }
     }
 }

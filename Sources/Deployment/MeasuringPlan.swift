@@ -8,8 +8,8 @@ package struct MeasuringPlan: Sendable {
     package var forms: [ModelForm]
     /// The numbers of threads that are tried, the one of the original first.
     package var threads: [Int]
-    /// The batch sizes that are tried, the one of the original first.
-    package var batches: [Int]
+    /// The batch sizes that are tried, the one of the original first; nil stands for the one that is usual for the model.
+    package var batches: [Int?]
     package var gate: AgreementGate
     /// The seconds that measuring may take, beside the first run of each engine and the making of forms. Refining a form may take as many
     /// again.
@@ -19,7 +19,7 @@ package struct MeasuringPlan: Sendable {
 
     /// - Parameter gate: what outputs must meet; nil takes the gate of the precision.
     package init(
-        _ request: PrecisionRequest, threads: [Int], batches: [Int], gate: AgreementGate? = nil, budget: Double = 60,
+        _ request: PrecisionRequest, threads: [Int], batches: [Int?], gate: AgreementGate? = nil, budget: Double = 60,
         comparedRows: Int = 256
     ) {
         self.init(
@@ -28,7 +28,7 @@ package struct MeasuringPlan: Sendable {
     }
 
     package init(
-        engines: EngineCandidates, forms: [ModelForm] = [], threads: [Int], batches: [Int], gate: AgreementGate = .strict,
+        engines: EngineCandidates, forms: [ModelForm] = [], threads: [Int], batches: [Int?], gate: AgreementGate = .strict,
         budget: Double = 60, comparedRows: Int = 256
     ) {
         self.engines = engines
@@ -38,6 +38,12 @@ package struct MeasuringPlan: Sendable {
         self.gate = gate
         self.budget = budget
         self.comparedRows = comparedRows
+    }
+
+    /// What the answer depends on beside the model, the rows and the machine, for those who keep it.
+    package var question: String {
+        let rows = batches.map { $0.map(String.init) ?? "auto" }
+        return "\(engines.tried), forms \(forms.map(\.rawValue)), threads \(threads), rows \(rows), gate \(gate)"
     }
 
     /// The model as it is.

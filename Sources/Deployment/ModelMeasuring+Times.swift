@@ -10,7 +10,8 @@ extension ModelMeasuring {
     /// Times candidates in turns until the budget is used, or each has had enough bursts.
     func time(_ indices: [Int], until budget: Double) {
         var rounds = 0
-        while rounds < Self.mostBursts, spent < budget || rounds < Self.leastBursts {
+        // One run of a large batch may take longer than a burst: then fewer bursts have to do.
+        while rounds < Self.mostBursts, spent < budget || rounds < (isLate ? 1 : Self.leastBursts) {
             let running = indices.filter { lanes[$0].result.passes && (rounds < Self.leastBursts || !isHopeless($0)) }
             // One alone has nobody to be compared with.
             if running.count < 2, rounds >= Self.leastBursts { break }
@@ -42,6 +43,7 @@ extension ModelMeasuring {
 
     /// Adds other numbers of threads and rows, for the original and the fastest candidate that passes.
     func addVariants() {
+        guard !isLate else { return }
         let passing = lanes.filter { $0.result.passes && $0.result.bursts > 0 }
         guard let best = passing.min(by: { time($0.result) < time($1.result) }) else { return }
         var ways = [lanes[0].result]
@@ -50,13 +52,22 @@ extension ModelMeasuring {
             for threads in plan.threads {
                 for batch in plan.batches {
                     let candidate = Candidate(way.candidate.engine, form: way.candidate.form, threads: threads, batch: batch)
-                    if lanes.contains(where: { $0.result.candidate == candidate }) { continue }
+                    if lanes.contains(where: { $0.result.candidate == candidate }) || isTooLarge(batch, for: way) { continue }
                     var result = CandidateResult(candidate)
                     result.agreement = way.agreement
                     lanes.append(Lane(result: result))
                 }
             }
         }
+    }
+
+    /// Tells whether measuring takes far longer than it may.
+    private var isLate: Bool { spent > 2 * plan.budget + 1 }
+
+    /// Returns whether one run of so many rows would take far longer than a burst.
+    private func isTooLarge(_ batch: Int?, for way: CandidateResult) -> Bool {
+        guard let batch, let rate = way.rowsPerSecond else { return false }
+        return Double(batch) > rate * burst * 4
     }
 
     func isHopeless(_ index: Int) -> Bool {

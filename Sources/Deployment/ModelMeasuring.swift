@@ -164,7 +164,7 @@ package final class ModelMeasuring {
         spec.limits.threads = candidate.threads
         spec.stages = template.stages.map { stage in
             guard case .forward(let forward) = stage else { return stage }
-            return .forward(ForwardStage(batchSize: .rows(candidate.batch), threads: candidate.threads, outputs: forward.outputs))
+            return .forward(ForwardStage(batchSize: candidate.batchSize, threads: candidate.threads, outputs: forward.outputs))
         }
         return spec
     }

@@ -58,6 +58,11 @@ package final class Pipeline: Sendable {
     }
 
     /// The stage that trains, if there is one.
+    package var deployment: DeploymentStage? {
+        for case .deploy(let stage) in stages { return stage }
+        return nil
+    }
+
     package var optimize: OptimizeStage? {
         for case .optimize(let stage) in stages { return stage }
         return nil

@@ -69,6 +69,7 @@ struct CanonicalForm {
         switch stage {
         case .deserialize: add("stage", ["deserialize"])
         case .optimize(let optimize): add(optimize)
+        case .deploy(let deployment): add(deployment)
         case .forward(let forward):
             add("stage", ["forward"])
             if case .rows(let rows) = forward.batchSize { add("forward.batch_size", [String(rows)]) }

@@ -4,6 +4,7 @@ import Recipes
 package enum Stage: Sendable, Equatable, Codable {
     case deserialize(DeserializeStage)
     case optimize(OptimizeStage)
+    case deploy(DeploymentStage)
     case forward(ForwardStage)
 }
 

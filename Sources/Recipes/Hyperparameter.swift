@@ -75,6 +75,7 @@ package struct NumberRange: Sendable {
     package static let notNegative = NumberRange(contains: { $0 >= 0 && $0.isFinite }, text: "a number of at least 0")
     /// The range of a share or a decay, which is always less than 1.
     package static let belowOne = NumberRange(contains: { $0 >= 0 && $0 < 1 }, text: "a number of at least 0 and below 1")
+    package static let upToOne = NumberRange(contains: { $0 >= 0 && $0 <= 1 }, text: "a number from 0 to 1")
     package static let between = NumberRange(contains: { $0 > 0 && $0 < 1 }, text: "a number between 0 and 1")
 }
 

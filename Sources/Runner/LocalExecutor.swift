@@ -51,6 +51,8 @@ package final class LocalExecutor: AttemptExecutor {
                     case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
                         try FineTune(spec, files, opener, optimize, training, models, interruption).run(&result)
+                    case (.deploy(let deployment), .validateModel(let files, _)), (.deploy(let deployment), .fineTune(let files, _)):
+                        try GraphRewriting(spec, files, opener, deployment, models, interruption).run(&result)
                     case (.forward(let forward), .score(let files)):
                         if let parts = files.parts,
                             try RangedPass(
@@ -70,7 +72,7 @@ package final class LocalExecutor: AttemptExecutor {
                     case (.forward(let forward), .rewrite(let files)):
                         try RewritePass(spec, files, opener, forward, interruption).run(&result)
                     // A model was checked when it was decided, so for data the forward stage only loads it.
-                    case (.deserialize, _), (.optimize, _), (.forward, _): break
+                    case (.deserialize, _), (.optimize, _), (.deploy, _), (.forward, _): break
                     }
                 }
             }

@@ -78,10 +78,10 @@ extension DaemonFrame: QuickFrame {
 extension WorkerFrame: QuickFrame {
     private static let beginning = Array(#"{"scored":"#.utf8)
 
-    /// Returns the line of an answer that has no failure, no measurement and neither a trained nor a tried model; nil for any other frame.
+    /// Returns the line of an answer that has no failure, no measurement, and nothing about a model that was made; nil for any other frame.
     package func quickLine() -> [UInt8]? {
         guard case .answer(let reference, let result) = self, result.failure == nil, result.training == nil, result.trial == nil,
-            result.operatorSets.isEmpty, result.machine == nil, result.measurement == nil, result.rewriting == nil
+            result.operatorSets.isEmpty, result.machine == nil, result.measurement == nil, result.graph == nil, result.rewriting == nil
         else { return nil }
         var writer = JSONObjectWriter()
         writer.object("scored") { writer in

@@ -48,15 +48,13 @@ enum KeptChoices {
     static func table(_ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ plan: MeasuringPlan) throws -> DeploymentTable {
         let store = ChoiceStore(folder + "/millrace/choices")
         let machines = Set(plan.engines.tried.map(\.name)).map(\.machine)
-        let question =
-            "\(plan.engines.tried), forms \(plan.forms), threads \(plan.threads), rows \(plan.batches), gate \(plan.gate)"
         // A form that is gone or damaged is made again, with what was measured of it.
-        if let kept = store.table(of: files.model.digest, question, on: machines), store.hasForm(of: kept) { return kept }
+        if let kept = store.table(of: files.model.digest, plan.question, on: machines), store.hasForm(of: kept) { return kept }
         var measuring = spec
         measuring.work = .measure(files)
         let table = try MeasuringProcesses.measure(measuring, plan) { table in try store.keepForm(of: &table) }
         // Where it cannot be kept it is measured again.
-        try? store.keep(table, question, on: machines)
+        try? store.keep(table, plan.question, on: machines)
         return table
     }
 

@@ -12,7 +12,7 @@ struct BenchReport: Encodable {
         let form: String
         let precision: String
         let threads: Int
-        let batch: Int
+        let batch: Int?
         let rowsPerSecond: Double?
         let cpuMsPerRow: Double?
         let peakBytes: Int64
@@ -133,7 +133,7 @@ struct BenchReport: Encodable {
             let candidate = result.candidate
             text.add(
                 candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.threads)",
-                "\(candidate.batch)",
+                candidate.batch.map { "\($0)" } ?? "auto",
                 result.rowsPerSecond.map { number($0) } ?? "-", result.processorMilliseconds.map { number($0) } ?? "-",
                 table.gain(of: result).map { String(format: "%.2f", $0) } ?? "-", "\(result.peakBytes >> 20) MiB",
                 result.cosine.map { String(format: "%.6f", ($0 * 1e6).rounded(.down) / 1e6) } ?? "-",

@@ -94,12 +94,10 @@ extension Forward: Computes {
         chosen.engine = choice.candidate.engine
         chosen.limits.threads = choice.candidate.threads
         chosen.stages[chosen.stages.count - 1] = .forward(
-            ForwardStage(batchSize: .rows(choice.candidate.batch), threads: choice.candidate.threads, outputs: stage.outputs))
+            ForwardStage(batchSize: choice.candidate.batchSize, threads: choice.candidate.threads, outputs: stage.outputs))
         chosen.provenance["millrace.execution"] = choice.candidate.way
-        if let form = table.chosenForm, let model = form.model {
-            var own = files
-            (own.model, own.adapter) = (model, nil)
-            chosen.work = .score(own)
+        if let model = table.execution?.model {
+            chosen.score(with: model)
             chosen.provenance["millrace.form.digest"] = model.digest
         }
         return chosen

@@ -101,7 +101,8 @@ struct Run: AsyncParsableCommand {
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
-                options, pipelines: files, executor: executor, contents: contents, log: log)
+                options, pipelines: files, executor: executor,
+                measuring: { ProcessExecutor(program: program, workers: 1, sessionBytes: .max) }, contents: contents, log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {

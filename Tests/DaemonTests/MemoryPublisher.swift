@@ -1,6 +1,7 @@
 import Arrivals
 import Attempts
 import Daemon
+import Deployment
 import FileSystem
 import Landing
 import Ledger
@@ -27,6 +28,8 @@ final class MemoryPublisher: Publisher {
     /// What each version adds, as `plusN`.
     var models: [Int: String] = [:]
     var published: [Int: PublishedModel] = [:]
+    /// What was measured of each version before it was published.
+    var executions: [Int: Result<DeploymentTable, Failure>] = [:]
     var active: Int?
     var removed: Set<String> = []
     var quarantined: Set<String> = []
@@ -165,6 +168,7 @@ final class MemoryPublisher: Publisher {
     func publish(_ model: StagedModel, activate: Bool) -> String? {
         let digest = model.files.modelDigest!
         models[model.version] = contents[digest]
+        executions[model.version] = model.execution
         modelFiles[model.version] = model.files[0].digest
         published[model.version] = PublishedModel(
             digest: digest, floatDigest: digest, parentDigest: model.parent?.digest, training: model.training)

@@ -31,7 +31,7 @@ private struct NoExecutor: AttemptExecutor {
         try PipelineDaemon(
             .init(root: directory.path, jobs: 1, threads: 1),
             pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path), executor: NoExecutor(),
-            log: Logger(label: "start") { _ in SwiftLogNoOpLogHandler() })
+            measuring: { NoExecutor() }, log: Logger(label: "start") { _ in SwiftLogNoOpLogHandler() })
     }
 
     private func area(_ directory: TemporaryDirectory) throws -> StagingArea {

@@ -56,14 +56,14 @@ import Testing
         #expect(store.hasForm(of: table))
         #expect(table.forms.map(\.files.count) == [0, 2])
         let model = try #require(table.chosenForm?.model)
-        #expect(model.path == folder("work/choices/forms/\(model.digest.prefix(32))/model.onnx"))
+        #expect(model.path == folder("work/choices/0123456789abcdef-\(model.digest.prefix(32))/model.onnx"))
         #expect(
-            try String(decoding: folder.read("work/choices/forms/\(model.digest.prefix(32))/model.onnx"), as: UTF8.self)
+            try String(decoding: folder.read("work/choices/0123456789abcdef-\(model.digest.prefix(32))/model.onnx"), as: UTF8.self)
                 == "graph int8Static")
         try store.keep(table, "q", on: [machine])
         #expect(store.table(of: table.model, "q", on: [machine]).map(store.hasForm) == true)
         // One byte of the weights.
-        let weights = "work/choices/forms/\(model.digest.prefix(32))/model.onnx.data"
+        let weights = "work/choices/0123456789abcdef-\(model.digest.prefix(32))/model.onnx.data"
         try folder.write("weights int8Statik", to: weights)
         #expect(!store.hasForm(of: table))
         try FileManager.default.removeItem(atPath: folder(weights))

@@ -189,8 +189,14 @@ import Testing
                 [
 
                     "4:20: stages[0].deserialize.strict: there is no such key; this takes no keys",
-                    "5:5: stages[1].optimize.gradient: missing; say how, like gradient: { loss: cross_entropy }",
-                    "6:5: stages[2].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }",
+                    """
+                    5:5: stages[1].optimize: neither gradient nor graph nor precision; \
+                    say how, like gradient: { loss: cross_entropy }, or precision: auto
+                    """,
+                    """
+                    6:5: stages[2].optimize: an optimize stage without anything to do; \
+                    say how, like gradient: { loss: cross_entropy }, or precision: auto
+                    """,
                     "7:17: stages[3].optimize.gradeint: there is no such key; did you mean `gradient`?",
                     """
                     8:28: stages[4].forward.batch_size: `atuo` is neither auto nor a whole number; write auto, or a number of rows like 256

@@ -45,8 +45,12 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
         let place = path.replacing("NAME", with: Self.unknown)
         let one = try problems(document(path, "{ \(Self.unknown): 1 }"))
         let inner = one.first { $0.path == "\(place).\(Self.unknown)" }
-        if let keys = inner?.keysThere {
-            open += keys.map { "\(path).\($0)" }
+        if var keys = inner?.keysThere {
+            if Self.inBothStages.contains(path) {
+                let other = try problems(document(path, "{ \(Self.unknown): 1 }", isFaster: true))
+                keys += other.first { $0.path == "\(place).\(Self.unknown)" }?.keysThere ?? []
+            }
+            open += Set(keys).map { "\(path).\($0)" }
             return Key(path: path, isSection: !keys.isEmpty)
         }
         // Each word may have options of its own.
@@ -98,6 +102,11 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
 
     // MARK: Documents
 
+    /// The keys that an optimize stage has only where it makes the model faster, and those that each kind of stage has with other keys in
+    /// them.
+    private static let faster = ["graph", "precision", "budget", "gate.cosine", "gate.same_top"].map { "stages[].optimize.\($0)" }
+    private static let inBothStages = ["stages[].optimize.gate"]
+
     /// What must stand beside some keys, by the mapping that they are in.
     private static let beside: [(mapping: String, entries: [String: String])] = [
         ("spool.models", ["path": "in/models"]), ("spool.data", ["path": "in/data"]), ("spool.labelled", ["path": "in/labelled"]),
@@ -107,8 +116,10 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
         ("notify.waiting_long", ["tell": "[ops]"]),
     ]
 
-    /// A file with a value at one key; without a value the key is absent, and its mapping is there. A pipeline is one that trains.
-    func document(_ path: String, _ value: String?) -> String {
+    /// A file with a value at one key; without a value the key is absent, and its mapping is there. A pipeline is one that trains, unless
+    /// it is one that makes its model faster.
+    func document(_ path: String, _ value: String?, isFaster: Bool = false) -> String {
+        let isFaster = isFaster || Self.faster.contains(path)
         var tree =
             self == .settings
             ? Tree.mapping([:])
@@ -124,6 +135,11 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
             ])
         func parts(_ path: String) -> [String] {
             path.replacing("stages[]", with: "stages").replacing("NAME", with: Self.unknown).split(separator: ".").map(String.init)
+        }
+        if isFaster, self == .pipeline {
+            tree.set(["stages", "optimize"], .mapping(["precision": .value("auto")]))
+            tree.set(["spool"], .mapping(["models": .value("in/models"), "data": .value("in/data")]))
+            tree.set(["schema"], .mapping([:]))
         }
         for (mapping, entries) in Self.beside where self == .pipeline && path.hasPrefix(mapping + ".") {
             for (key, value) in entries { tree.set(parts(mapping) + [key], .value(value)) }

@@ -269,11 +269,17 @@ import Testing
             ),
             (
                 base.replacing("[deserialize,", with: "[deserialize, optimize,"),
-                "p.yaml:3:23: stages[1].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }"
+                """
+                p.yaml:3:23: stages[1].optimize: an optimize stage without anything to do; \
+                say how, like gradient: { loss: cross_entropy }, or precision: auto
+                """
             ),
             (
                 base.replacing("[deserialize,", with: "[deserialize, optimize: { gate: { metric: loss } },"),
-                "p.yaml:3:23: stages[1].optimize.gradient: missing; say how, like gradient: { loss: cross_entropy }"
+                """
+                p.yaml:3:23: stages[1].optimize: neither gradient nor graph nor precision; \
+                say how, like gradient: { loss: cross_entropy }, or precision: auto
+                """
             ),
             (
                 text("{ loss: poisson }").replacing("  - forward", with: "  - optimize: { gradient: { loss: poisson } }\n  - forward"),

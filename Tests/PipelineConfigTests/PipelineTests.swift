@@ -175,7 +175,7 @@ import Testing
                     freeze: ["conv1.*"]
                     seed: 7
               - optimize:                   # for the machine it will run on
-                  graph: [fold_constants, fuse_batch_normalization, eliminate_identities]
+                  graph: [fold_constants, fuse_batch_norm, remove_identities]
                   precision: auto           # float32 | float16 | int8 | auto: measure them and keep the fastest
                   gate: { metric: accuracy, drop_at_most: 0.005 }   # that passes the gate
               - forward: { batch_size: auto, outputs: { probabilities: p_* } }
@@ -188,8 +188,10 @@ import Testing
             """
         #expect(
             problems(text) == [
-                "p.yaml:28:7: stages[2].optimize.graph: not implemented in this version; remove it",
-                "p.yaml:29:7: stages[2].optimize.precision: not implemented in this version; remove it",
+                "p.yaml:30:23: stages[2].optimize.gate.metric: a metric as the gate of a precision is not implemented in this version; "
+                    + "write cosine and same_top, or remove it",
+                "p.yaml:30:47: stages[2].optimize.gate.drop_at_most: a metric as the gate of a precision is not implemented in this "
+                    + "version; write cosine and same_top, or remove it",
             ])
     }
 

@@ -15,6 +15,7 @@ struct AttemptSpecs {
     let configuration: Dispatcher.Configuration
     let versions: ModelVersions
     let history: ScoringHistory
+    let executions: ModelExecutions
 
     /// Returns the spec of one attempt.
     /// - Parameter pins: what the first file fixed for those after it.
@@ -62,6 +63,7 @@ struct AttemptSpecs {
             run: run.number, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
             provenance: provenance, limits: limits)
         complete(&spec, pins)
+        if goal == .score { execute(&spec, run.version, arrival: arrival.number, pipeline) }
         return spec
     }
 
@@ -78,10 +80,11 @@ struct AttemptSpecs {
             run: 0, attempt: 1, pipeline: pipeline.name, work: .scoreAhead(files), schema: pipeline.schema, stages: pipeline.stages,
             limits: limits(pipeline))
         complete(&spec, pins)
+        execute(&spec, version, arrival: nil, pipeline)
         return spec
     }
 
-    private func limits(_ pipeline: Pipeline) -> AttemptSpec.Limits {
+    func limits(_ pipeline: Pipeline) -> AttemptSpec.Limits {
         var limits = AttemptSpec.Limits(pipeline.limits, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         return limits
@@ -93,7 +96,7 @@ struct AttemptSpecs {
         spec.types = pins?.types ?? [:]
     }
 
-    private func input(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> AttemptSpec.InputFile {
+    func input(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> AttemptSpec.InputFile {
         let file = arrival.file
         let putAway = putAwayPath(arrival, pipeline)
         let spool = pipeline.spoolPath(of: file.role)

@@ -31,7 +31,8 @@ extension Dispatcher {
     /// Returns whether new data of the pipeline would be scored in ranges, and waits for nothing.
     private func mayScoreAhead(in name: String) -> Bool {
         guard let pipeline = pipelines[name], pipeline.forward != nil, pipeline.land.outputs?.format.isTable == true else { return false }
-        return bindingOfNewData(in: name) != nil && !scheduler.awaitsFirstData(in: name)
+        guard let (version, _) = bindingOfNewData(in: name), !scheduler.awaitsFirstData(in: name) else { return false }
+        return pipeline.executionSubject(version).map { !executions.isOpen($0) } ?? true
     }
 
     /// Returns the version and the revision that would score new data of a pipeline; nil where new data would wait.

@@ -29,7 +29,12 @@ extension Dispatcher {
             } else {
                 switch assignment.goal {
                 case .fineTune where result.training?.wait != nil: keepLabels(assignment, result, &decisions)
-                case .validateModel, .fineTune: try publishModel(assignment, result, &decisions, at: now)
+                case .validateModel, .fineTune:
+                    if measuresFirst(assignment, result) {
+                        window.handOut(assignment.run.number)
+                    } else {
+                        try publishModel(assignment, result, &decisions, at: now)
+                    }
                 case .score: outputs.append((assignment, result))
                 }
             }

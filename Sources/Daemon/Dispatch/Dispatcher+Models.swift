@@ -36,6 +36,7 @@ extension Dispatcher {
             pipeline: pipeline, version: version, run: assignment.run.number,
             arrival: assignment.arrival.number, file: assignment.arrival.file,
             revision: assignment.run.revision, files: result.files, trial: result.trial, operatorSets: result.operatorSets,
+            graph: result.graph, execution: executions.takeOutcome(run: assignment.run.number),
             machine: result.machine, training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let position = versions.position(

@@ -31,7 +31,8 @@ extension Dispatcher {
                 case .fineTune: loads.training.admit(start.pipeline, seconds: nil)
                 case .validateModel where learning.contains(start.pipeline): loads.training.admit(start.pipeline, seconds: nil)
                 case .validateModel: loads.scoring.admit(start.pipeline, seconds: loads.scoring.slice)
-                case .score: loads.scoring.admit(start.pipeline, seconds: seconds(for: start))
+                case .score(let version):
+                    mayScore(start, by: version) && loads.scoring.admit(start.pipeline, seconds: seconds(for: start))
                 }
             if isAdmitted { room -= 1 }
             return isAdmitted

@@ -39,11 +39,14 @@ package final class Dispatcher {
         package var threads: Int
         /// Tells whether attempts leave out what cells of tables hold, so that it is neither logged nor recorded.
         package var hidesValues: Bool
+        /// The path of the work folder, where models are measured and choices are kept; nil measures none.
+        package var work: String?
 
-        package init(window: Int = 256, threads: Int = 1, hidesValues: Bool = false) {
+        package init(window: Int = 256, threads: Int = 1, hidesValues: Bool = false, work: String? = nil) {
             self.window = window
             self.threads = threads
             self.hidesValues = hidesValues
+            self.work = work
         }
     }
 
@@ -57,6 +60,7 @@ package final class Dispatcher {
     let versions: ModelVersions
     let columns: PinnedColumns
     let history = ScoringHistory()
+    let executions = ModelExecutions()
     let specs: AttemptSpecs
     let ahead = ScoringAhead()
     let machine: MachineWaits
@@ -79,7 +83,8 @@ package final class Dispatcher {
         versions = ModelVersions(ledger: ledger, publisher: publisher, scheduler: scheduler, pipelines: pipelines, log: log)
         columns = PinnedColumns(ledger: ledger, scheduler: scheduler)
         specs = AttemptSpecs(
-            ledger: ledger, publisher: publisher, configuration: configuration, versions: versions, history: history)
+            ledger: ledger, publisher: publisher, configuration: configuration, versions: versions, history: history,
+            executions: executions)
         machine = MachineWaits(publisher: publisher, scheduler: scheduler, log: log)
         inputs = InputDisposal(publisher: publisher, log: log)
         removal = OutputRemoval(ledger: ledger, publisher: publisher, log: log)
@@ -182,6 +187,9 @@ package final class Dispatcher {
 
     /// Tells whether no attempt is handed out.
     var isIdle: Bool { !window.hasHandedOut }
+
+    /// Tells whether data waits for a model to be measured.
+    var isMeasuring: Bool { executions.isMeasuring }
 
     /// Returns the time of the next retry; nil where nothing waits for a time.
     /// - Parameter limit: what waits for the machine beyond this time is left out.

@@ -8,6 +8,7 @@ import Synchronization
 final class Workers: Sendable {
     private let scoring: WorkerPool<Dispatcher.Assignment>
     private let training: WorkerPool<Dispatcher.Assignment>
+    let measuring: MeasuringQueue
     private let underWay: AttemptsUnderWay
     private let executor: any AttemptExecutor
     /// The orders of which ranges may be under way.
@@ -23,12 +24,14 @@ final class Workers: Sendable {
     private static let longestAhead = 1.0
 
     init(
-        jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, log: Logger,
+        jobs: Int, executor: any AttemptExecutor, measuring: @escaping @Sendable () -> any AttemptExecutor, conditions: ConditionBoard,
+        log: Logger,
         deliver: @escaping @Sendable (DispatchLoop.Message) -> Void
     ) {
         let underWay = AttemptsUnderWay()
         self.underWay = underWay
         self.executor = executor
+        self.measuring = MeasuringQueue(makeExecutor: measuring) { deliver(.measured($0, $1)) }
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignments, turn in
             let attempts = assignments.map { assignment in
                 let condition = assignment.trains ? TrainingCondition(assignment, conditions) : nil
@@ -95,17 +98,22 @@ final class Workers: Sendable {
     }
 
     /// Ends the attempt of a run that was handed out.
-    func stop(_ run: Int64) { underWay.stop(run) }
+    func stop(_ run: Int64) {
+        measuring.stop(run)
+        underWay.stop(run)
+    }
 
     /// Takes all work back; what begins later ends at once.
     func takeBack() {
         underWay.takeBack()
+        measuring.takeBack()
         for order in ahead.withLock({ $0 }) { order.cancellation.cancel() }
     }
 
     func close() {
         scoring.close()
         training.close()
+        measuring.takeBack()
     }
 
     func join() async {

@@ -5,6 +5,8 @@ package enum VersionFile {
     package static let model = "model.onnx"
     /// The low-rank factors that belong to the model; the model is then the one that they were trained beside.
     package static let adapter = "adapter.safetensors"
+    /// The subfolder that has the model as it was before graph passes, while a version is being made.
+    package static let originalFolder = "original"
 }
 
 extension FileDigest {

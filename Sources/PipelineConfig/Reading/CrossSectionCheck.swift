@@ -35,6 +35,13 @@ struct CrossSectionCheck {
         if runsForward, !isStated("land", "outputs") {
             add(.chain, forwardKey, "what forward gives lands nowhere", "add land: { outputs: FOLDER }")
         }
+        if !runsForward, case .deploy(let stage)? = stages.read.first(where: { if case .deploy = $0 { true } else { false } }),
+            stage.precision != nil
+        {
+            add(
+                .chain, key(of: "optimize.precision"), "nothing is scored, so that nothing can be measured",
+                "add `- forward: {}` to the stages, or remove it")
+        }
         if hasStages, !runsForward, isStated("spool", "data") {
             add(.chain, "spool.data", "data arrives and no stage uses it", "add `- forward: {}` to the stages, or remove it")
         }
@@ -55,7 +62,7 @@ struct CrossSectionCheck {
                         "remove it, or the optimize stage")
                 }
             }
-            let key = key(of: "optimize") + ".gradient"
+            let key = key(of: "optimize.gradient")
             if top.has("spool"), !hasLabelled {
                 add(.chain, key, "it has no labelled data to learn from", "add spool: { labelled: FOLDER }, or remove the stage")
             }
@@ -64,7 +71,7 @@ struct CrossSectionCheck {
             if !hasLabel, !hasOwnLoss {
                 add(.chain, key, "it has nothing to learn", "name the column: schema: { label: COLUMN }, or remove the stage")
             }
-        } else if hasLabelled, stages.isWhole, !stages.hasOptimize {
+        } else if hasLabelled, stages.isWhole, !stages.trains, !stages.hasOptimize || stages.deploys {
             add(
                 .chain, "spool.labelled", "labelled data arrives and no stage learns from it",
                 "add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it")

@@ -20,9 +20,7 @@ enum ConfigurationFile {
 package enum NotImplemented {
     /// The dotted paths, with `[]` for any place in a list.
     package static let keys = [
-        "stages[].optimize.graph",
-        "stages[].optimize.precision",
-        "land.outputs.compression",
+        "land.outputs.compression"
     ]
 
     /// The keys of `ROOT/millrace.yaml`.

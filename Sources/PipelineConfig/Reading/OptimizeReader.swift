@@ -12,25 +12,32 @@ struct OptimizeReader {
     }
 
     /// Returns the stage; nil, with a problem, where it does not say how to optimize.
-    func stage(_ body: Node?, _ key: String, at position: Position) -> OptimizeStage? {
-        let remedy = "say how, like gradient: { loss: cross_entropy }"
+    func stage(_ body: Node?, _ key: String, at position: Position) -> Stage? {
+        let remedy = "say how, like gradient: { loss: cross_entropy }, or precision: auto"
         guard let body else {
             reading.problems.add(.missingKey, position, key, "an optimize stage without anything to do", remedy)
             return nil
         }
-        guard let section = Section(body, key, keys: ["gradient", "gate"], in: reading) else { return nil }
+        guard let section = Section(body, key, keys: ["gradient", "gate"] + DeploymentReader.keys, in: reading) else { return nil }
+        let own = DeploymentReader.keys.filter { section.has($0) || section.mistyped.contains($0) }
         guard section.has("gradient") else {
-            // Keys that this version does not have were refused by name already.
+            if own.contains(where: { $0 != "budget" }) { return .deploy(DeploymentReader(section).stage()) }
+            // Keys that there are not were refused by name already.
             if !section.hasRefusals, !section.mistyped.contains("gradient") {
-                reading.problems.add(.missingKey, position, key + ".gradient", "missing", remedy)
+                reading.problems.add(.missingKey, position, key, "neither gradient nor graph nor precision", remedy)
             }
             return nil
+        }
+        if let first = own.first {
+            section.refuse(
+                .chain, first, "one stage cannot both learn and make the model faster",
+                "write a second stage after it, like `- optimize: { \(first): … }`")
         }
         let keys = GradientDescent.hyperparameters.map(\.key) + ["loss", "optimizer", "schedule", "early_stopping", "adapters", "threads"]
         guard let gradient = section.section("gradient", keys: keys) else { return nil }
         let descent = self.gradient(gradient)
         let gate = gate(section, loss: descent?.loss, validation: descent?.validation ?? 0.2)
-        return descent.map { OptimizeStage(gradient: $0, gate: gate) }
+        return descent.map { .optimize(OptimizeStage(gradient: $0, gate: gate)) }
     }
 
     private func gradient(_ section: Section) -> GradientDescent? {

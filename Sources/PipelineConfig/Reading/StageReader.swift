@@ -27,6 +27,8 @@ struct StageReader {
         var hasOptimize = false
         /// Tells whether one of the stages has a gradient.
         var trains = false
+        /// Tells whether one of the stages makes the model faster.
+        var deploys = false
         /// Tells whether every item of the list could be read; otherwise nothing is reported about their order.
         var isWhole = false
     }
@@ -58,19 +60,31 @@ struct StageReader {
             case .optimize:
                 stages.hasOptimize = true
                 guard let stage = OptimizeReader(reading, classes: classes).stage(body, key, at: position) else { continue }
-                if stages.trains {
-                    reading.problems.add(
-                        .chain, position, key + ".gradient", "a stage before it has one too",
-                        "keep one, which trains as far as it is told to")
-                }
-                stages.trains = true
-                stages.read.append(.optimize(stage))
+                checkOptimize(stage, after: stages, key, position)
+                if case .optimize = stage { stages.trains = true } else { stages.deploys = true }
+                stages.read.append(stage)
             case .forward:
                 stages.read.append(.forward(forward(body, key, classes: classes)))
             }
         }
         if stages.isWhole { checkChain(kinds) }
         return stages
+    }
+
+    /// Checks that a model first learns and then is made faster, each at most once.
+    private func checkOptimize(_ stage: Stage, after stages: Stages, _ key: String, _ position: Position) {
+        switch stage {
+        case .optimize where stages.trains:
+            reading.problems.add(
+                .chain, position, key + ".gradient", "a stage before it has one too", "keep one, which trains as far as it is told to")
+        case .optimize where stages.deploys:
+            reading.problems.add(
+                .chain, position, key + ".gradient", "it learns after the model was made faster", "put it before the other optimize stage")
+        case .deploy where stages.deploys:
+            reading.problems.add(
+                .chain, position, key, "a stage before it makes the model faster too", "write graph and precision in one stage")
+        default: break
+        }
     }
 
     /// Reads one item: `deserialize`, `deserialize:` and `deserialize: {}` mean the same.

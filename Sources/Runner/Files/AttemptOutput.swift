@@ -65,7 +65,7 @@ final class AttemptOutput {
         do throws(FileSystemError) {
             guard let file else { throw .missing(FilePath(path)) }
             let digested = try FileDigest.ofWritten(file, named: FilePath(path), begun: following?.finish())
-            return .init(slot: "output", path: path, digest: digested.digest, byteCount: digested.stamp.size)
+            return .init(slot: AttemptResult.Slot.output.rawValue, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
             throw Failure(landing: error, place: path)
         }

@@ -125,8 +125,3 @@ package struct NamedFiles: AttemptFiles {
         return FileDescriptor(rawValue: made)
     }
 }
-
-extension AttemptSpec.ModelFiles {
-    /// The path of the model that the attempt writes.
-    var writtenModel: String { directory + "/" + VersionFile.model }
-}

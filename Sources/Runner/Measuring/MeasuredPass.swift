@@ -33,12 +33,19 @@ struct MeasuredPass {
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
+        if files.question == .machines {
+            var measurement = Measurement(rows: 0, seconds: 0, processorSeconds: 0, peakBytes: ProcessUsage.peakBytes)
+            measurement.machines = EngineName.allCases.map(\.machine)
+            result.measurement = measurement
+            return
+        }
         let loaded = try models.load(measured: opener.model(of: files), files.model.digest, spec.sessionOptions, interruption)
         var run = Run(loaded, self)
         switch files.question {
         case .reference: try run.write()
         case .agreement: try run.compare()
         case .speed(let seconds): try run.time(for: seconds)
+        case .machines: break
         }
         result.measurement = Measurement(
             rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,

@@ -1,7 +1,6 @@
 import Engine
 import Foundation
 import ONNX
-import Passes
 import Tensors
 
 extension Session {
@@ -32,13 +31,4 @@ extension Session {
         }
         try self.init(model: graph, weights: weights, options: options)
     }
-}
-
-/// Runs models without inputs in ONNX Runtime, for the folding of constants.
-let constantEvaluator: ConstantEvaluator = { model in
-    guard let session = try? Session(of: model, options: SessionOptions(optimization: .none)),
-        let values = try? session.run([] as [(name: String, value: EngineValue)])
-    else { return nil }
-    let tensors = values.compactMap(\.tensor)
-    return tensors.count == values.count ? tensors : nil
 }

@@ -63,9 +63,9 @@ struct RewritePass {
         let file = try ModelFile(tuned: opener.model(of: files), expected: files.model.digest)
         try file.check()
         var model = try file.merged()
-        if let changes = try? DeploymentForm(evaluate: constantEvaluator).apply(to: &model) { return (model, changes) }
+        if let changes = try? DeploymentForm(evaluate: ConstantEngine.evaluate).apply(to: &model) { return (model, changes) }
         let others = GraphPass.standard.filter { $0 != .inlineFunctions }
-        let changes = try? DeploymentForm(others, evaluate: constantEvaluator).apply(to: &model)
+        let changes = try? DeploymentForm(others, evaluate: ConstantEngine.evaluate).apply(to: &model)
         return (model, changes ?? GraphChanges(nodesBefore: model.graph.nodes.count))
     }
 

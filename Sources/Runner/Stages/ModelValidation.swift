@@ -92,15 +92,19 @@ struct ModelValidation {
         do throws(FileSystemError) {
             let folder = try opener.folder(.version)
             result.files = []
-            for name in try folder.names().sorted() { result.files.append(try Self.written(name, in: folder)) }
+            for name in try folder.names().sorted() where name != VersionFile.originalFolder {
+                result.files.append(try Self.written(name, as: .model, in: folder))
+            }
         } catch { throw Failure(landing: error, place: files.directory) }
     }
 
     /// Returns what the answer says of a file of the model.
-    private static func written(_ name: String, in folder: any GivenFolder) throws(FileSystemError) -> AttemptResult.WrittenFile {
+    static func written(
+        _ name: String, as slot: AttemptResult.Slot, in folder: any GivenFolder
+    ) throws(FileSystemError) -> AttemptResult.WrittenFile {
         let path = folder.path(of: name)
         let digested = try folder.reading(name) { file throws(FileSystemError) in try FileDigest.ofWritten(file, named: path) }
-        return .init(slot: "model", path: path.string, digest: digested.digest, byteCount: digested.stamp.size)
+        return .init(slot: slot.rawValue, path: path.string, digest: digested.digest, byteCount: digested.stamp.size)
     }
 
     /// Throws where the model's signature does not fit the schema and the outputs that are wanted, or where runs of it show that it does

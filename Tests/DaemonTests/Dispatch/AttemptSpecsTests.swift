@@ -16,7 +16,7 @@ import Testing
             ledger: parts.ledger, publisher: parts.publisher, scheduler: parts.scheduler, pipelines: parts.pipelines, log: parts.log)
         specs = AttemptSpecs(
             ledger: parts.ledger, publisher: parts.publisher, configuration: .init(threads: 3, hidesValues: true), versions: versions,
-            history: ScoringHistory())
+            history: ScoringHistory(), executions: ModelExecutions())
         // A model as version 1.
         let model = try parts.attempt("m.onnx", .model)
         try parts.ledger.write { (tx) throws(LedgerError) in

@@ -1,0 +1,62 @@
+import Arrivals
+import Attempts
+import Deployment
+import Ledger
+import Machine
+import PipelineConfig
+import Reasons
+import Recipes
+
+extension AttemptSpecs {
+    /// Returns the order to measure a version on the rows of an arrival; nil where the version has no file.
+    func measuring(_ version: Int, _ arrival: WaitingArrival, _ pipeline: Pipeline) -> MeasuringOrder? {
+        guard let subject = pipeline.executionSubject(version), let model = try? versions.file(of: version, pipeline) else { return nil }
+        return order(.scoring(subject, arrival: arrival.number), model, rows: input(arrival, pipeline), pipeline)
+    }
+
+    /// Returns the order to measure the model that an attempt has made; nil where no rows are known, or where it has made none.
+    func measuring(_ assignment: Dispatcher.Assignment, _ result: AttemptResult) -> MeasuringOrder? {
+        guard let files = assignment.spec.modelFiles, let rows = files.rows, let digest = result.files.modelDigest else { return nil }
+        let model = AttemptSpec.InputFile(path: files.writtenModel, digest: digest)
+        return order(.publication(run: assignment.run.number), model, rows: rows, assignment.pipeline)
+    }
+
+    private func order(
+        _ purpose: MeasuringOrder.Purpose, _ model: AttemptSpec.InputFile, rows: AttemptSpec.InputFile, _ pipeline: Pipeline
+    ) -> MeasuringOrder? {
+        guard let stage = pipeline.deployment, let precision = stage.precision, let forward = pipeline.forward,
+            let work = configuration.work
+        else { return nil }
+        let limits = limits(pipeline)
+        let files = AttemptSpec.MeasuredFiles(model: model, data: rows, rows: 0, reference: "\(work)/measuring")
+        var spec = AttemptSpec(
+            run: 0, attempt: 1, pipeline: pipeline.name, work: .measure(files), schema: pipeline.schema, stages: [.forward(forward)],
+            limits: limits)
+        spec.hidesValues = configuration.hidesValues
+        let plan = MeasuringPlan(
+            precision, threads: [limits.threads], batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate,
+            budget: stage.budget.seconds)
+        return MeasuringOrder(purpose, spec, plan, kept: ChoiceStore("\(work)/choices"))
+    }
+
+    /// The batch sizes that are tried where the pipeline gives none: the one that is usual for the model first.
+    private static let triedBatches: [Int?] = [nil, 32, 256]
+
+    /// Has an attempt execute its model in the way that was measured to be the fastest.
+    func execute(_ spec: inout AttemptSpec, _ version: Int?, arrival: Int64?, _ pipeline: Pipeline) {
+        guard let version, let subject = pipeline.executionSubject(version) else { return }
+        let execution = executions.execution(for: subject, arrival: arrival)
+        spec.provenance["millrace.execution"] = execution?.candidate.way ?? "\(EngineChoice.onnxRuntime)"
+        guard let execution else { return }
+        let candidate = execution.candidate
+        if let model = execution.model {
+            spec.score(with: model)
+            spec.provenance["millrace.form.digest"] = model.digest
+        }
+        spec.engine = candidate.engine
+        spec.stages = spec.stages.map { stage in
+            guard case .forward(let forward) = stage else { return stage }
+            return .forward(ForwardStage(batchSize: candidate.batchSize, threads: forward.threads, outputs: forward.outputs))
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Attempts
+import Deployment
+import FileSystem
+import Landing
+import Machine
+import Reasons
+import Recipes
+
+extension Card {
+    /// Records what graph passes did to the model.
+    mutating func add(_ graph: GraphReport) {
+        var entry: [String: JSONValue] = [:]
+        if let changes = graph.changes {
+            entry["passes"] = .table(
+                Dictionary(changes.changes.map { ($0.pass.rawValue, .integer(Int64($0.count))) }, uniquingKeysWith: { first, _ in first }))
+            entry["nodes_before"] = .integer(Int64(changes.nodesBefore))
+            entry["nodes_after"] = .integer(Int64(changes.nodesAfter))
+        }
+        if !graph.agreement.isEmpty { entry["agreement"] = .list(graph.agreement.map(\.card)) }
+        if let refusal = graph.refusal { entry["not_used"] = .text(refusal) }
+        decisions = (decisions ?? [:]).merging(["graph": .table(entry)]) { $1 }
+    }
+}
+
+extension Card {
+    /// Records how the model is executed on the machine that published it, and what was measured.
+    mutating func add(_ execution: Result<DeploymentTable, Failure>?) {
+        let entry: [String: JSONValue] =
+            switch execution {
+            case .success(let table): table.card
+            case .failure(let failure): ["not_measured": .text(failure.statement.text)]
+            case nil: ["not_measured": .text("no rows were known when it was published; it is measured before it scores")]
+            }
+        decisions = (decisions ?? [:]).merging(["execution": .table(entry)]) { $1 }
+    }
+}
+
+extension DeploymentTable {
+    /// The choice in a few words, such as "openvino bfloat16, 1 thread, rows as usual, 2.5 times as fast".
+    var summary: String {
+        guard let choice else { return "as it is" }
+        return gain(of: choice).map { "\(choice.candidate), \(($0 * 100).rounded() / 100) times as fast" } ?? "\(choice.candidate)"
+    }
+
+    fileprivate var card: [String: JSONValue] {
+        var entry: [String: JSONValue] = [
+            "chosen": .text(summary), "decided_by": .text(measure.rawValue), "seconds": .number(seconds),
+            "machines": .list(machines.map { .text("\($0)") }),
+            "gate": .table(["cosine": .number(gate.cosine), "same_top": .number(gate.sameTop)]),
+            "candidates": .list(candidates.map(\.card)),
+        ]
+        entry["compared_rows"] = comparedRows.map { .integer(Int64($0)) }
+        if !leftOut.isEmpty { entry["left_out"] = .table(leftOut.mapValues { .text($0) }) }
+        return entry
+    }
+}
+
+extension CandidateResult {
+    fileprivate var card: JSONValue {
+        var entry: [String: JSONValue] = [
+            "engine": .text(candidate.engine.name.rawValue), "precision": .text(candidate.engine.precision.rawValue),
+            "threads": .integer(Int64(candidate.threads)), "peak_bytes": .integer(peakBytes), "passes": .flag(passes),
+        ]
+        entry["batch"] = candidate.batch.map { .integer(Int64($0)) } ?? .text("auto")
+        entry["rows_per_second"] = rowsPerSecond.map { .number($0) }
+        entry["cpu_ms_per_row"] = processorMilliseconds.map { .number($0) }
+        entry["refusal"] = refusal.map { .text($0) }
+        if !agreement.isEmpty { entry["agreement"] = .list(agreement.map(\.card)) }
+        return .table(entry)
+    }
+}
+
+extension OutputAgreement {
+    fileprivate var card: JSONValue {
+        var entry: [String: JSONValue] = ["output": .text(output), "rows": .integer(Int64(rows)), "non_finite": .integer(Int64(nonFinite))]
+        entry["cosine"] = cosine.map { .number($0) }
+        entry["relative_error"] = relativeError.map { .number($0) }
+        entry["same_top"] = sameTop.map { .number($0) }
+        return .table(entry)
+    }
+}

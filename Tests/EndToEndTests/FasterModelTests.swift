@@ -1,0 +1,86 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A pipeline whose optimize stage makes the model faster, as a user writes it, on the sample `digits` with real engines.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["MILLRACE_OPENVINO"] != "0", "OpenVINO is left out"))
+struct FasterModelTests {
+    private static let pipeline = """
+        name: digits
+        spool: { models: spool/models, data: spool/data }
+        settle: { quiet: 200ms }
+        schema: { key: id, inputs: { pixels: { columns: "pixel_*", scale: 0.0625 } } }
+        stages:
+          - deserialize: {}
+          - optimize: { precision: auto, budget: 1s, graph: [fold_constants, fuse_gemm, remove_dead_nodes] }
+          - forward: { outputs: { probabilities: "p_*" } }
+        land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+        """
+
+    private let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("samples/digits")
+
+    private func sample(_ name: String) throws -> Data { try Data(contentsOf: samples.appendingPathComponent(name)) }
+
+    private func decisions(_ daemon: DaemonProcess, version: Int) throws -> [String: Any] {
+        let card = try Data(contentsOf: URL(fileURLWithPath: daemon.root("out/models/\(version)/card.json")))
+        let object = try #require(try JSONSerialization.jsonObject(with: card) as? [String: Any])
+        return try #require(object["decisions"] as? [String: Any])
+    }
+
+    private func choices(_ daemon: DaemonProcess) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: daemon.root(".millrace/choices")).sorted()
+    }
+
+    /// The probabilities in a CSV file whose first column is the key.
+    private func probabilities(_ text: String) -> [[Double]] {
+        text.split(separator: "\n").dropFirst().map { $0.split(separator: ",").dropFirst().prefix(10).compactMap { Double($0) } }
+    }
+
+    @Test func aVersionIsMeasuredOnceAndScoredInOneWay() throws {
+        let daemon = try DaemonProcess("faster")
+        try daemon.root.write(Self.pipeline, to: "pipelines/digits.yaml")
+        try daemon.drop(try sample("model.onnx"), at: "spool/models/m.onnx")
+        try daemon.drop(try sample("data/digits-1.csv"), at: "spool/data/digits-1.csv")
+        try daemon.start(["--once"])
+        daemon.process?.waitUntilExit()
+        #expect(daemon.process?.terminationStatus == 0, "\(daemon.logText)")
+        #expect(daemon.logText.contains("a version is measured before it scores"))
+        #expect(daemon.logText.contains("a version is executed as measured"))
+        let first = try decisions(daemon, version: 1)
+        #expect((first["execution"] as? [String: Any])?["not_measured"] != nil)
+        #expect((first["graph"] as? [String: Any])?["not_used"] == nil)
+        let kept = try choices(daemon)
+        #expect(kept.count == 1)
+
+        // A restart measures nothing.
+        try daemon.drop(try sample("data/digits-2.parquet"), at: "spool/data/digits-2.parquet")
+        try daemon.start(["--once"])
+        daemon.process?.waitUntilExit()
+        #expect(try choices(daemon) == kept)
+        let expected = probabilities(String(decoding: try sample("expected/digits-1.csv"), as: UTF8.self))
+        let found = probabilities(try String(contentsOfFile: daemon.root("out/outputs/digits-1.csv"), encoding: .utf8))
+        #expect(found.count == expected.count && found.count == 100)
+        for (row, wanted) in zip(found, expected) {
+            // The gate is the cosine, and that the greatest stays the greatest.
+            #expect(row.firstIndex(of: row.max()!) == wanted.firstIndex(of: wanted.max()!))
+            for (score, right) in zip(row, wanted) { #expect(abs(score - right) < 0.02) }
+        }
+
+        // Another version is measured before it is published, since rows are known only within one daemon: so both in one.
+        try daemon.start()
+        try daemon.drop(try sample("data/digits-3.csv.gz"), at: "spool/data/digits-3.csv.gz")
+        #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/outputs/digits-3.csv")) }, "the third file lands")
+        try daemon.drop(try sample("undertrained.onnx"), at: "spool/models/n.onnx")
+        let isInForce = eventually {
+            (try? String(contentsOfFile: daemon.root("out/models/ACTIVE"), encoding: .utf8))?.contains("2") == true
+        }
+        #expect(isInForce, "\(daemon.logText)")
+        #expect(daemon.stop() == 0)
+        let second = try #require(try decisions(daemon, version: 2)["execution"] as? [String: Any])
+        let candidates = try #require(second["candidates"] as? [[String: Any]])
+        #expect(Set(candidates.compactMap { $0["engine"] as? String }) == ["onnxruntime", "openvino"])
+        #expect(second["compared_rows"] as? Int == 100 && second["chosen"] is String)
+        #expect(try choices(daemon).count == 2)
+    }
+}
