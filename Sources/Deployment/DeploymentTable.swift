@@ -39,13 +39,16 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     /// A candidate must be this much faster than the original to take its place: less is within what measurements differ by.
     package static let leastGain = 1.03
 
-    /// The candidate to use: the fastest of those that pass, or the model as it is in the way that is fastest for it.
+    /// The candidate to use: the fastest of those that pass, or the model as it is in the way that is fastest for it. The model as it was
+    /// published goes before another form that is hardly faster.
     package var choice: CandidateResult? {
         let passing = candidates.filter { $0.passes && $0.time(by: measure) != nil }
         func time(_ result: CandidateResult) -> Double { result.time(by: measure) ?? .infinity }
-        guard let best = passing.min(by: { time($0) < time($1) }) else { return candidates.first }
-        let asPublished = passing.filter { $0.candidate.engine == .onnxRuntime && $0.candidate.form == .published }
-        guard let original = asPublished.min(by: { time($0) < time($1) }) else { return best }
+        func fastest(_ results: [CandidateResult]) -> CandidateResult? { results.min { time($0) < time($1) } }
+        guard var best = fastest(passing) else { return candidates.first }
+        let asPublished = passing.filter { $0.candidate.form == .published }
+        if let published = fastest(asPublished), time(published) / time(best) < Self.leastGain { best = published }
+        guard let original = fastest(asPublished.filter { $0.candidate.engine == .onnxRuntime }) else { return best }
         return time(original) / time(best) >= Self.leastGain ? best : original
     }
 

@@ -46,13 +46,16 @@ extension ModelMeasuring {
     private static let shares = [16, 8, 4, 2]
 
     /// Makes forms that do not agree on any engine anew, with the layers in float that cause the most error, until they agree or are no
-    /// faster any more.
-    func refine() {
+    /// faster any more. Returns those that agree then.
+    func refine() -> [Int] {
+        var refined: [Int] = []
         for form in plan.forms {
             let own = lanes.indices.filter { lanes[$0].result.candidate.form == form }
             guard !own.contains(where: { lanes[$0].result.passes }) else { continue }
             refine(form, own.filter { lanes[$0].disagrees })
+            refined += own.filter { lanes[$0].result.passes }
         }
+        return refined
     }
 
     private func refine(_ form: ModelForm, _ own: [Int]) {
@@ -68,7 +71,7 @@ extension ModelMeasuring {
             let more = (ranking.count + share - 1) / share
             guard more > count, more < ranking.count else { continue }
             // Ranking is of no use without a step after it.
-            if count > 0, (ContinuousClock.now - start).seconds > plan.budget { return }
+            if count > 0, (ContinuousClock.now - start).seconds > max(plan.budget, 1) { return }
             count = more
             for index in own { endProcess(of: lanes[index].result.candidate) }
             guard make(form, float: ranking.prefix(count).map(\.layer)) else { return }

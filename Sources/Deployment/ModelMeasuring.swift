@@ -76,8 +76,8 @@ package final class ModelMeasuring {
             }
         }
         time(passing, until: plan.budget * 0.5)
-        refine()
-        time(passing.filter { !isHopeless($0) }, until: plan.budget * 0.6)
+        let refined = refine()
+        if !refined.isEmpty { time([0] + refined, until: plan.budget * 0.6) }
         addVariants()
         time(passing.filter { !isHopeless($0) }, until: plan.budget)
         return DeploymentTable(

@@ -73,11 +73,13 @@ struct BenchTests {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let report = try decoder.decode(Report.self, from: Data(result.output.utf8))
-        #expect(Set(report.forms.map(\.form)) == ["int8-static", "int8-dynamic", "int8-weights"], "\(report.leftOut)")
+        #expect(Set(report.forms.map(\.form)) == ["int8-static", "int8-weights"], "\(report.leftOut)")
+        // Its one product has only ten results.
+        #expect(report.leftOut["int8-dynamic"]?.contains("no node of the model can be quantized") == true)
         #expect(report.forms.first { $0.form == "int8-static" }?.calibrationRows == 100)
         for form in report.forms {
             #expect(form.layers > 0)
-            for engine in form.form == "int8-dynamic" ? ["onnxruntime"] : ["onnxruntime", "openvino"] {
+            for engine in ["onnxruntime", "openvino"] {
                 let candidate = try #require(report.candidates.first { $0.form == form.form && $0.engine == engine })
                 #expect(candidate.cosine ?? 0 > 0.9, "\(candidate)")
             }
@@ -164,7 +166,7 @@ struct BenchTests {
         func forms() -> [String] { directory.files().filter { $0.hasPrefix("cache") && $0.hasSuffix("/model.onnx") } }
         let model = try #require(forms().first)
         #expect(try model.contains("-" + FileDigest.of(FilePath(directory(model))).digest.prefix(32) + "/"))
-        #expect(directory.files().filter { $0.hasPrefix("cache") }.count == 2, "the table and the model")
+        #expect(directory.files().filter { $0.hasPrefix("cache/millrace") }.count == 2, "\(directory.files())")
         // What is kept is used, and gives the same bytes.
         let written = try FileManager.default.attributesOfItem(atPath: directory(model))[.systemFileNumber] as? Int
         _ = try chosen("second.csv")
@@ -179,13 +181,10 @@ struct BenchTests {
         #expect(plain.count == 1600 && fast.count == 1600 && plain != fast)
         func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
         #expect(product(plain, fast) / (product(plain, plain) * product(fast, fast)).squareRoot() > 0.99)
-        // Damaged, and gone.
         try directory.write("no model", to: model)
         _ = try chosen("third.csv")
-        for form in forms() { try FileManager.default.removeItem(atPath: directory(form)) }
-        _ = try chosen("fourth.csv")
-        #expect(forms().count == 1)
-        let alone = try forward("fifth.csv", "--gate-cosine", "0.9")
+        #expect(try forms().allSatisfy { try directory.read($0) != Array("no model".utf8) })
+        let alone = try forward("fourth.csv", "--gate-cosine", "0.9")
         #expect(alone.status != 0 && alone.error.contains("--precision"), "\(alone.error)")
     }
 
@@ -206,7 +205,7 @@ struct BenchTests {
                 Node("MatMul", ["d", "w3"], ["y"]),
             ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(512)]))],
             outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(16)]))],
-            initializers: [weight("w1", 512, 2048), weight("w2", 2048, 2048), weight("w3", 2048, 16)])
+            initializers: [weight("w1", 512, 1024), weight("w2", 1024, 1024), weight("w3", 1024, 16)])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 }

@@ -26,7 +26,12 @@ struct PreparedForm {
             let fresh = try run.rewriting { () throws(QuantizationError) in try Calibration(model, method: .minMax) }
             return try run.run(fresh, outputs: outputs, mostRows: mostRows)
         }
-        if model.weightBytes <= Self.largestBalanced { balance(try calibrated(model, mostRows: Self.balancingRows).calibration.channels) }
+        if model.weightBytes <= Self.largestBalanced {
+            let first = try calibrated(model, mostRows: Self.balancingRows).calibration
+            // What never changes before balancing may seem to do so after it, since channels have factors of their own.
+            _ = try run.rewriting { () throws(QuantizationError) in try first.ranges() }
+            balance(first.channels)
+        }
         let found = try calibrated(self.model)
         ranges = try run.rewriting { () throws(QuantizationError) in try found.calibration.ranges() }
         channels = found.calibration.channels

@@ -92,8 +92,7 @@ import Testing
         let constant = [[Float]](repeating: [Float](repeating: 0.5, count: Perceptron.width), count: 20)
         #expect(try failure(.int8Static, rows: constant).contains("it is 0.5 in every row"))
         var infinite = Perceptron.rows(20)
-        infinite[3][5] = 3e38
-        infinite[3][6] = 3e38
+        infinite[3] = [Float](repeating: 3e38, count: Perceptron.width)
         #expect(try failure(.int8Static, rows: infinite).contains("infinite or NaN"))
         let scene = try FormScene(Perceptron.model(), rows: Perceptron.rows(20))
         let answer = scene.execute(.rewrite(try scene.files(.int8Static, hasRows: false)))
