@@ -150,7 +150,7 @@ let package = Package(
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
-            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "ONNX", "Recipes", "Tensors"],
+            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "Machine", "ONNX", "Recipes", "Tensors"],
             path: "Benchmarks/training/StepTimer",
             linkerSettings: nativeLibraries),
 

@@ -38,10 +38,9 @@ package struct EngineCandidates: Sendable {
     ///   - precision: the only precision besides that of the original; nil lets the measurements decide.
     ///   - processor: the processor with its instruction sets, as `Processor.name` has them.
     package init(_ precision: EngineChoice.Precision?, processor: String = Processor.name) {
-        let instructions = Set(processor.split(separator: " "))
         for engine in EngineChoice.allCases where engine != .onnxRuntime {
             if let precision, engine.precision != precision { continue }
-            if engine.precision == .bfloat16, instructions.isDisjoint(with: ["avx512_bf16", "amx_bf16"]) {
+            if engine.precision == .bfloat16, !Processor.multipliesBFloat16(processor) {
                 leftOut.append((engine, "this processor has no bfloat16 products (avx512_bf16, amx_bf16), so that it would be slower"))
             } else {
                 tried.append(engine)

@@ -114,6 +114,7 @@ extension Optimize: Computes {
         for (metric, after) in outcome.after.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             print(String(format: "%@: %.6g before, %.6g after", metric.rawValue, outcome.before[metric] ?? .nan, after))
         }
+        if let engine = outcome.engine { print("steps by \(engine)") }
         let kept = refusal == nil ? "epoch \(outcome.bestEpoch) is kept" : "epoch \(outcome.bestEpoch) was the best"
         print(
             "\(refusal == nil ? "\(out): " : "")\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; "
@@ -144,6 +145,8 @@ private struct OptimizeReport: Encodable {
     let trained: [String]
     let untrained: [String: String]
     let gradientForms: [String: String]
+    /// The engine of the steps, and why, where `--step-precision` leaves that open.
+    let stepEngine: String?
 
     init(_ output: String?, _ refusal: String?, _ outcome: FineTuning.Outcome) {
         self.output = output
@@ -166,5 +169,6 @@ private struct OptimizeReport: Encodable {
         trained = outcome.trained
         untrained = outcome.untrained
         gradientForms = outcome.gradientForms
+        stepEngine = outcome.engine?.description
     }
 }
