@@ -67,7 +67,8 @@ private struct ComparedModel {
             if tensor.isExternal { external = external.addingReportingOverflow(tensor.byteCount ?? 0).partialValue }
         }
         var merged = loaded
-        if let adapter = TunedModel.adapter(of: path) {
+        let adapter = TunedModel.adapter(of: CanonicalPaths.absolute(path, root: "."))
+        if let adapter {
             try loaded.safetyCheckReporting(path)
             do { merged = try loadedAdapter(adapter, of: path).adapter.merged(into: loaded) } catch let error as ExitCode {
                 throw error
@@ -76,7 +77,7 @@ private struct ComparedModel {
         model = merged
         file = DiffReport.File(
             path: path, digest: digested.digest, bytes: Int64(digested.stamp.size), externalBytes: external,
-            adapter: TunedModel.adapter(of: path))
+            adapter: adapter)
     }
 }
 

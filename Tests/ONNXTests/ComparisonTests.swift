@@ -1,4 +1,5 @@
 import Foundation
+import ONNXProto
 import Tensors
 import TestSupport
 import Testing
