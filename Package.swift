@@ -117,8 +117,8 @@ let package = Package(
         .target(
             name: "Runner",
             dependencies: [
-                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "TrainingGraph", "Engine",
-                "Columnar", "Training",
+                "Arrivals", "Machine", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Quantization", "Autodiff",
+                "TrainingGraph", "Engine", "Columnar", "Training",
                 "FileSystem", "PipelineConfig", "Attempts", "WorkerProtocol", system,
             ]),
         .target(
@@ -199,12 +199,12 @@ let package = Package(
         tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
         tests("Ledger", ["Arrivals", "LedgerSupport", "Machine", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Deployment", ["Attempts", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
+        tests("Deployment", ["Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "Runner",
             [
-                "ConformanceSupport", "Arrivals", "Attempts", "ModelSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
-                "FileSystem", "PipelineConfig", system,
+                "ConformanceSupport", "Arrivals", "Attempts", "Machine", "ModelSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine",
+                "Columnar", "FileSystem", "PipelineConfig", system,
             ]),
         tests(
             "Daemon",

@@ -5,7 +5,7 @@ package import Machine
 /// Holds the answer of an attempt: the files that it wrote, or the reason why it did not. An executor never throws: a failure is an answer
 /// too.
 package struct AttemptResult: Codable, Sendable {
-    package struct WrittenFile: Codable, Sendable, Equatable {
+    package struct WrittenFile: Codable, Sendable, Hashable {
         /// What the file is (`Slot`), as text, so that the answer of a later version can be read.
         package var slot: String
         package var path: String
@@ -60,6 +60,8 @@ package struct AttemptResult: Codable, Sendable {
     package var graph: GraphReport?
     /// The measurement; nil for an attempt that measures nothing.
     package var measurement: Measurement?
+    /// What became of a model that was to be written in another form; nil for other attempts.
+    package var rewriting: Rewriting?
     /// The machine on which it was executed; nil where the executor died.
     package var machine: AttemptMachine?
 

@@ -17,12 +17,14 @@ extension AttemptSpec {
         case scoreAhead(ScoringFiles)
         /// Measures a model in one way of executing it. It publishes nothing.
         case measure(MeasuredFiles)
+        /// Writes a model in another form, or finds out which of its layers suffer by that.
+        case rewrite(RewrittenFiles)
 
         package var goal: Goal {
             switch self {
             case .validateModel: .validateModel
             case .fineTune: .fineTune
-            case .score, .scoreRange, .scoreAhead, .measure: .score
+            case .score, .scoreRange, .scoreAhead, .measure, .rewrite: .score
             }
         }
     }
@@ -89,7 +91,7 @@ extension AttemptSpec {
     package var isOneRange: Bool {
         switch work {
         case .scoreRange, .scoreAhead: true
-        case .score, .validateModel, .fineTune, .measure: false
+        case .score, .validateModel, .fineTune, .measure, .rewrite: false
         }
     }
 
@@ -99,17 +101,19 @@ extension AttemptSpec {
         case .validateModel(let files, _), .fineTune(let files, _): files.model
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.model
         case .measure(let files): files.model
+        case .rewrite(let files): files.model
         }
     }
 
     /// The size in bytes of the model's files, which are mapped while it is loaded, and which a limit of memory leaves out.
     package var mappedBytes: Int { Disk.byteCount(model.path) + Disk.byteCount(model.path + ".data") }
 
-    /// The rows to score; nil for an attempt that makes a version, or that measures a model on made-up rows.
+    /// The rows to score; nil for an attempt that makes a version, or that knows no rows.
     package var data: InputFile? {
         switch work {
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data
         case .measure(let files): files.data
+        case .rewrite(let files): files.data
         case .validateModel, .fineTune: nil
         }
     }
@@ -118,7 +122,7 @@ extension AttemptSpec {
     package var modelFiles: ModelFiles? {
         switch work {
         case .validateModel(let files, _), .fineTune(let files, _): files
-        case .score, .scoreRange, .scoreAhead, .measure: nil
+        case .score, .scoreRange, .scoreAhead, .measure, .rewrite: nil
         }
     }
 
@@ -127,7 +131,7 @@ extension AttemptSpec {
         switch work {
         case .validateModel(_, let training): training
         case .fineTune(_, let training): training
-        case .score, .scoreRange, .scoreAhead, .measure: nil
+        case .score, .scoreRange, .scoreAhead, .measure, .rewrite: nil
         }
     }
 
@@ -139,6 +143,7 @@ extension AttemptSpec {
             (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data.path
         case .measure(let files): files.model.path
+        case .rewrite(let files): files.model.path
         }
     }
 }

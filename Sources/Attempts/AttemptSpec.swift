@@ -8,7 +8,7 @@ package import Recipes
 /// where it says, and answers with an `AttemptResult`. It is plain JSON.
 package struct AttemptSpec: Codable, Sendable {
     /// Describes a file in the role that it has for an attempt. Paths are absolute.
-    package struct InputFile: Codable, Sendable, Equatable {
+    package struct InputFile: Codable, Sendable, Hashable {
         package var path: String
         /// The SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt. It is empty for a
         /// file that is still being read for it (`Work.scoreAhead`), of which only the stamp is known.

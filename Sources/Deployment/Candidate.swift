@@ -1,33 +1,45 @@
 package import Machine
 package import PipelineConfig
+package import Recipes
 
 /// Describes one way of executing a model.
 package struct Candidate: Codable, Sendable, Hashable {
     package var engine: EngineChoice
+    package var form: ModelForm
     /// The number of threads within one operator.
     package var threads: Int
     /// The number of rows in one run; nil for as many as are usual for the model.
     package var batch: Int?
 
-    package init(_ engine: EngineChoice, threads: Int, batch: Int?) {
+    package init(_ engine: EngineChoice, form: ModelForm = .published, threads: Int, batch: Int?) {
         self.engine = engine
+        self.form = form
         self.threads = threads
         self.batch = batch
     }
+
+    /// The engine, and the form where it is another than the published one: such as "openvino float32 int8-static".
+    package var way: String { form == .published ? "\(engine)" : "\(engine) \(form.rawValue)" }
 }
 
 extension Candidate: CustomStringConvertible {
     /// Such as "openvino bfloat16, 2 threads, 32 rows".
     package var description: String {
         let rows = batch.map { "\($0) row\($0 == 1 ? "" : "s")" } ?? "rows as usual"
-        return "\(engine), \(threads) thread\(threads == 1 ? "" : "s"), \(rows)"
+        return "\(way), \(threads) thread\(threads == 1 ? "" : "s"), \(rows)"
     }
 
     /// The batch size as a forward stage says it.
     package var batchSize: ForwardStage.BatchSize { batch.map { .rows($0) } ?? .auto }
 }
 
-/// Lists the engines that are tried for a model.
+extension EngineChoice {
+    /// Returns whether a form may be faster with the engine than the published one. OpenVINO has no kernels for products of integers whose
+    /// scales come with the rows: it is then slower than in float32 on every model (MiniLM: 0.7 times as fast).
+    func mayGain(by form: ModelForm) -> Bool { form != .int8Dynamic || name == .onnxRuntime }
+}
+
+/// Lists the engines that are tried for a model, in each of its forms.
 package struct EngineCandidates: Sendable {
     /// The engines to try, the one that makes the original outputs first.
     package private(set) var tried: [EngineChoice] = [.onnxRuntime]
@@ -35,11 +47,12 @@ package struct EngineCandidates: Sendable {
     package private(set) var leftOut: [(engine: EngineChoice, reason: String)] = []
 
     /// - Parameters:
-    ///   - precision: the only precision besides that of the original; nil lets the measurements decide.
+    ///   - request: the precision that was asked for. The original is always tried.
     ///   - processor: the processor with its instruction sets, as `Processor.name` has them.
-    package init(_ precision: EngineChoice.Precision?, processor: String = Processor.name) {
+    package init(_ request: PrecisionRequest, processor: String = Processor.name) {
         for engine in EngineChoice.allCases where engine != .onnxRuntime {
-            if let precision, engine.precision != precision { continue }
+            if engine.precision == .float32, request == .bfloat16 { continue }
+            if engine.precision == .bfloat16, request == .float32 { continue }
             if engine.precision == .bfloat16, !Processor.multipliesBFloat16(processor) {
                 leftOut.append((engine, "this processor has no bfloat16 products (avx512_bf16, amx_bf16), so that it would be slower"))
             } else {

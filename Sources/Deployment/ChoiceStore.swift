@@ -6,7 +6,7 @@ import SystemPackage
 /// Keeps what was measured of models on this machine, so that it is measured once: a file for each model, processor, engines and their
 /// versions. Where one of them changes, there is no file, and it is measured again.
 package struct ChoiceStore: Sendable {
-    private let folder: FilePath
+    let folder: FilePath
 
     /// - Parameter folder: the folder of the files, which is made with the first.
     package init(_ folder: String) { self.folder = FilePath(folder) }
@@ -25,17 +25,17 @@ package struct ChoiceStore: Sendable {
         try DurableFile.write(try JSONFile.encode(table, for: path), to: path)
     }
 
-    /// Removes what was measured of models that are not among `digests`.
+    /// Removes what was measured of models, and their forms, that are not among `digests`.
     package func prune(keeping digests: Set<String>) throws(FileSystemError) {
         guard try Disk.status(folder) != nil else { return }
         let kept = Set(digests.map { String($0.prefix(Self.prefix)) })
         for name in try Disk.names(in: folder).map(\.string) where !kept.contains(String(name.prefix(Self.prefix))) {
-            try Disk.remove(folder.appending(name))
+            try Disk.removeTree(folder.appending(name))
         }
     }
 
     /// The number of characters of the model's digest with which the name of its files begins.
-    private static let prefix = 16
+    static let prefix = 16
 
     /// - Parameter question: what else the measurement depends on, such as the threads that may be used.
     private func path(_ model: String, _ question: String, _ machines: [AttemptMachine]) -> FilePath {

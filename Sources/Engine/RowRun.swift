@@ -54,6 +54,12 @@ package struct RowRun: Sendable {
 
     /// Returns the model's outputs with the rows on the model's own axes, for `rows` rows or as many as the model fixes.
     package func raw(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
+        let given = try inputs(tensors, rows: rows)
+        return try session.run(given, outputs: outputs.map { session.outputs[$0.index].name }, cancellation: cancellation)
+    }
+
+    /// Returns the values of all inputs of the model for `rows` rows, or as many as the model fixes.
+    package func inputs(_ tensors: NameMap<Tensor>, rows: Int) throws(EngineError) -> [(name: String, value: EngineValue)] {
         let runRows = fixedRows ?? rows
         precondition(rows >= 1 && rows <= runRows, "\(rows) rows for a run of \(runRows)")
         var given: [(name: String, value: EngineValue)] = []
@@ -73,7 +79,7 @@ package struct RowRun: Sendable {
                 given.append((info.name, .tensor(try info.moved(filled, from: 0, to: axis))))
             }
         }
-        return try session.run(given, outputs: outputs.map { session.outputs[$0.index].name }, cancellation: cancellation)
+        return given
     }
 
     /// Returns whether all of the output belongs to one row: a model that takes one row in every run may leave out the axis of the rows, as

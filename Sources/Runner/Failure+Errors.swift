@@ -5,6 +5,7 @@ import FileSystem
 import Foundation
 import Glibc
 import ONNX
+import Quantization
 import Reasons
 import SystemPackage
 import Training
@@ -108,6 +109,19 @@ extension Failure {
         self.init(
             .memoryLimit, what: "the model outgrows the memory with three rows of ones: \(error)", place: place,
             remedy: "Raise limits.memory, or make the model smaller.")
+    }
+}
+
+extension Failure {
+    /// Describes a model that is not written in another form.
+    init(rewriting error: QuantizationError, place: String) {
+        switch error {
+        case .model(let error): self.init(model: error, place: place)
+        case .calibration:
+            self.init(.badInput, what: "\(error)", place: place, remedy: "Give other rows, or use the model in another form.")
+        case .alreadyQuantized, .unknownNode, .invalidOption, .nothingToQuantize, .unsupported:
+            self.init(.badModel, what: "\(error)", place: place, remedy: "Use the model in another form.")
+        }
     }
 }
 

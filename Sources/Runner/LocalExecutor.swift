@@ -69,6 +69,8 @@ package final class LocalExecutor: AttemptExecutor {
                         ).scoreOneRange(&result)
                     case (.forward(let forward), .measure(let files)):
                         try MeasuredPass(spec, files, opener, forward, models, interruption).run(&result)
+                    case (.forward(let forward), .rewrite(let files)):
+                        try RewritePass(spec, files, opener, forward, interruption).run(&result)
                     // A model was checked when it was decided, so for data the forward stage only loads it.
                     case (.deserialize, _), (.optimize, _), (.deploy, _), (.forward, _): break
                     }

@@ -115,6 +115,7 @@ package final class ProcessExecutor: AttemptExecutor {
         switch spec.work {
         case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
         case .scoreRange, .scoreAhead, .measure: break
+        case .rewrite(let files): try? FileManager.default.removeItem(atPath: files.directory)
         case .validateModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
         }
     }

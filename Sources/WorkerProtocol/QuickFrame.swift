@@ -81,7 +81,7 @@ extension WorkerFrame: QuickFrame {
     /// Returns the line of an answer that has no failure, no measurement, and nothing about a model that was made; nil for any other frame.
     package func quickLine() -> [UInt8]? {
         guard case .answer(let reference, let result) = self, result.failure == nil, result.training == nil, result.trial == nil,
-            result.operatorSets.isEmpty, result.machine == nil, result.measurement == nil, result.graph == nil
+            result.operatorSets.isEmpty, result.machine == nil, result.measurement == nil, result.graph == nil, result.rewriting == nil
         else { return nil }
         var writer = JSONObjectWriter()
         writer.object("scored") { writer in

@@ -18,7 +18,8 @@ extension Bench: Computes {
         try reportingErrors {
             let spec = try spec()
             let plan = MeasuringPlan(
-                engines: EngineCandidates(nil), threads: measuring.threadCounts, batches: measuring.batchSizes, budget: measuring.budget)
+                precision, threads: measuring.threadCounts, batches: measuring.batchSizes, gate: gate.gate(for: precision),
+                budget: measuring.budget)
             let table: DeploymentTable
             do { table = try MeasuringProcesses.measure(spec, plan) } catch let error as Failure {
                 throw fail(error.kind == .badModel ? error.reason : error.statement)
@@ -47,10 +48,11 @@ enum KeptChoices {
     static func table(_ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ plan: MeasuringPlan) throws -> DeploymentTable {
         let store = ChoiceStore(folder + "/millrace/choices")
         let machines = Set(plan.engines.tried.map(\.name)).map(\.machine)
-        if let kept = store.table(of: files.model.digest, plan.question, on: machines) { return kept }
+        // A form that is gone or damaged is made again, with what was measured of it.
+        if let kept = store.table(of: files.model.digest, plan.question, on: machines), store.hasForm(of: kept) { return kept }
         var measuring = spec
         measuring.work = .measure(files)
-        let table = try MeasuringProcesses.measure(measuring, plan)
+        let table = try MeasuringProcesses.measure(measuring, plan) { table in try store.keepForm(of: &table) }
         // Where it cannot be kept it is measured again.
         try? store.keep(table, plan.question, on: machines)
         return table
@@ -67,8 +69,12 @@ enum KeptChoices {
 /// Measures a model in worker processes of its own.
 enum MeasuringProcesses {
     /// Measures a model. Throws a `Failure` where it cannot be run as it is.
-    /// - Parameter spec: an attempt that measures, of which the files are known.
-    static func measure(_ spec: AttemptSpec, _ plan: MeasuringPlan) throws -> DeploymentTable {
+    /// - Parameters:
+    ///   - spec: an attempt that measures, of which the files are known.
+    ///   - keep: keeps the files of forms, which are gone afterwards.
+    static func measure(
+        _ spec: AttemptSpec, _ plan: MeasuringPlan, keep: (inout DeploymentTable) throws -> Void = { _ in }
+    ) throws -> DeploymentTable {
         guard case .measure(var files) = spec.work else { preconditionFailure("the attempt does not measure") }
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-measuring-\(UUID().uuidString)")
@@ -80,9 +86,11 @@ enum MeasuringProcesses {
         let interrupt = Interrupt()
         let display = ProgressDisplay()
         defer { display.end() }
-        return try ModelMeasuring(
+        var table = try ModelMeasuring(
             spec, files, plan, process: { _ in MeasuringProcess(program, interrupt) }, tell: { display.show($0.step, share: $0.share) }
         ).run()
+        try keep(&table)
+        return table
     }
 }
 

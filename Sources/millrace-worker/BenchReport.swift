@@ -2,12 +2,14 @@ import Attempts
 import Deployment
 import Foundation
 import Machine
+import Recipes
 import Reports
 
 /// Tells what was measured of a model, as JSON and in words.
 struct BenchReport: Encodable {
     struct Row: Encodable {
         let engine: String
+        let form: String
         let precision: String
         let threads: Int
         let batch: Int?
@@ -22,7 +24,7 @@ struct BenchReport: Encodable {
         let isChoice: Bool
 
         private enum CodingKeys: String, CodingKey {
-            case engine, precision, threads, batch, cosine, passes, refusal
+            case engine, form, precision, threads, batch, cosine, passes, refusal
             case rowsPerSecond = "rows_per_second"
             case cpuMsPerRow = "cpu_ms_per_row"
             case peakBytes = "peak_bytes"
@@ -33,6 +35,7 @@ struct BenchReport: Encodable {
 
         init(_ result: CandidateResult, isChoice: Bool) {
             engine = result.candidate.engine.name.rawValue
+            form = result.candidate.form.rawValue
             precision = result.candidate.engine.precision.rawValue
             threads = result.candidate.threads
             batch = result.candidate.batch
@@ -48,6 +51,50 @@ struct BenchReport: Encodable {
         }
     }
 
+    /// Tells how a form was made.
+    struct Form: Encodable {
+        struct Layer: Encodable {
+            let layer: String
+            let relativeError: Double
+
+            private enum CodingKeys: String, CodingKey {
+                case layer
+                case relativeError = "relative_error"
+            }
+        }
+
+        let form: String
+        let digest: String
+        let bytes: Int64
+        let seconds: Double
+        let peakBytes: Int64
+        /// The number of layers that have the form.
+        let layers: Int
+        let calibrationRows: Int?
+        /// The layers that stay in float because they would cause the most error.
+        let float: [String]
+        /// The layers by the error that each causes, the worst first; empty where the form passed without.
+        let ranking: [Layer]
+
+        private enum CodingKeys: String, CodingKey {
+            case form, digest, bytes, seconds, layers, float, ranking
+            case peakBytes = "peak_bytes"
+            case calibrationRows = "calibration_rows"
+        }
+
+        init(_ result: FormResult) {
+            form = result.form.rawValue
+            digest = result.model?.digest ?? ""
+            bytes = result.files.reduce(0) { $0 + $1.byteCount }
+            seconds = result.seconds
+            peakBytes = result.rewriting.peakBytes
+            layers = result.rewriting.layers.count
+            calibrationRows = result.rewriting.rows
+            float = result.float
+            ranking = result.rewriting.ranking.map { Layer(layer: $0.layer, relativeError: $0.relativeError) }
+        }
+    }
+
     let model: String
     let digest: String
     let machines: [String]
@@ -55,10 +102,11 @@ struct BenchReport: Encodable {
     let decidedBy: String
     let seconds: Double
     let candidates: [Row]
+    let forms: [Form]
     let leftOut: [String: String]
 
     private enum CodingKeys: String, CodingKey {
-        case model, digest, machines, seconds, candidates
+        case model, digest, machines, seconds, candidates, forms
         case comparedRows = "compared_rows"
         case decidedBy = "decided_by"
         case leftOut = "left_out"
@@ -73,17 +121,18 @@ struct BenchReport: Encodable {
         seconds = table.seconds
         let choice = table.choice?.candidate
         candidates = table.candidates.map { Row($0, isChoice: $0.candidate == choice) }
+        forms = table.forms.map(Form.init)
         leftOut = table.leftOut
     }
 
     /// Returns the lines of the table for people.
     static func lines(_ table: DeploymentTable, hasRows: Bool) -> [Printed] {
-        var text = TextTable("engine", "precision", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine", "")
+        var text = TextTable("engine", "form", "precision", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine", "")
         let choice = table.choice?.candidate
         for result in table.candidates {
             let candidate = result.candidate
             text.add(
-                candidate.engine.name.rawValue, candidate.engine.precision.rawValue, "\(candidate.threads)",
+                candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.threads)",
                 candidate.batch.map { "\($0)" } ?? "auto",
                 result.rowsPerSecond.map { number($0) } ?? "-", result.processorMilliseconds.map { number($0) } ?? "-",
                 table.gain(of: result).map { String(format: "%.2f", $0) } ?? "-", "\(result.peakBytes >> 20) MiB",
@@ -91,6 +140,14 @@ struct BenchReport: Encodable {
                 result.refusal ?? (candidate == choice ? "fastest that passes" : ""))
         }
         var lines = text.lines
+        for form in table.forms {
+            let rows = form.rewriting.rows.map { ", ranges from \($0) rows" } ?? ""
+            let float = form.float.isEmpty ? "" : ", \(form.float.count) layers stay in float: \(form.float.joined(separator: ", "))"
+            let bytes = form.files.reduce(0) { $0 + $1.byteCount }
+            lines.append(
+                "\(form.form.rawValue): \(form.rewriting.layers.count) layers, \(bytes >> 20) MiB, made in \(number(form.seconds)) s\(rows)\(float)"
+            )
+        }
         for (engine, reason) in table.leftOut.sorted(by: { $0.key < $1.key }) { lines.append("not tried: \(engine): \(reason)") }
         lines.append("\(table.machines.map(\.description).joined(separator: "; "))")
         let measure = table.measure == .clock ? "the clock" : "processor time, since other work is going on"

@@ -72,14 +72,13 @@ extension Forward: Computes {
     }
 
     /// Returns the spec with the way of executing the model that is fastest here. What was measured before is not measured again.
-    private func chosen(_ spec: AttemptSpec, _ precision: PrecisionArgument) throws -> AttemptSpec {
+    private func chosen(_ spec: AttemptSpec, _ precision: PrecisionRequest) throws -> AttemptSpec {
         guard case .score(let files) = spec.work, case .forward(let stage)? = spec.stages.last else { return spec }
         let most = threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let batches = stage.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches
         let plan = MeasuringPlan(
-            engines: EngineCandidates(EngineChoice.Precision(rawValue: precision.rawValue)),
-            threads: MeasuringOptions.threadCounts(atMost: most),
-            batches: batches, budget: budget ?? MeasuringOptions.standardBudget)
+            precision, threads: MeasuringOptions.threadCounts(atMost: most), batches: batches, gate: gate.gate(for: precision),
+            budget: budget ?? MeasuringOptions.standardBudget)
         let measured = AttemptSpec.MeasuredFiles(
             model: files.model, adapter: files.adapter, data: files.data, rows: 0, reference: "")
         let table: DeploymentTable
@@ -96,7 +95,11 @@ extension Forward: Computes {
         chosen.limits.threads = choice.candidate.threads
         chosen.stages[chosen.stages.count - 1] = .forward(
             ForwardStage(batchSize: choice.candidate.batchSize, threads: choice.candidate.threads, outputs: stage.outputs))
-        chosen.provenance["millrace.execution"] = "\(choice.candidate.engine)"
+        chosen.provenance["millrace.execution"] = choice.candidate.way
+        if let model = table.execution?.model {
+            chosen.score(with: model)
+            chosen.provenance["millrace.form.digest"] = model.digest
+        }
         return chosen
     }
 

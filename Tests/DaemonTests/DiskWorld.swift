@@ -105,6 +105,7 @@ final class DiskWorld {
                 case .validateModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
                 case .score(let files), .scoreRange(let files), .scoreAhead(let files): ("output", files.output)
                 case .measure(let files): ("reference", files.reference + "/" + name)
+                case .rewrite(let files): ("form", files.directory + "/" + name)
                 }
             try FileManager.default.createDirectory(
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)

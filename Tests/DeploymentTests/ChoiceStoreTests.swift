@@ -1,3 +1,6 @@
+import Attempts
+import FileSystem
+import Foundation
 import Machine
 import Recipes
 import TestSupport
@@ -29,5 +32,43 @@ import Testing
         #expect(store.table(of: table.model, "q", on: [newer]) == nil)
         // Two models whose digests begin alike.
         #expect(store.table(of: "0123456789abcdef02", "q", on: [machine]) == nil)
+    }
+
+    /// The files of the chosen form are kept beside the table, whole, and a form that is damaged or gone is noticed.
+    @Test func theChosenFormIsKept() throws {
+        let folder = try TemporaryDirectory("choices")
+        let store = ChoiceStore(folder("work/choices"))
+        func form(_ form: ModelForm) throws -> FormResult {
+            let files = try [("model.onnx", "graph \(form)"), ("model.onnx.data", "weights \(form)")].map { name, text in
+                let path = "made/\(form.rawValue)/\(name)"
+                try folder.write(text, to: path)
+                return AttemptResult.WrittenFile(
+                    slot: "form", path: folder(path), digest: FileDigest.of(bytes: text.utf8), byteCount: Int64(text.utf8.count))
+            }
+            let rewriting = Rewriting(layers: ["a"], left: [:], changes: GraphChanges(nodesBefore: 1), peakBytes: 1)
+            return FormResult(form: form, files: files, rewriting: rewriting, seconds: 1)
+        }
+        var table = table
+        table.candidates[1].candidate.form = .int8Static
+        table.forms = [try form(.int8Weights), try form(.int8Static)]
+        try store.keepForm(of: &table)
+        try FileManager.default.removeItem(atPath: folder("made"))
+        #expect(store.hasForm(of: table))
+        #expect(table.forms.map(\.files.count) == [0, 2])
+        let model = try #require(table.chosenForm?.model)
+        #expect(model.path == folder("work/choices/0123456789abcdef-\(model.digest.prefix(32))/model.onnx"))
+        #expect(
+            try String(decoding: folder.read("work/choices/0123456789abcdef-\(model.digest.prefix(32))/model.onnx"), as: UTF8.self)
+                == "graph int8Static")
+        try store.keep(table, "q", on: [machine])
+        #expect(store.table(of: table.model, "q", on: [machine]).map(store.hasForm) == true)
+        // One byte of the weights.
+        let weights = "work/choices/0123456789abcdef-\(model.digest.prefix(32))/model.onnx.data"
+        try folder.write("weights int8Statik", to: weights)
+        #expect(!store.hasForm(of: table))
+        try FileManager.default.removeItem(atPath: folder(weights))
+        #expect(!store.hasForm(of: table))
+        // Without a form there is nothing that could be missing.
+        #expect(store.hasForm(of: self.table))
     }
 }

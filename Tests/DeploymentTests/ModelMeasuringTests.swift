@@ -8,27 +8,32 @@ import Testing
 @testable import Deployment
 
 /// A process whose answers the test decides: milliseconds for a row by engine and threads, and cosines.
-private final class FakeProcess: CandidateProcess {
+final class FakeProcess: CandidateProcess {
     private let world: FakeWorld
 
     init(_ world: FakeWorld) { self.world = world }
 
     func execute(_ spec: AttemptSpec) -> AttemptResult {
+        if case .rewrite(let files) = spec.work { return world.rewritten(files) }
         guard case .measure(let files) = spec.work, case .forward(let stage)? = spec.stages.last, let batch = stage.batchSize.rows else {
             return AttemptResult(failure: Failure(.badModel, what: "no measuring", place: "m", remedy: ""))
         }
-        world.asked.append((spec.engine, spec.limits.threads, batch, files.question))
+        let form = world.form(of: files)
+        world.asked.append((spec.engine, form, spec.limits.threads, batch, files.question))
         if let failure = world.failures[spec.engine] {
             return AttemptResult(failure: Failure(.badModel, what: "\(failure)", place: "m.onnx", remedy: "Look."))
         }
-        let perRow = (world.milliseconds[spec.engine] ?? 1) / (batch == 32 ? 1 : 0.5) * (spec.limits.threads == 1 ? 1.5 : 1) / 1000
+        let perRow =
+            (world.milliseconds[spec.engine] ?? 1) * world.times(form) / (batch == 32 ? 1 : 0.5) * (spec.limits.threads == 1 ? 1.5 : 1)
+            / 1000
         var result = AttemptResult()
         result.machine = AttemptMachine(processor: "Abacus", engine: spec.engine.name.rawValue, engineVersion: "1")
         var found = Measurement(rows: 64, seconds: 64 * perRow, processorSeconds: 128 * perRow, peakBytes: 1 << 20)
         if files.question == .agreement {
             found.agreement = [
                 OutputAgreement(
-                    output: "y", rows: 64, cosine: world.cosines[spec.engine] ?? 1, relativeError: 0, sameTop: 1, nonFinite: 0)
+                    output: "y", rows: 64, cosine: (world.cosines[spec.engine] ?? 1) * world.cosine(form), relativeError: 0, sameTop: 1,
+                    nonFinite: 0)
             ]
         }
         result.measurement = found
@@ -36,21 +41,58 @@ private final class FakeProcess: CandidateProcess {
     }
 }
 
-private final class FakeWorld {
+final class FakeWorld {
     var milliseconds: [EngineChoice: Double] = [.onnxRuntime: 1, .openVINO(.float32): 0.8, .openVINO(.bfloat16): 0.4]
     var cosines: [EngineChoice: Double] = [:]
     var failures: [EngineChoice: String] = [:]
-    var asked: [(engine: EngineChoice, threads: Int, batch: Int, question: AttemptSpec.MeasuredFiles.Question)] = []
+    var asked: [(engine: EngineChoice, form: ModelForm, threads: Int, batch: Int, question: AttemptSpec.MeasuredFiles.Question)] = []
     var processes = 0
+    /// How many times as long a form takes, and what its cosine is, each by the number of layers that stay in float.
+    var formTimes: [ModelForm: [Double]] = [:]
+    var formCosines: [ModelForm: [Double]] = [:]
+    var formFailures: [ModelForm: Failure] = [:]
+    /// The layers that the forms have, the one with the largest error last.
+    var layers = ["a", "b", "c", "d", "e", "f", "g", "h"]
+    private(set) var made: [AttemptSpec.RewrittenFiles] = []
+    var hasRows = true
 
-    func measured(threads: [Int] = [2, 1], batches: [Int] = [32, 1]) throws -> DeploymentTable {
+    func form(of files: AttemptSpec.MeasuredFiles) -> ModelForm {
+        ModelForm(rawValue: String(files.model.path.split(separator: "/").dropLast().last ?? "")) ?? .published
+    }
+
+    private func floats(_ form: ModelForm) -> Int { made.last { $0.form == form && $0.task == .write }?.float.count ?? 0 }
+    func times(_ form: ModelForm) -> Double { value(formTimes[form], form) }
+    func cosine(_ form: ModelForm) -> Double { value(formCosines[form], form) }
+
+    private func value(_ values: [Double]?, _ form: ModelForm) -> Double {
+        guard let values else { return 1 }
+        return values[min(floats(form), values.count - 1)]
+    }
+
+    func rewritten(_ files: AttemptSpec.RewrittenFiles) -> AttemptResult {
+        made.append(files)
+        if let failure = formFailures[files.form] { return AttemptResult(failure: failure) }
+        var result = AttemptResult()
+        result.rewriting = Rewriting(
+            layers: layers.filter { !files.float.contains($0) }, left: [:], changes: GraphChanges(nodesBefore: 8), peakBytes: 1)
+        if case .rank = files.task {
+            result.rewriting?.ranking = layers.reversed().enumerated().map { .init(layer: $1, relativeError: 1 / Double($0 + 1)) }
+        } else {
+            let path = files.directory + "/" + AttemptSpec.RewrittenFiles.name
+            result.files = [.init(slot: "form", path: path, digest: "\(files.form) \(files.float.count)", byteCount: 4)]
+        }
+        return result
+    }
+
+    func measured(_ forms: [ModelForm] = [], threads: [Int] = [2, 1], batches: [Int] = [32, 1]) throws -> DeploymentTable {
         let files = AttemptSpec.MeasuredFiles(
-            model: .init(path: "/m.onnx", digest: "d"), data: .init(path: "/rows.csv", digest: "r"), rows: 0, reference: "/tmp")
+            model: .init(path: "/m.onnx", digest: "d"), data: hasRows ? .init(path: "/rows.csv", digest: "r") : nil, rows: 0,
+            reference: "/tmp")
         let spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: "p", work: .measure(files), schema: RowSchema(inputs: [], keep: []),
             stages: [.forward(ForwardStage())])
-        let engines = EngineCandidates(nil, processor: "Abacus: avx512_bf16")
-        let plan = MeasuringPlan(engines: engines, threads: threads, batches: batches, budget: 0)
+        let engines = EngineCandidates(.auto, processor: "Abacus: avx512_bf16")
+        let plan = MeasuringPlan(engines: engines, forms: forms, threads: threads, batches: batches, budget: 0)
         return try ModelMeasuring(
             spec, files, plan,
             process: { [self] _ in
@@ -116,9 +158,9 @@ private final class FakeWorld {
     }
 
     @Test func bfloat16IsTriedWhereTheProcessorHasItsProducts() {
-        #expect(EngineCandidates(nil, processor: "Abacus: avx2").tried == [.onnxRuntime, .openVINO(.float32)])
-        #expect(EngineCandidates(nil, processor: "Abacus: avx2").leftOut.map(\.engine) == [.openVINO(.bfloat16)])
-        #expect(EngineCandidates(nil, processor: "Abacus: amx_bf16").tried.count == 3)
+        #expect(EngineCandidates(.auto, processor: "Abacus: avx2").tried == [.onnxRuntime, .openVINO(.float32)])
+        #expect(EngineCandidates(.auto, processor: "Abacus: avx2").leftOut.map(\.engine) == [.openVINO(.bfloat16)])
+        #expect(EngineCandidates(.auto, processor: "Abacus: amx_bf16").tried.count == 3)
         #expect(EngineCandidates(.float32, processor: "Abacus: amx_bf16").tried == [.onnxRuntime, .openVINO(.float32)])
     }
 

@@ -1,4 +1,8 @@
+import FileSystem
 import Foundation
+import ONNX
+import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 
@@ -8,6 +12,7 @@ struct BenchTests {
     private struct Report: Decodable {
         struct Candidate: Decodable {
             let engine: String
+            let form: String
             let precision: String
             let threads: Int
             let batch: Int
@@ -18,7 +23,15 @@ struct BenchTests {
             let passes: Bool
             let choice: Bool
         }
+        struct Form: Decodable {
+            let form: String
+            let bytes: Int
+            let layers: Int
+            let calibrationRows: Int?
+        }
         let candidates: [Candidate]
+        let forms: [Form]
+        let leftOut: [String: String]
         let comparedRows: Int?
     }
 
@@ -40,6 +53,7 @@ struct BenchTests {
         #expect(report.comparedRows == 100)
         let original = try #require(report.candidates.first)
         #expect(original.engine == "onnxruntime" && original.precision == "float32" && original.batch == 32)
+        #expect(report.forms.isEmpty && report.candidates.allSatisfy { $0.form == "published" })
         let openVINO = report.candidates.filter { $0.engine == "openvino" }
         #expect(openVINO.contains { $0.precision == "float32" })
         for candidate in openVINO { #expect(candidate.passes && candidate.cosine! > 0.9999) }
@@ -48,6 +62,34 @@ struct BenchTests {
         }
         #expect(report.candidates.filter(\.choice).count == 1)
         #expect(result.error.isEmpty)
+    }
+
+    /// Forms with int8 are rows of the table beside the model as it was published; those that cannot be made say why.
+    @Test func formsAreRowsOfTheTable() throws {
+        let result = try bench(
+            "--data", samples + "/digits/data/digits-1.csv", "--columns", "pixels=pixel_*", "--budget", "1", "--batches", "32", "--json",
+            "--precision", "int8")
+        #expect(result.status == 0, "\(result.error)")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let report = try decoder.decode(Report.self, from: Data(result.output.utf8))
+        #expect(Set(report.forms.map(\.form)) == ["int8-static", "int8-weights"], "\(report.leftOut)")
+        // Its one product has only ten results.
+        #expect(report.leftOut["int8-dynamic"]?.contains("no node of the model can be quantized") == true)
+        #expect(report.forms.first { $0.form == "int8-static" }?.calibrationRows == 100)
+        for form in report.forms {
+            #expect(form.layers > 0)
+            for engine in ["onnxruntime", "openvino"] {
+                let candidate = try #require(report.candidates.first { $0.form == form.form && $0.engine == engine })
+                #expect(candidate.cosine ?? 0 > 0.9, "\(candidate)")
+            }
+        }
+        // A model of trees has no products.
+        let trees = try DaemonProcess.command(
+            ["bench", samples + "/tumours/model.onnx", "--precision", "int4", "--budget", "1", "--batches", "4"])
+        #expect(trees.status == 0 && trees.output.contains("not tried: int4-weights: "), "\(trees.output)\(trees.error)")
+        let unknown = try bench("--precision", "int3")
+        #expect(unknown.status != 0 && unknown.error.contains("int3") && unknown.error.contains("int8"), "\(unknown.error)")
     }
 
     @Test func withoutRowsOnlyTimesCount() throws {
@@ -98,5 +140,72 @@ struct BenchTests {
         for (a, b) in zip(plain, fast) {
             for (x, y) in zip(a, b) { #expect(abs(x - y) <= 0.02 * max(1, abs(x))) }
         }
+    }
+
+    /// A rewritten model that was chosen is kept beside the choice, and made again where it is gone or damaged.
+    @Test func forwardKeepsTheFormThatItUses() throws {
+        let directory = try TemporaryDirectory("forward-form")
+        try wide().write(to: directory("model.onnx"))
+        var rows = "id," + (0..<512).map { "x\($0)" }.joined(separator: ",") + "\n"
+        for row in 0..<100 {
+            rows += "\(row)," + (0..<512).map { "\(Double(($0 * 37 + row * row * 11) % 101) / 50 - 1)" }.joined(separator: ",") + "\n"
+        }
+        try directory.write(rows, to: "rows.csv")
+        func forward(_ out: String, _ more: String...) throws -> DaemonProcess.CommandOutput {
+            try DaemonProcess.command(
+                ["forward", directory("model.onnx"), directory("rows.csv"), directory(out), "--columns", "x=x*", "--keep", "id"] + more,
+                environment: ["XDG_CACHE_HOME": directory("cache")])
+        }
+        func chosen(_ out: String) throws -> String {
+            let result = try forward(out, "--precision", "int8", "--budget", "1", "--batch-size", "4", "--threads", "1")
+            #expect(result.status == 0 && result.error.contains(" int8-"), "\(result.error)")
+            return result.error
+        }
+        #expect(try forward("plain.csv").status == 0)
+        _ = try chosen("first.csv")
+        func forms() -> [String] { directory.files().filter { $0.hasPrefix("cache") && $0.hasSuffix("/model.onnx") } }
+        let model = try #require(forms().first)
+        #expect(try model.contains("-" + FileDigest.of(FilePath(directory(model))).digest.prefix(32) + "/"))
+        #expect(directory.files().filter { $0.hasPrefix("cache/millrace") }.count == 2, "\(directory.files())")
+        // What is kept is used, and gives the same bytes.
+        let written = try FileManager.default.attributesOfItem(atPath: directory(model))[.systemFileNumber] as? Int
+        _ = try chosen("second.csv")
+        #expect(try directory.read("first.csv") == directory.read("second.csv"))
+        #expect(try FileManager.default.attributesOfItem(atPath: directory(model))[.systemFileNumber] as? Int == written)
+        func values(_ name: String) throws -> [Double] {
+            try String(decoding: directory.read(name), as: UTF8.self).split(separator: "\n").dropFirst().flatMap {
+                $0.split(separator: ",").dropFirst().compactMap { Double($0) }
+            }
+        }
+        let (plain, fast) = (try values("plain.csv"), try values("first.csv"))
+        #expect(plain.count == 1600 && fast.count == 1600 && plain != fast)
+        func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        #expect(product(plain, fast) / (product(plain, plain) * product(fast, fast)).squareRoot() > 0.99)
+        try directory.write("no model", to: model)
+        _ = try chosen("third.csv")
+        #expect(try forms().allSatisfy { try directory.read($0) != Array("no model".utf8) })
+        let alone = try forward("fourth.csv", "--gate-cosine", "0.9")
+        #expect(alone.status != 0 && alone.error.contains("--precision"), "\(alone.error)")
+    }
+
+    /// A perceptron whose weights are large beside its rows, so that integers make it faster everywhere.
+    private func wide() -> Model {
+        var generator = SeededGenerator(seed: 5)
+        func weight(_ name: String, _ rows: Int, _ columns: Int) -> StoredTensor {
+            let scale = 2 / Float(rows).squareRoot()
+            return StoredTensor(
+                name,
+                Tensor(.float32, [rows, columns], (0..<rows * columns).map { _ in Float.random(in: -scale...scale, using: &generator) }))
+        }
+        let graph = Graph(
+            name: "wide",
+            nodes: [
+                Node("MatMul", ["x", "w1"], ["a"]), Node("Relu", ["a"], ["b"]), Node("MatMul", ["b", "w2"], ["c"]),
+                Node("Relu", ["c"], ["d"]),
+                Node("MatMul", ["d", "w3"], ["y"]),
+            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(512)]))],
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(16)]))],
+            initializers: [weight("w1", 512, 1024), weight("w2", 1024, 1024), weight("w3", 1024, 16)])
+        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 }

@@ -67,7 +67,7 @@ import Testing
 
     /// What the short form has no place for goes the long way.
     @Test func whatIsMoreThanScoresGoesTheLongWay() {
-        var results = Array(repeating: AttemptResult(), count: 7)
+        var results = Array(repeating: AttemptResult(), count: 8)
         results[0].failure = Failure(.badInput, what: "x", place: "y", remedy: "z")
         results[1].training = TrainingReport()
         results[2].trial = .noRowsKnown
@@ -75,6 +75,7 @@ import Testing
         results[4].machine = AttemptMachine(processor: "p", engine: "e", engineVersion: "1")
         results[5].measurement = Measurement(rows: 1, seconds: 1, processorSeconds: 1, peakBytes: 1)
         results[6].graph = GraphReport()
+        results[7].rewriting = Rewriting(layers: [], left: [:], changes: GraphChanges(nodesBefore: 1), peakBytes: 1)
         for result in results { #expect(WorkerFrame.answer(reference: reference, result: result).quickLine() == nil) }
         // A new property of an answer belongs into the short form, or above.
         let shortForm = ["files", "rowCount", "timings", "columns", "types"]

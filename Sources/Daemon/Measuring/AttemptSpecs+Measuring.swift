@@ -34,8 +34,8 @@ extension AttemptSpecs {
             limits: limits)
         spec.hidesValues = configuration.hidesValues
         let plan = MeasuringPlan(
-            engines: EngineCandidates(EngineChoice.Precision(rawValue: precision.rawValue)), threads: [limits.threads],
-            batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate, budget: stage.budget.seconds)
+            precision, threads: [limits.threads], batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate,
+            budget: stage.budget.seconds)
         return MeasuringOrder(purpose, spec, plan, kept: ChoiceStore("\(work)/choices"))
     }
 
@@ -45,9 +45,14 @@ extension AttemptSpecs {
     /// Has an attempt execute its model in the way that was measured to be the fastest.
     func execute(_ spec: inout AttemptSpec, _ version: Int?, arrival: Int64?, _ pipeline: Pipeline) {
         guard let version, let subject = pipeline.executionSubject(version) else { return }
-        let candidate = executions.candidate(for: subject, arrival: arrival)
-        spec.provenance["millrace.execution"] = "\(candidate?.engine ?? .onnxRuntime)"
-        guard let candidate else { return }
+        let execution = executions.execution(for: subject, arrival: arrival)
+        spec.provenance["millrace.execution"] = execution?.candidate.way ?? "\(EngineChoice.onnxRuntime)"
+        guard let execution else { return }
+        let candidate = execution.candidate
+        if let model = execution.model {
+            spec.score(with: model)
+            spec.provenance["millrace.form.digest"] = model.digest
+        }
         spec.engine = candidate.engine
         spec.stages = spec.stages.map { stage in
             guard case .forward(let forward) = stage else { return stage }

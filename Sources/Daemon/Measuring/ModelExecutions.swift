@@ -19,7 +19,7 @@ final class ModelExecutions {
     private enum State {
         case measuring
         /// The way that was chosen; nil where the model is executed as it is, since measuring failed.
-        case decided(Candidate?)
+        case decided(ChosenExecution?)
     }
 
     /// What measuring a version that is about to be published has given.
@@ -67,9 +67,9 @@ final class ModelExecutions {
     func isOpen(_ subject: Subject) -> Bool { if case .decided = states[subject] { false } else { true } }
 
     /// The way in which a version is executed; nil where that is as it is.
-    func candidate(for subject: Subject, arrival: Int64?) -> Candidate? {
+    func execution(for subject: Subject, arrival: Int64?) -> ChosenExecution? {
         if let arrival, exempt.contains(arrival) { return nil }
-        if case .decided(let candidate) = states[subject] { return candidate }
+        if case .decided(let execution) = states[subject] { return execution }
         return nil
     }
 
@@ -77,7 +77,7 @@ final class ModelExecutions {
     func answer(_ outcome: Outcome, for subject: Subject, arrival: Int64) -> Bool {
         switch outcome {
         case .success(let table):
-            states[subject] = .decided(table.choice?.candidate)
+            states[subject] = .decided(table.execution)
             failures[subject] = nil
         case .failure(let failure):
             states[subject] = nil

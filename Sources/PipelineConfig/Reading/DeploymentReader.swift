@@ -20,12 +20,12 @@ struct DeploymentReader {
             section.refuse(.badValue, key, "nothing is measured without a precision", "add precision: auto, or remove it")
         }
         return DeploymentStage(
-            graph: graph, precision: precision, gate: gate(),
+            graph: graph, precision: precision, gate: gate(precision),
             budget: section.duration("budget", in: .seconds(1)...(.seconds(86_400))) ?? DeploymentStage.standardBudget)
     }
 
-    private func gate() -> AgreementGate {
-        var gate = AgreementGate.strict
+    private func gate(_ precision: PrecisionRequest?) -> AgreementGate {
+        var gate = precision?.gate ?? .strict
         guard let section = section.section("gate", keys: ["cosine", "same_top", "metric", "drop_at_most"]) else { return gate }
         for key in ["metric", "drop_at_most"] where section.has(key) {
             section.refuse(

@@ -34,7 +34,8 @@ package struct Calibration: Sendable {
             let key = product.channelKey
             if !(keys[key.value] ?? []).contains(key) { keys[key.value, default: []].append(key) }
         }
-        let ranged = quantized.inOrder.map(quantized.root).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        // A value that has the scale of another gets one of its own where the nodes before it stay in float.
+        let ranged = quantized.inOrder
         guard !ranged.isEmpty else { throw .nothingToQuantize(left: rewriting.report.left) }
         values = ranged + keys.keys.filter { !ranged.contains($0) }.sorted()
         self.model = try prepared.exposing(values)

@@ -97,7 +97,7 @@ struct PartingSearch {
         var wanted: [String] = []
         for name in names where !wanted.containsName(name) { wanted.append(name) }
         let session = try side.model.reduced(to: wanted).session(options, path: side.path)
-        let run = rows.run(on: session)
+        let run = rows.run(for: session.outputs.map(\.name), of: session)
         var found: [[Tensor?]] = wanted.map { _ in [] }
         for kept in kept.runs {
             try interruption.check()

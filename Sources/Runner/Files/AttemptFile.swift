@@ -34,6 +34,8 @@ package enum AttemptFolder: Hashable, Sendable {
     case checkpoints
     /// The outputs of a model as it was published, with which those of other ways of executing it are compared.
     case reference
+    /// The files of the model in the form that the attempt writes. It is made where it is missing.
+    case form
     /// The prepared models of all attempts, as `PreparedFolder` names them.
     case prepared
 }

@@ -120,6 +120,11 @@ extension AttemptFiles {
         ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in try open(.model(part)) }
     }
 
+    /// Opens the model that is written in another form.
+    func model(of files: AttemptSpec.RewrittenFiles) -> ModelSource {
+        ModelSource(files.model.path, adapter: files.adapter) { part throws(FileSystemError) in try open(.model(part)) }
+    }
+
     /// Opens the model that is trained.
     func model(of files: AttemptSpec.ModelFiles) -> ModelSource {
         ModelSource(files.model.path) { part throws(FileSystemError) in try open(.model(part)) }

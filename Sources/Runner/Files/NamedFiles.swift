@@ -41,6 +41,14 @@ package struct NamedFiles: AttemptFiles {
             case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
             case .rows, .written, .labels, .output, .temporary: throw none
             }
+        case .rewrite(let files):
+            switch file {
+            case .data:
+                guard let data = files.data else { throw none }
+                return try InputAccess(data).open()
+            case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
+            case .rows, .written, .labels, .output, .temporary: throw none
+            }
         }
     }
 
@@ -69,7 +77,8 @@ package struct NamedFiles: AttemptFiles {
             guard let prepared else { throw none }
             return try HeldFolder(making: prepared.path)
         case (.reference, .measure(let files)): return try HeldFolder(FilePath(files.reference))
-        case (.arrived, _), (.version, _), (.parts, _), (.reference, _): throw none
+        case (.form, .rewrite(let files)): return try HeldFolder(making: FilePath(files.directory))
+        case (.arrived, _), (.version, _), (.parts, _), (.reference, _), (.form, _): throw none
         }
     }
 

@@ -105,6 +105,13 @@ struct ModelFile {
         return model
     }
 
+    /// Returns the model with its adapter in it.
+    func merged() throws(Failure) -> Model {
+        let model = try parsed()
+        guard let adapter else { return model }
+        do throws(AutodiffError) { return try adapter.adapter.merged(into: model) } catch { throw unavailable(error) }
+    }
+
     private func loaded() throws(ONNXError) -> Model {
         try Model.load(descriptor: file.descriptor.rawValue, path: path, externalData: source.externalData)
     }

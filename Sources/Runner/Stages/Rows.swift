@@ -103,8 +103,10 @@ struct Rows {
         do throws(ColumnarError) { return try batches.rangePlan(byteCount: byteCount) } catch { throw Failure(reading: error, file: file) }
     }
 
-    /// Returns the next rows and the model's outputs for them, in the order of the outputs; nil after the last row.
-    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
+    /// Returns the next rows as they go into runs of the model; nil after the last row.
+    func nextInputs(
+        _ interruption: Interruption, _ phases: inout Phases
+    ) throws(Failure) -> (batch: InputBatch, runs: [(rows: [Int], tensors: NameMap<Tensor>)])? {
         try interruption.check()
         let batch: InputBatch?
         do throws(ColumnarError) {
@@ -113,9 +115,13 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        let runs =
-            batch.groups.isEmpty
-            ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
+        if batch.groups.isEmpty { return (batch, [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)]) }
+        return (batch, batch.groups.map { ($0.rows, $0.tensors) })
+    }
+
+    /// Returns the next rows and the model's outputs for them, in the order of the outputs; nil after the last row.
+    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
+        guard let (batch, runs) = try nextInputs(interruption, &phases) else { return nil }
         var results: [[EngineValue]] = []
         for (rows, tensors) in runs {
             try interruption.check()
@@ -147,11 +153,11 @@ struct Rows {
     /// The number of rows of every run, where the model fixes it.
     var fixedRows: Int? { admission.fixedRows }
 
-    /// Returns runs of another model that takes the same inputs, with all of its outputs.
-    func run(on session: Session) -> RowRun {
-        RowRun(
-            session, inputAxes: run.inputAxes, constants: run.constants, outputs: session.outputs.indices.map { ($0, 0) },
-            fixedRows: run.fixedRows)
+    /// Returns how the model is run so that it gives these outputs, of which no axis is known to be the rows.
+    func run(for outputs: [String], of session: Session) -> RowRun {
+        let indices = outputs.compactMap { try? session.outputIndex($0) }
+        return RowRun(
+            session, inputAxes: run.inputAxes, constants: run.constants, outputs: indices.map { ($0, 0) }, fixedRows: run.fixedRows)
     }
 
     /// Returns the model's outputs for one row of zeros and empty texts, as `next` gives them; nil where it takes no such row.

@@ -1,4 +1,5 @@
 package import ArgumentParser
+package import Recipes
 
 package struct Forward: ComputingCommand {
     package static let configuration = CommandConfiguration(
@@ -22,9 +23,11 @@ package struct Forward: ComputingCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Execute the model in the fastest way here that gives the same outputs: auto, float32 or bfloat16. It is measured on the "
-                + "first rows where it was not before. Default: float32, with ONNX Runtime.", valueName: "precision"))
-    package var precision: PrecisionArgument?
+            "Execute the model in the fastest way here whose outputs agree: auto (float32 and bfloat16), float32, bfloat16, float16, "
+                + "int8 or int4. It is measured on the first rows where it was not before. Default: float32, with ONNX Runtime.",
+            valueName: "precision"))
+    package var precision: PrecisionRequest?
+    @OptionGroup package var gate: GateOptions
     @Option(
         name: .long, help: ArgumentHelp("With --precision, the seconds that timing may take. Default: 60.", valueName: "seconds"))
     package var budget: Double?
@@ -34,6 +37,7 @@ package struct Forward: ComputingCommand {
 
     package func validate() throws {
         guard budget == nil || precision != nil else { throw ValidationError("--budget is for --precision.") }
+        guard !gate.isGiven || precision != nil else { throw ValidationError("--gate-cosine and --gate-top are for --precision.") }
         if let budget { try MeasuringOptions.check(budget: budget) }
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
     }

@@ -20,7 +20,7 @@ import Testing
     private static let child = PeakMemory(test: "RunnerTests.ConfinedTests/computes")
 
     enum Work: String, CaseIterable {
-        case score, ranges, ahead, prepared, validate, tune
+        case score, ranges, ahead, prepared, validate, tune, rewrite
     }
 
     @Test(.enabled(if: Landlock.version >= 1), arguments: Work.allCases) func whatIsConfinedGivesTheSame(_ work: Work) throws {
@@ -96,7 +96,7 @@ import Testing
         for row in 0..<rowCount { rows += "a key \(row),\(row % 7),\(row % 2)\n" }
         try Data(rows.utf8).write(to: URL(fileURLWithPath: folder + "/rows.csv"))
         var options = Model.WritingOptions()
-        if work == .validate { options.embeddedBytesAtMost = 0 }
+        if work == .validate || work == .rewrite { options.embeddedBytesAtMost = 0 }
         try WideModel.model(width: work == .prepared ? 1280 : 160, blocks: work == .prepared ? 3 : 1)
             .write(to: folder + "/model.onnx", options: options)
     }
@@ -125,6 +125,9 @@ import Testing
             attempt = .validateModel(
                 .init(model: try file("model.onnx", companions: ["model.onnx.data"]), rows: rows, directory: new), training: nil)
             stages.insert(.deserialize(DeserializeStage()), at: 0)
+        case .rewrite:
+            // Passes over the graph compute in the engine, and ranges come from rows.
+            attempt = .rewrite(.init(model: try file("model.onnx"), data: rows, comparedRows: 32, form: .int8Static, directory: new))
         case .tune:
             let labels = AttemptSpec.LabelledFile(
                 arrival: 2, name: "rows.csv", file: rows, kept: folder + "/" + made + "/kept/labels.csv")
