@@ -7,8 +7,10 @@ import Tensors
 
 /// Finds the first value that two models both make and that differs.
 struct PartingSearch {
-    /// The number of values that are computed in one go.
-    private static let valuesAtOnce = 24
+    /// The number of values that are computed first, in one go, and the most that are.
+    private static let (firstValues, mostValues) = (16, 512)
+    /// About how many bytes the values take that are computed in one go, in each model.
+    private static let bytesAtOnce = 128 << 20
 
     private let sides: [(side: ModelsOnRows.Side, rows: Rows)]
     private let kept: KeptRows
@@ -36,9 +38,11 @@ struct PartingSearch {
             throw Failure(model: error, place: sides[0].side.path)
         }
         var compared = 0, before = 0.0
-        for start in stride(from: 0, to: common.pairs.count, by: Self.valuesAtOnce) {
-            let pairs = common.pairs[start..<min(start + Self.valuesAtOnce, common.pairs.count)]
-            for (pair, distance) in zip(pairs, try distances(pairs)) {
+        var start = 0, count = Self.firstValues
+        while start < common.pairs.count {
+            let pairs = common.pairs[start..<min(start + count, common.pairs.count)]
+            var bytes = 0
+            for (pair, distance) in zip(pairs, try distances(pairs, &bytes)) {
                 // Values of other shapes are no common ones, whatever their names.
                 guard let distance, distance.reason == nil else { continue }
                 compared += 1
@@ -49,6 +53,8 @@ struct PartingSearch {
                 }
                 before = max(before, distance.error)
             }
+            start += pairs.count
+            count = max(1, min(Self.bytesAtOnce / max(bytes / pairs.count, 1), Self.mostValues))
         }
         return parting(compared, before, nil)
     }
@@ -60,19 +66,21 @@ struct PartingSearch {
     }
 
     /// Returns how far the values are apart; nil for those that the engine does not give, such as sequences.
-    private func distances(_ pairs: ArraySlice<CommonValues.Pair>) throws(Failure) -> [ValueDistance?] {
-        do throws(Failure) { return try computed(pairs) } catch {
+    /// - Parameter bytes: grows by the bytes of the values in the first model.
+    private func distances(_ pairs: ArraySlice<CommonValues.Pair>, _ bytes: inout Int) throws(Failure) -> [ValueDistance?] {
+        do throws(Failure) { return try computed(pairs, &bytes) } catch {
             try interruption.check()
             if error.kind == .machine || error.kind == .resource || error.kind == .memoryLimit { throw error }
             if pairs.count == 1 { return [nil] }
             // One of them cannot be computed alone; the others are.
             let middle = pairs.startIndex + pairs.count / 2
-            return try distances(pairs[..<middle]) + distances(pairs[middle...])
+            return try distances(pairs[..<middle], &bytes) + distances(pairs[middle...], &bytes)
         }
     }
 
-    private func computed(_ pairs: ArraySlice<CommonValues.Pair>) throws(Failure) -> [ValueDistance?] {
+    private func computed(_ pairs: ArraySlice<CommonValues.Pair>, _ bytes: inout Int) throws(Failure) -> [ValueDistance?] {
         let a = try values(pairs.map(\.a), 0), b = try values(pairs.map(\.b), 1)
+        bytes += a.joined().reduce(0) { $0 + ($1?.bytes.count ?? 0) }
         return zip(pairs, zip(a, b)).map { pair, values in
             var meter = DistanceMeter(pair.a)
             for (index, run) in kept.runs.enumerated() {
