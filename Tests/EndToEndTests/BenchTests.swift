@@ -2,7 +2,6 @@ import FileSystem
 import Foundation
 import ONNX
 import SystemPackage
-import Tensors
 import TestSupport
 import Testing
 
@@ -147,12 +146,8 @@ struct BenchTests {
     /// A rewritten model that was chosen is kept beside the choice, and made again where it is gone or damaged.
     @Test func forwardKeepsTheFormThatItUses() throws {
         let directory = try TemporaryDirectory("forward-form")
-        try wide().write(to: directory("model.onnx"))
-        var rows = "id," + (0..<512).map { "x\($0)" }.joined(separator: ",") + "\n"
-        for row in 0..<100 {
-            rows += "\(row)," + (0..<512).map { "\(Double(($0 * 37 + row * row * 11) % 101) / 50 - 1)" }.joined(separator: ",") + "\n"
-        }
-        try directory.write(rows, to: "rows.csv")
+        try LargeLayers.model().write(to: directory("model.onnx"))
+        try directory.write(LargeLayers.rows(100), to: "rows.csv")
         func forward(_ out: String, _ more: String...) throws -> DaemonProcess.CommandOutput {
             try DaemonProcess.command(
                 ["forward", directory("model.onnx"), directory("rows.csv"), directory(out), "--columns", "x=x*", "--keep", "id"] + more,
@@ -190,26 +185,5 @@ struct BenchTests {
         #expect(product(plain, again) / (product(plain, plain) * product(again, again)).squareRoot() > 0.99)
         let alone = try forward("fourth.csv", "--gate-cosine", "0.9")
         #expect(alone.status != 0 && alone.error.contains("--precision"), "\(alone.error)")
-    }
-
-    /// A perceptron whose weights are large beside its rows, so that integers make it faster everywhere.
-    private func wide() -> Model {
-        var generator = SeededGenerator(seed: 5)
-        func weight(_ name: String, _ rows: Int, _ columns: Int) -> StoredTensor {
-            let scale = 2 / Float(rows).squareRoot()
-            return StoredTensor(
-                name,
-                Tensor(.float32, [rows, columns], (0..<rows * columns).map { _ in Float.random(in: -scale...scale, using: &generator) }))
-        }
-        let graph = Graph(
-            name: "wide",
-            nodes: [
-                Node("MatMul", ["x", "w1"], ["a"]), Node("Relu", ["a"], ["b"]), Node("MatMul", ["b", "w2"], ["c"]),
-                Node("Relu", ["c"], ["d"]),
-                Node("MatMul", ["d", "w3"], ["y"]),
-            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(512)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(16)]))],
-            initializers: [weight("w1", 512, 1024), weight("w2", 1024, 1024), weight("w3", 1024, 16)])
-        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 }
