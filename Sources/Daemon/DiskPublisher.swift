@@ -216,7 +216,8 @@ package final class DiskPublisher: Publisher, Sendable {
         card.floatParent = float.map { Card.Parent(version: nil, digest: $0) }
         let staged = try directory.stage(
             run: model.run, attempt: 0,
-            files: model.files.files(of: .model).map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
+            files: model.files.files(of: .model).map { .init(name: $0.name, staged: FilePath($0.path)) } + stagedForm(of: model), card: card
+        )
         do throws(FileSystemError) { try directory.land(staged) } catch {
             if case .crossMount = error { chooseAgain() }
             throw error

@@ -13,6 +13,14 @@ package struct FormResult: Codable, Sendable, Hashable {
     /// The seconds that making it took, with all refinements.
     package var seconds: Double
 
+    package init(form: ModelForm, files: [AttemptResult.WrittenFile], float: [String] = [], rewriting: Rewriting, seconds: Double) {
+        self.form = form
+        self.files = files
+        self.float = float
+        self.rewriting = rewriting
+        self.seconds = seconds
+    }
+
     /// The model, as attempts name it; nil where there is no such file.
     package var model: AttemptSpec.InputFile? {
         files.first { $0.name == AttemptSpec.RewrittenFiles.name }.map { .init(path: $0.path, digest: $0.digest) }

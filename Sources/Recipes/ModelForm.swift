@@ -14,6 +14,16 @@ package enum ModelForm: String, Sendable, Codable, Hashable, CaseIterable {
     /// Weights are stored as int4, with a scale for each block.
     case int4Weights = "int4-weights"
 
+    /// The precision in whose name it stands beside a version's model, as in `model.int8.onnx`; nil for forms of float32.
+    package var precision: PrecisionRequest? {
+        switch self {
+        case .published, .graph: nil
+        case .float16: .float16
+        case .int8Dynamic, .int8Static, .int8Weights: .int8
+        case .int4Weights: .int4
+        }
+    }
+
     /// Tells whether it cannot be made without rows.
     package var needsRows: Bool { self == .int8Static }
 }

@@ -25,7 +25,6 @@ struct OptimizeFasterTests {
         let measured: Measured
     }
 
-
     private var rows: [String] {
         [
             "--data", samples.appendingPathComponent("data/digits-1.csv").path, "--columns", "pixels=pixel_*", "--scale", "pixels=0.0625",
@@ -70,7 +69,8 @@ struct OptimizeFasterTests {
         let directory = try DigitsSample.copy()
         let result = try DaemonProcess.command(
             [
-                "optimize", directory("undertrained.onnx"), "--out", directory("new.onnx"), "--labelled", directory("labelled.csv"), "--loss",
+                "optimize", directory("undertrained.onnx"), "--out", directory("new.onnx"), "--labelled", directory("labelled.csv"),
+                "--loss",
                 "cross_entropy", "--prediction", "probabilities", "--label", "digit", "--key", "id", "--epochs", "2", "--json",
             ] + rows)
         #expect(result.status == 0, "\(result.error)")

@@ -73,11 +73,19 @@ extension CandidateResult {
 }
 
 extension FormResult {
+    /// The file of the form that stands beside the model of a version, and its name there; nil for a form of float32, and for one that has
+    /// its weights in another file, which its name ties to.
+    var standsBeside: (name: String, path: String)? {
+        guard let precision = form.precision, let model, files.count == 1 else { return nil }
+        return ("model.\(precision.rawValue).onnx", model.path)
+    }
+
     fileprivate var card: JSONValue {
         var entry: [String: JSONValue] = [
             "form": .text(form.rawValue), "layers": .integer(Int64(rewriting.layers.count)), "seconds": .number(seconds),
         ]
         entry["digest"] = model.map { .text($0.digest) }
+        entry["file"] = standsBeside.map { .text($0.name) }
         entry["calibration_rows"] = rewriting.rows.map { .integer(Int64($0)) }
         if !float.isEmpty { entry["float"] = .list(float.map { .text($0) }) }
         if !rewriting.ranking.isEmpty {
