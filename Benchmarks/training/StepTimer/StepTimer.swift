@@ -1,6 +1,6 @@
 import Engine
-import Machine
 import Foundation
+import Machine
 import ONNX
 import Recipes
 import Tensors
@@ -52,8 +52,9 @@ enum StepTimer {
                 overwrites: $0.isOverwritable && precision == nil)
         }
         let session = try StatefulSession(
-            Session(model: graph.step.serialized(), options: .training(threads: threads, on: precision.map { .openVINO($0) } ?? .onnxRuntime)), slots: slots, constants: graph.heldValues(),
-            outputs: [graph.signature.loss])
+            Session(
+                model: graph.step.serialized(), options: .training(threads: threads, on: precision.map { .openVINO($0) } ?? .onnxRuntime)),
+            slots: slots, constants: graph.heldValues(), outputs: [graph.signature.loss])
         for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
         let built = clock.now - start
 

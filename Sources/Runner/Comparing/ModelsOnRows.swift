@@ -72,8 +72,20 @@ package struct ModelsOnRows {
     }
 
     private func run(_ interruption: Interruption) throws(Failure) -> RowsComparison {
+        let compared = try outputs(interruption)
+        // The sessions of the whole models are gone by now.
+        let search = PartingSearch(
+            [sides.a, sides.b], kept: compared.worst, tolerance: tolerance, threads: spec.limits.threads, interruption)
+        return RowsComparison(rows: compared.rows, tolerance: tolerance, outputs: compared.outputs, parting: try search.run())
+    }
+
+    /// Compares the outputs, and keeps the rows on which they differ most.
+    private func outputs(
+        _ interruption: Interruption
+    ) throws(Failure) -> (rows: Int, outputs: [RowsComparison.Output], worst: KeptRows) {
         let models = (a: try loaded(sides.a), b: try loaded(sides.b))
         let rows = try rows(models.a, models.b, rowsAtOnce: Self.batchRows)
+        let inputs = rows.a.run(for: [], of: models.a.session)
         var phases = Phases()
         var meters = rows.a.outputNames.map { DistanceMeter($0) }
         var count = 0
@@ -92,18 +104,18 @@ package struct ModelsOnRows {
                 error = max(error, meter.distance.error)
                 meters[index].add(values[index], others[index], rows: batch.rowCount)
             }
-            if worst.map({ error > $0.error }) ?? true { worst = KeptRows(batch, error) }
+            if worst.map({ error > $0.error }) ?? true {
+                do throws(EngineError) { worst = try KeptRows(batch, inputs, error) } catch {
+                    throw Failure(loading: error, place: sides.a.path)
+                }
+            }
             count += batch.rowCount
         }
         guard let worst else {
             throw Failure(
                 .badInput, what: "there are no rows, so that nothing can be compared", place: data.path, remedy: "Give a file with rows.")
         }
-        let search = PartingSearch(
-            sides: [(sides.a, rows.a), (sides.b, rows.b)], kept: worst, tolerance: tolerance, threads: spec.limits.threads, interruption)
-        return RowsComparison(
-            rows: count, tolerance: tolerance,
-            outputs: zip(rows.a.outputNames, meters).map { .init(name: $0, distance: $1.distance) }, parting: try search.run())
+        return (count, zip(rows.a.outputNames, meters).map { .init(name: $0, distance: $1.distance) }, worst)
     }
 
     /// Returns the stage for both models: small batches, and the outputs that both have.
@@ -154,30 +166,22 @@ struct KeptRows {
     let firstRow: Int
     let rowCount: Int
     /// The inputs of each run.
-    let runs: [(rows: Int, tensors: NameMap<Tensor>)]
+    let runs: [(rows: Int, inputs: [(name: String, value: EngineValue)])]
     /// The largest error of an output on these rows.
     let error: Double
 
-    init(_ batch: InputBatch, _ error: Double) {
+    /// - Parameter run: a run of the model, which says how rows become inputs.
+    init(_ batch: InputBatch, _ run: RowRun, _ error: Double) throws(EngineError) {
         firstRow = batch.firstRow
         rowCount = batch.rowCount
         self.error = error
-        // The memory of a batch without groups is filled again.
-        runs =
-            batch.groups.isEmpty
-            ? [(batch.rowCount, batch.tensors.compactMapValues { $0.copied(rows: batch.rowCount) })]
-            : batch.groups.map { ($0.rows.count, $0.tensors.compactMapValues { $0.copied(rows: $0.shape.dimensions.first ?? 1) }) }
-    }
-}
-
-extension Tensor {
-    /// Returns the first rows in memory of their own.
-    fileprivate func copied(rows: Int) -> Tensor {
-        let cut = self.rows(rows) ?? self
-        return withExtendedLifetime(cut) {
-            cut.strings.map { Tensor(strings: $0, shape: cut.shape) } ?? Tensor(
-                elementType: cut.elementType, shape: cut.shape, bytes: cut.bytes) ?? cut
+        var runs: [(rows: Int, inputs: [(name: String, value: EngineValue)])] = []
+        for (rows, tensors) in batch.groups.isEmpty ? [(batch.rowCount, batch.tensors)] : batch.groups.map({ ($0.rows.count, $0.tensors) })
+        {
+            // The memory of a batch is filled again.
+            runs.append((rows, try run.inputs(tensors.compactMapValues { ($0.rows(rows) ?? $0).copied }, rows: rows)))
         }
+        self.runs = runs
     }
 }
 

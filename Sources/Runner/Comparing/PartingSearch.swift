@@ -12,18 +12,16 @@ struct PartingSearch {
     /// About how many bytes the values take that are computed in one go, in each model.
     private static let bytesAtOnce = 128 << 20
 
-    private let sides: [(side: ModelsOnRows.Side, rows: Rows)]
+    private let sides: [ModelsOnRows.Side]
     private let kept: KeptRows
     private let tolerance: Double
     private let options: SessionOptions
     private let interruption: Interruption
 
     /// - Parameters:
-    ///   - sides: both models, with what is known of how they take rows.
+    ///   - sides: both models.
     ///   - kept: the rows on which values are compared.
-    init(
-        sides: [(side: ModelsOnRows.Side, rows: Rows)], kept: KeptRows, tolerance: Double, threads: Int, _ interruption: Interruption
-    ) {
+    init(_ sides: [ModelsOnRows.Side], kept: KeptRows, tolerance: Double, threads: Int, _ interruption: Interruption) {
         self.sides = sides
         self.kept = kept
         self.tolerance = tolerance
@@ -34,8 +32,8 @@ struct PartingSearch {
 
     func run() throws(Failure) -> RowsComparison.Parting {
         let common: CommonValues
-        do throws(ONNXError) { common = try CommonValues(sides[0].side.model, sides[1].side.model) } catch {
-            throw Failure(model: error, place: sides[0].side.path)
+        do throws(ONNXError) { common = try CommonValues(sides[0].model, sides[1].model) } catch {
+            throw Failure(model: error, place: sides[0].path)
         }
         var compared = 0, before = 0.0
         var start = 0, count = Self.firstValues
@@ -93,18 +91,19 @@ struct PartingSearch {
 
     /// Returns the values of one model, each in all runs; nil for those that are no tensors.
     private func values(_ names: [String], _ index: Int) throws(Failure) -> [[Tensor?]] {
-        let (side, rows) = sides[index]
+        let side = sides[index]
+        // An engine frees much when a session ends, which the allocator may keep.
+        defer { returnFreedMemory() }
         var wanted: [String] = []
         for name in names where !wanted.containsName(name) { wanted.append(name) }
         let session = try side.model.reduced(to: wanted).session(options, path: side.path)
-        let run = rows.run(for: session.outputs.map(\.name), of: session)
         var found: [[Tensor?]] = wanted.map { _ in [] }
-        for kept in kept.runs {
+        for run in kept.runs {
             try interruption.check()
             let values: [EngineValue]
-            do throws(EngineError) {
-                values = try run.raw(kept.tensors, rows: kept.rows, cancellation: interruption.engine)
-            } catch { throw Failure(loading: error, place: side.path) }
+            do throws(EngineError) { values = try session.run(run.inputs, outputs: wanted, cancellation: interruption.engine) } catch {
+                throw Failure(loading: error, place: side.path)
+            }
             for (index, value) in values.enumerated() { found[index].append(value.tensor) }
         }
         return names.map { name in found[wanted.firstIndex { $0.isName(name) }!] }

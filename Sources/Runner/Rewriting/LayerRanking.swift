@@ -114,7 +114,7 @@ struct LayerRanking {
 
 extension Tensor {
     /// The same values in memory of their own.
-    fileprivate var copied: Tensor {
+    var copied: Tensor {
         guard strings == nil else { return self }
         let buffer = TensorBuffer(byteCount: bytes.count)
         buffer.mutableBytes.copyMemory(from: bytes)
