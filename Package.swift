@@ -150,7 +150,7 @@ let package = Package(
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
-            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "ONNX", "Recipes", "Tensors"],
+            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "Machine", "ONNX", "Recipes", "Tensors"],
             path: "Benchmarks/training/StepTimer",
             linkerSettings: nativeLibraries),
 
@@ -223,7 +223,7 @@ let package = Package(
                 "millrace-worker", system,
             ],
             exclude: [
-                "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",
+                "Diff", "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",
                 "Hostile/tables", "Init", "RevisionOneRoot",
                 "SchemaFiveRoot", "Zoo",
             ], linkerSettings: nativeLibraries),

@@ -50,11 +50,10 @@ package struct EngineCandidates: Sendable {
     ///   - request: the precision that was asked for. The original is always tried.
     ///   - processor: the processor with its instruction sets, as `Processor.name` has them.
     package init(_ request: PrecisionRequest, processor: String = Processor.name) {
-        let instructions = Set(processor.split(separator: " "))
         for engine in EngineChoice.allCases where engine != .onnxRuntime {
             if engine.precision == .float32, request == .bfloat16 { continue }
             if engine.precision == .bfloat16, request == .float32 { continue }
-            if engine.precision == .bfloat16, instructions.isDisjoint(with: ["avx512_bf16", "amx_bf16"]) {
+            if engine.precision == .bfloat16, !Processor.multipliesBFloat16(processor) {
                 leftOut.append((engine, "this processor has no bfloat16 products (avx512_bf16, amx_bf16), so that it would be slower"))
             } else {
                 tried.append(engine)

@@ -12,6 +12,8 @@ package struct CandidateResult: Codable, Sendable, Hashable {
     package var agreement: [OutputAgreement] = []
     /// Why it is not used; nil where it may be.
     package var refusal: String?
+    /// Why it is not used although its outputs agree and its median is the best: it was not faster often enough. Nil otherwise.
+    package var doubt: String?
     /// The number of bursts that were timed.
     package var bursts = 0
 

@@ -41,16 +41,7 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
 
     /// The candidate to use: the fastest of those that pass, or the model as it is in the way that is fastest for it. The model as it was
     /// published goes before another form that is hardly faster.
-    package var choice: CandidateResult? {
-        let passing = candidates.filter { $0.passes && $0.time(by: measure) != nil }
-        func time(_ result: CandidateResult) -> Double { result.time(by: measure) ?? .infinity }
-        func fastest(_ results: [CandidateResult]) -> CandidateResult? { results.min { time($0) < time($1) } }
-        guard var best = fastest(passing) else { return candidates.first }
-        let asPublished = passing.filter { $0.candidate.form == .published }
-        if let published = fastest(asPublished), time(published) / time(best) < Self.leastGain { best = published }
-        guard let original = fastest(asPublished.filter { $0.candidate.engine == .onnxRuntime }) else { return best }
-        return time(original) / time(best) >= Self.leastGain ? best : original
-    }
+    package var choice: CandidateResult? { Candidates(candidates, by: measure).choice.map { candidates[$0] } ?? candidates.first }
 
     /// The form of the choice as it was made; nil where the model is executed as it was published.
     package var chosenForm: FormResult? { choice.flatMap { choice in forms.first { $0.form == choice.candidate.form } } }
@@ -85,6 +76,41 @@ extension AttemptSpec {
         case .scoreRange(let files): work = .scoreRange(replaced(files))
         case .scoreAhead(let files): work = .scoreAhead(replaced(files))
         case .validateModel, .fineTune, .measure, .rewrite: break
+        }
+    }
+}
+
+extension DeploymentTable {
+    /// Chooses among candidates; each is named by its index.
+    struct Candidates {
+        private let results: [CandidateResult]
+        private let measure: TimeMeasure
+
+        init(_ results: [CandidateResult], by measure: TimeMeasure) {
+            self.results = results
+            self.measure = measure
+        }
+
+        private func time(_ index: Int) -> Double { results[index].time(by: measure) ?? .infinity }
+
+        private func fastest(where isMeant: (CandidateResult) -> Bool) -> Int? {
+            results.indices.filter {
+                results[$0].passes && results[$0].doubt == nil && results[$0].time(by: measure) != nil && isMeant(results[$0])
+            }.min { time($0) < time($1) }
+        }
+
+        /// The model as it was published, on the engine that makes the original outputs.
+        var original: Int? { fastest { $0.candidate.form == .published && $0.candidate.engine == .onnxRuntime } }
+
+        /// The candidate to use; nil where none passes.
+        var choice: Int? {
+            guard var best = fastest(where: { _ in true }) else { return nil }
+            let leastGain = DeploymentTable.leastGain
+            if let published = fastest(where: { $0.candidate.form == .published }), time(published) / time(best) < leastGain {
+                best = published
+            }
+            guard let original else { return best }
+            return time(original) / time(best) >= leastGain ? best : original
         }
     }
 }

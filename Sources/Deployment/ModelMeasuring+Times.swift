@@ -22,6 +22,43 @@ extension ModelMeasuring {
         for index in indices where isHopeless(index) { endProcess(of: lanes[index].result.candidate) }
     }
 
+    /// The turns of a duel, and how many of them the faster one must win: of two that are equally fast, one wins so many in one of sixteen
+    /// cases.
+    private static let turns = 7, leastWins = 6
+    private static let mostDuels = 3
+
+    /// Has the fastest candidate and the original run in turns once more, and doubts a candidate that does not win nearly all of them: its
+    /// median was better by chance. Then it is the turn of the next.
+    func duel() {
+        for _ in 0..<Self.mostDuels {
+            let candidates = DeploymentTable.Candidates(lanes.map(\.result), by: measure)
+            guard let best = candidates.choice, let original = candidates.original, best != original, !isClear(best, original) else {
+                return
+            }
+            // The process of one of them may be a new one.
+            for index in [best, original] { _ = ask(lanes[index].result.candidate, .speed(seconds: burst / 4)) }
+            var wins = 0
+            for turn in 0..<Self.turns {
+                for index in turn.isMultiple(of: 2) ? [best, original] : [original, best] { timeOnce(index) }
+                guard lanes[best].result.passes, lanes[original].result.passes else { break }
+                if lastTime(best) < lastTime(original) { wins += 1 }
+            }
+            guard wins < Self.leastWins else { return }
+            lanes[best].result.doubt = "it was faster in \(wins) of \(Self.turns) turns only"
+        }
+    }
+
+    /// Returns whether every burst of a candidate was faster than any of the original.
+    private func isClear(_ best: Int, _ original: Int) -> Bool {
+        guard let slowest = times(best).max(), let fastest = times(original).min() else { return false }
+        return slowest < fastest
+    }
+
+    private func times(_ index: Int) -> [Double] { measure == .clock ? lanes[index].clock : lanes[index].processor }
+
+    /// The time for a row in the last burst of a candidate.
+    private func lastTime(_ index: Int) -> Double { times(index).last ?? .infinity }
+
     func timeOnce(_ index: Int) {
         let candidate = lanes[index].result.candidate
         say("timing \(candidate)")

@@ -80,6 +80,7 @@ package final class ModelMeasuring {
         if !refined.isEmpty { time([0] + refined, until: plan.budget * 0.6) }
         addVariants()
         time(passing.filter { !isHopeless($0) }, until: plan.budget)
+        duel()
         return DeploymentTable(
             model: files.model.digest, machines: machines.sorted { "\($0)" < "\($1)" }, comparedRows: files.data == nil ? nil : compared,
             gate: plan.gate, measure: measure, seconds: (ContinuousClock.now - start).seconds,

@@ -1,4 +1,4 @@
-import Machine
+package import Machine
 package import Tensors
 
 /// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the
@@ -179,7 +179,11 @@ package final class StatefulSession {
 extension SessionOptions {
     /// Returns options for training steps that follow one another: pool threads spin until the next operator, and the same input gives the
     /// same bytes.
-    package static func training(threads: Int) -> SessionOptions { SessionOptions(threads: threads, spinning: true, deterministic: true) }
+    package static func training(threads: Int, on engine: EngineChoice = .onnxRuntime) -> SessionOptions {
+        // OpenVINO has neither option: its threads spin, and divide the work by its shape.
+        let isNative = engine == .onnxRuntime
+        return SessionOptions(threads: threads, spinning: isNative, deterministic: isNative, engine: engine)
+    }
 }
 
 extension Tensor {

@@ -6,6 +6,12 @@ package enum Processor {
         "amx_int8", "amx_bf16", "asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve",
     ]
 
+    /// Tells whether a processor has products of bfloat16 numbers, without which computing in them is slower than in float32.
+    /// - Parameter name: the processor, as `name` has it.
+    package static func multipliesBFloat16(_ name: String = name) -> Bool {
+        !Set(name.split(separator: " ")).isDisjoint(with: ["avx512_bf16", "amx_bf16"])
+    }
+
     /// The model of the processor and those of `kernels` that it has, such as "AMD EPYC: avx avx2 fma".
     package static let name: String = {
         let lines = Pseudofile.text("/proc/cpuinfo")?.split(separator: "\n") ?? []

@@ -38,6 +38,8 @@ package struct GradientDescent: Sendable, Codable, Hashable {
     package var earlyStopping: EarlyStopping?
     /// The seed of the split, the order of the rows, dropout masks and the first values of adapters.
     package var seed = 0
+    /// The precision where it is not float32. It is nil otherwise, so that runs from before it could be said go on.
+    private var reducedPrecision: Precision?
     /// The number of the engine's threads; nil means the daemon's share of the cores.
     package var threads: Int?
 
@@ -63,6 +65,16 @@ package struct GradientDescent: Sendable, Codable, Hashable {
 }
 
 extension GradientDescent {
+    /// Names the numbers that products of a step may be computed in. Weights, the optimizer's state and sums are float32 always.
+    package enum Precision: String, Sendable, Codable, CaseIterable {
+        case float32, bfloat16
+    }
+
+    package var precision: Precision {
+        get { reducedPrecision ?? .float32 }
+        set { reducedPrecision = newValue == .float32 ? nil : newValue }
+    }
+
     /// Names the labelled rows that a run trains on.
     package enum TrainOn: String, Sendable, Codable, CaseIterable {
         /// The run trains on the rows of the file that arrived.
@@ -132,6 +144,7 @@ extension GradientDescent {
         .names("train", \.train, "patterns of parameters that are trained though they look like constants"),
         .names("untie", \.untie, "patterns of weights that may become different from their copies"),
         .word("batch_normalization", \.batchNormalization, "what of a BatchNormalization is trained"),
+        .word("precision", \.precision, "the numbers that products may be computed in, where that is faster and the loss falls alike"),
         .names("no_decay", \.noDecay, "patterns of parameters that do not decay"),
         .integer("seed", \.seed, 0...Int.max, "decides the split, the order of rows, dropout and adapters"),
         .word("train_on", \.trainOn, "the rows of the file that arrived, or of all so far"),

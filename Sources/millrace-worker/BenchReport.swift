@@ -46,7 +46,7 @@ struct BenchReport: Encodable {
             relativeError = result.agreement.compactMap(\.relativeError).max()
             sameTop = result.agreement.compactMap(\.sameTop).min()
             passes = result.passes
-            refusal = result.refusal
+            refusal = result.refusal ?? result.doubt
             self.isChoice = isChoice
         }
     }

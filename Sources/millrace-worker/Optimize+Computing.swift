@@ -21,33 +21,44 @@ extension Optimize: Computes {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = try AtomicOutput.target(out, replacing: force)
-            let folder = target.deletingLastPathComponent().path
-            for file in labelled where !FileManager.default.fileExists(atPath: file) { throw fail("\(file): there is no such file.") }
-            let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
-            let isOurs = checkpoints == nil
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            let (tuning, gate) = try tuning(loaded, HeldFolder(FilePath(directory)))
-            try checkName(tuning)
-            let outcome: FineTuning.Outcome
-            do throws(TrainingError) {
-                outcome = try train(tuning)
-            } catch .cancelled {
-                throw fail("taken back; the same command goes on from the last checkpoint (\(shownPath(directory)))")
-            } catch {
-                // Nothing of a run that cannot succeed is worth keeping.
-                if isOurs { try? FileManager.default.removeItem(atPath: directory) }
-                throw failed(error, model, values)
-            }
-            let refusal = gate.refusal(of: outcome)
-            if refusal == nil { try write(outcome, to: target) }
-            if isOurs { try? FileManager.default.removeItem(atPath: directory) }
-            try show(outcome, refusal)
-            if let refusal {
-                throw fail(
-                    "\(refusal). \(out) is not written: bring more labels or better ones, train otherwise, or loosen the gate.",
-                    ExitStatus.gate)
-            }
+            if let data { try ScoringInputs.check(data: data) }
+            if labelled.isEmpty { return try makeFaster(loaded, at: model, to: target, nil) }
+            try train(loaded, target)
         }
+    }
+
+    private func train(_ loaded: Model, _ target: URL) throws {
+        let folder = target.deletingLastPathComponent().path
+        for file in labelled where !FileManager.default.fileExists(atPath: file) { throw fail("\(file): there is no such file.") }
+        let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
+        let isOurs = checkpoints == nil
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let (tuning, gate) = try tuning(loaded, HeldFolder(FilePath(directory)))
+        try checkName(tuning)
+        let outcome: FineTuning.Outcome
+        do throws(TrainingError) {
+            outcome = try train(tuning)
+        } catch .cancelled {
+            throw fail("taken back; the same command goes on from the last checkpoint (\(shownPath(directory)))")
+        } catch {
+            // Nothing of a run that cannot succeed is worth keeping.
+            if isOurs { try? FileManager.default.removeItem(atPath: directory) }
+            throw failed(error, model, values)
+        }
+        let refusal = gate.refusal(of: outcome)
+        if refusal == nil, data == nil { try write(outcome, to: target) }
+        defer { if isOurs { try? FileManager.default.removeItem(atPath: directory) } }
+        if data == nil || refusal != nil || !output.json { try show(outcome, refusal) }
+        if let refusal {
+            throw fail(
+                "\(refusal). \(out) is not written: bring more labels or better ones, train otherwise, or loosen the gate.", ExitStatus.gate
+            )
+        }
+        guard data != nil else { return }
+        // The trained model is measured as a file, which goes with the checkpoints.
+        let trained = URL(fileURLWithPath: directory).appendingPathComponent(VersionFile.model)
+        try write(outcome, to: trained)
+        try makeFaster(outcome.model, at: trained.path, to: target, OptimizeReport(nil, nil, outcome))
     }
 
     private func tuning(_ loaded: Model, _ folder: any GivenFolder) throws -> (FineTuning, Gate) {
@@ -114,9 +125,10 @@ extension Optimize: Computes {
         for (metric, after) in outcome.after.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             print(String(format: "%@: %.6g before, %.6g after", metric.rawValue, outcome.before[metric] ?? .nan, after))
         }
+        if let engine = outcome.engine { print("steps by \(engine)") }
         let kept = refusal == nil ? "epoch \(outcome.bestEpoch) is kept" : "epoch \(outcome.bestEpoch) was the best"
         print(
-            "\(refusal == nil ? "\(out): " : "")\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; "
+            "\(refusal == nil && data == nil ? "\(out): " : "")\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; "
                 + "\(kept)"
                 + (outcome.supersededRows > 0 ? ", \(outcome.supersededRows) rows given way to later files" : "")
                 + (outcome.unlabelledRows > 0 ? ", \(outcome.unlabelledRows) rows without a label left out" : "")
@@ -124,8 +136,8 @@ extension Optimize: Computes {
     }
 }
 
-/// Holds the output of `optimize --json`.
-private struct OptimizeReport: Encodable {
+/// Holds what a training gave, for `optimize --json`.
+struct OptimizeReport: Encodable {
     /// The file that was written; nil where the gate did not pass, of which `refusal` says why.
     let output: String?
     let refusal: String?
@@ -144,6 +156,8 @@ private struct OptimizeReport: Encodable {
     let trained: [String]
     let untrained: [String: String]
     let gradientForms: [String: String]
+    /// The engine of the steps, and why, where `--step-precision` leaves that open.
+    let stepEngine: String?
 
     init(_ output: String?, _ refusal: String?, _ outcome: FineTuning.Outcome) {
         self.output = output
@@ -166,5 +180,6 @@ private struct OptimizeReport: Encodable {
         trained = outcome.trained
         untrained = outcome.untrained
         gradientForms = outcome.gradientForms
+        stepEngine = outcome.engine?.description
     }
 }

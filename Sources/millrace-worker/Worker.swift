@@ -11,7 +11,7 @@ struct Worker: ParsableCommand {
         commandName: "millrace", abstract: "Computes for millrace, which starts it.", version: toolVersion,
         subcommands: [
             Serve.self, Initialize.self, LintCommand.self, Inspect.self, Reserialize.self, Forward.self, Optimize.self, Merge.self,
-            Backward.self, GradientsCommand.self, Bench.self,
+            Backward.self, GradientsCommand.self, Bench.self, Diff.self,
         ])
 
     static func main() {

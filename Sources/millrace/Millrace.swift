@@ -18,7 +18,9 @@ struct Millrace: AsyncParsableCommand {
                 subcommands: [
                     Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Stop.self, Rebuild.self, Prune.self,
                 ]),
-            CommandGroup(name: "One file, without a daemon", subcommands: [Inspect.self, Reserialize.self, Forward.self, Bench.self]),
+            CommandGroup(
+                name: "One file, without a daemon",
+                subcommands: [Inspect.self, Diff.self, Reserialize.self, Forward.self, Bench.self]),
             CommandGroup(
                 name: "Making a model better, without a daemon",
                 subcommands: [Optimize.self, Merge.self, Backward.self, GradientsCommand.self]),

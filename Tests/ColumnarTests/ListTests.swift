@@ -123,6 +123,33 @@ extension Tensor {
         #expect(apart.runs.allSatisfy { run in Set(run.rows.map { Self.lengths[$0] }).count == 1 })
     }
 
+    /// Rows of very different lengths share long runs only with rows of about their own length, so that little of a run is padding.
+    @Test func longRunsHaveLittlePadding() throws {
+        var generator = SeededGenerator(seed: 11)
+        let lengths = (0..<600).map { _ in
+            Int.random(in: 3...40, using: &generator) * (Int.random(in: 0..<8, using: &generator) == 0 ? 3 : 1)
+        }
+        let lines = lengths.enumerated().map { row, length in "{\"ids\":[\((0..<length).map { "\(row + $0)" }.joined(separator: ","))]}" }
+        let path = try directory.write(lines.joined(separator: "\n"), to: "uneven.jsonl")
+        let inputs = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let rules: NameMap<InputRule> = ["ids": InputRule(pad: .integer(0), mask: "mask")]
+        let got = try Scored(path, inputs, rules, batchRows: 256, lists: ListLimits(places: 8192))
+        #expect(
+            got.rows["ids"]!.enumerated().allSatisfy { row, ids in
+                Array(ids.prefix(lengths[row])) == (0..<lengths[row]).map { Double(row + $0) }
+            })
+        #expect(got.rows["mask"]!.enumerated().allSatisfy { row, mask in mask.reduce(0, +) == Double(lengths[row]) })
+        var places = 0
+        for run in got.runs {
+            let all = run.shape[0] * run.shape[1], padding = all - run.rows.reduce(0) { $0 + lengths[$1] }
+            places += all
+            #expect(padding <= all / 16 || all - run.shape[1] < 512 + run.rows.count, "\(padding) of \(all)")
+        }
+        // Runs of 256 rows would take half as many places again.
+        #expect(Double(places) < 1.1 * Double(lengths.reduce(0, +)), "\(places) of \(lengths.reduce(0, +))")
+        #expect(got.runs.count < 40, "\(got.runs.count)")
+    }
+
     /// More rows than a window holds, in the file's order afterwards.
     @Test func longFilesAreReadWindowByWindow() throws {
         var lines: [String] = []

@@ -24,7 +24,8 @@ final class FakeProcess: CandidateProcess {
             return AttemptResult(failure: Failure(.badModel, what: "\(failure)", place: "m.onnx", remedy: "Look."))
         }
         let perRow =
-            (world.milliseconds[spec.engine] ?? 1) * world.times(form) / (batch == 32 ? 1 : 0.5) * (spec.limits.threads == 1 ? 1.5 : 1)
+            (world.milliseconds[spec.engine] ?? 1) * world.sway(spec.engine) * world.times(form) / (batch == 32 ? 1 : 0.5)
+            * (spec.limits.threads == 1 ? 1.5 : 1)
             / 1000
         var result = AttemptResult()
         result.machine = AttemptMachine(processor: "Abacus", engine: spec.engine.name.rawValue, engineVersion: "1")
@@ -44,6 +45,15 @@ final class FakeProcess: CandidateProcess {
 final class FakeWorld {
     var milliseconds: [EngineChoice: Double] = [.onnxRuntime: 1, .openVINO(.float32): 0.8, .openVINO(.bfloat16): 0.4]
     var cosines: [EngineChoice: Double] = [:]
+    /// What every second burst of an engine takes, as a multiple.
+    var sways: [EngineChoice: Double] = [:]
+    private var bursts: [EngineChoice: Int] = [:]
+
+    func sway(_ engine: EngineChoice) -> Double {
+        bursts[engine, default: 0] += 1
+        return bursts[engine, default: 0].isMultiple(of: 2) ? sways[engine] ?? 1 : 1
+    }
+
     var failures: [EngineChoice: String] = [:]
     var asked: [(engine: EngineChoice, form: ModelForm, threads: Int, batch: Int, question: AttemptSpec.MeasuredFiles.Question)] = []
     var processes = 0
@@ -116,6 +126,22 @@ final class FakeWorld {
         #expect(world.asked[1...2].allSatisfy { $0.question == .agreement })
         // A process for each engine and number of threads.
         #expect(world.processes == 5)
+    }
+
+    /// A median that is better by chance does not last: the two run in turns once more, and one that does not win nearly all is not taken.
+    @Test func whatIsFasterByChanceIsNotTaken() throws {
+        let world = FakeWorld()
+        world.milliseconds = [.onnxRuntime: 1, .openVINO(.float32): 1.2, .openVINO(.bfloat16): 0.8]
+        world.sways = [.openVINO(.bfloat16): 1.5]
+        let table = try world.measured(threads: [2], batches: [32])
+        #expect(table.choice?.candidate.engine == .onnxRuntime)
+        let doubted = try #require(table.candidates.first { $0.candidate.engine == .openVINO(.bfloat16) })
+        #expect(doubted.passes && doubted.doubt?.hasPrefix("it was faster in ") == true, "\(doubted)")
+        // One that wins each time is taken, without a duel where no burst of the original came near.
+        world.sways = [.openVINO(.bfloat16): 1.1]
+        world.asked = []
+        #expect(try world.measured(threads: [2], batches: [32]).choice?.candidate.engine == .openVINO(.bfloat16))
+        #expect(world.asked.count { $0.engine == .onnxRuntime } == 8)
     }
 
     @Test func whatDoesNotAgreeIsNeverTimedNorChosen() throws {

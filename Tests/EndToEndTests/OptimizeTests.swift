@@ -241,6 +241,18 @@ import Testing
         #expect(try scores("beside.csv", "undertrained.onnx", ["--adapter", directory("a.safetensors")]) == whole)
         #expect(try scores("plain.csv", "undertrained.onnx") != whole)
 
+        // `diff` sees the model that both make.
+        try FileManager.default.createDirectory(atPath: directory("v"), withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: directory("undertrained.onnx"), toPath: directory("v/model.onnx"))
+        try FileManager.default.copyItem(atPath: directory("a.safetensors"), toPath: directory("v/adapter.safetensors"))
+        func difference(_ other: String) throws -> String {
+            let answer = try DaemonProcess.command(["diff", "model.onnx", directory(other)], in: directory("v"))
+            #expect(answer.status == 0, "\(answer.error)")
+            return answer.output
+        }
+        #expect(try difference("undertrained.onnx").contains("initializers with other values"))
+        #expect(try !difference("merged.onnx").contains("initializers with other values"))
+
         // Going on from it, and what does not go together.
         let next = try command(optimize(directory, "b.safetensors", tuned + ["--no-merge", "--adapter", directory("a.safetensors")]))
         #expect(try JSONDecoder().decode(Report.self, from: Data(next.utf8)).before["accuracy"] == report.after["accuracy"])

@@ -59,7 +59,8 @@ import Testing
     }
 
     private func score(
-        _ model: Data, _ lines: [String], _ inputs: [InputSchema], _ stage: ForwardStage = ForwardStage(), format: OutputFormat = .jsonl
+        _ model: Data, _ lines: [String], _ inputs: [InputSchema], _ stage: ForwardStage = ForwardStage(), format: OutputFormat = .jsonl,
+        rangeBytes: Int? = nil
     ) throws -> [[String: Any]] {
         try model.write(to: URL(fileURLWithPath: directory("m.onnx")))
         try directory.write(lines.joined(separator: "\n") + "\n", to: "d.jsonl")
@@ -69,9 +70,11 @@ import Testing
         let spec = AttemptSpec(
             run: 1, attempt: 1, pipeline: "p",
             work: .score(
-                .init(model: try file("m.onnx"), data: try file("d.jsonl"), output: directory("o.\(format.rawValue)"), format: format)),
+                .init(
+                    model: try file("m.onnx"), data: try file("d.jsonl"), output: directory("o.\(format.rawValue)"), format: format,
+                    parts: rangeBytes == nil ? nil : directory("\(UUID())-parts"))),
             schema: RowSchema(key: ["row"], inputs: inputs, keep: ["row"]), stages: [.forward(stage)])
-        let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
+        let result = LocalExecutor(sessionBytes: 1 << 20, rangeBytes: rangeBytes).execute(spec, cancellation: AttemptCancellation())
         guard result.succeeded else { throw Refused(what: result.failure?.what ?? "") }
         guard format == .jsonl else { return [] }
         return try String(contentsOfFile: directory("o.jsonl"), encoding: .utf8).split(separator: "\n").map {
@@ -97,6 +100,18 @@ import Testing
             #expect(got["twice"] as? [Int] == alone[2].tensor?.values(as: Int64.self)?.map(Int.init))
             #expect((got["pairs"] as? [[Int]])?.flatMap { $0 } == alone[3].tensor?.values(as: Int64.self)?.map(Int.init))
         }
+    }
+
+    /// Each range is put together anew, so that what is scored of it does not depend on who scores the others, and in which order.
+    @Test func rangesOfListsGiveWhatOneGoGives() throws {
+        let mask = [InputSchema(name: "input_ids", pad: .integer(5), mask: "attention_mask")]
+        func bytes(_ rangeBytes: Int?) throws -> [UInt8] {
+            _ = try score(try Self.masked(), lines("input_ids"), mask, rangeBytes: rangeBytes)
+            return try directory.read("o.jsonl")
+        }
+        let whole = try bytes(nil)
+        #expect(whole.count > 10_000)
+        for rangeBytes in [1_500, 4_000] { #expect(try bytes(rangeBytes) == whole) }
     }
 
     @Test func withoutAMaskEachRowIsAsAlone() throws {

@@ -1,4 +1,5 @@
 import Engine
+import Machine
 import Foundation
 import ONNX
 import Recipes
@@ -6,7 +7,8 @@ import Tensors
 import TrainingGraph
 
 /// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and
-/// memory as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too.
+/// memory as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too; with
+/// `float32` or `bfloat16` in its place, OpenVINO executes the steps, in that precision.
 @main
 enum StepTimer {
     struct Report: Encodable {
@@ -38,17 +40,19 @@ enum StepTimer {
         let recipe = GradientDescent(
             loss: .crossEntropy(), optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01
         ) {
-            $0.batchNormalization = .affine
+            // A model without the operator refuses the setting.
+            if model.graph.nodes.contains(where: { $0.operatorType == "BatchNormalization" }) { $0.batchNormalization = .affine }
         }
         let graph = try StepGraph(model, recipe)
-        if arguments.count > 6 { try graph.step.serialized().write(to: URL(fileURLWithPath: arguments[6])) }
+        let precision = arguments.count > 6 ? EngineChoice.Precision(rawValue: arguments[6]) : nil
+        if arguments.count > 6, precision == nil { try graph.step.serialized().write(to: URL(fileURLWithPath: arguments[6])) }
         let slots = graph.slots.map {
             StatefulSession.Slot(
                 name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
-                overwrites: $0.isOverwritable)
+                overwrites: $0.isOverwritable && precision == nil)
         }
         let session = try StatefulSession(
-            Session(model: graph.step.serialized(), options: .training(threads: threads)), slots: slots, constants: graph.heldValues(),
+            Session(model: graph.step.serialized(), options: .training(threads: threads, on: precision.map { .openVINO($0) } ?? .onnxRuntime)), slots: slots, constants: graph.heldValues(),
             outputs: [graph.signature.loss])
         for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
         let built = clock.now - start

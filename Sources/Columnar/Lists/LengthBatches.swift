@@ -132,8 +132,8 @@ final class LengthBatches {
             blocks.append(own)
             try note(own, of: input, in: &lengths, rowCount, firstRow)
         }
-        let chunks = chunks(lengths, rowCount)
-        return chunks.map { rows in group(rows, blocks, lengths, isWhole: chunks.count == 1) }
+        let runs = RunCut(plan, lengths, rowsAtMost: rows, placesAtMost: limits.places).runs(of: rowCount)
+        return runs.map { rows in group(rows, blocks, lengths, isWhole: runs.count == 1) }
     }
 
     /// Records the extents of an input's rows. Inputs that share an axis must agree on its extent in every row.
@@ -153,44 +153,6 @@ final class LengthBatches {
                 reason: "it has \(own[row]) elements along the axis \(each.name.map { "\"\($0)\"" } ?? "\(axis + 1)"), and model input "
                     + "\"\(other?.modelInput.name ?? "")\" has \(known[row]) in the same row: both must be equally long")
         }
-    }
-
-    /// Returns the rows of each run, sorted by length among the rows that may share one.
-    private func chunks(_ lengths: [Int: [Int]], _ rowCount: Int) -> [[Int]] {
-        let open = Set(plan.inputs.flatMap(\.axes).filter { $0.extent == nil }.map(\.number)).sorted()
-        let apart = open.filter { !plan.masked.contains($0) }.compactMap { lengths[$0] }
-        let together = open.filter { plan.masked.contains($0) }.compactMap { lengths[$0] }
-        var order = Array(0..<rowCount)
-        let all = apart + together
-        if plan.mayReorder, all.contains(where: { own in own.contains { $0 != own[0] } }) {
-            order.sort { a, b in
-                for own in all where own[a] != own[b] { return own[a] < own[b] }
-                return a < b
-            }
-        }
-        var chunks: [[Int]] = []
-        var longest: [Int] = []
-        for row in order {
-            let grown = all.indices.map { max(longest.isEmpty ? 0 : longest[$0], all[$0][row]) }
-            if let last = chunks.last {
-                let isFull =
-                    last.count == rows
-                    || limits.places.map { most in
-                        grown.reduce(last.count + 1) { count, extent in
-                            let (product, overflows) = count.multipliedReportingOverflow(by: max(extent, 1))
-                            return overflows ? .max : product
-                        } > most
-                    } ?? false
-                if !isFull, apart.allSatisfy({ $0[row] == $0[last[0]] }) {
-                    chunks[chunks.count - 1].append(row)
-                    longest = grown
-                    continue
-                }
-            }
-            chunks.append([row])
-            longest = all.map { $0[row] }
-        }
-        return chunks
     }
 
     private func group(_ rows: [Int], _ blocks: [RowBlocks?], _ lengths: [Int: [Int]], isWhole: Bool) -> RowGroup {

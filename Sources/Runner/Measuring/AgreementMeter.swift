@@ -6,6 +6,8 @@ struct AgreementMeter {
     private var rows = 0
     private var product = 0.0, square = 0.0, originalSquare = 0.0, difference = 0.0
     private var nonFinite = 0
+    /// The largest difference between two numbers.
+    private(set) var largestDifference = 0.0
     private var isNumeric = false
     private var scoredRows = 0, sameTop = 0
     /// Tells whether every row of the original has length 1 and is no list of probabilities: such rows are embeddings, whose greatest
@@ -27,6 +29,7 @@ struct AgreementMeter {
             square += a * a
             originalSquare += b * b
             difference += (a - b) * (a - b)
+            largestDifference = max(largestDifference, abs(a - b))
         }
         guard let width, width > 1 else { return }
         for row in 0..<original.count / width {

@@ -200,6 +200,10 @@ struct FineTune {
             "validation_per_epoch": .list(
                 outcome.history.map { record in .table(record.validation.mapValues { .number($0) }) }),
         ]
+        if let engine = outcome.engine {
+            report.decisions["step_engine"] = .text("\(engine)")
+            report.decisions["loss_difference"] = engine.lossDifference.map { .number($0) }
+        }
         result.rowCount = Int64(outcome.trainingRows + outcome.validationRows)
         guard spec.goal == .fineTune else { return }
         // Where the schema leaves an input's columns to the file's own order, they are pinned as those of data are.

@@ -168,26 +168,12 @@ struct ModelFile {
     private func prepared() throws(Failure) -> Prepared {
         let model = try parsed()
         let facts = ModelFacts(model)
-        let apart = weightsApart(of: model)
+        let apart = model.weightsApart(adapted: adapter?.adapter.factors.map(\.weight) ?? [])
         guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales
         else { return Prepared(facts: facts) }
         let runnable = try runnable(model, without: apart)
         if apart.isEmpty { return Prepared(runnable: runnable, facts: facts) }
         return Prepared(runnable: runnable, facts: facts, apart: apart, model: model)
-    }
-
-    /// Weights of fewer bytes are part of the graph that the engine is given.
-    private static let smallestApart = 64 << 10
-
-    /// Returns the initializers that the engine gets separately from the graph, each in memory once: large ones that are in other files, or
-    /// to which the adapter adds something. If an input is not a tensor, there are none, since ONNX Runtime cannot take them then: all of
-    /// them go into the graph.
-    private func weightsApart(of model: Model) -> [String] {
-        guard model.graph.inputs.allSatisfy({ if case .tensor = $0.type { true } else { false } }) else { return [] }
-        let adapted = Set(adapter?.adapter.factors.map(\.weight) ?? [])
-        return model.graph.initializers.filter {
-            ($0.isExternal || adapted.contains($0.name)) && ($0.byteCount ?? 0) >= Self.smallestApart && $0.elementType != .string
-        }.map(\.name)
     }
 
     /// The size of the model's files in bytes, as `ModelSource` counts it.
@@ -209,7 +195,7 @@ struct ModelFile {
         if model.hasReplaceableLocales { model.replaceLocales() }
         var options = Model.WritingOptions()
         options.embeddedBytesAtMost = 0
-        options.externalTensorBytesAtLeast = Self.smallestApart
+        options.externalTensorBytesAtLeast = Model.smallestApart
         do {
             if let adapter { model = try adapter.adapter.merged(into: model) }
             try model.write(as: name, to: Model.Target(folder), options: options)
@@ -228,12 +214,8 @@ struct ModelFile {
 
     /// Returns the model as bytes for the engine.
     private func runnable(_ model: Model, without apart: [String]) throws(Failure) -> Data {
-        var model = model
-        model.lift(apart)
-        model.mergeImports()
-        if model.hasReplaceableLocales { model.replaceLocales() }
         do {
-            model = try model.embeddingExternalData()
+            var model = try model.runnable(without: apart)
             if let adapter {
                 model = try LowRankAdapter(adapter.adapter.factors.filter { !apart.contains($0.weight) }).merged(into: model)
             }

@@ -150,6 +150,9 @@ struct Rows {
         }
     }
 
+    /// The number of rows of every run, where the model fixes it.
+    var fixedRows: Int? { admission.fixedRows }
+
     /// Returns how the model is run so that it gives these outputs, of which no axis is known to be the rows.
     func run(for outputs: [String], of session: Session) -> RowRun {
         let indices = outputs.compactMap { try? session.outputIndex($0) }

@@ -48,6 +48,10 @@ package struct DescentOptions: ParsableArguments {
         name: .long,
         help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
     package var batchNormalization: GradientDescent.BatchNormalization = .frozen
+    @Option(
+        name: .long,
+        help: "The numbers that products of a step may be computed in, where that is faster and the loss falls alike: float32 or bfloat16.")
+    package var stepPrecision: GradientDescent.Precision = .float32
     @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank"))
     package var adapterRank: Int?
     @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern"))
@@ -105,6 +109,7 @@ package struct DescentOptions: ParsableArguments {
         gradient.train = train
         gradient.untie = untie
         gradient.batchNormalization = batchNormalization
+        gradient.precision = stepPrecision
         gradient.noDecay = noDecay
         gradient.seed = seed
         gradient.earlyStopping = patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) }
@@ -138,3 +143,5 @@ package struct GateArgument: ExpressibleByArgument {
 extension Optimizer.Kind: ExpressibleByArgument {}
 extension Schedule.Kind: ExpressibleByArgument {}
 extension GradientDescent.BatchNormalization: ExpressibleByArgument {}
+
+extension GradientDescent.Precision: ExpressibleByArgument {}

@@ -1,10 +1,15 @@
 package import ArgumentParser
+package import Recipes
 
 package struct Optimize: ComputingCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "Make a model better by gradient descent on labelled rows, without a daemon.",
+        abstract: "Make a model better by gradient descent on labelled rows, or faster on this machine, without a daemon.",
         discussion: """
-            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and \
+            With --data, NEW is the model rewritten so that it runs faster here: the forms that --precision allows are made and measured \
+            against the model as it is, and the fastest whose outputs for the rows agree is written; where none is faster, NEW is the model \
+            as it is. The table says what was measured, and in which way NEW is executed fastest (`forward --precision`). With --labelled \
+            too, the model is trained first.
+            With --labelled, the new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and \
             written if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, \
             NEW.safetensors is an adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the \
             same command goes on from its last checkpoint and gives the same bytes.
@@ -18,7 +23,17 @@ package struct Optimize: ComputingCommand {
         name: .long,
         help: ArgumentHelp("A file of labelled rows; as often as there are files.", valueName: "data"),
         completion: .file())
-    package var labelled: [String]
+    package var labelled: [String] = []
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A file of rows on which ways of executing the model are compared and measured.", valueName: "data"),
+        completion: .file())
+    package var data: String?
+    @Option(name: .long, help: "With --data: auto (float32 and bfloat16), float32, bfloat16, float16, int8 or int4.")
+    package var precision: PrecisionRequest = .auto
+    @OptionGroup package var agreement: GateOptions
+    @Option(name: .long, help: ArgumentHelp("With --data: the seconds that timing may take. Default: 60.", valueName: "seconds"))
+    package var budget: Double?
     @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx"), completion: .file()) package var out:
         String
     @Option(
@@ -45,11 +60,18 @@ package struct Optimize: ComputingCommand {
     @OptionGroup package var values: ValuesFlag
 
     package func validate() throws {
-        guard !labelled.isEmpty else { throw ValidationError("Give --labelled DATA.") }
+        guard !labelled.isEmpty || data != nil else {
+            throw ValidationError("Give --labelled DATA to train the model, --data DATA to make it faster on this machine, or both.")
+        }
+        guard data != nil || precision == .auto && !agreement.isGiven && budget == nil else {
+            throw ValidationError("--precision, --gate-cosine, --gate-top and --budget are of --data.")
+        }
+        if let budget { try MeasuringOptions.check(budget: budget) }
+        guard !labelled.isEmpty || descent.isPlain else { throw ValidationError("The options of training are of --labelled.") }
         guard pipeline == nil || columns.isEmpty && descent.isPlain else {
             throw ValidationError("--pipeline says how rows are read and how the model is trained: give it or options, not both.")
         }
-        guard pipeline != nil || descent.loss != nil else { throw ValidationError("Give --loss, or --pipeline FILE.") }
+        guard pipeline != nil || labelled.isEmpty || descent.loss != nil else { throw ValidationError("Give --loss, or --pipeline FILE.") }
         guard threads ?? 1 >= 1, checkpointSteps >= 1 else { throw ValidationError("--threads and --checkpoint-steps are at least 1.") }
     }
 

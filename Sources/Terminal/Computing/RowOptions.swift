@@ -25,8 +25,15 @@ package struct RowOptions: ParsableArguments {
     @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.", completion: .file()) package var pipeline:
         String?
 
+    /// Tells whether none of these options is given.
+    package var isEmpty: Bool { pipeline == nil && !isAsked }
+
+    /// Tells whether an option is given that a pipeline would decide.
+    private var isAsked: Bool {
+        !(keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty && value.isEmpty && batchAxis.isEmpty)
+    }
+
     package func validate() throws {
-        let isAsked = !(keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty && value.isEmpty && batchAxis.isEmpty)
         guard pipeline == nil || !isAsked else {
             throw ValidationError(
                 "--pipeline says what --keep, --columns, --scale, --value, --batch-axis and --outputs say: give one or the other.")

@@ -1,5 +1,6 @@
 import Autodiff
 import Engine
+import Machine
 import ONNX
 import Reasons
 import Tensors
@@ -13,12 +14,12 @@ final class StepMachine {
     private let inputNames: [String]
     private let held: [String: Tensor]
 
-    init(_ graph: StepGraph, inputNames: [String], threads: Int) throws(TrainingError) {
+    /// - Parameter engine: executes the steps. The model is evaluated on ONNX Runtime always.
+    init(_ graph: StepGraph, inputNames: [String], threads: Int, engine: EngineChoice = .onnxRuntime) throws(TrainingError) {
         self.graph = graph
         self.inputNames = inputNames
-        let options = SessionOptions.training(threads: threads)
-        let session = try Self.session(graph.step, options)
-        evaluation = try Self.session(graph.evaluation, options)
+        let session = try Self.session(graph.step, .training(threads: threads, on: engine))
+        evaluation = try Self.session(graph.evaluation, .training(threads: threads))
         do throws(AutodiffError) { held = try graph.heldValues() } catch { throw TrainingError(error) }
         let known = Set(session.inputs.map(\.name))
         do throws(EngineError) {
@@ -27,7 +28,7 @@ final class StepMachine {
                 slots: graph.slots.map {
                     .init(
                         name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
-                        overwrites: $0.isOverwritable)
+                        overwrites: $0.isOverwritable && engine == .onnxRuntime)
                 }, constants: held.filter { known.contains($0.key) }, outputs: [graph.signature.loss, graph.signature.lossWeight])
         } catch { throw Self.refused(error) }
         // The values are taken one by one, so that the model's values are not all in memory a second time.

@@ -3,6 +3,7 @@ import Columnar
 import Engine
 import FileSystem
 import Foundation
+import Machine
 import ONNX
 import Reasons
 import Recipes
@@ -46,22 +47,52 @@ struct TrainingRun {
         let store: CheckpointStore
         let stoppedEarly: Bool
         let resumedAt: Int
+        let engine: StepEngine?
     }
 
     private func trained(
         _ graph: StepGraph, _ inputs: [ModelInput], _ rows: RowStore, _ identity: String
     ) throws(TrainingError) -> Trained {
         let size = try batchSize(inputs)
+        let names = inputs.map(\.name)
+        func machine(_ engine: EngineChoice) throws(TrainingError) -> StepMachine {
+            try StepMachine(graph, inputNames: names, threads: run.threads, engine: engine)
+        }
+        let engine = try stepEngine(machine, rows, size)
         var loop = TrainingLoop(
             run: run, control: control, rows: rows,
-            machine: try StepMachine(graph, inputNames: inputs.map(\.name), threads: run.threads),
+            machine: try machine(engine?.engine ?? .onnxRuntime),
             evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed,
-            store: CheckpointStore(run.folder, fingerprint: identity, machine: run.machine))
+            store: CheckpointStore(run.folder, fingerprint: identity, machine: Self.machine(of: engine, run)))
         FaultPoint.reach(.trainingPacked)
         let resumedAt = try loop.begin()
         try loop.train()
-        return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)
+        return Trained(
+            checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt, engine: engine)
+    }
+
+    /// Decides on which engine the steps are computed, where the recipe leaves that open.
+    private func stepEngine(
+        _ machine: (EngineChoice) throws(TrainingError) -> StepMachine, _ rows: RowStore, _ size: (rows: Int, isFixed: Bool)
+    ) throws(TrainingError) -> StepEngine? {
+        let order = BatchOrder(
+            rowCount: rows.training.rowCount, batchSize: size.rows, isFixed: size.isFixed, seed: UInt64(run.recipe.seed), epoch: 1)
+        return try StepEngine.decide(run, machine: machine) { number throws(TrainingError) in
+            // Whole batches alone, again and again: the last one of an epoch may be smaller.
+            let whole = max(order.count - 1, 1)
+            let (numbers, counting) = order[number % whole]
+            var batch = try rows.training.batch(numbers)
+            batch.count(only: counting)
+            return batch
+        } check: { () throws(TrainingError) in
+            if control.isCancelled() { throw .cancelled }
+        }
+    }
+
+    private static func machine(of engine: StepEngine?, _ run: FineTuning) -> AttemptMachine {
+        guard let engine, engine.engine != .onnxRuntime else { return run.machine }
+        return engine.engine.name.machine
     }
 
     /// Merges into the model the part of its adapter that is not trained further.
@@ -102,7 +133,7 @@ struct TrainingRun {
             unlabelledRows: rows.facts.unlabelledRows, steps: point.steps,
             columns: rows.facts.columns, trained: graph.trainedNames,
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
-            gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
+            gradientForms: graph.gradientForms, resumedAt: trained.resumedAt, engine: trained.engine)
     }
 
     private func packedRows(_ graph: StepGraph, _ inputs: [ModelInput], _ identity: String) throws(TrainingError) -> RowStore {
