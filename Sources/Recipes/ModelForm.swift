@@ -1,7 +1,8 @@
 /// Names the forms in which a model can be executed: as it was published, or rewritten so that its numbers are smaller.
 package enum ModelForm: String, Sendable, Codable, Hashable, CaseIterable {
     case published
-    /// The passes over the graph alone are applied, so that it computes the same in float32.
+    /// The passes over the graph alone are applied, so that it computes the same in float32. No precision asks for it, since it is hardly
+    /// faster: engines do the same when they load a model (1.00 to 1.04 times as fast on MiniLM and the digits, on both engines).
     case graph
     /// Weights are stored as float16, and all is computed in float32.
     case float16
