@@ -35,7 +35,7 @@ struct LayerRanking {
             var model = form.model
             let quantizer = form.quantizer(without: Set(layers).subtracting([layer]).union(run.files.float))
             // What is no layer any more without the others causes no error.
-            guard (try? quantizer.run(&model)) != nil else { continue }
+            guard let quantizer, (try? quantizer.run(&model)) != nil else { continue }
             let found = try outputs(of: try session(of: model), lots)
             errors.append(.init(layer: layer, relativeError: Self.error(found, originals)))
         }

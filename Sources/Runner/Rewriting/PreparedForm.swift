@@ -16,7 +16,6 @@ struct PreparedForm {
     /// The bytes of weights above which a model is not balanced: the balanced weights are in memory together.
     private static let largestBalanced = 1 << 30
 
-    /// - Parameter form: another form than the published one.
     init(_ form: ModelForm, of model: Model, _ run: CalibrationRun) throws(Failure) {
         self.form = form
         self.model = model
@@ -49,11 +48,11 @@ struct PreparedForm {
         if (try? balancing.run(&balanced)) != nil { model = balanced }
     }
 
-    /// Returns what rewrites the model.
-    func quantizer(without float: Set<String>) -> any Quantizer {
+    /// Returns what rewrites the model; nil for the form that the passes over the graph have made already.
+    func quantizer(without float: Set<String>) -> (any Quantizer)? {
         let levels: WeightLevels = Self.addsInWords ? .full : .reduced
         switch form {
-        case .published: preconditionFailure("the published form is the model itself")
+        case .published, .graph: return nil
         case .float16:
             var quantizer = Float16Storage()
             quantizer.exclude = float

@@ -49,7 +49,7 @@ struct RewritePass {
             result.files = written
         case .rank(let seconds):
             let quantizer = form.quantizer(without: Set(files.float))
-            let report = try run.rewriting { () throws(QuantizationError) in try quantizer.run(&model) }
+            let report = try run.rewriting { () throws(QuantizationError) in try quantizer?.run(&model) }
             rewriting = Rewriting(report, changes, form.rows)
             rewriting.ranking = try LayerRanking(form, run).errors(of: rewriting.layers, for: seconds)
         }
@@ -69,18 +69,18 @@ struct RewritePass {
         return (model, changes ?? GraphChanges(nodesBefore: model.graph.nodes.count))
     }
 
-    private func write(_ form: PreparedForm) throws(Failure) -> (QuantizationReport, [AttemptResult.WrittenFile]) {
+    private func write(_ form: PreparedForm) throws(Failure) -> (QuantizationReport?, [AttemptResult.WrittenFile]) {
         let name = AttemptSpec.RewrittenFiles.name, folder = try self.folder()
         let target = Model.Target(folder)
         let quantizer = form.quantizer(without: Set(files.float))
-        let report: QuantizationReport
+        var report: QuantizationReport?
         do {
             var model = form.model
-            if model.weightBytes > largestInMemory {
+            if let quantizer, model.weightBytes > largestInMemory {
                 report = try quantizer.write(model, as: name, to: target)
             } else {
                 model = try model.embeddingExternalData(atMost: largestInMemory)
-                report = try quantizer.run(&model)
+                report = try quantizer?.run(&model)
                 try model.write(as: name, to: target)
             }
         } catch let error as QuantizationError {
@@ -114,10 +114,10 @@ struct RewritePass {
 }
 
 extension Rewriting {
-    fileprivate init(_ report: QuantizationReport, _ changes: GraphChanges, _ rows: Int?) {
+    fileprivate init(_ report: QuantizationReport?, _ changes: GraphChanges, _ rows: Int?) {
         self.init(
-            layers: report.quantized,
-            left: Dictionary(report.left.map { ($0.name, "\($0.reason)") }, uniquingKeysWith: { first, _ in first }),
+            layers: report?.quantized ?? [],
+            left: Dictionary((report?.left ?? []).map { ($0.name, "\($0.reason)") }, uniquingKeysWith: { first, _ in first }),
             changes: changes, rows: rows, peakBytes: 0)
     }
 }

@@ -18,7 +18,7 @@ import Testing
     @Test func everyFormAgreesOnBothEngines() throws {
         let scene = try FormScene(Perceptron.model(), rows: Perceptron.rows(160))
         let expected: [(form: ModelForm, operators: Set<String>, cosine: Double)] = [
-            (.float16, ["Cast"], 0.999999), (.int8Static, ["QuantizeLinear", "DequantizeLinear"], 0.999),
+            (.graph, ["Gemm"], 0.9999999), (.float16, ["Cast"], 0.999999), (.int8Static, ["QuantizeLinear", "DequantizeLinear"], 0.999),
             (.int8Dynamic, ["MatMulInteger"], 0.999), (.int8Weights, ["DequantizeLinear"], 0.999),
             (.int4Weights, ["DequantizeLinear"], 0.98),
         ]
@@ -31,7 +31,7 @@ import Testing
             for engine in Self.engines {
                 let found = try scene.agreement(form, on: engine)
                 #expect(found.cosine! >= cosine && found.rows == 64, "\(form) on \(engine): \(found)")
-                #expect(found.relativeError! > 0, "\(form) on \(engine)")
+                if form != .graph { #expect(found.relativeError! > 0, "\(form) on \(engine)") }
             }
         }
     }
@@ -69,7 +69,7 @@ import Testing
     /// The layer whose weights suit integers least is the worst.
     @Test(arguments: ["w1", "w2", "w3"]) func theWorstLayerIsFound(_ weight: String) throws {
         let scene = try FormScene(Perceptron.model(worst: weight), rows: Perceptron.rows(80).map { [0] + $0.dropFirst() })
-        let node = try #require(try scene.made(.float16).model.graph.nodes.first { $0.inputs.contains(weight) })
+        let node = try #require(try scene.made(.graph).model.graph.nodes.first { $0.inputs.contains(weight) })
         let answer = scene.execute(.rewrite(try scene.files(.int8Weights, task: .rank(seconds: 60))))
         #expect(answer.failure == nil && answer.files.isEmpty)
         let ranking = try #require(answer.rewriting?.ranking)
@@ -119,7 +119,7 @@ import Testing
         var options = Model.WritingOptions()
         options.embeddedBytesAtMost = 0
         let scene = try FormScene(Perceptron.model(), rows: Perceptron.rows(160), options: options)
-        for form in [ModelForm.int8Static, .int8Weights, .float16] {
+        for form in [ModelForm.int8Static, .int8Weights, .float16, .graph] {
             let small = try scene.made(form).answer
             let files = try scene.files(form), spec = scene.spec(.rewrite(files))
             var answer = AttemptResult()
