@@ -47,13 +47,9 @@ def digits(folder, arguments):
 
 def trees(folder, arguments):
     """The gradient-boosted trees of the sample, on its rows."""
-    model = ROOT / "samples/tumours/model.onnx"
-    graph = onnx.load(model).graph
-    path = sorted((ROOT / "samples/tumours/data").glob("*.csv"))[0]
-    table = pyarrow.csv.read_csv(path)
-    width = graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    columns = [name for name in table.column_names if pyarrow.types.is_floating(table[name].type)][:width]
-    return model, {graph.input[0].name: np.stack([table[name].to_numpy() for name in columns], 1).astype(np.float32)}, 32
+    table = pyarrow.parquet.read_table(ROOT / "samples/tumours/data/tumours-1.parquet")
+    columns = [table[name].to_numpy() for name in table.column_names if name != "id"]
+    return ROOT / "samples/tumours/model.onnx", {"measurements": np.stack(columns, 1).astype(np.float32)}, 32
 
 
 def by_shape(make):

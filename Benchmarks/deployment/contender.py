@@ -6,6 +6,7 @@ First it says how long making the model took and writes its outputs for the rows
 number of rows at a time, how many rows it scored, in which time on the clock and of the processor.
 """
 import json
+import os
 import pathlib
 import resource
 import sys
@@ -82,13 +83,16 @@ WAYS = {
 def main(name, model, rows, threads, folder):
     rows, threads, folder = dict(np.load(rows)), int(threads), pathlib.Path(folder)
     count = len(next(iter(rows.values())))
+    # Libraries print to standard output: it is theirs no more.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     started = time.perf_counter()
     run = WAYS[name](model, rows, threads, folder)
     made = time.perf_counter() - started
     outputs = [run({key: value[at:at + 8] for key, value in rows.items()}) for at in range(0, count, 8)]
     np.savez(folder / f"{name}.npz", *[np.concatenate(parts) for parts in zip(*outputs)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": made, "peak_bytes": peak}), flush=True)
+    print(json.dumps({"seconds": made, "peak_bytes": peak}), file=answers, flush=True)
     for line in sys.stdin:
         seconds, batch = line.split()
         batches = [{key: value[at:at + int(batch)] for key, value in rows.items()} for at in range(0, count - int(batch) + 1, int(batch))]
@@ -98,7 +102,7 @@ def main(name, model, rows, threads, folder):
             run(batches[scored // int(batch) % len(batches)])
             scored += int(batch)
         print(json.dumps({
-            "rows": scored, "clock": time.perf_counter() - clock, "processor": time.process_time() - processor}), flush=True)
+            "rows": scored, "clock": time.perf_counter() - clock, "processor": time.process_time() - processor}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -119,6 +119,18 @@ struct Rows {
         return (batch, batch.groups.map { ($0.rows, $0.tensors) })
     }
 
+    /// Runs the model over the rows that `nextInputs` gave last, for the time that it takes alone. It may be called again.
+    func run(
+        _ runs: [(rows: [Int], tensors: NameMap<Tensor>)], _ interruption: Interruption, _ phases: inout Phases
+    ) throws(Failure) {
+        for (rows, tensors) in runs {
+            try interruption.check()
+            do throws(EngineError) {
+                _ = try phases.time("run") { () throws(EngineError) in try run(tensors, rows: rows.count, interruption) }
+            } catch { throw Failure(loading: error, place: file) }
+        }
+    }
+
     /// Returns the next rows and the model's outputs for them, in the order of the outputs; nil after the last row.
     func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
         guard let (batch, runs) = try nextInputs(interruption, &phases) else { return nil }
@@ -239,6 +251,11 @@ struct Phases {
     private let countsProcessor: Bool
 
     init(countsProcessor: Bool = false) { self.countsProcessor = countsProcessor }
+
+    mutating func add(_ other: Phases) {
+        seconds.merge(other.seconds) { $0 + $1 }
+        processorSeconds.merge(other.processorSeconds) { $0 + $1 }
+    }
 
     mutating func time<Result, E: Error>(_ phase: String, _ body: () throws(E) -> Result) throws(E) -> Result {
         let start = ContinuousClock.now
