@@ -2,8 +2,8 @@
 
     bench.py --millrace BINARY [--only minilm,digits,trees,resnet50,mobilenetv2] [--wheel WHEEL] [--rounds 5] [--budget 60] [--out FILE]
 
-For each model: `millrace bench` measures its ways of executing the model in turns, and the others' run in turns with each other. What is compared is how
-many times as fast each is as ONNX Runtime in float32 in the same round, by processor time, on the same cores.
+For each model: `millrace bench` measures its ways of executing the model in turns, and the others' run in turns with each other. What is
+compared is how many times as fast each is as ONNX Runtime in float32 in the same round, by processor time, on the same cores.
 """
 import argparse
 import json
@@ -31,7 +31,8 @@ def minilm(folder, arguments):
     """MiniLM-L6 with its published weights, on 256 sentences of 128 tokens."""
     if not arguments.wheel:
         return None
-    subprocess.run([sys.executable, ROOT / "Benchmarks/deployment/minilm.py", arguments.wheel, folder], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, ROOT / "Benchmarks/deployment/minilm.py", arguments.wheel, folder]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     table = pyarrow.parquet.read_table(folder / "padded.parquet").slice(0, 256)
     names = [name for name in table.column_names if name != "id"]
     return folder / "model.onnx", {name: np.array(table[name].to_pylist(), np.int64) for name in names}, 8

@@ -1,9 +1,11 @@
-"""One way of executing a model that others offer, in a process of its own: it is told on standard input when to run, and answers on standard output.
+"""One way of executing a model that others offer, in a process of its own.
+
+It is told on standard input when to run, and answers on standard output.
 
     contender.py NAME MODEL ROWS THREADS FOLDER
 
-First it says how long making the model took and writes its outputs for the rows to FOLDER/NAME.npz; then, for each line with a number of seconds and a
-number of rows at a time, how many rows it scored, in which time on the clock and of the processor.
+First it says how long making the model took and writes its outputs for the rows to FOLDER/NAME.npz; then, for each line with a number of
+seconds and a number of rows at a time, how many rows it scored, in which time on the clock and of the processor.
 """
 import json
 import os

@@ -1,4 +1,6 @@
-"""ResNet-50 and MobileNetV2 by shape: the layers of torchvision's models, with seeded random weights. They show times; quality is for models with real weights."""
+"""ResNet-50 and MobileNetV2 by shape: the layers of torchvision's models, with seeded random weights.
+
+They show times; quality is for models with real weights."""
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper

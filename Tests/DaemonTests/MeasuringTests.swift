@@ -13,7 +13,8 @@ import Testing
 
 @testable import Daemon
 
-/// What the dispatcher does where a pipeline lets measurements decide how its model is executed: who waits, and what follows from an answer.
+/// What the dispatcher does where a pipeline lets measurements decide how its model is executed: who waits, and what
+/// follows from an answer.
 @Suite final class MeasuringTests {
     private let directory: TemporaryDirectory
     private let ledger: RunLedger

@@ -6,7 +6,8 @@ import Testing
 
 @testable import ONNX
 
-/// What `diff` compares of files, where the ONNX project's own package is no judge: how tensors are stored, and which values belong together.
+/// What `diff` compares of files, where the ONNX project's own package is no judge: how tensors are stored, and which
+/// values belong together.
 @Suite struct ComparisonTests {
     private static let x = Value("x", .tensor(.float32, [.symbolic("N"), .fixed(4)]))
 

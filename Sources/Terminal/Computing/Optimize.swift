@@ -5,12 +5,12 @@ package struct Optimize: ComputingCommand {
     package static let configuration = CommandConfiguration(
         abstract: "Make a model better by gradient descent on labelled rows, or faster on this machine, without a daemon.",
         discussion: """
-            With --data, NEW is the model rewritten so that it runs faster here: the forms that --precision allows are made and measured \
-            against the model as it is, and the fastest whose outputs for the rows agree is written; where none is faster, NEW is the model \
+            With --data, NEW is the model rewritten so that it runs faster here: the forms that --precision allows are made and \
+            measured against the model as it is, and the fastest whose outputs for the rows agree is written; where none is faster, NEW is the model \
             as it is. The table says what was measured, and in which way NEW is executed fastest (`forward --precision`). With --labelled \
             too, the model is trained first.
-            With --labelled, the new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and \
-            written if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, \
+            With --labelled, the new model is the given one with other values in its trained initializers; the best epoch \
+            on the held-out rows is kept, and written if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, \
             NEW.safetensors is an adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the \
             same command goes on from its last checkpoint and gives the same bytes.
             Ends with 0 when NEW is there, 5 when the gate did not pass and nothing was written, 2 when the command line or the pipeline \
