@@ -146,7 +146,7 @@ struct BenchReport: Encodable {
             let bytes = form.files.reduce(0) { $0 + $1.byteCount }
             lines.append(
                 "\(form.form.rawValue): \(form.rewriting.layers.count) layers, "
-                + "\(bytes >> 20) MiB, made in \(number(form.seconds)) s\(rows)\(float)"
+                    + "\(bytes >> 20) MiB, made in \(number(form.seconds)) s\(rows)\(float)"
             )
         }
         for (engine, reason) in table.leftOut.sorted(by: { $0.key < $1.key }) { lines.append("not tried: \(engine): \(reason)") }
