@@ -112,9 +112,9 @@ struct FasterModelTests {
         func form() -> String? { daemon.root.files().first { $0.hasPrefix(".millrace/choices/") && $0.hasSuffix("/model.onnx") } }
         let kept = try #require(form())
         try daemon.drop(LargeLayers.rows(40).utf8, at: "spool/data/second.csv")
-        try daemon.start(["--once"])
-        daemon.process?.waitUntilExit()
-        #expect(form() == kept)
+        try daemon.start()
+        #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/outputs/second.csv")) }, "\(daemon.logText)")
+        #expect(daemon.stop() == 0 && form() == kept)
         let first = try daemon.root.read("out/outputs/first.csv")
         #expect(try daemon.root.read("out/outputs/second.csv") == first)
         // It is the form that scores: the command gives others with the model.
