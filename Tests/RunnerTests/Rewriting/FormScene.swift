@@ -16,7 +16,7 @@ import TestSupport
 /// A model and rows on disk, the forms that are made of it, and what comes out of measuring these.
 struct FormScene {
     let directory: TemporaryDirectory
-    let schema = RowSchema(inputs: [InputSchema(name: "x", columns: .pattern("x*"))])
+    static let schema = RowSchema(inputs: [InputSchema(name: "x", columns: .pattern("x*"))])
     var executor = LocalExecutor(sessionBytes: 1 << 30)
 
     init(_ model: Model, rows: [[Float]], options: Model.WritingOptions = .init()) throws {
@@ -37,7 +37,7 @@ struct FormScene {
 
     func spec(_ work: AttemptSpec.Work) -> AttemptSpec {
         AttemptSpec(
-            run: 0, attempt: 1, pipeline: "p", work: work, schema: schema, stages: [.forward(ForwardStage(batchSize: .rows(32)))],
+            run: 0, attempt: 1, pipeline: "p", work: work, schema: Self.schema, stages: [.forward(ForwardStage(batchSize: .rows(32)))],
             limits: .init(threads: 1))
     }
 
