@@ -144,10 +144,8 @@ struct BenchReport: Encodable {
             let rows = form.rewriting.rows.map { ", ranges from \($0) rows" } ?? ""
             let float = form.float.isEmpty ? "" : ", \(form.float.count) layers stay in float: \(form.float.joined(separator: ", "))"
             let bytes = form.files.reduce(0) { $0 + $1.byteCount }
-            lines.append(
-                "\(form.form.rawValue): \(form.rewriting.layers.count) layers, "
-                    + "\(bytes >> 20) MiB, made in \(number(form.seconds)) s\(rows)\(float)"
-            )
+            let size = "\(form.rewriting.layers.count) layers, \(bytes >> 20) MiB"
+            lines.append("\(form.form.rawValue): \(size), made in \(number(form.seconds)) s\(rows)\(float)")
         }
         for (engine, reason) in table.leftOut.sorted(by: { $0.key < $1.key }) { lines.append("not tried: \(engine): \(reason)") }
         lines.append("\(table.machines.map(\.description).joined(separator: "; "))")

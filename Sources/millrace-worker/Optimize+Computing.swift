@@ -127,10 +127,9 @@ extension Optimize: Computes {
         }
         if let engine = outcome.engine { print("steps by \(engine)") }
         let kept = refusal == nil ? "epoch \(outcome.bestEpoch) is kept" : "epoch \(outcome.bestEpoch) was the best"
+        let name = refusal == nil && data == nil ? "\(out): " : ""
         print(
-            (refusal == nil && data == nil ? "\(out): " : "")
-                + "\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; "
-                + "\(kept)"
+            "\(name)\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; \(kept)"
                 + (outcome.supersededRows > 0 ? ", \(outcome.supersededRows) rows given way to later files" : "")
                 + (outcome.unlabelledRows > 0 ? ", \(outcome.unlabelledRows) rows without a label left out" : "")
                 + (outcome.stoppedEarly ? ", stopped early" : "") + (outcome.resumedAt > 0 ? ", resumed at step \(outcome.resumedAt)" : ""))
