@@ -1,4 +1,3 @@
-import Arrivals
 import Foundation
 import Glibc
 import SystemPackage
@@ -107,22 +106,5 @@ import Testing
         #expect(try again.advance(by: 1) == nil)
         try scene.folder.write(bytes + [1], to: "root/spool/large")
         #expect(throws: FileSystemError.changedWhileRead(path)) { while try again.advance(by: 1 << 20) == nil {} }
-    }
-
-    @Test func aDigestFollowsAFileThatIsAppendedTo() throws {
-        let bytes = (0..<900_000).map { UInt8(truncatingIfNeeded: $0 &* 17) }
-        let path = FilePath(try scene.folder.write(Array(bytes[..<10]), to: "root/spool/output"))
-        let file = try FileDigest.open(path)
-        defer { try? file.close() }
-        var hashing = try FileHashing(file, named: path)
-        for count in [10, 300_000, 300_000, 700_001] {
-            try scene.folder.write(Array(bytes[..<count]), to: "root/spool/output")
-            try hashing.follow()
-            #expect(hashing.offset == Int64(count))
-        }
-        try scene.folder.write(bytes, to: "root/spool/output")
-        let digested = try FileDigest.ofWritten(file, named: path, begun: hashing)
-        #expect(digested.digest == FileDigest.of(bytes: bytes))
-        #expect(digested.stamp.size == 900_000)
     }
 }

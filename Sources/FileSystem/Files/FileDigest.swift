@@ -44,14 +44,9 @@ package enum FileDigest {
     /// Returns the digest of an open file that was just written and is to be made durable. The pages of a large file start on their way to
     /// the disk meanwhile; those of a small one are written faster by the sync. A very large file is durable on return: otherwise whoever
     /// publishes it, and all that others have to publish, would wait for its sync.
-    /// - Parameter begun: has read what was written first; it follows to the end.
-    package static func ofWritten(
-        _ descriptor: FileDescriptor, named path: FilePath, begun: FileHashing? = nil
-    ) throws(FileSystemError) -> Digested {
-        let status = try stamp(of: descriptor, named: path)
-        if status.size >= 1 << 20 { Disk.startWriteback(descriptor) }
-        var hashing = if let begun { begun } else { try FileHashing(descriptor, named: path) }
-        try hashing.follow()
+    package static func ofWritten(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> Digested {
+        var hashing = try FileHashing(descriptor, named: path)
+        if hashing.stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
         let digested = try hashing.finish()
         if digested.stamp.size >= 16 << 20 { try Disk.sync(descriptor, path) }
         return digested

@@ -9,8 +9,8 @@ package struct FileHashing {
     private let descriptor: FileDescriptor
     private let path: FilePath
     private var hash = SHA256()
-    /// The stamp before anything was read, or when `follow` was called last.
-    package private(set) var stamp: FileStamp
+    /// The stamp before anything was read.
+    package let stamp: FileStamp
     /// The number of bytes read so far.
     package private(set) var offset: Int64 = 0
     /// The bytes read so far; nil unless they are to be kept.
@@ -33,33 +33,21 @@ package struct FileHashing {
     /// Reads about `count` more bytes. Returns nil while there are more, and throws `changedWhileRead` where the stamp after the last byte
     /// differs from that before the first.
     package mutating func advance(by count: Int64) throws(FileSystemError) -> FileDigest.Digested? {
-        guard try read(count) else { return nil }
-        guard offset == stamp.size, try Disk.status(descriptor, path).stamp == stamp else { throw .changedWhileRead(path) }
-        return FileDigest.Digested(digest: FileDigest.hexadecimal(hash.finalize()), stamp: stamp)
-    }
-
-    /// Reads what was appended since the last call, of a file whose owner is still writing it and only ever appends.
-    package mutating func follow() throws(FileSystemError) {
-        stamp = try Disk.status(descriptor, path).stamp
-        _ = try read(.max)
-    }
-
-    /// Reads about `count` more bytes, up to the size in `stamp`, because a file that grows without end is a changed file, not an endless
-    /// read. Returns false while there are more.
-    private mutating func read(_ count: Int64) throws(FileSystemError) -> Bool {
         let room = Int(min(max(stamp.size - offset, 1), Int64(Self.bufferSize)))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
         defer { buffer.deallocate() }
         let start = offset
+        // It reads up to the size seen first, because a file that grows without end is a changed file, not an endless read.
         while offset < stamp.size {
-            if offset - start >= count { return false }
+            if offset - start >= count { return nil }
             let read = try Disk.read(descriptor, at: offset, into: buffer, path)
             if read == 0 { break }
             hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<read]))
             content?.append(contentsOf: buffer[..<read])
             offset += Int64(read)
         }
-        return true
+        guard offset == stamp.size, try Disk.status(descriptor, path).stamp == stamp else { throw .changedWhileRead(path) }
+        return FileDigest.Digested(digest: FileDigest.hexadecimal(hash.finalize()), stamp: stamp)
     }
 
     /// Reads the rest and returns the digest.

@@ -10,14 +10,13 @@ final class AttemptOutput {
     private let path: String
     private let files: any AttemptFiles
     private var file: FileDescriptor?
-    private var following: FollowedOutput?
 
     init(_ path: String, _ files: any AttemptFiles) {
         self.path = path
         self.files = files
     }
 
-    deinit { close() }
+    deinit { if let file { Disk.close(file) } }
 
     /// Returns the files that a writer of the output writes to. Each writer begins the output again.
     var target: OutputFiles {
@@ -31,29 +30,11 @@ final class AttemptOutput {
     }
 
     private func begin() throws(ColumnarError) -> Int32 {
-        close()
+        if let file { Disk.close(file) }
+        file = nil
         let file = try opened { () throws(FileSystemError) in try files.open(.output) }
         self.file = file
         return try opened { () throws(FileSystemError) in try Disk.duplicate(file, FilePath(path)) }.rawValue
-    }
-
-    private func close() {
-        _ = following?.finish()
-        following = nil
-        if let file { Disk.close(file) }
-        file = nil
-    }
-
-    /// Reads what is written so far for the digest, on another thread. For outputs that are only appended to: those whose format is
-    /// written in parts.
-    func digestSoFar() throws(Failure) {
-        guard let file else { return }
-        do throws(FileSystemError) {
-            if following == nil { following = FollowedOutput(try FileHashing(file, named: FilePath(path))) }
-        } catch {
-            throw Failure(landing: error, place: path)
-        }
-        following?.follow()
     }
 
     private func opened(_ open: () throws(FileSystemError) -> FileDescriptor) throws(ColumnarError) -> FileDescriptor {
@@ -64,7 +45,7 @@ final class AttemptOutput {
     func written() throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {
             guard let file else { throw .missing(FilePath(path)) }
-            let digested = try FileDigest.ofWritten(file, named: FilePath(path), begun: following?.finish())
+            let digested = try FileDigest.ofWritten(file, named: FilePath(path))
             return .init(slot: AttemptResult.Slot.output.rawValue, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
             throw Failure(landing: error, place: path)

@@ -83,7 +83,6 @@ struct RangedPass {
                     try onDisk { () throws(FileSystemError) in try queue.remove(next) }
                     continue
                 }
-                try output.digestSoFar()
                 rowCount += rows
                 next += 1
                 FaultPoint.reach(.rangeAppended)
