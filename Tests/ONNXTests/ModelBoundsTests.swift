@@ -147,6 +147,20 @@ extension ModelBounds {
         #expect(took < .seconds(20), "\(took)")
     }
 
+    /// Constants are read while they are alive: of memory that is free by then, the first byte is another one with each place, and now and
+    /// then 0.
+    @Test func whatIsReadIsAlive() throws {
+        let bomb = try #require(Self.bombs.first { $0.testDescription == "Loop over constants" })
+        let model = bomb.model()
+        var held: [Tensor] = []
+        for number in 0..<6000 {
+            // Each turn finds its memory in another place.
+            held.append(try #require(Tensor(zeros: .bool, shape: [1 + number % 7 * 40])))
+            try #require(Self.refusal(model)?.contains(bomb.words) == true, "in turn \(number)")
+        }
+        #expect(held.count == 6000)
+    }
+
     /// The models of many exporters, a fiftieth of the bounds given.
     @Test func exportersComeNowhereNear() throws {
         let zoo = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -189,7 +189,9 @@ private final class TypeInference {
 
     private func isTrue(_ tensor: StoredTensor?) -> Bool {
         guard let tensor, tensor.elementCount == 1, !tensor.isExternal else { return false }
-        do throws(ONNXError) { return try tensor.tensor().bytes.contains { $0 != 0 } } catch { return false }
+        let value: Tensor
+        do throws(ONNXError) { value = try tensor.tensor() } catch { return false }
+        return withExtendedLifetime(value) { value.bytes.contains { $0 != 0 } }
     }
 
     private func note(_ tensor: StoredTensor, as name: String, isConstant: Bool) {
