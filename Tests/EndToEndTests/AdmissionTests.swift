@@ -213,8 +213,8 @@ import Testing
         for word in ["'sr'", "'state'"] {
             #expect(model?.explanation?.reason.contains(word) ?? false, "\(String(describing: model?.explanation))")
         }
-        let data = try arrival("d.csv")
-        #expect(data?.state == .waiting, "\(String(describing: data?.state))")
+        let isWaiting = try eventually { try arrival("d.csv")?.state == .waiting }
+        #expect(isWaiting, "\(daemon.logText)")
         // The pipeline says what is missing, and the model comes again.
         try root.write(Self.pipeline("x: \"x_*\", sr: { value: 16000 }, state: { value: 0 }"), to: "pipelines/p.yaml")
         #expect(eventually { daemon.logText.contains("pipelines re-read") })

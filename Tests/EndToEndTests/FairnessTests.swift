@@ -1,6 +1,8 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Ledger
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -53,14 +55,16 @@ import Testing
         try #require(eventually(within: 60) { FileManager.default.fileExists(atPath: root("out/fast/outputs/a.csv")) }, "\(daemon.logText)")
         let took = Date().timeIntervalSince(start)
         let slow = try status(daemon, "slow")
-        #expect(slow.count(.done, role: .data) == 0, "a long file was done first")
         // Nothing is said to run that no worker has: one of each pipeline at most.
         #expect(slow.count(.running) == 1, "\(slow.counts)")
-        #expect(slow.count(.waiting) == 3, "\(slow.counts)")
         #expect(took < 5, "\(took) s")
         // What was paused goes on, and says what it always said.
         try #require(
             eventually(within: 120) { (0..<4).allSatisfy { FileManager.default.fileExists(atPath: root("out/slow/outputs/\($0).csv")) } })
+        // When each was visible: on a machine that stood still for a while, the first long file may be done by the time of the look above.
+        func landed(_ path: String) throws -> FileStamp { try #require(try FileDigest.stamp(FilePath(root(path)))) }
+        let fast = try landed("out/fast/outputs/a.csv").changed
+        for number in 0..<4 { #expect(try fast < landed("out/slow/outputs/\(number).csv").changed, "a long file was done first") }
         let outputs = try (0..<4).map { try Data(contentsOf: URL(fileURLWithPath: root("out/slow/outputs/\($0).csv"))) }
         #expect(Set(outputs).count == 1)
         #expect(outputs[0].split(separator: UInt8(ascii: "\n")).count == 300_001)
