@@ -6,7 +6,7 @@ package import Machine
 /// too.
 package struct AttemptResult: Codable, Sendable {
     package struct WrittenFile: Codable, Sendable, Hashable {
-        /// What the file is (`Slot`), as text, so that the answer of a later version can be read.
+        /// Says what the file is (`Slot`), as text, so that the answer of a later version can be read.
         package var slot: String
         package var path: String
         package var digest: String
@@ -28,6 +28,8 @@ package struct AttemptResult: Codable, Sendable {
         case model
         /// A file of the model from which training goes on, where graph passes made another one of it for the version.
         case original
+        /// A file of the model in another form.
+        case form
     }
 
     /// Tells how a model was tried before it is published.
@@ -56,11 +58,11 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
-    /// What the graph passes of the optimize stage did; nil where there are none.
+    /// Tells what the graph passes of the optimize stage did; nil where there are none.
     package var graph: GraphReport?
     /// The measurement; nil for an attempt that measures nothing.
     package var measurement: Measurement?
-    /// What became of a model that was to be written in another form; nil for other attempts.
+    /// Tells what became of a model that was to be written in another form; nil for other attempts.
     package var rewriting: Rewriting?
     /// The machine on which it was executed; nil where the executor died.
     package var machine: AttemptMachine?

@@ -118,6 +118,12 @@ extension AttemptSpec {
         }
     }
 
+    /// The stage that scores; nil where nothing is scored.
+    package var forward: ForwardStage? {
+        for case .forward(let stage) in stages { return stage }
+        return nil
+    }
+
     /// The files of an attempt that makes a version; nil for others.
     package var modelFiles: ModelFiles? {
         switch work {

@@ -2,7 +2,7 @@ package import Recipes
 
 /// Tells what the graph passes of the optimize stage did to a model.
 package struct GraphReport: Codable, Sendable, Hashable {
-    /// What the passes changed; nil where they could not run.
+    /// Tells what the passes changed; nil where they could not run.
     package var changes: GraphChanges?
     /// How near the outputs of the rewritten model are to those of the model before.
     package var agreement: [OutputAgreement] = []

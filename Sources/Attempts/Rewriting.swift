@@ -1,3 +1,4 @@
+import FileSystem
 package import Recipes
 
 extension AttemptSpec {
@@ -40,7 +41,7 @@ extension AttemptSpec {
         }
 
         /// The name of a rewritten model in its folder.
-        package static let name = "model.onnx"
+        package static let name = VersionFile.model
     }
 }
 
@@ -60,9 +61,9 @@ package struct Rewriting: Codable, Sendable, Hashable {
 
     /// The nodes that have the form; of float16 storage, the weights.
     package var layers: [String]
-    /// What stays in float although it could have the form, each with the reason.
+    /// The parts that stay in float although they could have the form, each with the reason.
     package var left: [String: String]
-    /// What the passes over the graph have changed.
+    /// Tells what the passes over the graph have changed.
     package var changes: GraphChanges
     /// The number of rows from which ranges were found; nil where the form needs none.
     package var rows: Int?

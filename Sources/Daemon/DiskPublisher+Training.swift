@@ -30,7 +30,7 @@ extension DiskPublisher {
 
     package func prunePreparedModels(keeping digests: Set<String>, isStart: Bool) throws(FileSystemError) {
         try PreparedFolder(work: work).prune(keeping: digests, isStart: isStart)
-        try ChoiceStore(work.appending("choices").string).prune(keeping: digests)
+        try ChoiceStore(work: work).prune(keeping: digests)
     }
 
     /// Removes at the start the checkpoints of runs that are closed.

@@ -1,7 +1,7 @@
 package import FileSystem
 import Foundation
 package import Machine
-import SystemPackage
+package import SystemPackage
 
 /// Keeps what was measured of models on this machine, so that it is measured once: a file for each model, processor, engines and their
 /// versions. Where one of them changes, there is no file, and it is measured again.
@@ -10,6 +10,10 @@ package struct ChoiceStore: Sendable {
 
     /// - Parameter folder: the folder of the files, which is made with the first.
     package init(_ folder: String) { self.folder = FilePath(folder) }
+
+    /// Makes the store of a daemon.
+    /// - Parameter work: the work folder.
+    package init(work: FilePath) { folder = work.appending("choices") }
 
     /// Returns what was measured of the model here; nil where nothing was, or where the file cannot be read.
     package func table(of model: String, _ question: String, on machines: [AttemptMachine]) -> DeploymentTable? {

@@ -1,5 +1,6 @@
 package import Attempts
 package import Machine
+import PipelineConfig
 package import Recipes
 
 /// Holds what was measured of a model on one machine, and what follows from it.
@@ -64,6 +65,27 @@ package struct ChosenExecution: Sendable, Hashable {
 }
 
 extension AttemptSpec {
+    /// Lets an attempt run its model on the engine of a candidate, with as many rows at a time.
+    /// - Parameter threads: the number of threads; nil leaves it as it is.
+    package mutating func execute(_ candidate: Candidate, threads: Int? = nil) {
+        engine = candidate.engine
+        if let threads { limits.threads = threads }
+        stages = stages.map { stage in
+            guard case .forward(let forward) = stage else { return stage }
+            return .forward(
+                ForwardStage(batchSize: candidate.batchSize, threads: threads ?? forward.threads, outputs: forward.outputs))
+        }
+    }
+
+    /// Lets an attempt that scores execute its model in the way that was chosen, and say so in what its output carries.
+    package mutating func execute(_ execution: ChosenExecution, threads: Int? = nil) {
+        execute(execution.candidate, threads: threads)
+        provenance["millrace.execution"] = execution.candidate.way
+        guard let model = execution.model else { return }
+        score(with: model)
+        provenance["millrace.form.digest"] = model.digest
+    }
+
     /// Lets an attempt that scores use a form of its model, in which an adapter is already.
     package mutating func score(with form: InputFile) {
         func replaced(_ files: ScoringFiles) -> ScoringFiles {

@@ -4,12 +4,6 @@ import Machine
 import PipelineConfig
 import Recipes
 
-/// Executes the attempts that measure one candidate, in a process of their own: engines keep threads spinning, and a candidate that crashes
-/// must not cost others anything.
-package protocol CandidateProcess: AnyObject {
-    func execute(_ spec: AttemptSpec) -> AttemptResult
-}
-
 /// Measures a model in several ways of executing it, each in a process of its own, against each other.
 ///
 /// First the forms of the model are made. All engines run once over the same rows with each form, and their outputs are compared with those
@@ -161,12 +155,7 @@ package final class ModelMeasuring {
     private func spec(_ candidate: Candidate, _ work: AttemptSpec.Work) -> AttemptSpec {
         var spec = template
         spec.work = work
-        spec.engine = candidate.engine
-        spec.limits.threads = candidate.threads
-        spec.stages = template.stages.map { stage in
-            guard case .forward(let forward) = stage else { return stage }
-            return .forward(ForwardStage(batchSize: candidate.batchSize, threads: candidate.threads, outputs: forward.outputs))
-        }
+        spec.execute(candidate, threads: candidate.threads)
         return spec
     }
 

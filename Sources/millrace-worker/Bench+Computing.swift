@@ -87,22 +87,11 @@ enum MeasuringProcesses {
         let display = ProgressDisplay()
         defer { display.end() }
         var table = try ModelMeasuring(
-            spec, files, plan, process: { _ in MeasuringProcess(program, interrupt) }, tell: { display.show($0.step, share: $0.share) }
+            spec, files, plan,
+            process: { _ in ExecutorProcess(ProcessExecutor(program: program, workers: 1, sessionBytes: .max), interrupt.cancellation) },
+            tell: { display.show($0.step, share: $0.share) }
         ).run()
         try keep(&table)
         return table
     }
-}
-
-/// Executes the attempts of one candidate in a process that nobody else uses.
-private final class MeasuringProcess: CandidateProcess {
-    private let executor: ProcessExecutor
-    private let interrupt: Interrupt
-
-    init(_ program: String, _ interrupt: Interrupt) {
-        executor = ProcessExecutor(program: program, workers: 1, sessionBytes: .max)
-        self.interrupt = interrupt
-    }
-
-    func execute(_ spec: AttemptSpec) -> AttemptResult { executor.execute(spec, cancellation: interrupt.cancellation) }
 }

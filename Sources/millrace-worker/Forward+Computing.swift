@@ -88,18 +88,10 @@ extension Forward: Computes {
             printError("not measured, and executed as it is: \(error.statement)")
             return spec
         }
-        guard let choice = table.choice else { return spec }
-        printError("\(choice.candidate), as measured on this machine (`millrace bench`)")
+        guard let execution = table.execution else { return spec }
+        printError("\(execution.candidate), as measured on this machine (`millrace bench`)")
         var chosen = spec
-        chosen.engine = choice.candidate.engine
-        chosen.limits.threads = choice.candidate.threads
-        chosen.stages[chosen.stages.count - 1] = .forward(
-            ForwardStage(batchSize: choice.candidate.batchSize, threads: choice.candidate.threads, outputs: stage.outputs))
-        chosen.provenance["millrace.execution"] = choice.candidate.way
-        if let model = table.execution?.model {
-            chosen.score(with: model)
-            chosen.provenance["millrace.form.digest"] = model.digest
-        }
+        chosen.execute(execution, threads: execution.candidate.threads)
         return chosen
     }
 

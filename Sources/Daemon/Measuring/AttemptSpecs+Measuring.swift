@@ -6,6 +6,7 @@ import Machine
 import PipelineConfig
 import Reasons
 import Recipes
+import SystemPackage
 
 extension AttemptSpecs {
     /// Returns the order to measure a version on the rows of an arrival; nil where the version has no file.
@@ -36,7 +37,7 @@ extension AttemptSpecs {
         let plan = MeasuringPlan(
             precision, threads: [limits.threads], batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate,
             budget: stage.budget.seconds)
-        return MeasuringOrder(purpose, spec, plan, kept: ChoiceStore("\(work)/choices"))
+        return MeasuringOrder(purpose, spec, plan, kept: ChoiceStore(work: FilePath(work)))
     }
 
     /// The batch sizes that are tried where the pipeline gives none: the one that is usual for the model first.
@@ -45,18 +46,10 @@ extension AttemptSpecs {
     /// Has an attempt execute its model in the way that was measured to be the fastest.
     func execute(_ spec: inout AttemptSpec, _ version: Int?, arrival: Int64?, _ pipeline: Pipeline) {
         guard let version, let subject = pipeline.executionSubject(version) else { return }
-        let execution = executions.execution(for: subject, arrival: arrival)
-        spec.provenance["millrace.execution"] = execution?.candidate.way ?? "\(EngineChoice.onnxRuntime)"
-        guard let execution else { return }
-        let candidate = execution.candidate
-        if let model = execution.model {
-            spec.score(with: model)
-            spec.provenance["millrace.form.digest"] = model.digest
-        }
-        spec.engine = candidate.engine
-        spec.stages = spec.stages.map { stage in
-            guard case .forward(let forward) = stage else { return stage }
-            return .forward(ForwardStage(batchSize: candidate.batchSize, threads: forward.threads, outputs: forward.outputs))
+        if let execution = executions.execution(for: subject, arrival: arrival) {
+            spec.execute(execution)
+        } else {
+            spec.provenance["millrace.execution"] = "\(EngineChoice.onnxRuntime)"
         }
     }
 }

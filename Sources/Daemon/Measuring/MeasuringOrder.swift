@@ -44,16 +44,3 @@ struct MeasuringOrder: Sendable {
         return table
     }
 }
-
-/// Executes the attempts of one candidate.
-private final class ExecutorProcess: CandidateProcess {
-    private let executor: any AttemptExecutor
-    private let cancellation: AttemptCancellation
-
-    init(_ executor: any AttemptExecutor, _ cancellation: AttemptCancellation) {
-        self.executor = executor
-        self.cancellation = cancellation
-    }
-
-    func execute(_ spec: AttemptSpec) -> AttemptResult { executor.execute(spec, cancellation: cancellation) }
-}

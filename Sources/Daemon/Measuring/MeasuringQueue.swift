@@ -54,7 +54,4 @@ final class MeasuringQueue: Sendable {
     func takeBack() {
         for order in orders.withLock({ $0 }) { order.cancellation.cancel() }
     }
-
-    /// Waits until nothing is measured any more.
-    func join() { queue.sync {} }
 }

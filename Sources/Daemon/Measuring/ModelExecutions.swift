@@ -91,9 +91,6 @@ final class ModelExecutions {
         return false
     }
 
-    /// Forgets an arrival that is decided.
-    func finished(_ arrival: Int64) { exempt.remove(arrival) }
-
     // MARK: Publications
 
     /// Returns whether the model that a run has made is measured first. The run goes on with `answer`.

@@ -23,13 +23,11 @@ struct DistanceMeter {
     }
 
     mutating func add(_ a: OutputElements, _ b: OutputElements, rows: Int) {
-        switch (a, b) {
-        case (.numbers(let original, let width), .numbers(let found, _)) where original.count == found.count:
-            meter.add(found, original: original, width: width, rows: rows)
-        case (.codes(let original), .codes(let found)) where original.count == found.count:
-            meter.add(found, original: original, rows: rows)
-        case (.numbers, .numbers), (.codes, .codes): reason = "they have \(a.count) and \(b.count) elements on \(rows) rows"
-        case (.numbers, .codes), (.codes, .numbers): reason = "only one of them is floating-point numbers"
-        }
+        if meter.add(b, original: a, rows: rows) { return }
+        reason =
+            switch (a, b) {
+            case (.numbers, .numbers), (.codes, .codes): "they have \(a.count) and \(b.count) elements on \(rows) rows"
+            case (.numbers, .codes), (.codes, .numbers): "only one of them is floating-point numbers"
+            }
     }
 }

@@ -120,8 +120,7 @@ package struct ModelsOnRows {
 
     /// Returns the stage for both models: small batches, and the outputs that both have.
     private func stage(rowsAtOnce: Int) throws(Failure) -> ForwardStage {
-        var wanted: [OutputMapping]?
-        for case .forward(let stage) in spec.stages { wanted = stage.outputs }
+        let wanted = spec.forward?.outputs
         let common = NameSet(Self.commonOutputs(sides.a.model, sides.b.model))
         let outputs = (wanted ?? sides.a.model.graph.outputs.map { OutputMapping(output: $0.name) }).filter { common.contains($0.output) }
         if outputs.isEmpty {

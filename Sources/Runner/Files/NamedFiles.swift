@@ -33,22 +33,21 @@ package struct NamedFiles: AttemptFiles {
         case .fineTune(let files, let training):
             if case .model(let part) = file { return try NamedModel(files.model.path).open(part) }
             return try open(file, toMake: files, training)
-        case .measure(let files):
-            switch file {
-            case .data:
-                guard let data = files.data else { throw none }
-                return try InputAccess(data).open()
-            case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
-            case .rows, .written, .labels, .output, .temporary: throw none
-            }
-        case .rewrite(let files):
-            switch file {
-            case .data:
-                guard let data = files.data else { throw none }
-                return try InputAccess(data).open()
-            case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
-            case .rows, .written, .labels, .output, .temporary: throw none
-            }
+        case .measure(let files): return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
+        case .rewrite(let files): return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
+        }
+    }
+
+    /// Opens a file of an attempt that only reads: a model, and the rows where there are some.
+    private func open(
+        _ file: AttemptFile, of model: NamedModel, _ data: AttemptSpec.InputFile?
+    ) throws(FileSystemError) -> FileDescriptor {
+        switch file {
+        case .data:
+            guard let data else { throw none }
+            return try InputAccess(data).open()
+        case .model(let part): return try model.open(part)
+        case .rows, .written, .labels, .output, .temporary: throw none
         }
     }
 

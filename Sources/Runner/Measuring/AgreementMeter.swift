@@ -51,6 +51,19 @@ struct AgreementMeter {
         hasUnitRows = false
     }
 
+    /// Adds the values of some rows. Returns false, and adds nothing, where they cannot be compared: where they are of another kind, or not
+    /// as many.
+    mutating func add(_ found: OutputElements, original: OutputElements, rows count: Int) -> Bool {
+        switch (found, original) {
+        case (.numbers(let values, _), .numbers(let reference, let width)) where values.count == reference.count:
+            add(values, original: reference, width: width, rows: count)
+        case (.codes(let values), .codes(let reference)) where values.count == reference.count:
+            add(values, original: reference, rows: count)
+        default: return false
+        }
+        return true
+    }
+
     var result: OutputAgreement {
         let norms = (square * originalSquare).squareRoot()
         return OutputAgreement(

@@ -95,11 +95,7 @@ struct MeasuredPass {
                     do throws(FileSystemError) { original = try reference.next(like: elements, of: index) } catch {
                         throw Failure(landing: error, place: folder)
                     }
-                    switch (elements, original) {
-                    case (.numbers(let found, let width), .numbers(let original, _)?):
-                        meters[index].add(found, original: original, width: width, rows: rows)
-                    case (.codes(let found), .codes(let original)?): meters[index].add(found, original: original, rows: rows)
-                    default:
+                    guard let original, meters[index].add(elements, original: original, rows: rows) else {
                         throw Failure(
                             .badModel, what: "output \(names[index]) has another shape than in the model as it is",
                             place: model, remedy: "The way of executing it that gave it is not used.")

@@ -101,10 +101,7 @@ struct LayerRanking {
         return (0..<count).map { output in
             var meter = AgreementMeter("")
             for (values, references) in zip(found, originals) {
-                guard case .numbers(let numbers, let width)? = values[output], case .numbers(let reference, _)? = references[output],
-                    numbers.count == reference.count
-                else { continue }
-                meter.add(numbers, original: reference, width: width, rows: 1)
+                if let found = values[output], let reference = references[output] { _ = meter.add(found, original: reference, rows: 1) }
             }
             let result = meter.result
             return result.nonFinite > 0 ? .greatestFiniteMagnitude : result.relativeError ?? 0

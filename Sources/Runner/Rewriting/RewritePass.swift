@@ -95,9 +95,12 @@ struct RewritePass {
             for name in try folder.names().sorted() {
                 let path = folder.path(of: name)
                 let digested = try folder.reading(name) { file throws(FileSystemError) in
-                    (try FileDigest.of(file, named: path).digest, try FileDigest.stamp(of: file, named: path).size)
+                    try FileDigest.of(file, named: path)
                 }
-                written.append(.init(slot: "form", path: path.string, digest: digested.0, byteCount: digested.1))
+                written.append(
+                    .init(
+                        slot: AttemptResult.Slot.form.rawValue, path: path.string, digest: digested.digest,
+                        byteCount: digested.stamp.size))
             }
             return (report, written)
         } catch { throw Failure(landing: error, place: files.directory) }

@@ -117,10 +117,8 @@ struct GraphRewriting {
 
     private func outputsOfKnownRows(_ loaded: LoadedModel, _ phases: inout Phases) throws(Failure) -> Outputs? {
         guard let known = files.rows else { return nil }
-        var forward = ForwardStage()
-        for case .forward(let named) in spec.stages { forward = named }
         do throws(Failure) {
-            let rows = try Rows(try OpenedInput(known, as: .rows, from: opener), loaded, spec.schema, forward)
+            let rows = try Rows(try OpenedInput(known, as: .rows, from: opener), loaded, spec.schema, spec.forward ?? ForwardStage())
             guard let (batch, values) = try rows.next(interruption, &phases) else { return nil }
             return Outputs(names: rows.outputNames, elements: values.map { OutputElements($0) }, rows: batch.rowCount)
         } catch {
@@ -134,13 +132,7 @@ struct GraphRewriting {
         var found: [OutputAgreement] = []
         for (index, name) in original.names.enumerated() {
             var meter = AgreementMeter(name)
-            switch (rewritten.elements[index], original.elements[index]) {
-            case (.numbers(let values, let width), .numbers(let reference, _)) where values.count == reference.count:
-                meter.add(values, original: reference, width: width, rows: original.rows)
-            case (.codes(let values), .codes(let reference)) where values.count == reference.count:
-                meter.add(values, original: reference, rows: original.rows)
-            default: return []
-            }
+            guard meter.add(rewritten.elements[index], original: original.elements[index], rows: original.rows) else { return [] }
             found.append(meter.result)
         }
         return found

@@ -110,8 +110,7 @@ struct ModelValidation {
     /// Throws where the model's signature does not fit the schema and the outputs that are wanted, or where runs of it show that it does
     /// not.
     private func admit(_ loaded: LoadedModel, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
-        var stage: ForwardStage?
-        for case .forward(let named) in spec.stages { stage = named }
+        let stage = spec.forward
         let admission: Admission
         do throws(AdmissionRefusal) {
             // Where nothing is scored, no rows need to fit; but the names that the pipeline gives must exist.
