@@ -30,9 +30,12 @@ package struct ModelChoosing {
         let machines = try machines()
         if let kept = store.table(of: files.model.digest, plan.question, on: machines), store.hasForm(of: kept) { return kept }
         var table = try ModelMeasuring(template, files, plan, process: makeProcess).run()
+        FaultPoint.reach(.measureMeasured)
         do throws(FileSystemError) { try store.keepForm(of: &table) } catch { throw Failure(landing: error, place: files.reference) }
+        FaultPoint.reach(.measureForm)
         // Where the disk is full, the next daemon measures again.
         try? store.keep(table, plan.question, on: machines)
+        FaultPoint.reach(.measureKept)
         return table
     }
 

@@ -11,6 +11,7 @@ struct BenchReport: Encodable {
         let engine: String
         let form: String
         let precision: String
+        let sessions: Int
         let threads: Int
         let batch: Int?
         let rowsPerSecond: Double?
@@ -24,7 +25,7 @@ struct BenchReport: Encodable {
         let isChoice: Bool
 
         private enum CodingKeys: String, CodingKey {
-            case engine, form, precision, threads, batch, cosine, passes, refusal
+            case engine, form, precision, sessions, threads, batch, cosine, passes, refusal
             case rowsPerSecond = "rows_per_second"
             case cpuMsPerRow = "cpu_ms_per_row"
             case peakBytes = "peak_bytes"
@@ -37,6 +38,7 @@ struct BenchReport: Encodable {
             engine = result.candidate.engine.name.rawValue
             form = result.candidate.form.rawValue
             precision = result.candidate.engine.precision.rawValue
+            sessions = result.candidate.sessions
             threads = result.candidate.threads
             batch = result.candidate.batch
             rowsPerSecond = result.rowsPerSecond
@@ -127,17 +129,19 @@ struct BenchReport: Encodable {
 
     /// Returns the lines of the table for people.
     static func lines(_ table: DeploymentTable, hasRows: Bool) -> [Printed] {
-        var text = TextTable("engine", "form", "precision", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine", "")
+        var text = TextTable(
+            "engine", "form", "precision", "sessions", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine", "")
         let choice = table.choice?.candidate
+        let alone = table.choiceOfOneSession?.candidate
         for result in table.candidates {
             let candidate = result.candidate
             text.add(
-                candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.threads)",
-                candidate.batch.map { "\($0)" } ?? "auto",
+                candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.sessions)",
+                "\(candidate.threads)", candidate.batch.map { "\($0)" } ?? "auto",
                 result.rowsPerSecond.map { number($0) } ?? "-", result.processorMilliseconds.map { number($0) } ?? "-",
                 table.gain(of: result).map { String(format: "%.2f", $0) } ?? "-", "\(result.peakBytes >> 20) MiB",
                 result.cosine.map { String(format: "%.6f", ($0 * 1e6).rounded(.down) / 1e6) } ?? "-",
-                result.refusal ?? (candidate == choice ? "fastest that passes" : ""))
+                result.refusal ?? (candidate == choice ? "fastest that passes" : candidate == alone ? "fastest of one session" : ""))
         }
         var lines = text.lines
         for form in table.forms {

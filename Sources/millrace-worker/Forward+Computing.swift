@@ -77,7 +77,7 @@ extension Forward: Computes {
         let most = threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let batches = stage.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches
         let plan = MeasuringPlan(
-            precision, threads: MeasuringOptions.threadCounts(atMost: most), batches: batches, gate: gate.gate(for: precision),
+            precision, sharings: CoreSharing.ofOneSession(threads: most), batches: batches, gate: gate.gate(for: precision),
             budget: budget ?? MeasuringOptions.standardBudget)
         let measured = AttemptSpec.MeasuredFiles(
             model: files.model, adapter: files.adapter, data: files.data, rows: 0, reference: "")

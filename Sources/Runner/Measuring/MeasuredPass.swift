@@ -39,6 +39,7 @@ struct MeasuredPass {
             result.measurement = measurement
             return
         }
+        let begun = ProcessUsage.processorSeconds
         let loaded = try models.load(measured: opener.model(of: files), files.model.digest, spec.sessionOptions, interruption)
         var run = Run(loaded, self)
         switch files.question {
@@ -49,7 +50,9 @@ struct MeasuredPass {
         }
         result.measurement = Measurement(
             rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,
-            peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
+            peakBytes: ProcessUsage.peakBytes, agreement: run.agreement,
+            attemptProcessorSeconds: ProcessUsage.processorSeconds - begun)
+        FaultPoint.reach(.workerMeasured)
     }
 
     private func reference(isNew: Bool) throws(Failure) -> ReferenceOutputs {
