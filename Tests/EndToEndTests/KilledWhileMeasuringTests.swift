@@ -89,6 +89,22 @@ import Testing
         for line in found { #expect((line["execution"] as? String)?.hasSuffix("float32") == true) }
     }
 
+    /// An output that has its name when the daemon dies is in the manifest of the next one with how it was made, which only the ledger knows.
+    @Test func killedBeforeTheManifest() throws {
+        let daemon = try daemon(budget: "1s")
+        daemon.environment["MILLRACE_FAULT"] = "land.folders:1:\(daemon.root("mark"))"
+        try daemon.start()
+        try #require(eventually(within: 120) { isThere("mark", daemon) }, "\(daemon.logText)")
+        daemon.process?.waitUntilExit()
+        #expect(isThere("out/outputs/digits-1.csv", daemon))
+        #expect(try lines(daemon).isEmpty)
+        daemon.environment["MILLRACE_FAULT"] = nil
+        try daemon.start()
+        #expect(eventually(within: 60) { (try? lines(daemon).count) == 1 }, "\(daemon.logText)")
+        #expect(daemon.stop() == 0)
+        #expect(try (lines(daemon).first?["execution"] as? String)?.hasSuffix("float32") == true)
+    }
+
     /// A stop does not wait for the budget, and no process of measuring and none of its files outlives the daemon.
     @Test func aStopTakesMeasuringBack() throws {
         let daemon = try daemon(budget: "600s")
