@@ -16,8 +16,9 @@ extension ModelMeasuring {
             for sharing in plan.sharings.dropFirst() {
                 let needed = way.peakBytes / Int64(plan.sharings[0].sessions) * Int64(sharing.sessions)
                 guard sharing.sessions == 1 || taken + needed <= free / 2 else {
+                    let (needs, has) = (OutOfMemory.shown(Int(needed)), OutOfMemory.shown(free))
                     leftOut["\(way.candidate.way), \(sharing)"] =
-                        "they need \(OutOfMemory.shown(Int(needed))), and \(OutOfMemory.shown(max(free - Int(taken), 0))) are free"
+                        "they need \(needs): with those before more than half of the \(has) that are free"
                     continue
                 }
                 taken += needed
