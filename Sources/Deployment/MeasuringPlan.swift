@@ -14,9 +14,10 @@ package struct MeasuringPlan: Sendable {
     /// The batch sizes that are tried, the one of the original first; nil stands for the one that is usual for the model.
     package var batches: [Int?]
     package var gate: AgreementGate
-    /// The seconds that measuring may take, beside the first run of each engine and the making of forms. Refining a form may take as many
-    /// again.
+    /// The seconds that timing may take, beside the first run of each engine.
     package var budget: Double
+    /// The seconds after which no form of the model is begun, nor made anew to agree better. In fewer than ten, nearly none can be made.
+    package var formBudget: Double
     /// The number of rows on which outputs are compared, from the first on.
     package var comparedRows: Int
 
@@ -41,6 +42,7 @@ package struct MeasuringPlan: Sendable {
         self.batches = batches
         self.gate = gate
         self.budget = budget
+        formBudget = max(budget, 10)
         self.comparedRows = comparedRows
     }
 

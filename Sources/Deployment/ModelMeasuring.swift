@@ -22,7 +22,8 @@ package final class ModelMeasuring {
     var lanes: [Lane] = []
     var forms: [FormResult] = []
     var leftOut: [String: String] = [:]
-    private(set) var spent = 0.0
+    /// The seconds that timing took so far, and those that the making of forms took.
+    private(set) var spent = 0.0, made = 0.0
     /// The seconds that a candidate runs before its turn ends.
     var burst: Double
     private var compared = 0
@@ -74,7 +75,7 @@ package final class ModelMeasuring {
         let start = ContinuousClock.now
         for (engine, reason) in plan.engines.leftOut { leftOut["\(engine)"] = reason }
         try compareAsPublished()
-        for form in plan.forms where make(form, float: []) {
+        for form in plan.forms where hasTime(toMake: form) && make(form, float: []) {
             for engine in plan.engines.tried where engine.mayGain(by: form) {
                 addLane(Candidate(engine, form: form, plan.sharings[0], batch: plan.batches[0]))
             }
@@ -152,8 +153,8 @@ package final class ModelMeasuring {
         processes[key] = process
         let start = ContinuousClock.now
         let answer = load.measuring { process.execute(spec(candidate, .measure(files))) }
-        if case .speed = question { spent += (ContinuousClock.now - start).seconds }
         if let machine = answer.machine, answer.failure == nil { machines.insert(machine) }
+        if case .speed = question { spent += (ContinuousClock.now - start).seconds }
         note(answer)
         return answer
     }
@@ -166,7 +167,9 @@ package final class ModelMeasuring {
     func ask(_ rewritten: AttemptSpec.RewrittenFiles) -> AttemptResult {
         var candidate = plan.original
         candidate.form = rewritten.form
+        let start = ContinuousClock.now
         let answer = makeProcess(candidate).execute(spec(candidate, .rewrite(rewritten)))
+        made += (ContinuousClock.now - start).seconds
         note(answer)
         return answer
     }

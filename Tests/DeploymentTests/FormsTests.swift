@@ -76,6 +76,16 @@ import Testing
         #expect(chosen.passes && chosen.cosine == 1 && chosen.bursts >= 3)
     }
 
+    @Test func noFormIsBegunOnceTheirTimeIsUsedUp() throws {
+        world.formTimes = [.int8Static: [0.5], .int8Weights: [0.5]]
+        world.formCosines = [.int8Static: [0.9, 1]]
+        let table = try world.measured([.int8Static, .int8Weights], formBudget: 0)
+        // The first one is always made, but not anew.
+        #expect(world.made.map(\.form) == [.int8Static])
+        #expect(table.leftOut["int8-weights"]?.contains("the budget of 0 s") == true)
+        #expect(table.choice?.candidate.form == .published)
+    }
+
     @Test func whatWouldNotBeFasterIsNotRefined() throws {
         world.formTimes = [.int8Static: [1]]
         world.formCosines = [.int8Static: [0.9, 1]]

@@ -109,13 +109,16 @@ final class FakeWorld: @unchecked Sendable {
         return result
     }
 
-    func measured(_ forms: [ModelForm] = [], threads: [Int] = [2, 1], batches: [Int] = [32, 1]) throws -> DeploymentTable {
-        try measured(forms, sharings: threads.map { CoreSharing(sessions: 1, threads: $0) }, batches: batches)
+    func measured(
+        _ forms: [ModelForm] = [], threads: [Int] = [2, 1], batches: [Int] = [32, 1], formBudget: Double? = nil
+    ) throws -> DeploymentTable {
+        try measured(forms, sharings: threads.map { CoreSharing(sessions: 1, threads: $0) }, batches: batches, formBudget: formBudget)
     }
 
     /// - Parameter sessions: the number of sessions that the choice must have.
     func measured(
-        _ forms: [ModelForm] = [], sharings: [CoreSharing], sessions: Int? = nil, batches: [Int] = [32, 1], budget: Double = 0
+        _ forms: [ModelForm] = [], sharings: [CoreSharing], sessions: Int? = nil, batches: [Int] = [32, 1], budget: Double = 0,
+        formBudget: Double? = nil
     ) throws -> DeploymentTable {
         let files = AttemptSpec.MeasuredFiles(
             model: .init(path: "/m.onnx", digest: "d"), data: hasRows ? .init(path: "/rows.csv", digest: "r") : nil, rows: 0,
@@ -124,8 +127,9 @@ final class FakeWorld: @unchecked Sendable {
             run: 0, attempt: 1, pipeline: "p", work: .measure(files), schema: RowSchema(inputs: [], keep: []),
             stages: [.forward(ForwardStage())])
         let engines = EngineCandidates(.auto, processor: "Abacus: avx512_bf16")
-        let plan = MeasuringPlan(
+        var plan = MeasuringPlan(
             engines: engines, forms: forms, sharings: sharings, sessions: sessions, batches: batches, budget: budget)
+        if let formBudget { plan.formBudget = formBudget }
         return try ModelMeasuring(
             spec, files, plan,
             process: { [self] candidate in
