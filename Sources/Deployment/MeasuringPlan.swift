@@ -10,7 +10,13 @@ package struct MeasuringPlan: Sendable {
     package var threads: [Int]
     /// The batch sizes that are tried, the one of the original first; nil stands for the one that is usual for the model.
     package var batches: [Int?]
+    /// What outputs must meet where no metric is measured.
     package var gate: AgreementGate
+    /// What the metric on labelled rows must meet, where one is asked for: it then decides in place of `gate`.
+    package var metric: MetricGate?
+    /// Tells whether nothing is measured where the metric cannot be: someone has named the labelled rows, and wants to know what is wrong
+    /// with them. Otherwise `gate` decides then.
+    package var demandsMetric = false
     /// The seconds that measuring may take, beside the first run of each engine and the making of forms. Refining a form may take as many
     /// again.
     package var budget: Double
@@ -44,6 +50,7 @@ package struct MeasuringPlan: Sendable {
     package var question: String {
         let rows = batches.map { $0.map(String.init) ?? "auto" }
         return "\(engines.tried), forms \(forms.map(\.rawValue)), threads \(threads), rows \(rows), gate \(gate)"
+            + (metric.map { ", metric \($0)" } ?? "")
     }
 
     /// The model as it is.

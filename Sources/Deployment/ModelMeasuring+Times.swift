@@ -91,7 +91,7 @@ extension ModelMeasuring {
                     let candidate = Candidate(way.candidate.engine, form: way.candidate.form, threads: threads, batch: batch)
                     if lanes.contains(where: { $0.result.candidate == candidate }) || isTooLarge(batch, for: way) { continue }
                     var result = CandidateResult(candidate)
-                    result.agreement = way.agreement
+                    (result.agreement, result.metric) = (way.agreement, way.metric)
                     lanes.append(Lane(result: result))
                 }
             }

@@ -7,7 +7,7 @@ import Recipes
 /// Measures a model in several ways of executing it, each in a process of its own, against each other.
 ///
 /// First the forms of the model are made. All engines run once over the same rows with each form, and their outputs are compared with those
-/// of the original; those that do not agree are left out, or refined until they do. The others are timed in short bursts, in turns, so that
+/// of the original, or a metric of theirs on labelled rows; those that do not pass are left out, or refined until they do. The others are timed in short bursts, in turns, so that
 /// what else happens on the machine meets all of them; those that are far behind are left out early. Then the numbers of threads and rows
 /// are tried with the best candidate and the original.
 package final class ModelMeasuring {
@@ -21,8 +21,11 @@ package final class ModelMeasuring {
     var lanes: [Lane] = []
     var forms: [FormResult] = []
     var leftOut: [String: String] = [:]
+    var judging: Judging?
     private(set) var spent = 0.0
     private var compared = 0
+    /// Why an attempt was taken back, where one was: what was measured then says nothing.
+    private var end: Failure?
 
     /// Candidates that differ in the batch size alone share a process and its session.
     private struct ProcessKey: Hashable {
@@ -75,10 +78,13 @@ package final class ModelMeasuring {
         addVariants()
         time(passing.filter { !isHopeless($0) }, until: plan.budget)
         duel()
-        return DeploymentTable(
+        if let end { throw end }
+        var table = DeploymentTable(
             model: files.model.digest, machines: machines.sorted { "\($0)" < "\($1)" }, comparedRows: files.data == nil ? nil : compared,
             gate: plan.gate, measure: measure, seconds: (ContinuousClock.now - start).seconds,
             candidates: lanes.map(\.result), forms: forms, leftOut: leftOut)
+        table.judging = judging
+        return table
     }
 
     private var passing: [Int] { lanes.indices.filter { lanes[$0].result.passes } }
@@ -94,6 +100,7 @@ package final class ModelMeasuring {
         compared = answer.measurement?.rows ?? 0
         original.result.peakBytes = answer.measurement?.peakBytes ?? 0
         lanes.append(original)
+        try judgeAsPublished()
         for engine in plan.engines.tried.dropFirst() {
             var candidate = plan.original
             candidate.engine = engine
@@ -117,7 +124,7 @@ package final class ModelMeasuring {
         } else if let found = answer.measurement {
             lane.result.agreement = found.agreement
             lane.result.peakBytes = found.peakBytes
-            lane.result.refusal = plan.gate.refusal(of: found.agreement)
+            lane.result.refusal = refusal(candidate, &lane.result)
             lane.disagrees = lane.result.refusal != nil
         }
         lanes[index] = lane
@@ -141,6 +148,7 @@ package final class ModelMeasuring {
         let start = ContinuousClock.now
         let answer = load.measuring { process.execute(spec(candidate, .measure(files))) }
         if case .speed = question { spent += (ContinuousClock.now - start).seconds }
+        if let failure = answer.failure, [.cancelled, .stopped].contains(failure.kind) { end = failure }
         if let machine = answer.machine, answer.failure == nil { machines.insert(machine) }
         return answer
     }
@@ -149,7 +157,9 @@ package final class ModelMeasuring {
     func ask(_ rewritten: AttemptSpec.RewrittenFiles) -> AttemptResult {
         var candidate = plan.original
         candidate.form = rewritten.form
-        return makeProcess(candidate).execute(spec(candidate, .rewrite(rewritten)))
+        let answer = makeProcess(candidate).execute(spec(candidate, .rewrite(rewritten)))
+        if let failure = answer.failure, [.cancelled, .stopped].contains(failure.kind) { end = failure }
+        return answer
     }
 
     private func spec(_ candidate: Candidate, _ work: AttemptSpec.Work) -> AttemptSpec {
@@ -158,6 +168,9 @@ package final class ModelMeasuring {
         spec.execute(candidate, threads: candidate.threads)
         return spec
     }
+
+    /// The seconds that one attempt may take; nil where they are not bounded.
+    var secondsForOne: Double? { template.limits.seconds }
 
     func endProcess(of candidate: Candidate) { processes[ProcessKey(candidate)] = nil }
 

@@ -41,15 +41,19 @@ struct MeasuredPass {
         }
         let loaded = try models.load(measured: opener.model(of: files), files.model.digest, spec.sessionOptions, interruption)
         var run = Run(loaded, self)
+        var metric: MetricFinding?
         switch files.question {
         case .reference: try run.write()
         case .agreement: try run.compare()
         case .speed(let seconds): try run.time(for: seconds)
+        case .metric(let rows, let seconds):
+            metric = try JudgedPass(spec, files, opener, interruption).measure(loaded.session, rows: rows, within: seconds)
         case .machines: break
         }
         result.measurement = Measurement(
             rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,
             peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
+        result.measurement?.metric = metric
     }
 
     private func reference(isNew: Bool) throws(Failure) -> ReferenceOutputs {
@@ -153,7 +157,7 @@ struct MeasuredPass {
         }
 
         private func opened(_ data: AttemptSpec.InputFile) throws(Failure) -> Rows {
-            try Rows(try OpenedInput(data, as: .data, from: pass.opener), loaded, pass.spec.schema, pass.stage)
+            try Rows(try OpenedInput(data, as: .data, from: pass.opener), loaded, pass.spec.schema, pass.stage, pinned: pass.spec.columns)
         }
 
         private func noRows(_ data: AttemptSpec.InputFile) -> Failure {
