@@ -135,7 +135,7 @@ def measure(name, arguments, folder):
 def ours(name, model, rows, batch, precision, arguments):
     """What `millrace bench` chooses, against ONNX Runtime in float32 as it measured that in the same minute."""
     command = [arguments.millrace, "bench", model, "--data", rows, "--json", "--batches", str(batch), "--threads", str(arguments.threads),
-               "--budget", str(arguments.budget), "--precision", precision]
+               "--budget", str(arguments.budget), "--precision", precision, "--sessions", "1"]
     answer = subprocess.run(command, capture_output=True, text=True)
     way = f"millrace {precision}"
     if answer.returncode:

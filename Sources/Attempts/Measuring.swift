@@ -105,6 +105,8 @@ package struct Measurement: Codable, Sendable, Hashable {
     package var seconds: Double
     /// The seconds of processor time that the process used while the model ran.
     package var processorSeconds: Double
+    /// The seconds of processor time that the process used for the attempt, with all that it did before and beside running the model.
+    package var attemptProcessorSeconds: Double
     /// The most memory that the process has had so far, in bytes.
     package var peakBytes: Int64
     /// How far the outputs are from those that they were compared with, by output; empty where nothing was compared.
@@ -115,8 +117,10 @@ package struct Measurement: Codable, Sendable, Hashable {
     package var machines: [AttemptMachine] = []
 
     package init(
-        rows: Int, seconds: Double, processorSeconds: Double, peakBytes: Int64, agreement: [OutputAgreement] = []
+        rows: Int, seconds: Double, processorSeconds: Double, peakBytes: Int64, agreement: [OutputAgreement] = [],
+        attemptProcessorSeconds: Double? = nil
     ) {
+        self.attemptProcessorSeconds = attemptProcessorSeconds ?? processorSeconds
         self.rows = rows
         self.seconds = seconds
         self.processorSeconds = processorSeconds

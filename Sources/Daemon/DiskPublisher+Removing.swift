@@ -60,6 +60,7 @@ extension LeavingOutput {
         return ManifestLine(
             path: file.path, outputDigest: file.digest, bytes: file.byteCount, rows: rowCount.map(Int.init), pipeline: publication.pipeline,
             input: publication.inputPath, inputDigest: inputDigest, modelVersion: version, modelDigest: nil, revision: revision,
-            arrival: publication.arrival, run: publication.run, publishedAt: publication.publishedAt?.description ?? "")
+            arrival: publication.arrival, run: publication.run, publishedAt: publication.publishedAt?.description ?? "",
+            execution: publication.execution)
     }
 }

@@ -123,8 +123,8 @@ package final class PipelineDaemon: Service {
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(
-                window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues,
-                work: options.workDirectory), log: log)
+                window: max(256, options.jobs * 16), threads: options.threads, workers: options.jobs,
+                hidesValues: options.hidesValues, work: options.workDirectory), log: log)
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now)
         FaultPoint.reach(.startRecovered)
@@ -135,6 +135,7 @@ package final class PipelineDaemon: Service {
         try reasons.settle(inForce)
         let open = Set(try ledger.openRuns().map(\.number))
         try publisher.sweep(open: open)
+        try MeasuringQueue.sweep(work: options.workDirectory)
         FaultPoint.reach(.startSwept)
         try publisher.pruneCheckpoints(keeping: open, of: inForce)
         let (ledger, lock) = (ledger, lock)

@@ -6,27 +6,36 @@ package import Recipes
 package struct Candidate: Codable, Sendable, Hashable {
     package var engine: EngineChoice
     package var form: ModelForm
-    /// The number of threads within one operator.
+    /// The number of sessions that compute at the same time, each in a process of its own.
+    package var sessions: Int
+    /// The number of threads within one operator of a session.
     package var threads: Int
     /// The number of rows in one run; nil for as many as are usual for the model.
     package var batch: Int?
 
-    package init(_ engine: EngineChoice, form: ModelForm = .published, threads: Int, batch: Int?) {
+    package init(_ engine: EngineChoice, form: ModelForm = .published, sessions: Int = 1, threads: Int, batch: Int?) {
         self.engine = engine
         self.form = form
+        self.sessions = sessions
         self.threads = threads
         self.batch = batch
     }
+
+    init(_ engine: EngineChoice, form: ModelForm = .published, _ sharing: CoreSharing, batch: Int?) {
+        self.init(engine, form: form, sessions: sharing.sessions, threads: sharing.threads, batch: batch)
+    }
+
+    var sharing: CoreSharing { CoreSharing(sessions: sessions, threads: threads) }
 
     /// The engine, and the form where it is another than the published one: such as "openvino float32 int8-static".
     package var way: String { form == .published ? "\(engine)" : "\(engine) \(form.rawValue)" }
 }
 
 extension Candidate: CustomStringConvertible {
-    /// Such as "openvino bfloat16, 2 threads, 32 rows".
+    /// Such as "openvino bfloat16, 2 threads, 32 rows" or "onnxruntime float32, 2 sessions of 1 thread, rows as usual".
     package var description: String {
         let rows = batch.map { "\($0) row\($0 == 1 ? "" : "s")" } ?? "rows as usual"
-        return "\(way), \(threads) thread\(threads == 1 ? "" : "s"), \(rows)"
+        return "\(way), \(sharing), \(rows)"
     }
 
     /// The batch size as a forward stage says it.

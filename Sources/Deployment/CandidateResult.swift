@@ -3,11 +3,11 @@ package import Attempts
 /// Holds what was measured of one candidate.
 package struct CandidateResult: Codable, Sendable, Hashable {
     package var candidate: Candidate
-    /// The rows that it scored a second, by the clock: the median of its bursts; nil where it was not timed.
+    /// The rows that its sessions scored a second together, by the clock: the median of its bursts; nil where it was not timed.
     package var rowsPerSecond: Double?
     /// The milliseconds of processor time for a row: the median of its bursts.
     package var processorMilliseconds: Double?
-    /// The most memory that its process had, in bytes.
+    /// The most memory that its processes had, in bytes. What several of them map from one file counts once for each.
     package var peakBytes: Int64 = 0
     package var agreement: [OutputAgreement] = []
     /// The metric of the gate on the labelled rows; nil where it was not measured.

@@ -1,3 +1,4 @@
+package import Arrivals
 package import FileSystem
 import Foundation
 package import Machine
@@ -29,12 +30,15 @@ package struct ChoiceStore: Sendable {
         try DurableFile.write(try JSONFile.encode(table, for: path), to: path)
     }
 
-    /// Removes what was measured of models, and their forms, that are not among `digests`.
-    package func prune(keeping digests: Set<String>) throws(FileSystemError) {
+    /// Removes what was measured of models, and their forms, that are not among `digests`. What was measured in the last day stays: its
+    /// model may not be a version yet, since the daemon that measured it was killed, or is about to publish it.
+    package func prune(keeping digests: Set<String>, at now: UTCTime = .now) throws(FileSystemError) {
         guard try Disk.status(folder) != nil else { return }
         let kept = Set(digests.map { String($0.prefix(Self.prefix)) })
+        let newest = now.advanced(by: .seconds(-86_400)).milliseconds * 1_000_000
         for name in try Disk.names(in: folder).map(\.string) where !kept.contains(String(name.prefix(Self.prefix))) {
-            try Disk.removeTree(folder.appending(name))
+            let path = folder.appending(name)
+            if let stamp = try Disk.status(path)?.stamp, stamp.changed < newest { try Disk.removeTree(path) }
         }
     }
 

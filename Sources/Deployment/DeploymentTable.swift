@@ -1,3 +1,4 @@
+import Arrivals
 package import Attempts
 package import Machine
 import PipelineConfig
@@ -17,6 +18,8 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     package var measure: TimeMeasure
     /// The seconds that measuring took.
     package var seconds: Double
+    /// The number of sessions that the choice has, where whoever asked could not choose it; nil where the fastest of all is chosen.
+    package var sessions: Int?
     /// The candidates, the original first.
     package var candidates: [CandidateResult]
     /// The forms that were made beside the published one.
@@ -26,7 +29,7 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
 
     package init(
         model: String, machines: [AttemptMachine], comparedRows: Int?, gate: AgreementGate, measure: TimeMeasure, seconds: Double,
-        candidates: [CandidateResult], forms: [FormResult] = [], leftOut: [String: String]
+        sessions: Int? = nil, candidates: [CandidateResult], forms: [FormResult] = [], leftOut: [String: String]
     ) {
         self.model = model
         self.machines = machines
@@ -34,6 +37,7 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
         self.gate = gate
         self.measure = measure
         self.seconds = seconds
+        self.sessions = sessions
         self.candidates = candidates
         self.forms = forms
         self.leftOut = leftOut
@@ -44,7 +48,10 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
 
     /// The candidate to use: the fastest of those that pass, or the model as it is in the way that is fastest for it. The model as it was
     /// published goes before another form that is hardly faster.
-    package var choice: CandidateResult? { Candidates(candidates, by: measure).choice.map { candidates[$0] } ?? candidates.first }
+    package var choice: CandidateResult? { Candidates(candidates, by: measure, sessions).choice.map { candidates[$0] } ?? candidates.first }
+
+    /// The candidate of one session that would be chosen if only such could be, as by a program that runs one.
+    package var choiceOfOneSession: CandidateResult? { Candidates(candidates, by: measure, 1).choice.map { candidates[$0] } }
 
     /// The form of the choice as it was made; nil where the model is executed as it was published.
     package var chosenForm: FormResult? { choice.flatMap { choice in forms.first { $0.form == choice.candidate.form } } }
@@ -53,8 +60,18 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     package var execution: ChosenExecution? { choice.map { ChosenExecution(candidate: $0.candidate, model: chosenForm?.model) } }
 
     /// How many times as fast as the model as it is, measured in its first way.
-    package func gain(of result: CandidateResult) -> Double? {
-        guard let original = candidates.first?.time(by: measure), let own = result.time(by: measure), own > 0 else { return nil }
+    package func gain(of result: CandidateResult) -> Double? { gain(of: result, over: candidates.first) }
+
+    /// How many times as fast as the model as it is where the cores are shared alike, as far as that was measured.
+    package func gainAlike(of result: CandidateResult) -> Double? {
+        let alike = candidates.first {
+            $0.candidate.way == candidates[0].candidate.way && $0.candidate.sharing == result.candidate.sharing && $0.bursts > 0
+        }
+        return gain(of: result, over: alike ?? candidates.first)
+    }
+
+    private func gain(of result: CandidateResult, over original: CandidateResult?) -> Double? {
+        guard let original = original?.time(by: measure), let own = result.time(by: measure), own > 0 else { return nil }
         return original / own
     }
 }
@@ -82,10 +99,8 @@ extension AttemptSpec {
     /// Lets an attempt that scores execute its model in the way that was chosen, and say so in what its output carries.
     package mutating func execute(_ execution: ChosenExecution, threads: Int? = nil) {
         execute(execution.candidate, threads: threads)
-        provenance["millrace.execution"] = execution.candidate.way
-        guard let model = execution.model else { return }
-        score(with: model)
-        provenance["millrace.form.digest"] = model.digest
+        self.execution = OutputExecution(way: execution.candidate.way, formDigest: execution.model?.digest)
+        if let model = execution.model { score(with: model) }
     }
 
     /// Lets an attempt that scores use a form of its model, in which an adapter is already.
@@ -109,10 +124,13 @@ extension DeploymentTable {
     struct Candidates {
         private let results: [CandidateResult]
         private let measure: TimeMeasure
+        private let sessions: Int?
 
-        init(_ results: [CandidateResult], by measure: TimeMeasure) {
+        /// - Parameter sessions: the number of sessions that the choice must have; nil for any.
+        init(_ results: [CandidateResult], by measure: TimeMeasure, _ sessions: Int?) {
             self.results = results
             self.measure = measure
+            self.sessions = sessions
         }
 
         private func time(_ index: Int) -> Double { results[index].time(by: measure) ?? .infinity }
@@ -120,6 +138,7 @@ extension DeploymentTable {
         private func fastest(where isMeant: (CandidateResult) -> Bool) -> Int? {
             results.indices.filter {
                 results[$0].passes && results[$0].doubt == nil && results[$0].time(by: measure) != nil && isMeant(results[$0])
+                    && sessions ?? results[$0].candidate.sessions == results[$0].candidate.sessions
             }.min { time($0) < time($1) }
         }
 

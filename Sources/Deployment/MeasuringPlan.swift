@@ -6,8 +6,11 @@ package struct MeasuringPlan: Sendable {
     package var engines: EngineCandidates
     /// The forms that are tried beside the model as it was published, on each of the engines.
     package var forms: [ModelForm]
-    /// The numbers of threads that are tried, the one of the original first.
-    package var threads: [Int]
+    /// The ways of sharing the cores that are tried, the one of the original first. All engines and forms are timed with that one; the
+    /// others are tried with the fastest and the original.
+    package var sharings: [CoreSharing]
+    /// The number of sessions that the choice must have, where whoever asks cannot choose it; nil where any of those tried may win.
+    package var sessions: Int?
     /// The batch sizes that are tried, the one of the original first; nil stands for the one that is usual for the model.
     package var batches: [Int?]
     /// What outputs must meet where no metric is measured.
@@ -25,21 +28,22 @@ package struct MeasuringPlan: Sendable {
 
     /// - Parameter gate: what outputs must meet; nil takes the gate of the precision.
     package init(
-        _ request: PrecisionRequest, threads: [Int], batches: [Int?], gate: AgreementGate? = nil, budget: Double = 60,
-        comparedRows: Int = 256
+        _ request: PrecisionRequest, sharings: [CoreSharing], sessions: Int? = nil, batches: [Int?], gate: AgreementGate? = nil,
+        budget: Double = 60, comparedRows: Int = 256
     ) {
         self.init(
-            engines: EngineCandidates(request), forms: request.forms, threads: threads, batches: batches, gate: gate ?? request.gate,
-            budget: budget, comparedRows: comparedRows)
+            engines: EngineCandidates(request), forms: request.forms, sharings: sharings, sessions: sessions, batches: batches,
+            gate: gate ?? request.gate, budget: budget, comparedRows: comparedRows)
     }
 
     package init(
-        engines: EngineCandidates, forms: [ModelForm] = [], threads: [Int], batches: [Int?], gate: AgreementGate = .strict,
-        budget: Double = 60, comparedRows: Int = 256
+        engines: EngineCandidates, forms: [ModelForm] = [], sharings: [CoreSharing], sessions: Int? = nil, batches: [Int?],
+        gate: AgreementGate = .strict, budget: Double = 60, comparedRows: Int = 256
     ) {
         self.engines = engines
         self.forms = forms
-        self.threads = threads
+        self.sharings = sharings
+        self.sessions = sessions
         self.batches = batches
         self.gate = gate
         self.budget = budget
@@ -49,12 +53,13 @@ package struct MeasuringPlan: Sendable {
     /// What the answer depends on beside the model, the rows and the machine, for those who keep it.
     package var question: String {
         let rows = batches.map { $0.map(String.init) ?? "auto" }
-        return "\(engines.tried), forms \(forms.map(\.rawValue)), threads \(threads), rows \(rows), gate \(gate)"
+        let chosen = sessions.map { ", of which \($0) sessions" } ?? ""
+        return "\(engines.tried), forms \(forms.map(\.rawValue)), cores \(sharings)\(chosen), rows \(rows), gate \(gate)"
             + (metric.map { ", metric \($0)" } ?? "")
     }
 
     /// The model as it is.
-    var original: Candidate { Candidate(.onnxRuntime, threads: threads[0], batch: batches[0]) }
+    var original: Candidate { Candidate(.onnxRuntime, sharings[0], batch: batches[0]) }
 }
 
 /// Tells how far measuring is, for those who wait.

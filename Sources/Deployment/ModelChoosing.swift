@@ -34,9 +34,12 @@ package struct ModelChoosing {
             return kept
         }
         var table = try ModelMeasuring(template, files, plan, process: makeProcess).run()
+        FaultPoint.reach(.measureMeasured)
         do throws(FileSystemError) { try store.keepForm(of: &table) } catch { throw Failure(landing: error, place: files.reference) }
+        FaultPoint.reach(.measureForm)
         // Where the disk is full, the next daemon measures again.
         try? store.keep(table, plan.question, on: machines)
+        FaultPoint.reach(.measureKept)
         return table
     }
 

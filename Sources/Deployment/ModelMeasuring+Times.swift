@@ -1,14 +1,18 @@
 import Attempts
 
 extension ModelMeasuring {
-    /// The seconds that a candidate runs before its turn ends.
-    private var burst: Double { min(max(plan.budget / 60, 0.1), 1) }
+    static func longestBurst(_ budget: Double) -> Double { max(min(budget / 60, 1), shortestBurst) }
+    private static let shortestBurst = 0.1
     /// A candidate that needs so many times the time of the best is left out.
     private static let hopeless = 1.5
     private static let leastBursts = 3, mostBursts = 9
 
     /// Times candidates in turns until the budget is used, or each has had enough bursts.
     func time(_ indices: [Int], until budget: Double) {
+        guard !indices.isEmpty else { return }
+        // With many candidates the turns are shorter, so that each has some within the budget. A first run of a process takes a quarter.
+        let turns = Double(indices.count) * (Double(Self.leastBursts) + 0.25)
+        burst = max(min((budget - spent) / turns, Self.longestBurst(plan.budget)), Self.shortestBurst)
         var rounds = 0
         // One run of a large batch may take longer than a burst: then fewer bursts have to do.
         while rounds < Self.mostBursts, spent < budget || rounds < (isLate ? 1 : Self.leastBursts) {
@@ -31,12 +35,10 @@ extension ModelMeasuring {
     /// median was better by chance. Then it is the turn of the next.
     func duel() {
         for _ in 0..<Self.mostDuels {
-            let candidates = DeploymentTable.Candidates(lanes.map(\.result), by: measure)
+            let candidates = DeploymentTable.Candidates(lanes.map(\.result), by: measure, decidingSessions)
             guard let best = candidates.choice, let original = candidates.original, best != original, !isClear(best, original) else {
                 return
             }
-            // The process of one of them may be a new one.
-            for index in [best, original] { _ = ask(lanes[index].result.candidate, .speed(seconds: burst / 4)) }
             var wins = 0
             for turn in 0..<Self.turns {
                 for index in turn.isMultiple(of: 2) ? [best, original] : [original, best] { timeOnce(index) }
@@ -63,7 +65,7 @@ extension ModelMeasuring {
         let candidate = lanes[index].result.candidate
         say("timing \(candidate)")
         // The first runs of a process lay out weights and take memory: they are not counted.
-        if lanes[index].result.bursts == 0 { _ = ask(candidate, .speed(seconds: burst / 4)) }
+        if lanes[index].result.bursts == 0 || !isRunning(candidate) { _ = ask(candidate, .speed(seconds: burst / 4)) }
         let answer = ask(candidate, .speed(seconds: burst))
         guard let found = answer.measurement, found.rows > 0, found.seconds > 0 else {
             lanes[index].result.refusal = answer.failure.map { "\($0.statement)" } ?? "it gave no answer"
@@ -78,34 +80,8 @@ extension ModelMeasuring {
         lanes[index].result.peakBytes = max(lanes[index].result.peakBytes, found.peakBytes)
     }
 
-    /// Adds other numbers of threads and rows, for the original and the fastest candidate that passes.
-    func addVariants() {
-        guard !isLate else { return }
-        let passing = lanes.filter { $0.result.passes && $0.result.bursts > 0 }
-        guard let best = passing.min(by: { time($0.result) < time($1.result) }) else { return }
-        var ways = [lanes[0].result]
-        if best.result.candidate.way != lanes[0].result.candidate.way { ways.append(best.result) }
-        for way in ways {
-            for threads in plan.threads {
-                for batch in plan.batches {
-                    let candidate = Candidate(way.candidate.engine, form: way.candidate.form, threads: threads, batch: batch)
-                    if lanes.contains(where: { $0.result.candidate == candidate }) || isTooLarge(batch, for: way) { continue }
-                    var result = CandidateResult(candidate)
-                    (result.agreement, result.metric) = (way.agreement, way.metric)
-                    lanes.append(Lane(result: result))
-                }
-            }
-        }
-    }
-
     /// Tells whether measuring takes far longer than it may.
-    private var isLate: Bool { spent > 2 * plan.budget + 1 }
-
-    /// Returns whether one run of so many rows would take far longer than a burst.
-    private func isTooLarge(_ batch: Int?, for way: CandidateResult) -> Bool {
-        guard let batch, let rate = way.rowsPerSecond else { return false }
-        return Double(batch) > rate * burst * 4
-    }
+    var isLate: Bool { spent > 2 * plan.budget + 1 }
 
     func isHopeless(_ index: Int) -> Bool {
         guard lanes[index].result.bursts > 0, index > 0, let best = bestTime else { return false }

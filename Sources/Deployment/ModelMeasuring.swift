@@ -7,15 +7,16 @@ import Recipes
 /// Measures a model in several ways of executing it, each in a process of its own, against each other.
 ///
 /// First the forms of the model are made. All engines run once over the same rows with each form, and their outputs are compared with those
-/// of the original, or a metric of theirs on labelled rows; those that do not pass are left out, or refined until they do. The others are timed in short bursts, in turns, so that
-/// what else happens on the machine meets all of them; those that are far behind are left out early. Then the numbers of threads and rows
-/// are tried with the best candidate and the original.
+/// of the original, or a metric of theirs on labelled rows; those that do not pass are left out, or refined until they do. The others are
+/// timed in short bursts, in turns, so that what else happens on the machine meets all of them; those that are far behind are left out early. Then ways of sharing the cores are
+/// tried with the best candidate and the original, and numbers of rows with the best of these.
 package final class ModelMeasuring {
     let files: AttemptSpec.MeasuredFiles
     let plan: MeasuringPlan
     private let template: AttemptSpec
     private let makeProcess: (Candidate) -> any CandidateProcess
     private let tell: (MeasuringProgress) -> Void
+    let freeBytes: () -> Int
     private var processes: [ProcessKey: any CandidateProcess] = [:]
     private var machines: Set<AttemptMachine> = []
     var lanes: [Lane] = []
@@ -23,17 +24,19 @@ package final class ModelMeasuring {
     var leftOut: [String: String] = [:]
     var judging: Judging?
     private(set) var spent = 0.0
+    /// The seconds that a candidate runs before its turn ends.
+    var burst: Double
     private var compared = 0
-    /// Why an attempt was taken back, where one was: what was measured then says nothing.
-    private var end: Failure?
+    /// Why measuring was ended from outside; nil where it was not.
+    private var ending: Failure?
 
-    /// Candidates that differ in the batch size alone share a process and its session.
+    /// Candidates that differ in the batch size alone share processes and their sessions.
     private struct ProcessKey: Hashable {
         let engine: EngineChoice
-        let threads: Int
+        let sharing: CoreSharing
         let form: ModelForm
 
-        init(_ candidate: Candidate) { (engine, threads, form) = (candidate.engine, candidate.threads, candidate.form) }
+        init(_ candidate: Candidate) { (engine, sharing, form) = (candidate.engine, candidate.sharing, candidate.form) }
     }
 
     /// Holds a candidate and the times of its bursts.
@@ -49,12 +52,16 @@ package final class ModelMeasuring {
     ///   - template: the spec of an attempt that scores the rows with the model as it is: pipeline, schema, outputs.
     ///   - files: the model, the rows, and the folder for the outputs that are compared with, which exists. Forms of the model are made in
     ///     folders in it, and stay there.
-    ///   - makeProcess: starts the process of a candidate.
+    ///   - makeProcess: starts the process of a candidate, or of one of its sessions.
+    ///   - freeBytes: returns the memory that can be had.
     ///   - tell: is told of each step.
     package init(
         _ template: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ plan: MeasuringPlan,
-        process makeProcess: @escaping (Candidate) -> any CandidateProcess, tell: @escaping (MeasuringProgress) -> Void = { _ in }
+        process makeProcess: @escaping (Candidate) -> any CandidateProcess, freeBytes: @escaping () -> Int = MachineMemory.available,
+        tell: @escaping (MeasuringProgress) -> Void = { _ in }
     ) {
+        self.freeBytes = freeBytes
+        burst = Self.longestBurst(plan.budget)
         self.template = template
         self.files = files
         self.plan = plan
@@ -62,27 +69,29 @@ package final class ModelMeasuring {
         self.tell = tell
     }
 
-    /// Measures, and returns what came out. Throws where the model cannot be run as it is: then there is nothing to compare with.
+    /// Measures, and returns what came out. Throws where the model cannot be run as it is: then there is nothing to compare with; and where
+    /// measuring was ended from outside: then what came out says nothing.
     package func run() throws(Failure) -> DeploymentTable {
         let start = ContinuousClock.now
         for (engine, reason) in plan.engines.leftOut { leftOut["\(engine)"] = reason }
         try compareAsPublished()
         for form in plan.forms where make(form, float: []) {
             for engine in plan.engines.tried where engine.mayGain(by: form) {
-                addLane(Candidate(engine, form: form, threads: plan.threads[0], batch: plan.batches[0]))
+                addLane(Candidate(engine, form: form, plan.sharings[0], batch: plan.batches[0]))
             }
         }
         time(passing, until: plan.budget * 0.5)
         let refined = refine()
         if !refined.isEmpty { time([0] + refined, until: plan.budget * 0.6) }
-        addVariants()
-        time(passing.filter { !isHopeless($0) }, until: plan.budget)
+        addSharings()
+        time(passing.filter { !isHopeless($0) }, until: plan.budget * 0.8)
+        time(addBatches(), until: plan.budget)
         duel()
-        if let end { throw end }
+        if let ending { throw ending }
         var table = DeploymentTable(
             model: files.model.digest, machines: machines.sorted { "\($0)" < "\($1)" }, comparedRows: files.data == nil ? nil : compared,
             gate: plan.gate, measure: measure, seconds: (ContinuousClock.now - start).seconds,
-            candidates: lanes.map(\.result), forms: forms, leftOut: leftOut)
+            sessions: decidingSessions, candidates: lanes.map(\.result), forms: forms, leftOut: leftOut)
         table.judging = judging
         return table
     }
@@ -143,14 +152,18 @@ package final class ModelMeasuring {
             files.adapter = nil
         }
         let key = ProcessKey(candidate)
-        let process = processes[key] ?? makeProcess(candidate)
+        let process = processes[key] ?? process(of: candidate)
         processes[key] = process
         let start = ContinuousClock.now
         let answer = load.measuring { process.execute(spec(candidate, .measure(files))) }
         if case .speed = question { spent += (ContinuousClock.now - start).seconds }
-        if let failure = answer.failure, [.cancelled, .stopped].contains(failure.kind) { end = failure }
         if let machine = answer.machine, answer.failure == nil { machines.insert(machine) }
+        note(answer)
         return answer
+    }
+
+    private func note(_ answer: AttemptResult) {
+        if let failure = answer.failure, failure.kind == .cancelled || failure.kind == .stopped { ending = failure }
     }
 
     /// Executes an attempt that makes a form, or ranks its layers, in a process that ends with it.
@@ -158,8 +171,13 @@ package final class ModelMeasuring {
         var candidate = plan.original
         candidate.form = rewritten.form
         let answer = makeProcess(candidate).execute(spec(candidate, .rewrite(rewritten)))
-        if let failure = answer.failure, [.cancelled, .stopped].contains(failure.kind) { end = failure }
+        note(answer)
         return answer
+    }
+
+    private func process(of candidate: Candidate) -> any CandidateProcess {
+        if candidate.sessions == 1 { return makeProcess(candidate) }
+        return CandidateSessions((0..<candidate.sessions).map { _ in makeProcess(candidate) })
     }
 
     private func spec(_ candidate: Candidate, _ work: AttemptSpec.Work) -> AttemptSpec {
@@ -171,6 +189,8 @@ package final class ModelMeasuring {
 
     /// The seconds that one attempt may take; nil where they are not bounded.
     var secondsForOne: Double? { template.limits.seconds }
+
+    func isRunning(_ candidate: Candidate) -> Bool { processes[ProcessKey(candidate)] != nil }
 
     func endProcess(of candidate: Candidate) { processes[ProcessKey(candidate)] = nil }
 

@@ -22,7 +22,7 @@ final class OtherLoad {
     func measuring(_ body: () -> AttemptResult) -> AttemptResult {
         let before = read()
         let answer = body()
-        guard let before, let after = read(), let own = answer.measurement?.processorSeconds else { return answer }
+        guard let before, let after = read(), let own = answer.measurement?.attemptProcessorSeconds else { return answer }
         all += after.all - before.all
         others += after.busy - before.busy - own * Self.ticks
         return answer

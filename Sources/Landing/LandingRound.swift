@@ -340,6 +340,6 @@ struct RoundItem {
             pipeline: provenance.pipeline,
             input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
             modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,
-            publishedAt: time.description, pins: provenance.pins)
+            publishedAt: time.description, execution: provenance.execution, pins: provenance.pins)
     }
 }

@@ -3,49 +3,6 @@ package import FileSystem
 import Foundation
 package import SystemPackage
 
-/// Holds the settings that the first file under a revision fixes for those after it, so that a lost ledger can be restored with them.
-package struct ManifestPins: Hashable, Sendable, Codable {
-    /// The columns that each model input took, where the schema leaves them to the file's order.
-    package var columns: [String: [String]]?
-    /// The types of kept columns of text, by column.
-    package var types: [String: String]?
-
-    package init(columns: [String: [String]]?, types: [String: String]?) {
-        self.columns = columns
-        self.types = types
-    }
-}
-
-/// Describes what an output came from; the same facts stand in the metadata of formats that have any.
-package struct Provenance: Hashable, Sendable, Codable {
-    package let pipeline: String
-    /// The path relative to the spool.
-    package let input: String
-    package let inputDigest: String
-    package let rows: Int?
-    package let modelVersion: Int?
-    package let modelDigest: String?
-    package let revision: String
-    package let arrival: Int64
-    /// The settings that this file fixed for those after it; nil where it fixed none.
-    package let pins: ManifestPins?
-
-    package init(
-        pipeline: String, input: String, inputDigest: String, rows: Int?, modelVersion: Int?, modelDigest: String?, revision: String,
-        arrival: Int64, pins: ManifestPins? = nil
-    ) {
-        self.pins = pins
-        self.pipeline = pipeline
-        self.input = input
-        self.inputDigest = inputDigest
-        self.rows = rows
-        self.modelVersion = modelVersion
-        self.modelDigest = modelDigest
-        self.revision = revision
-        self.arrival = arrival
-    }
-}
-
 /// One line of a manifest.
 package struct ManifestLine: Hashable, Sendable, Codable {
     /// The path relative to the output root.
@@ -63,6 +20,10 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     package let run: Int64
     /// The time of publication, in UTC and ISO 8601.
     package let publishedAt: String
+    /// The way in which the model was executed on the machine that made the output, and the digest of the form that was executed; nil where
+    /// measurements do not decide it.
+    package let execution: String?
+    package let formDigest: String?
     package var pins: ManifestPins?
     /// The time when the output was removed because its input was deleted; the line then records the removal, not a publication. In UTC and
     /// ISO 8601.
@@ -71,8 +32,11 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     package init(
         path: String, outputDigest: String, bytes: Int64, rows: Int?, pipeline: String, input: String, inputDigest: String,
         modelVersion: Int?,
-        modelDigest: String?, revision: String, arrival: Int64, run: Int64, publishedAt: String, pins: ManifestPins? = nil
+        modelDigest: String?, revision: String, arrival: Int64, run: Int64, publishedAt: String, execution: OutputExecution? = nil,
+        pins: ManifestPins? = nil
     ) {
+        self.execution = execution?.way
+        formDigest = execution?.formDigest
         self.path = path
         self.outputDigest = outputDigest
         self.bytes = bytes
@@ -90,7 +54,8 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case path, bytes, rows, pipeline, input, revision, arrival, run, pins
+        case path, bytes, rows, pipeline, input, revision, arrival, run, execution, pins
+        case formDigest = "form_digest"
         case outputDigest = "output_digest"
         case inputDigest = "input_digest"
         case modelVersion = "model_version"

@@ -8,6 +8,8 @@ extension ManifestLine {
         text = []
         fields.append("arrival", arrival)
         fields.append("bytes", bytes)
+        if let execution { try fields.append("execution", execution) }
+        if let formDigest { try fields.append("form_digest", formDigest) }
         try fields.append("input", input)
         try fields.append("input_digest", inputDigest)
         if let modelDigest { try fields.append("model_digest", modelDigest) }

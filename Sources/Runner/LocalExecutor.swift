@@ -42,35 +42,32 @@ package final class LocalExecutor: AttemptExecutor {
         let opener = self.files(spec)
         do throws(Failure) {
             let interruption = try Interruption(spec, control, pauses)
+            let tools = AttemptTools(spec: spec, opener: opener, models: models, interruption: interruption)
             try interruption.watch { () throws(Failure) in
                 for stage in spec.stages {
                     try interruption.check()
                     switch (stage, spec.work) {
                     case (.deserialize, .validateModel(let files, _)):
-                        try ModelValidation(spec, files, opener, models, interruption).validate(&result)
+                        try ModelValidation(tools, files).validate(&result)
                     case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
-                        try FineTune(spec, files, opener, optimize, training, models, interruption).run(&result)
+                        try FineTune(tools, files, optimize, training).run(&result)
                     case (.deploy(let deployment), .validateModel(let files, _)), (.deploy(let deployment), .fineTune(let files, _)):
-                        try GraphRewriting(spec, files, opener, deployment, models, interruption).run(&result)
+                        try GraphRewriting(tools, files, deployment).run(&result)
                     case (.forward(let forward), .score(let files)):
                         if let parts = files.parts,
-                            try RangedPass(
-                                spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes
-                            ).run(&result)
+                            try RangedPass(tools, files, forward, parts: parts, rangeBytes: rangeBytes).run(&result)
                         {
                             continue
                         }
-                        try ForwardPass(spec, files, opener, forward, models, interruption).run(&result)
+                        try ForwardPass(tools, files, forward).run(&result)
                     case (.forward(let forward), .scoreRange(let files)), (.forward(let forward), .scoreAhead(let files)):
                         guard let parts = files.parts else { break }
-                        try RangedPass(
-                            spec, files, opener, forward, models, interruption, parts: parts, rangeBytes: rangeBytes
-                        ).scoreOneRange(&result)
+                        try RangedPass(tools, files, forward, parts: parts, rangeBytes: rangeBytes).scoreOneRange(&result)
                     case (.forward(let forward), .measure(let files)):
-                        try MeasuredPass(spec, files, opener, forward, models, interruption).run(&result)
+                        try MeasuredPass(tools, files, forward).run(&result)
                     case (.forward(let forward), .rewrite(let files)):
-                        try RewritePass(spec, files, opener, forward, interruption).run(&result)
+                        try RewritePass(tools, files, forward).run(&result)
                     // A model was checked when it was decided, so for data the forward stage only loads it.
                     case (.deserialize, _), (.optimize, _), (.deploy, _), (.forward, _): break
                     }

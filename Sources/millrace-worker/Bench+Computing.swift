@@ -18,8 +18,8 @@ extension Bench: Computes {
         try reportingErrors {
             let spec = try spec()
             var plan = MeasuringPlan(
-                precision, threads: measuring.threadCounts, batches: measuring.batchSizes, gate: gate.gate(for: precision),
-                budget: measuring.budget)
+                precision, sharings: CoreSharing.tried(cores: measuring.cores, sessions: measuring.sessionCounts),
+                batches: measuring.batchSizes, gate: gate.gate(for: precision), budget: measuring.budget)
             plan.judge(by: gate)
             let table: DeploymentTable
             do { table = try MeasuringProcesses.measure(spec, plan) } catch let error as Failure {
@@ -98,7 +98,7 @@ enum MeasuringProcesses {
         defer { try? FileManager.default.removeItem(at: folder) }
         files.reference = folder.path
         var spec = spec
-        spec.limits = AttemptSpec.Limits(seconds: 300, loadSeconds: 300, standstillSeconds: 60, threads: plan.threads[0])
+        spec.limits = AttemptSpec.Limits(seconds: 300, loadSeconds: 300, standstillSeconds: 60, threads: plan.sharings[0].threads)
         let interrupt = Interrupt()
         let display = ProgressDisplay()
         defer { display.end() }

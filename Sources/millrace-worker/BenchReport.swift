@@ -11,6 +11,7 @@ struct BenchReport: Encodable {
         let engine: String
         let form: String
         let precision: String
+        let sessions: Int
         let threads: Int
         let batch: Int?
         let rowsPerSecond: Double?
@@ -25,7 +26,7 @@ struct BenchReport: Encodable {
         let isChoice: Bool
 
         private enum CodingKeys: String, CodingKey {
-            case engine, form, precision, threads, batch, cosine, metric, passes, refusal
+            case engine, form, precision, sessions, threads, batch, cosine, metric, passes, refusal
             case rowsPerSecond = "rows_per_second"
             case cpuMsPerRow = "cpu_ms_per_row"
             case peakBytes = "peak_bytes"
@@ -38,6 +39,7 @@ struct BenchReport: Encodable {
             engine = result.candidate.engine.name.rawValue
             form = result.candidate.form.rawValue
             precision = result.candidate.engine.precision.rawValue
+            sessions = result.candidate.sessions
             threads = result.candidate.threads
             batch = result.candidate.batch
             rowsPerSecond = result.rowsPerSecond
@@ -154,13 +156,15 @@ struct BenchReport: Encodable {
     /// Returns the lines of the table for people.
     static func lines(_ table: DeploymentTable, hasRows: Bool) -> [Printed] {
         let metric = table.judging?.gate.metric.rawValue
-        let heads = ["engine", "form", "precision", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine"]
+        let heads = ["engine", "form", "precision", "sessions", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine"]
         var text = TextTable(heads + [metric].compactMap(\.self) + [""])
         let choice = table.choice?.candidate
+        let alone = table.choiceOfOneSession?.candidate
         for result in table.candidates {
             let candidate = result.candidate
             var cells = [
-                candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.threads)",
+                candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.sessions)",
+                "\(candidate.threads)",
             ]
             cells.append(candidate.batch.map { "\($0)" } ?? "auto")
             cells.append(result.rowsPerSecond.map { number($0) } ?? "-")
@@ -169,7 +173,10 @@ struct BenchReport: Encodable {
             cells.append("\(result.peakBytes >> 20) MiB")
             cells.append(result.cosine.map { String(format: "%.6f", ($0 * 1e6).rounded(.down) / 1e6) } ?? "-")
             if metric != nil { cells.append(result.metric.map { String(format: "%.6g", $0) } ?? "-") }
-            text.add(cells + [result.refusal ?? (candidate == choice ? "fastest that passes" : "")])
+            text.add(
+                cells + [
+                    result.refusal ?? (candidate == choice ? "fastest that passes" : candidate == alone ? "fastest of one session" : "")
+                ])
         }
         var lines = text.lines
         for form in table.forms {

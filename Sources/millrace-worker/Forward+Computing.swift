@@ -78,7 +78,7 @@ extension Forward: Computes {
         let most = threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let batches = stage.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches
         var plan = MeasuringPlan(
-            precision, threads: MeasuringOptions.threadCounts(atMost: most), batches: batches, gate: gate.gate(for: precision),
+            precision, sharings: CoreSharing.ofOneSession(threads: most), batches: batches, gate: gate.gate(for: precision),
             budget: budget ?? MeasuringOptions.standardBudget)
         plan.judge(by: gate)
         var measured = AttemptSpec.MeasuredFiles(

@@ -31,7 +31,7 @@ extension Optimize {
             stages: [.forward(inputs.forward)])
         var plan = MeasuringPlan(
             precision,
-            threads: MeasuringOptions.threadCounts(atMost: threads ?? ProcessInfo.processInfo.activeProcessorCount),
+            sharings: CoreSharing.ofOneSession(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount),
             batches: inputs.forward.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches, gate: agreement.gate(for: precision),
             budget: budget ?? MeasuringOptions.standardBudget)
         plan.judge(by: agreement)

@@ -27,7 +27,7 @@ import Testing
         directory = try TemporaryDirectory("measuring")
         ledger = try RunLedger(stateDirectory: directory("state"))
         dispatcher = Dispatcher(
-            ledger: ledger, publisher: publisher, configuration: .init(threads: 2, work: directory("work")),
+            ledger: ledger, publisher: publisher, configuration: .init(threads: 2, workers: 3, work: directory("work")),
             log: Logger(label: "measuring") { _ in SwiftLogNoOpLogHandler() })
         let yaml = DiskWorld.yaml.replacing("forward: {}", with: "optimize: { precision: auto, budget: 7s }, forward: {}")
         try dispatcher.use([PipelineFile.read(Array(yaml.utf8), source: "p.yaml", root: "/nowhere")])
@@ -76,7 +76,9 @@ import Testing
         let order = try #require(dispatcher.takeMeasuringOrders().first)
         guard case .measure(let files) = order.spec.work else { throw Unmet("no measuring") }
         #expect(files.model.digest == "m-plus1" && files.data?.digest == "rows1")
-        #expect(order.plan.threads == [2] && order.plan.batches == [nil, 32, 256] && order.plan.budget == 7 && order.plan.gate == .strict)
+        // All workers at once decide; one session alone tells which ways are worth that.
+        #expect(order.plan.sharings == [1, 3].map { CoreSharing(sessions: $0, threads: 2) } && order.plan.sessions == 3)
+        #expect(order.plan.batches == [nil, 32, 256] && order.plan.budget == 7 && order.plan.gate == .strict)
         // Nobody asks twice.
         #expect(try work().isEmpty && dispatcher.takeMeasuringOrders().isEmpty)
         try dispatcher.measured(order.purpose, .success(table(faster)), at: now)
@@ -167,6 +169,18 @@ import Testing
         try dispatcher.measured(order.purpose, .failure(Failure(kind, what: "the test", place: "n.onnx", remedy: "None.")), at: now)
         #expect(publisher.models.keys.sorted() == (kind == .stopped ? [1] : [1, 2]))
         #expect(dispatcher.isIdle)
+    }
+
+    /// A pipeline whose attempts have more threads than the operator's has fewer of them at once on the same cores.
+    @Test func threadsOfAPipelineLeaveRoomForFewerSessions() throws {
+        let yaml = DiskWorld.yaml.replacing("forward: {}", with: "optimize: { precision: auto }, forward: { threads: 4 }")
+        try dispatcher.use([PipelineFile.read(Array(yaml.utf8), source: "p.yaml", root: "/nowhere")])
+        try drop("m.onnx", .model, "plus1")
+        try drop("a.csv", .data, "rows1")
+        try work()
+        try work()
+        let order = try #require(dispatcher.takeMeasuringOrders().first)
+        #expect(order.plan.sharings == [CoreSharing(sessions: 1, threads: 4)] && order.plan.sessions == 1)
     }
 
     // MARK: A metric on labelled rows

@@ -56,6 +56,14 @@ private struct NoExecutor: AttemptExecutor {
         #expect(try FileManager.default.contentsOfDirectory(atPath: area.work.string) == [])
     }
 
+    @Test func whatMeasuringLeftIsSwept() throws {
+        let directory = try TemporaryDirectory("start")
+        try directory.write(Self.pipeline, to: "p.yaml")
+        try directory.write("half", to: ".millrace/measuring/int8-static/model.onnx")
+        _ = try daemon(directory)
+        #expect(directory.files().filter { $0.contains("measuring") } == [])
+    }
+
     /// Killed between the spool and the archive, an input is in neither until the next start.
     @Test(arguments: [false, true])
     func inputsOnTheirWayToTheArchiveArrive(isChecked: Bool) throws {

@@ -1,3 +1,4 @@
+import Arrivals
 import Attempts
 import FileSystem
 import Foundation
@@ -70,5 +71,23 @@ import Testing
         #expect(!store.hasForm(of: table))
         // Without a form there is nothing that could be missing.
         #expect(store.hasForm(of: self.table))
+    }
+
+    /// What belongs to no version goes after a day: it may be of a model that is about to become one.
+    @Test func whatBelongsToNoVersionGoesAfterADay() throws {
+        let folder = try TemporaryDirectory("choices")
+        let store = ChoiceStore(folder("choices"))
+        try store.keep(table, "q", on: [machine])
+        try folder.write("form", to: "choices/0123456789abcdef-1/model.onnx")
+        try folder.write("form", to: "choices/another-1/model.onnx")
+        func count() -> Int { folder.files().count }
+        try store.prune(keeping: [])
+        #expect(count() == 3)
+        let later = UTCTime.now.advanced(by: .seconds(90_000))
+        try store.prune(keeping: [table.model], at: later)
+        #expect(count() == 2 && store.table(of: table.model, "q", on: [machine]) != nil)
+        try store.prune(keeping: [], at: later)
+        #expect(count() == 0)
+        try ChoiceStore(folder("nowhere")).prune(keeping: [], at: later)
     }
 }

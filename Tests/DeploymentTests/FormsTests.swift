@@ -103,14 +103,15 @@ import Testing
     }
 
     @Test func thePrecisionSaysWhatIsTriedAndHowExactlyItMustAgree() {
-        func plan(_ request: PrecisionRequest) -> MeasuringPlan { MeasuringPlan(request, threads: [1], batches: [1]) }
+        let sharings = CoreSharing.ofOneSession(threads: 1)
+        func plan(_ request: PrecisionRequest) -> MeasuringPlan { MeasuringPlan(request, sharings: sharings, batches: [1]) }
         for request in [PrecisionRequest.auto, .float32, .bfloat16] {
             #expect(plan(request).forms.isEmpty && plan(request).gate == .strict)
         }
         #expect(plan(.float16).forms == [.float16] && plan(.float16).gate == .strict)
         #expect(Set(plan(.int8).forms) == [.int8Static, .int8Dynamic, .int8Weights] && plan(.int8).gate.cosine == 0.99)
         #expect(plan(.int4).forms == [.int4Weights])
-        #expect(MeasuringPlan(.int8, threads: [1], batches: [1], gate: .strict).gate == .strict)
+        #expect(MeasuringPlan(.int8, sharings: sharings, batches: [1], gate: .strict).gate == .strict)
     }
 
     /// An attempt that scores gets the form in place of its model, and the adapter is in the form already.

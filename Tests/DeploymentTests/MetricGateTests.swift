@@ -98,7 +98,7 @@ import Testing
     /// What was measured before counts for other labelled rows only where they could change nothing.
     @Test func forWhichRowsAnAnswerHolds() throws {
         func files(_ labels: [String]) -> AttemptSpec.MeasuredFiles { FakeWorld.files(MetricGate(.accuracy), labels: labels) }
-        let plain = MeasuringPlan(.auto, threads: [1], batches: [1])
+        let plain = MeasuringPlan(.auto, sharings: [CoreSharing(sessions: 1, threads: 1)], batches: [1])
         var plan = plain
         plan.metric = MetricGate(.accuracy)
         let measured = try world.measured(metric: MetricGate(.accuracy), labels: ["l1"])

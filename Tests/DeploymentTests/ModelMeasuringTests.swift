@@ -1,4 +1,5 @@
 import Attempts
+import Foundation
 import Machine
 import PipelineConfig
 import Reasons
@@ -10,16 +11,23 @@ import Testing
 /// A process whose answers the test decides: milliseconds for a row by engine and threads, and cosines.
 final class FakeProcess: CandidateProcess {
     private let world: FakeWorld
+    private let candidate: Candidate
 
-    init(_ world: FakeWorld) { self.world = world }
+    init(_ world: FakeWorld, _ candidate: Candidate) {
+        self.world = world
+        self.candidate = candidate
+    }
 
-    func execute(_ spec: AttemptSpec) -> AttemptResult {
+    func execute(_ spec: AttemptSpec) -> AttemptResult { world.lock.withLock { answer(spec) } }
+
+    private func answer(_ spec: AttemptSpec) -> AttemptResult {
         if case .rewrite(let files) = spec.work { return world.rewritten(files) }
         guard case .measure(let files) = spec.work, case .forward(let stage)? = spec.stages.last, let batch = stage.batchSize.rows else {
             return AttemptResult(failure: Failure(.badModel, what: "no measuring", place: "m", remedy: ""))
         }
         let form = world.form(of: files)
         world.asked.append((spec.engine, form, spec.limits.threads, batch, files.question))
+        if world.asked.count > world.patience { return AttemptResult(failure: .cancelled(spec, by: .takenBack)) }
         if let failure = world.failures[spec.engine] {
             return AttemptResult(failure: Failure(world.failureKind, what: "\(failure)", place: "m.onnx", remedy: "Look."))
         }
@@ -35,7 +43,7 @@ final class FakeProcess: CandidateProcess {
         }
         let perRow =
             (world.milliseconds[spec.engine] ?? 1) * world.sway(spec.engine) * world.times(form) / (batch == 32 ? 1 : 0.5)
-            * (spec.limits.threads == 1 ? 1.5 : 1)
+            * (spec.limits.threads == 1 ? 1.5 : 1) * (world.contention[candidate.sessions] ?? 1)
             / 1000
         var result = AttemptResult()
         result.machine = AttemptMachine(processor: "Abacus", engine: spec.engine.name.rawValue, engineVersion: "1")
@@ -52,7 +60,12 @@ final class FakeProcess: CandidateProcess {
     }
 }
 
-final class FakeWorld {
+/// Says what processes answer. Sessions of one candidate answer at the same time, under the lock.
+final class FakeWorld: @unchecked Sendable {
+    let lock = NSLock()
+    /// How many times as long a row takes in each of so many sessions as in one alone.
+    var contention: [Int: Double] = [:]
+    var freeBytes = Int.max
     var milliseconds: [EngineChoice: Double] = [.onnxRuntime: 1, .openVINO(.float32): 0.8, .openVINO(.bfloat16): 0.4]
     var cosines: [EngineChoice: Double] = [:]
     /// What every second burst of an engine takes, as a multiple.
@@ -64,6 +77,8 @@ final class FakeWorld {
         return bursts[engine, default: 0].isMultiple(of: 2) ? sways[engine] ?? 1 : 1
     }
 
+    /// The number of questions after which measuring is ended.
+    var patience = Int.max
     var failures: [EngineChoice: String] = [:]
     var failureKind = Failure.Kind.badModel
     /// The metric of each engine, which fails for those that are missing; nil gives all of them 0.9.
@@ -127,20 +142,31 @@ final class FakeWorld {
         _ forms: [ModelForm] = [], threads: [Int] = [2, 1], batches: [Int] = [32, 1], metric: MetricGate? = nil,
         labels: [String] = ["l"], demanded: Bool = false
     ) throws -> DeploymentTable {
+        try measured(
+            forms, sharings: threads.map { CoreSharing(sessions: 1, threads: $0) }, batches: batches, metric: metric, labels: labels,
+            demanded: demanded)
+    }
+
+    /// - Parameter sessions: the number of sessions that the choice must have.
+    func measured(
+        _ forms: [ModelForm] = [], sharings: [CoreSharing], sessions: Int? = nil, batches: [Int] = [32, 1], budget: Double = 0,
+        metric: MetricGate? = nil, labels: [String] = ["l"], demanded: Bool = false
+    ) throws -> DeploymentTable {
         var files = Self.files(metric, labels: labels)
         if !hasRows { files.data = nil }
         let spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: "p", work: .measure(files), schema: RowSchema(inputs: [], keep: []),
             stages: [.forward(ForwardStage())])
         let engines = EngineCandidates(.auto, processor: "Abacus: avx512_bf16")
-        var plan = MeasuringPlan(engines: engines, forms: forms, threads: threads, batches: batches, budget: 0)
+        var plan = MeasuringPlan(
+            engines: engines, forms: forms, sharings: sharings, sessions: sessions, batches: batches, budget: budget)
         (plan.metric, plan.demandsMetric) = (metric, demanded)
         return try ModelMeasuring(
             spec, files, plan,
-            process: { [self] _ in
+            process: { [self] candidate in
                 processes += 1
-                return FakeProcess(self)
-            }
+                return FakeProcess(self, candidate)
+            }, freeBytes: { [self] in freeBytes }
         ).run()
     }
 }
@@ -200,6 +226,19 @@ final class FakeWorld {
         #expect(throws: Failure.self) { try world.measured() }
     }
 
+    /// What was measured before it was taken back is no answer, whenever that was; then nothing is asked for long.
+    @Test func measuringThatIsTakenBackHasNoAnswer() throws {
+        let whole = FakeWorld()
+        _ = try whole.measured(sharings: CoreSharing.tried(cores: 2))
+        for patience in 0..<whole.asked.count {
+            let world = FakeWorld()
+            world.patience = patience
+            let failure = #expect(throws: Failure.self) { try world.measured(sharings: CoreSharing.tried(cores: 2)) }
+            #expect(failure?.kind == .cancelled)
+            #expect(world.asked.count < patience + 30)
+        }
+    }
+
     @Test func aGainWithinWhatMeasurementsDifferByIsNone() throws {
         let world = FakeWorld()
         world.milliseconds = [.onnxRuntime: 1, .openVINO(.float32): 0.98, .openVINO(.bfloat16): 0.99]
@@ -211,7 +250,7 @@ final class FakeWorld {
         world.milliseconds[.openVINO(.float32)] = 10
         let table = try world.measured()
         func bursts(_ engine: EngineChoice) -> Int { table.candidates.first { $0.candidate.engine == engine }?.bursts ?? 0 }
-        #expect(bursts(.openVINO(.float32)) == 3 && bursts(.openVINO(.bfloat16)) == 6)
+        #expect(bursts(.openVINO(.float32)) == 3 && bursts(.openVINO(.bfloat16)) == 9)
         #expect(!table.candidates.contains { $0.candidate.engine == .openVINO(.float32) && $0.candidate.batch == 1 })
     }
 

@@ -13,6 +13,7 @@ struct BenchTests {
             let engine: String
             let form: String
             let precision: String
+            let sessions: Int
             let threads: Int
             let batch: Int
             let rowsPerSecond: Double?
@@ -61,6 +62,30 @@ struct BenchTests {
         }
         #expect(report.candidates.filter(\.choice).count == 1)
         #expect(result.error.isEmpty)
+        // One session with all cores comes first, and on several cores one session for each is tried.
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        #expect(original.sessions == 1 && original.threads == cores)
+        if cores > 1 { #expect(report.candidates.contains { $0.sessions == cores && $0.threads == 1 }) }
+    }
+
+    /// The sessions that are named share the threads, those first that are named first.
+    @Test func sessionsShareTheThreads() throws {
+        let result = try bench(
+            "--budget", "1", "--batches", "32", "--json", "--threads", "4", "--sessions", "2,1", "--precision", "float32")
+        #expect(result.status == 0, "\(result.error)")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let candidates = try decoder.decode(Report.self, from: Data(result.output.utf8)).candidates
+        #expect(candidates.first.map { $0.sessions == 2 && $0.threads == 2 && $0.engine == "onnxruntime" } == true)
+        let shared = Set(candidates.filter { $0.engine == "onnxruntime" }.map { [$0.sessions, $0.threads] })
+        #expect(shared == [[2, 2], [1, 4], [1, 1]])
+        // Two processes have twice the memory of one, but for what they share.
+        func peak(_ sessions: Int) -> Int64 { candidates.first { $0.sessions == sessions && $0.engine == "onnxruntime" }?.peakBytes ?? 0 }
+        #expect(peak(2) > peak(1) * 3 / 2 && peak(2) < peak(1) * 3)
+        for (given, words) in [("5", "5 sessions need a thread each, and there are 4"), ("1,x", "numbers of processes from 1 on")] {
+            let refused = try bench("--threads", "4", "--sessions", given)
+            #expect(refused.status == 2 && refused.error.contains(words), "\(refused.error)")
+        }
     }
 
     /// Forms with int8 are rows of the table beside the model as it was published; those that cannot be made say why.

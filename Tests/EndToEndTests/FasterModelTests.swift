@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import ONNX
 import TestSupport
@@ -36,6 +37,21 @@ struct FasterModelTests {
     /// The probabilities in a CSV file whose first column is the key.
     private func probabilities(_ text: String) -> [[Double]] {
         text.split(separator: "\n").dropFirst().map { $0.split(separator: ",").dropFirst().prefix(10).compactMap { Double($0) } }
+    }
+
+    private struct Line: Decodable {
+        let modelDigest: String
+        let execution: String?
+        let formDigest: String?
+    }
+
+    /// The lines of the manifests of the output folder.
+    private func manifest(_ daemon: DaemonProcess) throws -> [Line] {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try daemon.root.files().filter { $0.hasPrefix("out/outputs/_millrace/manifest-") }.flatMap {
+            try daemon.root.read($0).split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Line.self, from: Data($0)) }
+        }
     }
 
     /// Has the daemon do what is there. A file that a scan finds must have been quiet for its time.
@@ -88,6 +104,14 @@ struct FasterModelTests {
         #expect(Set(candidates.compactMap { $0["engine"] as? String }) == ["onnxruntime", "openvino"])
         #expect(second["compared_rows"] as? Int == 100 && second["chosen"] is String)
         #expect(try choices(daemon).count == 2)
+        // The ways are timed alone, and in as many processes as there are workers, which decides.
+        let workers = ProcessInfo.processInfo.activeProcessorCount
+        #expect(Set(candidates.compactMap { $0["sessions"] as? Int }) == [1, workers])
+        if workers > 1 { #expect((second["chosen"] as? String)?.contains("\(workers) sessions of 1 thread") == true) }
+        // Outputs of every format say how they were made.
+        let lines = try manifest(daemon)
+        #expect(lines.count == 3)
+        for line in lines { #expect(["onnxruntime", "openvino"].contains(line.execution?.split(separator: " ").first)) }
     }
 
     /// A rewritten model that measures fastest scores in place of the version, which stays as it arrived, and a restart uses it again.
@@ -110,6 +134,10 @@ struct FasterModelTests {
         #expect(try Model.load(path: daemon.root("out/models/1/model.onnx")).graph.nodes == model.graph.nodes)
         func form() -> String? { daemon.root.files().first { $0.hasPrefix(".millrace/choices/") && $0.hasSuffix("/model.onnx") } }
         let kept = try #require(form())
+        let line = try #require(try manifest(daemon).first)
+        #expect(line.execution?.contains(" int8-") == true)
+        #expect(line.formDigest == FileDigest.of(bytes: try daemon.root.read(kept)))
+        #expect(line.modelDigest == FileDigest.of(bytes: try daemon.root.read("out/models/1/model.onnx")))
         try daemon.drop(LargeLayers.rows(40).utf8, at: "spool/data/second.csv")
         try once(daemon)
         #expect(form() == kept)

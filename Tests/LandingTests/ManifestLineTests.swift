@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Testing
 
@@ -21,7 +22,8 @@ import Testing
         try check(
             ManifestLine(
                 path: "x", outputDigest: text, bytes: 0, rows: 7, pipeline: text, input: "y", inputDigest: text, modelVersion: 3,
-                modelDigest: text, revision: text, arrival: -1, run: 0, publishedAt: text))
+                modelDigest: text, revision: text, arrival: -1, run: 0, publishedAt: text,
+                execution: OutputExecution(way: text, formDigest: "f")))
     }
 
     private func check(_ line: ManifestLine) throws {

@@ -1,4 +1,5 @@
 import Arrivals
+import Foundation
 import LedgerSupport
 import Machine
 import Reasons
@@ -50,6 +51,26 @@ import Testing
         try f.reopen()
         try f.ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: f.now)
         #expect(try f.ledger.run(run)?.machine == Self.one)
+    }
+
+    /// The way in which the model was executed stands with the intention, for the manifest of a daemon that finds the output in place.
+    @Test func anOutputSaysHowItsModelWasExecuted() throws {
+        let f = try Fixture()
+        let ways = [
+            OutputExecution(way: "openvino float32 int8-static", formDigest: "f"), OutputExecution(way: "onnxruntime float32"), nil,
+        ]
+        for (index, way) in ways.enumerated() {
+            try f.arrive("\(index).csv", "\(index)")
+            let run = try #require(try f.open(Int64(index) + 1)).number
+            let file = OutputFile(root: "/out", path: "\(index).csv", digest: "d", byteCount: 1)
+            _ = try f.ledger.intend([Intention(run: run, output: file, execution: way)])
+        }
+        try f.reopen()
+        for (index, way) in ways.enumerated() {
+            let found = try #require(try f.ledger.newestPublication(at: "/out/\(index).csv"))
+            #expect(found.execution == way)
+            #expect(try JSONDecoder().decode(Publication.self, from: JSONEncoder().encode(found)) == found)
+        }
     }
 
     @Test func whatDiedSaysNothing() throws {

@@ -9,7 +9,7 @@ from stimuli import BEFORE, ONCE, Stimuli
 SAMPLE = [
     "claim.made", "start.recovered", "worker.greeted", "intake.numbered", "open.recorded", "order.sent", "worker.batch",
     "worker.answered", "range.finished", "land.intended", "land.renamed", "manifest.written", "close.recorded", "version.renamed",
-    "version.active", "checkpoint.written", "remove.taken", "quarantine.moved", "notify.told", "recover.output",
+    "version.active", "measure.kept", "checkpoint.written", "remove.taken", "quarantine.moved", "notify.told", "recover.output",
 ]
 
 
@@ -20,7 +20,7 @@ class Points:
         self.random = random.Random(f"points {torture.options.seed}")
         self.failures, self.kills, self.number = [], 0, 0
         self.marks = os.path.join(self.root, "marks")
-        self.stimuli = Stimuli(torture, self.random)
+        self.stimuli = Stimuli(torture, self.random, self)
         self.scenes = Scenes(self)
         with open(os.path.join(os.path.dirname(__file__), "..", "..", "Sources", "README.md")) as file:
             self.names = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", file.read(), re.M)
@@ -136,6 +136,7 @@ class Points:
             self.scenes.lose_inputs()
         self.judged("after the points")
         self.scenes.mirror()
+        self.stimuli.measured.judge()
         if "retention.history" in wanted:
             self.scenes.retaining(["retention.history"], {"mirrored": "history: 1m"})
             late.remove("retention.history")
@@ -165,6 +166,7 @@ class Points:
         if os.path.exists(os.path.join(self.root, "pipelines", "mirrored.yaml")):
             # All known files are looked for every ten seconds.
             self.stimuli.wait_for(lambda: self.stimuli.mirrored_outputs() == self.stimuli.standing, within=60)
+        self.stimuli.wait_for(self.stimuli.measured.is_settled, within=60)
         if (status := self.daemon.stop()) != 0:
             self.fail(f"{when}: the daemon ended with {status}")
         for kind, lines in self.judge.judge().items():

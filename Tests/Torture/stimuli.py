@@ -4,6 +4,7 @@ import os, time
 import onnx_bytes
 from judge import tree
 from load import COMMON, Content, table, yaml
+from measured import Measured
 
 # Points that are reached once in the life of a process, or of a root.
 ONCE = {
@@ -30,12 +31,13 @@ on_input_deleted: remove
 
 
 class Stimuli:
-    def __init__(self, torture, random):
+    def __init__(self, torture, random, points):
         self.root, self.load, self.daemon, self.judge = torture.root, torture.load, torture.daemon, torture.judge
         self.random = random
         # Inputs of the pipeline `mirrored` that stand, and those that were deleted.
         self.standing, self.deleted = set(), set()
         self.ranged, self.held = False, None
+        self.measured = Measured(self, points)
 
     def of(self, point):
         """Returns what makes a daemon get to the point. It is done again and again until the daemon is there."""
@@ -49,12 +51,13 @@ class Stimuli:
             "version.pruned": self.mirrored_model, "version.card": self.mirrored_model, "version.away": self.mirrored_model,
             "edit.begin": self.edit, "edit.in-force": self.edit, "pins.recorded": self.mirrored_data, "float.copied": labels,
             "float.pruned": labels, "labels.decided": self.drop_labels_together, "training.discard": labels,
-            "recover.model": self.nothing,
+            "recover.model": self.nothing, "worker.measured": self.measured.drop,
         }
         by_part = {
             "claim": self.nothing, "start": self.nothing, "recover": self.nothing, "labels": labels, "training": labels,
             "checkpoint": labels, "tuned": labels, "version": self.drop_model, "quarantine": self.drop_bad, "range": self.drop_ranged,
-            "ahead": self.drop_ahead, "inputs": self.mirrored_data, "removal": self.mirrored_data, "request": self.pause,
+            "ahead": self.drop_ahead, "measure": self.measured.drop, "inputs": self.mirrored_data, "removal": self.mirrored_data,
+            "request": self.pause,
         }
         return by_name.get(point) or by_part.get(part) or self.drop
 
@@ -174,15 +177,19 @@ class Stimuli:
 
     def add_mirrored(self):
         """Adds another pipeline, which keeps two versions and no output without its input."""
-        path = os.path.join(self.root, "pipelines", "mirrored.yaml")
+        self.add("mirrored", MIRRORED)
+
+    def add(self, name, text):
+        """Adds a pipeline, if it is not there."""
+        path = os.path.join(self.root, "pipelines", name + ".yaml")
         if not os.path.exists(path):
             for role in ("models", "data"):
-                os.makedirs(os.path.join(self.root, "spool", "mirrored", role), exist_ok=True)
-            os.makedirs(os.path.join(self.root, "out", "mirrored"), exist_ok=True)
+                os.makedirs(os.path.join(self.root, "spool", name, role), exist_ok=True)
+            os.makedirs(os.path.join(self.root, "out", name), exist_ok=True)
             with open(path, "w") as file:
-                file.write(MIRRORED)
+                file.write(text)
             self.own(path)
-            for folder in (("spool", "mirrored"), ("spool", "mirrored", "models"), ("spool", "mirrored", "data"), ("out", "mirrored")):
+            for folder in (("spool", name), ("spool", name, "models"), ("spool", name, "data"), ("out", name)):
                 self.own(os.path.join(self.root, *folder))
 
     def own(self, path):

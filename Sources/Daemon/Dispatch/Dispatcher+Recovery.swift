@@ -95,7 +95,7 @@ extension Dispatcher {
                     provenance: Provenance(
                         pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
                         modelVersion: open.version, modelDigest: versions.digest(of: open.version, in: pipeline.name),
-                        revision: open.revision, arrival: open.arrival.number,
+                        revision: open.revision, arrival: open.arrival.number, execution: publication.execution,
                         pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil)))
         }
         guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }

@@ -37,14 +37,17 @@ package final class Dispatcher {
         package var window: Int
         /// The number of engine threads of one attempt, unless its pipeline says otherwise.
         package var threads: Int
+        /// The number of worker processes.
+        package var workers: Int
         /// Tells whether attempts leave out what cells of tables hold, so that it is neither logged nor recorded.
         package var hidesValues: Bool
         /// The path of the work folder, where models are measured and choices are kept; nil measures none.
         package var work: String?
 
-        package init(window: Int = 256, threads: Int = 1, hidesValues: Bool = false, work: String? = nil) {
+        package init(window: Int = 256, threads: Int = 1, workers: Int = 1, hidesValues: Bool = false, work: String? = nil) {
             self.window = window
             self.threads = threads
+            self.workers = workers
             self.hidesValues = hidesValues
             self.work = work
         }

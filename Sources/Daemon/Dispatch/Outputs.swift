@@ -18,7 +18,8 @@ extension Dispatcher.Assignment {
             access: pipeline.land.access.landing,
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.file.digest, rows: result.rowCount.map(Int.init),
-                modelVersion: run.version, modelDigest: spec.model.digest, revision: run.revision, arrival: arrival.number, pins: pins))
+                modelVersion: run.version, modelDigest: spec.versionDigest, revision: run.revision, arrival: arrival.number,
+                execution: spec.execution, pins: pins))
     }
 }
 
@@ -46,7 +47,9 @@ extension RunLedger {
     func intend(
         _ outputs: [StagedOutput], mayReplace: Set<Int64>, machines: [Int64: AttemptMachine]
     ) throws(LedgerError) -> [LandingPermission] {
-        let intentions = outputs.map { Intention(run: $0.run, output: $0.file, machine: machines[$0.run]) }
+        let intentions = outputs.map {
+            Intention(run: $0.run, output: $0.file, machine: machines[$0.run], execution: $0.provenance.execution)
+        }
         return try write { (tx) throws(LedgerError) in
             var permissions: [LandingPermission] = []
             for (intention, outcome) in zip(intentions, try tx.intend(intentions)) {

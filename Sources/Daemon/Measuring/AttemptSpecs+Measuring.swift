@@ -55,17 +55,30 @@ extension AttemptSpecs {
             let work = configuration.work
         else { return nil }
         let limits = limits(pipeline)
-        var files = AttemptSpec.MeasuredFiles(model: model, data: rows, rows: 0, reference: "\(work)/measuring")
+        var files = AttemptSpec.MeasuredFiles(model: model, data: rows, rows: 0, reference: MeasuringQueue.folder(work: work))
         files.judged = judged
         var spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: pipeline.name, work: .measure(files), schema: pipeline.schema, stages: [.forward(forward)],
             limits: limits)
         complete(&spec, pins)
         var plan = MeasuringPlan(
-            precision, threads: [limits.threads], batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate,
-            budget: stage.budget.seconds)
+            precision, sharings: sharings(threads: limits.threads), sessions: sessions(threads: limits.threads),
+            batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate, budget: stage.budget.seconds)
         plan.metric = stage.metric
         return MeasuringOrder(purpose, spec, plan, kept: ChoiceStore(work: FilePath(work)))
+    }
+
+    /// Returns how many attempts with so many threads run at once when all workers are busy.
+    ///
+    /// How many processes there are, and how many threads each has, is what the operator has said (`workers`, `threads`), and an attempt goes
+    /// to whichever worker is idle. So this is no choice: what wins is what is the fastest on a machine where all workers execute the version.
+    private func sessions(threads: Int) -> Int { max(configuration.workers * configuration.threads / max(threads, 1), 1) }
+
+    /// Returns how the cores are shared while a version is measured: by one session first, in which the engines and forms are compared and
+    /// of which the card tells, and then by as many as decide.
+    private func sharings(threads: Int) -> [CoreSharing] {
+        let (one, all) = (CoreSharing(sessions: 1, threads: threads), CoreSharing(sessions: sessions(threads: threads), threads: threads))
+        return one == all ? [one] : [one, all]
     }
 
     /// The batch sizes that are tried where the pipeline gives none: the one that is usual for the model first.
@@ -77,7 +90,7 @@ extension AttemptSpecs {
         if let execution = executions.execution(for: subject, arrival: arrival) {
             spec.execute(execution)
         } else {
-            spec.provenance["millrace.execution"] = "\(EngineChoice.onnxRuntime)"
+            spec.execution = OutputExecution(way: "\(EngineChoice.onnxRuntime)")
         }
     }
 }

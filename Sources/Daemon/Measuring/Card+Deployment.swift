@@ -39,7 +39,7 @@ extension DeploymentTable {
     /// The choice in a few words, such as "openvino bfloat16, 1 thread, rows as usual, 2.5 times as fast".
     var summary: String {
         guard let choice else { return "as it is" }
-        return gain(of: choice).map { "\(choice.candidate), \(($0 * 100).rounded() / 100) times as fast" } ?? "\(choice.candidate)"
+        return gainAlike(of: choice).map { "\(choice.candidate), \(($0 * 100).rounded() / 100) times as fast" } ?? "\(choice.candidate)"
     }
 
     fileprivate var card: [String: JSONValue] {
@@ -79,7 +79,8 @@ extension CandidateResult {
         var entry: [String: JSONValue] = [
             "engine": .text(candidate.engine.name.rawValue), "form": .text(candidate.form.rawValue),
             "precision": .text(candidate.engine.precision.rawValue),
-            "threads": .integer(Int64(candidate.threads)), "peak_bytes": .integer(peakBytes), "passes": .flag(passes),
+            "sessions": .integer(Int64(candidate.sessions)), "threads": .integer(Int64(candidate.threads)),
+            "peak_bytes": .integer(peakBytes), "passes": .flag(passes),
         ]
         entry["batch"] = candidate.batch.map { .integer(Int64($0)) } ?? .text("auto")
         entry["rows_per_second"] = rowsPerSecond.map { .number($0) }

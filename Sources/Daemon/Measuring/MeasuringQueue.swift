@@ -1,3 +1,4 @@
+import Arrivals
 import Attempts
 import Deployment
 import Dispatch
@@ -43,6 +44,7 @@ final class MeasuringQueue: Sendable {
             try Disk.removeTree(folder)
             _ = try Disk.makeDirectories(folder)
         } catch { throw Failure(landing: error, place: folder.string) }
+        FaultPoint.reach(.measureBegun)
         return try order.execute(makeExecutor)
     }
 
@@ -54,4 +56,28 @@ final class MeasuringQueue: Sendable {
     func takeBack() {
         for order in orders.withLock({ $0 }) { order.cancellation.cancel() }
     }
+
+    /// Waits until the orders that were taken back have ended, with their processes and their folder. A process that is only starting may
+    /// take longer than that is waited for: it ends when it finds its daemon gone.
+    func join(within patience: Duration = .seconds(10)) async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let waiting = Mutex<CheckedContinuation<Void, Never>?>(continuation)
+            let goOn: @Sendable () -> Void = {
+                waiting.withLock { waiting in
+                    defer { waiting = nil }
+                    return waiting
+                }?.resume()
+            }
+            queue.async(execute: goOn)
+            DispatchQueue.global().asyncAfter(deadline: .now() + patience.seconds, execute: goOn)
+        }
+    }
+
+    /// The folder in which a model is measured.
+    /// - Parameter work: the work folder.
+    static func folder(work: String) -> String { work + "/measuring" }
+
+    /// Removes what a daemon that was killed has left of measuring.
+    /// - Parameter work: the work folder.
+    static func sweep(work: String) throws(FileSystemError) { try Disk.removeTree(FilePath(folder(work: work))) }
 }

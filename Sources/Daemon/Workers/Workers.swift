@@ -119,6 +119,7 @@ final class Workers: Sendable {
     func join() async {
         await scoring.join()
         await training.join()
+        await measuring.join()
     }
 }
 

@@ -62,6 +62,8 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case workerCopied = "worker.copied"
     /// A worker has tried a model and taken it.
     case workerAccepted = "worker.accepted"
+    /// A worker has measured a way of executing a model.
+    case workerMeasured = "worker.measured"
     /// A worker is about to answer.
     case workerAnswer = "worker.answer"
     /// A worker has answered.
@@ -89,6 +91,17 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case tunedWritten = "tuned.written"
     /// The model in staging is removed, and the tuned one is not in its place.
     case tunedRemoved = "tuned.removed"
+
+    // MARK: Measuring
+
+    /// The folder in which a model is measured is made, and nothing is measured.
+    case measureBegun = "measure.begun"
+    /// A model is measured, and nothing of that is kept.
+    case measureMeasured = "measure.measured"
+    /// The form that was chosen is kept where one was, and no choice names it.
+    case measureForm = "measure.form"
+    /// A choice is kept, and nobody who waits for it has it.
+    case measureKept = "measure.kept"
 
     // MARK: Worker processes, seen from the daemon
 

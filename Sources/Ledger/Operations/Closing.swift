@@ -33,9 +33,11 @@ extension LedgerTransaction {
             }
         }
         let number = try connection.insert(
-            "INSERT INTO publications (run, root, path, digest, bytes, replaces, machine) VALUES (?, ?, ?, ?, ?, ?, ?)", intention.run,
-            root, intention.output.path, intention.output.digest, intention.output.byteCount, replaces?.number,
-            try connection.addMachine(intention.machine))
+            """
+            INSERT INTO publications (run, root, path, digest, bytes, replaces, machine, execution, form_digest)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, intention.run, root, intention.output.path, intention.output.digest, intention.output.byteCount, replaces?.number,
+            try connection.addMachine(intention.machine), intention.execution?.way, intention.execution?.formDigest)
         return .intended(publication: number, replaces: replaces)
     }
 

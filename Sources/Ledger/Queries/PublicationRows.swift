@@ -10,7 +10,8 @@ extension Connection {
     func publications(inPlace path: String, root: Int64) throws(LedgerError) -> [Placed] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path,
+                p.execution, p.form_digest
             FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
             WHERE p.root = ? AND p.path = ? AND p.ended IS NULL
             """, root, path
@@ -35,7 +36,8 @@ extension Connection {
     func publications(ofRun run: Int64, intendedOnly: Bool) throws(LedgerError) -> [Publication] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path,
+                p.execution, p.form_digest
             FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
             WHERE p.run = ? AND (NOT ? OR (p.ended IS NULL AND r.state = 'open')) ORDER BY p.id
             """, run, intendedOnly
@@ -46,7 +48,8 @@ extension Connection {
     func leaving() throws(LedgerError) -> [Publication] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path,
+                p.execution, p.form_digest
             FROM publications AS p INDEXED BY publications_leaving
             JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
             WHERE p.ended IN ('leaving', 'orphaned', 'left') ORDER BY p.id
@@ -58,7 +61,8 @@ extension Connection {
     func publications(everAt path: String, root: Int64) throws(LedgerError) -> [Publication] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path,
+                p.execution, p.form_digest
             FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
             WHERE p.root = ? AND p.path = ? ORDER BY p.id
             """, root, path
@@ -75,7 +79,8 @@ extension Connection {
                 inputPath: row.text(11),
                 output: OutputFile(
                     root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4), byteCount: row.integer(5)),
-                state: state, publishedAt: isDone ? row.timeOrNil(8) : nil),
+                state: state, publishedAt: isDone ? row.timeOrNil(8) : nil,
+                execution: row.textOrNil(12).map { OutputExecution(way: $0, formDigest: row.textOrNil(13)) }),
             pipelineKey: row.integer(10))
     }
 
@@ -83,7 +88,8 @@ extension Connection {
     func published(after: (root: Int64, path: String), limit: Int) throws(LedgerError) -> [Placed] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path,
+                p.execution, p.form_digest
             FROM publications AS p INDEXED BY publications_in_place
             JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
             WHERE (p.root, p.path) > (?, ?) AND p.ended IS NULL AND r.state = 'done'

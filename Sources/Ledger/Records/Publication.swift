@@ -17,11 +17,14 @@ package struct Intention: Hashable, Sendable {
     package var output: OutputFile
     /// The machine that made the file, where it is known.
     package var machine: AttemptMachine?
+    /// The way in which the model was executed; nil where measurements do not decide it.
+    package var execution: OutputExecution?
 
-    package init(run: Int64, output: OutputFile, machine: AttemptMachine? = nil) {
+    package init(run: Int64, output: OutputFile, machine: AttemptMachine? = nil, execution: OutputExecution? = nil) {
         self.run = run
         self.output = output
         self.machine = machine
+        self.execution = execution
     }
 }
 
@@ -43,12 +46,14 @@ package struct Publication: Hashable, Codable, Sendable {
     package var output: OutputFile
     package var state: PublicationState
     package var publishedAt: UTCTime?
+    /// The way in which the model was executed; nil where measurements do not decide it.
+    package var execution: OutputExecution?
 }
 
 extension Publication {
     private enum CodingKeys: String, CodingKey {
         case number = "publication"
-        case run, arrival, pipeline, inputPath, state, publishedAt
+        case run, arrival, pipeline, inputPath, state, publishedAt, execution
     }
 
     package init(from decoder: any Decoder) throws {
@@ -58,7 +63,8 @@ extension Publication {
             arrival: try keys.decode(Int64.self, forKey: .arrival), pipeline: try keys.decode(String.self, forKey: .pipeline),
             inputPath: try keys.decode(String.self, forKey: .inputPath), output: try OutputFile(from: decoder),
             state: try keys.decode(PublicationState.self, forKey: .state),
-            publishedAt: try keys.decodeIfPresent(UTCTime.self, forKey: .publishedAt))
+            publishedAt: try keys.decodeIfPresent(UTCTime.self, forKey: .publishedAt),
+            execution: keys.contains(.execution) ? try OutputExecution(from: decoder) : nil)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -71,6 +77,7 @@ extension Publication {
         try output.encode(to: encoder)
         try keys.encode(state, forKey: .state)
         try keys.encodeIfPresent(publishedAt, forKey: .publishedAt)
+        try execution?.encode(to: encoder)
     }
 }
 

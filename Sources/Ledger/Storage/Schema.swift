@@ -14,10 +14,11 @@ enum Schema {
         migrator.registerMigration("5") { db in try db.execute(sql: version5) }
         migrator.registerMigration("6") { db in try db.execute(sql: version6) }
         migrator.registerMigration("7") { db in try db.execute(sql: version7) }
+        migrator.registerMigration("8") { db in try db.execute(sql: version8) }
         return migrator
     }()
 
-    static let newest = "7"
+    static let newest = "8"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -94,6 +95,13 @@ enum Schema {
         ALTER TABLE publications ADD COLUMN machine INTEGER;
         -- No attempt ends the daemon's process any more.
         DROP TABLE suspects;
+        """
+
+    private static let version8 = """
+        -- The way in which the model was executed, and the form of it, where measurements decide that: after a crash nothing else tells it
+        -- to the manifest.
+        ALTER TABLE publications ADD COLUMN execution TEXT;
+        ALTER TABLE publications ADD COLUMN form_digest TEXT;
         """
 
     /// The third migration adds the columns for training: what a run learns from, and what came of it.

@@ -12,40 +12,34 @@ import Training
 /// Measures the metric of a gate for one way of executing a model. The attempt of the model as it was published, which comes first, keeps
 /// the labelled rows for those after it: their models may be in forms of which nobody can tell any more what the outputs mean.
 struct JudgedPass {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.MeasuredFiles
     private let judged: JudgedFiles
-    private let opener: any AttemptFiles
-    private let interruption: Interruption
 
     /// Throws where no labelled rows are known.
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ opener: any AttemptFiles, _ interruption: Interruption
-    ) throws(Failure) {
+    init(_ tools: AttemptTools, _ files: AttemptSpec.MeasuredFiles) throws(Failure) {
         guard let judged = files.judged else {
             throw Failure(
                 .tooFewRows, what: "no labelled rows are known, so that no metric can be measured", place: files.model.path,
                 remedy: "Bring labelled rows.")
         }
-        self.spec = spec
+        self.tools = tools
         self.files = files
         self.judged = judged
-        self.opener = opener
-        self.interruption = interruption
     }
 
     func measure(_ session: Session, rows: Int?, within seconds: Double?) throws(Failure) -> MetricFinding {
         let folder: any GivenFolder
-        do throws(FileSystemError) { folder = try opener.folder(.reference) } catch {
+        do throws(FileSystemError) { folder = try tools.opener.folder(.reference) } catch {
             throw Failure(landing: error, place: files.reference)
         }
         do throws(TrainingError) {
             let kept = JudgedRows.areKept(in: folder) ? try JudgedRows(keptIn: folder) : try keep(in: folder)
             let found = try Judge(kept, session).measure(
-                rows: rows, within: seconds, cancellation: interruption.engine, check: check)
+                rows: rows, within: seconds, cancellation: tools.interruption.engine, check: check)
             return MetricFinding(value: found.value, rows: found.rows)
         } catch {
-            try interruption.check()
+            try tools.interruption.check()
             throw Failure(judging: error, files).naming(judged.files.map { ($0.file.path, $0.arrived ?? $0.file.path) })
         }
     }
@@ -54,14 +48,14 @@ struct JudgedPass {
         let model = try published()
         let data = judged.schema.labelledData(
             judged.files.map { LabelledData.File($0.file.path, originalPath: $0.arrived) },
-            open: { [judged, opener] file in
+            open: { [judged, opener = tools.opener] file in
                 Result { () throws(FileSystemError) in
                     guard let number = judged.files.firstIndex(where: { $0.file.path == file.path }) else {
                         throw .missing(FilePath(file.path))
                     }
                     return try opener.open(.labels(number))
                 }
-            }, inputs: model.graph.requiredInputs.map(\.name), nanInputs: ModelFacts(model).nanInputs, pinned: spec.columns)
+            }, inputs: model.graph.requiredInputs.map(\.name), nanInputs: ModelFacts(model).nanInputs, pinned: tools.spec.columns)
         return try JudgedRows(
             Judgement(
                 data: data, loss: judged.loss, outputs: judged.outputs,
@@ -72,12 +66,12 @@ struct JudgedPass {
 
     /// Returns the model as it was published.
     private func published() throws(TrainingError) -> Model {
-        do throws(Failure) { return try ModelFile(tuned: opener.model(of: files), expected: files.model.digest).merged() } catch {
+        do throws(Failure) { return try ModelFile(tuned: tools.opener.model(of: files), expected: files.model.digest).merged() } catch {
             throw .badModel(reason: error.fullReason, remedy: error.remedy)
         }
     }
 
-    private func check() throws(TrainingError) { if interruption.isEndedAfterOthers() { throw .cancelled } }
+    private func check() throws(TrainingError) { if tools.interruption.isEndedAfterOthers() { throw .cancelled } }
 }
 
 extension Failure {

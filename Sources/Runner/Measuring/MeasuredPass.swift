@@ -13,23 +13,14 @@ import Tensors
 /// Answers one question about a model, in the way of executing it that the spec says: how fast it is, or how far its outputs are from those
 /// of the model as it was published.
 struct MeasuredPass {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.MeasuredFiles
-    private let opener: any AttemptFiles
     private let stage: ForwardStage
-    private let models: ModelLoader
-    private let interruption: Interruption
 
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.MeasuredFiles, _ opener: any AttemptFiles, _ stage: ForwardStage, _ models: ModelLoader,
-        _ interruption: Interruption
-    ) {
-        self.spec = spec
+    init(_ tools: AttemptTools, _ files: AttemptSpec.MeasuredFiles, _ stage: ForwardStage) {
+        self.tools = tools
         self.files = files
-        self.opener = opener
         self.stage = stage
-        self.models = models
-        self.interruption = interruption
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
@@ -39,7 +30,9 @@ struct MeasuredPass {
             result.measurement = measurement
             return
         }
-        let loaded = try models.load(measured: opener.model(of: files), files.model.digest, spec.sessionOptions, interruption)
+        let begun = ProcessUsage.processorSeconds
+        let loaded = try tools.models.load(
+            measured: tools.opener.model(of: files), files.model.digest, tools.spec.sessionOptions, tools.interruption)
         var run = Run(loaded, self)
         var metric: MetricFinding?
         switch files.question {
@@ -47,17 +40,19 @@ struct MeasuredPass {
         case .agreement: try run.compare()
         case .speed(let seconds): try run.time(for: seconds)
         case .metric(let rows, let seconds):
-            metric = try JudgedPass(spec, files, opener, interruption).measure(loaded.session, rows: rows, within: seconds)
+            metric = try JudgedPass(tools, files).measure(loaded.session, rows: rows, within: seconds)
         case .machines: break
         }
         result.measurement = Measurement(
             rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,
-            peakBytes: ProcessUsage.peakBytes, agreement: run.agreement)
+            peakBytes: ProcessUsage.peakBytes, agreement: run.agreement,
+            attemptProcessorSeconds: ProcessUsage.processorSeconds - begun)
         result.measurement?.metric = metric
+        FaultPoint.reach(.workerMeasured)
     }
 
     private func reference(isNew: Bool) throws(Failure) -> ReferenceOutputs {
-        do throws(FileSystemError) { return ReferenceOutputs(try opener.folder(.reference), isNew: isNew) } catch {
+        do throws(FileSystemError) { return ReferenceOutputs(try tools.opener.folder(.reference), isNew: isNew) } catch {
             throw Failure(landing: error, place: files.reference)
         }
     }
@@ -119,17 +114,17 @@ struct MeasuredPass {
             repeat {
                 let rows = try opened(data)
                 var left = pass.files.rows
-                while left > 0, ran < seconds, let (batch, runs) = try rows.nextInputs(pass.interruption, &phases) {
+                while left > 0, ran < seconds, let (batch, runs) = try rows.nextInputs(pass.tools.interruption, &phases) {
                     left -= batch.rowCount
                     var first = Phases(countsProcessor: true)
-                    try rows.run(runs, pass.interruption, &first)
+                    try rows.run(runs, pass.tools.interruption, &first)
                     if first.seconds["run"] ?? 0 > Self.shortRun {
                         phases.add(first)
                         self.rows += batch.rowCount
                         continue
                     }
                     for _ in 0..<Self.repeats {
-                        try rows.run(runs, pass.interruption, &phases)
+                        try rows.run(runs, pass.tools.interruption, &phases)
                         self.rows += batch.rowCount
                     }
                 }
@@ -148,7 +143,7 @@ struct MeasuredPass {
             guard let data = pass.files.data else { return try onceMadeUp(within: .infinity, body) }
             let rows = try opened(data)
             var left = pass.files.rows
-            while left > 0, let (batch, values) = try rows.next(pass.interruption, &phases) {
+            while left > 0, let (batch, values) = try rows.next(pass.tools.interruption, &phases) {
                 try body(rows.outputNames, values, batch.rowCount)
                 self.rows += batch.rowCount
                 left -= batch.rowCount
@@ -157,7 +152,9 @@ struct MeasuredPass {
         }
 
         private func opened(_ data: AttemptSpec.InputFile) throws(Failure) -> Rows {
-            try Rows(try OpenedInput(data, as: .data, from: pass.opener), loaded, pass.spec.schema, pass.stage, pinned: pass.spec.columns)
+            try Rows(
+                try OpenedInput(data, as: .data, from: pass.tools.opener), loaded, pass.tools.spec.schema, pass.stage,
+                pinned: pass.tools.spec.columns)
         }
 
         private func noRows(_ data: AttemptSpec.InputFile) -> Failure {
@@ -170,11 +167,11 @@ struct MeasuredPass {
             let session = loaded.session
             let wanted = pass.stage.batchSize.rows ?? Self.madeUpBatch
             let count = session.inputs.first?.dimensions?.first?.value ?? wanted
-            let (path, engine) = (pass.files.model.path, pass.interruption.engine)
+            let (path, engine) = (pass.files.model.path, pass.tools.interruption.engine)
             let inputs = try Self.loading(path) { () throws(EngineError) in try MadeUpInputs.tensors(for: session.inputs, rows: wanted) }
             var left = pass.files.rows
             while left > 0, ran < seconds {
-                try pass.interruption.check()
+                try pass.tools.interruption.check()
                 let values = try phases.time("run") { () throws(Failure) in
                     try Self.loading(path) { () throws(EngineError) in try session.run(inputs, cancellation: engine) }
                 }

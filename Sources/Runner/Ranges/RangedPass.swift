@@ -17,12 +17,9 @@ import Recipes
 /// Where a range fails, or contradicts what the first rows say about the columns, the file is scored in one go instead, so that a refusal
 /// has the same words as for any file.
 struct RangedPass {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.ScoringFiles
-    private let opener: any AttemptFiles
     private let stage: ForwardStage
-    private let models: ModelLoader
-    private let interruption: Interruption
     private let folder: PartsFolder
     /// The digests of the subjects whose plans it takes; its own plans are for the first.
     private let subjects: [String]
@@ -32,19 +29,15 @@ struct RangedPass {
     private static let tick: UInt32 = 2000
 
     init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ opener: any AttemptFiles, _ stage: ForwardStage, _ models: ModelLoader,
-        _ interruption: Interruption, parts: String, rangeBytes: Int?
+        _ tools: AttemptTools, _ files: AttemptSpec.ScoringFiles, _ stage: ForwardStage, parts: String, rangeBytes: Int?
     ) throws(Failure) {
-        self.spec = spec
+        self.tools = tools
         self.files = files
-        self.opener = opener
         self.stage = stage
-        self.models = models
-        self.interruption = interruption
         self.rangeBytes = rangeBytes
         do throws(FileSystemError) {
-            folder = try PartsFolder(opener.folder(.parts))
-            subjects = try ScoringSubject.digests(spec, files, spec.engine.name.machine)
+            folder = try PartsFolder(tools.opener.folder(.parts))
+            subjects = try ScoringSubject.digests(tools.spec, files, tools.spec.engine.name.machine)
         } catch {
             throw Failure(landing: error, place: parts)
         }
@@ -63,8 +56,8 @@ struct RangedPass {
         let plan: ScoringPlan
         if let known { plan = known } else { plan = try phases.time("read") { () throws(Failure) in try planned(model, input) } }
         guard !plan.isInOneGo else { return false }
-        let scoring = RangeScoring(spec, files, stage, model, plan.ranges.known, interruption)
-        let output = AttemptOutput(files.output, opener)
+        let scoring = RangeScoring(tools.spec, files, stage, model, plan.ranges.known, tools.interruption)
+        let output = AttemptOutput(files.output, tools.opener)
         let writer = scoring.writer(of: output)
         var rowCount = 0
         FaultPoint.reach(.rangePlanned)
@@ -72,7 +65,7 @@ struct RangedPass {
         var next = 0
         var offered = 0
         while next < queue.count {
-            try interruption.check()
+            try tools.interruption.check()
             // The number of open ranges is sent again after each range that was done here, because a worker that could not help has
             // stopped.
             let open = queue.open(from: next)
@@ -115,7 +108,7 @@ struct RangedPass {
             let range = RangeQueue(folder, count: plan.ranges.ranges.count).claim(from: 0)
         else { return }
         defer { folder.release(range) }
-        let scoring = RangeScoring(spec, files, stage, try load(&phases), plan.ranges.known, interruption)
+        let scoring = RangeScoring(tools.spec, files, stage, try load(&phases), plan.ranges.known, tools.interruption)
         let input = try phases.time("read") { () throws(Failure) in try opened() }
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
     }
@@ -124,7 +117,7 @@ struct RangedPass {
     /// it.
     private func planOfOthers(_ phases: inout Phases) throws(Failure) -> ScoringPlan? {
         if let plan = folder.plan(for: subjects) { return plan }
-        guard case .scoreAhead = spec.work else { return nil }
+        guard case .scoreAhead = tools.spec.work else { return nil }
         let (model, input) = (try load(&phases), try opened())
         return try phases.time("read") { () throws(Failure) in
             let plan = try planned(model, input)
@@ -137,11 +130,11 @@ struct RangedPass {
 
     private func load(_ phases: inout Phases) throws(Failure) -> LoadedModel {
         try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
+            try tools.models.load(files.model, tools.opener.model(of: files), tools.spec.sessionOptions, tools.interruption)
         }
     }
 
-    private func opened() throws(Failure) -> OpenedInput { try OpenedInput(files.data, as: .data, control.data, from: opener) }
+    private func opened() throws(Failure) -> OpenedInput { try OpenedInput(files.data, as: .data, control.data, from: tools.opener) }
 
     /// Returns the plan that another attempt of the run has made meanwhile, or makes it.
     private func planned(_ model: LoadedModel, _ input: OpenedInput) throws(Failure) -> ScoringPlan {
@@ -153,7 +146,7 @@ struct RangedPass {
 
     private func makePlan(_ model: LoadedModel, _ input: OpenedInput) throws(Failure) -> ScoringPlan {
         let rows = try Rows(
-            input, model, spec.schema, stage, pinned: spec.columns, typing: .inferred(pinned: spec.types, rejected: [:]))
+            input, model, tools.spec.schema, stage, pinned: tools.spec.columns, typing: .inferred(pinned: tools.spec.types, rejected: [:]))
         let ranges: RangePlan
         do throws(Failure) { ranges = try rows.rangePlan(byteCount: rangeBytes) } catch  where error.kind == .badInput { ranges = .whole }
         return try onDisk { () throws(FileSystemError) in
@@ -196,7 +189,7 @@ struct RangedPass {
         }
     }
 
-    private var control: AttemptControl { interruption.control }
+    private var control: AttemptControl { tools.interruption.control }
 
     private func leaveToOneGo() throws(Failure) -> Bool {
         control.offer(0)

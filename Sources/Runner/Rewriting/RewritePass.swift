@@ -12,35 +12,28 @@ import SystemPackage
 
 /// Writes a model in another form: passes over its graph first, then smaller numbers. Or it finds out which layers suffer by that.
 struct RewritePass {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.RewrittenFiles
-    private let opener: any AttemptFiles
     private let stage: ForwardStage
-    private let interruption: Interruption
     private let largestInMemory: Int
 
     /// - Parameter largestInMemory: the bytes of weights above which a model is written weight by weight, into a file beside the graph.
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.RewrittenFiles, _ opener: any AttemptFiles, _ stage: ForwardStage,
-        _ interruption: Interruption, largestInMemory: Int = 512 << 20
-    ) {
-        self.spec = spec
+    init(_ tools: AttemptTools, _ files: AttemptSpec.RewrittenFiles, _ stage: ForwardStage, largestInMemory: Int = 512 << 20) {
+        self.tools = tools
         self.files = files
-        self.opener = opener
         self.stage = stage
-        self.interruption = interruption
         self.largestInMemory = largestInMemory
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
         // How long it takes without a step depends on the size of the model, as loading it does.
-        interruption.control.phase(.loading)
-        defer { interruption.control.phase(.working) }
+        tools.interruption.control.phase(.loading)
+        defer { tools.interruption.control.phase(.working) }
         var (model, changes) = try clean()
-        let run = CalibrationRun(spec: spec, files: files, opener: opener, stage: stage, interruption: interruption)
+        let run = CalibrationRun(spec: tools.spec, files: files, opener: tools.opener, stage: stage, interruption: tools.interruption)
         let form = try PreparedForm(files.form, of: model, run)
         model = form.model
-        try interruption.check()
+        try tools.interruption.check()
         var rewriting: Rewriting
         switch files.task {
         case .write:
@@ -60,7 +53,7 @@ struct RewritePass {
     /// Returns the model with its adapter in it, after the passes over the graph. Where a pass cannot do its work, the model goes on without
     /// those passes that can be left out.
     private func clean() throws(Failure) -> (model: Model, changes: GraphChanges) {
-        let file = try ModelFile(tuned: opener.model(of: files), expected: files.model.digest)
+        let file = try ModelFile(tuned: tools.opener.model(of: files), expected: files.model.digest)
         try file.check()
         var model = try file.merged()
         if let changes = try? DeploymentForm(evaluate: ConstantEngine.evaluate).apply(to: &model) { return (model, changes) }
@@ -109,7 +102,7 @@ struct RewritePass {
     /// Returns the folder to write to, in which there is nothing.
     private func folder() throws(Failure) -> any GivenFolder {
         do throws(FileSystemError) {
-            let folder = try opener.folder(.form)
+            let folder = try tools.opener.folder(.form)
             for name in try folder.names() { try folder.remove(name) }
             return folder
         } catch { throw Failure(landing: error, place: files.directory) }

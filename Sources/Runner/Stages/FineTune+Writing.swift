@@ -11,11 +11,11 @@ extension FineTune {
     func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport) throws(Failure) {
         let facts = facts(report)
         do {
-            let folder = try opener.folder(.version)
+            let folder = try tools.opener.folder(.version)
             var base = parent.digest
             if !outcome.isModelAsGiven {
                 base = try write(outcome.model, facts, to: folder)
-            } else if spec.goal == .fineTune {
+            } else if tools.spec.goal == .fineTune {
                 for name in try folder.names() { try folder.remove(name) }
                 // The external data are in the model's folder, under names that we chose.
                 try parent.copy(withExternalData: outcome.model.externalDataLocations, to: folder)
@@ -24,7 +24,7 @@ extension FineTune {
             let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
             try file.write(as: VersionFile.adapter, in: folder)
         } catch let error as ONNXError {
-            throw Failure(model: error, place: spec.place)
+            throw Failure(model: error, place: tools.spec.place)
         } catch {
             throw Failure(writing: error, place: files.directory)
         }
@@ -53,7 +53,7 @@ extension FineTune {
 
     /// Returns the metadata that the model or the adapter carries, in a fixed order.
     private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
-        var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
+        var facts = tools.spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
         facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))
         facts.append(("millrace.training.loss", stage.gradient.loss.kind.rawValue))
         facts.append(("millrace.training.epochs", "\(report.lossPerEpoch.count)"))

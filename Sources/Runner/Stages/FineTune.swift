@@ -14,25 +14,16 @@ import TrainingGraph
 /// Executes the optimize stage: it trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a
 /// model that was just validated, it replaces what the deserialize stage wrote or leaves it unchanged.
 struct FineTune {
-    let spec: AttemptSpec
+    let tools: AttemptTools
     let files: AttemptSpec.ModelFiles
-    let opener: any AttemptFiles
     let stage: OptimizeStage
     private let training: AttemptSpec.Training
-    private let models: ModelLoader
-    private let interruption: Interruption
 
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ opener: any AttemptFiles, _ stage: OptimizeStage,
-        _ training: AttemptSpec.Training, _ models: ModelLoader, _ interruption: Interruption
-    ) {
-        self.spec = spec
+    init(_ tools: AttemptTools, _ files: AttemptSpec.ModelFiles, _ stage: OptimizeStage, _ training: AttemptSpec.Training) {
+        self.tools = tools
         self.files = files
-        self.opener = opener
         self.stage = stage
         self.training = training
-        self.models = models
-        self.interruption = interruption
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
@@ -47,8 +38,9 @@ struct FineTune {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let file =
-            spec.goal == .fineTune
-            ? try ModelFile(tuned: opener.model(of: files), expected: files.model.digest) : try ModelFile(opener.written(by: files))
+            tools.spec.goal == .fineTune
+            ? try ModelFile(tuned: tools.opener.model(of: files), expected: files.model.digest)
+            : try ModelFile(tools.opener.written(by: files))
         let parent = try file.parsed()
         var report = TrainingReport()
         var outcome: FineTuning.Outcome?
@@ -59,13 +51,13 @@ struct FineTune {
             report.wait = error
         } catch {
             // Labels from which nothing can be learnt are no reason to refuse the model that arrived.
-            guard spec.goal == .validateModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
+            guard tools.spec.goal == .validateModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
             report.rejection = error
         }
         if let outcome { add(outcome, to: &report, &result) }
         result.training = report
         if let rejection = report.rejection {
-            if spec.goal == .fineTune { throw rejection }
+            if tools.spec.goal == .fineTune { throw rejection }
             return
         }
         guard outcome != nil else { return }
@@ -73,7 +65,7 @@ struct FineTune {
         try phases.time("write") { () throws(Failure) in
             if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
-        try ModelValidation(spec, files, opener, models, interruption).accept(&phases, &result)
+        try ModelValidation(tools, files).accept(&phases, &result)
     }
 
     // MARK: Training
@@ -92,29 +84,30 @@ struct FineTune {
             }
         }
         let checkpoints: any GivenFolder
-        do throws(FileSystemError) { checkpoints = try opener.folder(.checkpoints) } catch {
+        do throws(FileSystemError) { checkpoints = try tools.opener.folder(.checkpoints) } catch {
             throw Failure(landing: error, place: training.checkpoints)
         }
         while !usable.isEmpty {
-            report.hyperParameters = stage.gradient.cardSettings(threads: spec.limits.threads)
+            report.hyperParameters = stage.gradient.cardSettings(threads: tools.spec.limits.threads)
             report.trainingData = usable.map { TrainingSource(path: $0.name, digest: $0.file.digest, arrival: $0.arrival) }
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter,
-                data: spec.schema.labelledData(
+                data: tools.spec.schema.labelledData(
                     usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) },
-                    open: { [opener] file in
+                    open: { [opener = tools.opener] file in
                         Result { () throws(FileSystemError) in try Self.open(file.path, opener) }
                     },
-                    inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs, pinned: spec.columns),
-                recipe: stage.gradient, gate: stage.gate, threads: spec.limits.threads, folder: checkpoints)
+                    inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs, pinned: tools.spec.columns),
+                recipe: stage.gradient, gate: stage.gate, threads: tools.spec.limits.threads, folder: checkpoints)
             do throws(TrainingError) {
                 return try run.run(
                     TrainingControl(
-                        engine: interruption.engine, isCancelled: { [interruption] in interruption.isEndedAfterOthers() },
-                        progress: interruption.control.progress))
+                        engine: tools.interruption.engine,
+                        isCancelled: { [interruption = tools.interruption] in interruption.isEndedAfterOthers() },
+                        progress: tools.interruption.control.progress))
             } catch {
-                try interruption.check()
-                let failure = Failure(training: error, spec).naming(usable.map { ($0.kept, $0.file.path) })
+                try tools.interruption.check()
+                let failure = Failure(training: error, tools.spec).naming(usable.map { ($0.kept, $0.file.path) })
                 // The fault is one of a single file, at one of its rows, or of all files together.
                 guard case .badLabels(let place, _, _) = error,
                     let bad = usable.firstIndex(where: { place == $0.kept || place.hasPrefix($0.kept + ":") })
@@ -128,8 +121,8 @@ struct FineTune {
     /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
-        options.dialect = spec.schema.dialect
-        guard let file = try? Self.open(labelled.kept, opener) else { return true }
+        options.dialect = tools.spec.schema.dialect
+        guard let file = try? Self.open(labelled.kept, tools.opener) else { return true }
         defer { Disk.close(file) }
         options.descriptor = file.rawValue
         return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
@@ -158,12 +151,12 @@ struct FineTune {
         let labelled = training.labelled[number], name = Self.name(labelled.kept)
         let folder: any GivenFolder
         do throws(FileSystemError) {
-            folder = try opener.folder(.labels)
+            folder = try tools.opener.folder(.labels)
             if try folder.has(name) { return }
         } catch {
             throw Failure(landing: error, place: labelled.file.path)
         }
-        let opened = try OpenedInput(labelled.file, as: .labels(number), from: opener)
+        let opened = try OpenedInput(labelled.file, as: .labels(number), from: tools.opener)
         do throws(FileSystemError) {
             try folder.keep(opened.file, digest: labelled.file.digest, as: name, named: FilePath(labelled.file.path))
         } catch .changedWhileRead(let path) {
@@ -178,7 +171,7 @@ struct FineTune {
     private func rejection(_ outcome: FineTuning.Outcome) -> Failure? {
         stage.gate.refusal(of: outcome).map {
             Failure(
-                .gate, what: Reason($0), place: spec.place,
+                .gate, what: Reason($0), place: tools.spec.place,
                 remedy: "Drop more labels or better ones, or change the optimize stage, then `millrace replay`.")
         }
     }
@@ -205,9 +198,9 @@ struct FineTune {
             report.decisions["loss_difference"] = engine.lossDifference.map { .number($0) }
         }
         result.rowCount = Int64(outcome.trainingRows + outcome.validationRows)
-        guard spec.goal == .fineTune else { return }
+        guard tools.spec.goal == .fineTune else { return }
         // Where the schema leaves an input's columns to the file's own order, they are pinned as those of data are.
-        result.columns = outcome.columns.filter { spec.schema[input: $0.key]?.columns == nil && $0.value.count > 1 }
+        result.columns = outcome.columns.filter { tools.spec.schema[input: $0.key]?.columns == nil && $0.value.count > 1 }
     }
 }
 

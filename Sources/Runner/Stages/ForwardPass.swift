@@ -10,37 +10,28 @@ import Recipes
 
 /// Executes the forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
 struct ForwardPass {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.ScoringFiles
-    private let opener: any AttemptFiles
     private let stage: ForwardStage
-    private let models: ModelLoader
-    private let interruption: Interruption
 
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ opener: any AttemptFiles, _ stage: ForwardStage, _ models: ModelLoader,
-        _ interruption: Interruption
-    ) {
-        self.spec = spec
+    init(_ tools: AttemptTools, _ files: AttemptSpec.ScoringFiles, _ stage: ForwardStage) {
+        self.tools = tools
         self.files = files
-        self.opener = opener
         self.stage = stage
-        self.models = models
-        self.interruption = interruption
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
-            try models.load(files.model, opener.model(of: files), spec.sessionOptions, interruption)
+            try tools.models.load(files.model, tools.opener.model(of: files), tools.spec.sessionOptions, tools.interruption)
         }
         FaultPoint.reach(.workerLoaded)
         let input = try phases.time("read") { () throws(Failure) in
-            try OpenedInput(files.data, as: .data, interruption.control.data, from: opener)
+            try OpenedInput(files.data, as: .data, tools.interruption.control.data, from: tools.opener)
         }
         FaultPoint.reach(.workerOpened)
-        let output = AttemptOutput(files.output, opener)
+        let output = AttemptOutput(files.output, tools.opener)
         do throws(Failure) {
             var rejected: [String: Set<KeptType>] = [:]
             // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
@@ -60,18 +51,18 @@ struct ForwardPass {
         _ data: OpenedInput, _ model: LoadedModel, to output: AttemptOutput, _ rejected: inout [String: Set<KeptType>],
         _ result: inout AttemptResult, _ phases: inout Phases
     ) throws(Failure) -> Int? {
-        let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
+        let typing = KeptTyping.inferred(pinned: tools.spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
-            try Rows(data, model, spec.schema, stage, pinned: spec.columns, typing: typing)
+            try Rows(data, model, tools.spec.schema, stage, pinned: tools.spec.columns, typing: typing)
         }
         let names = rows.outputNames
         let writer = OutputWriter(
             output.target, format: files.format.table,
-            columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
-            metadata: spec.metadata)
+            columns: OutputColumns(rules: stage.outputColumns, classes: tools.spec.schema.classes),
+            metadata: tools.spec.metadata)
         var rowCount = 0
         do throws(Failure) {
-            while let (batch, values) = try rows.next(interruption, &phases) {
+            while let (batch, values) = try rows.next(tools.interruption, &phases) {
                 do throws(ColumnarError) {
                     try phases.time("write") { () throws(ColumnarError) in
                         try writer.write(
@@ -91,7 +82,7 @@ struct ForwardPass {
         FaultPoint.reach(.workerRows)
         do throws(ColumnarError) {
             if rowCount == 0 {
-                let sample = rows.outputsOfMadeUpRow(interruption, &phases)
+                let sample = rows.outputsOfMadeUpRow(tools.interruption, &phases)
                 try writer.writeNoRows(kept: rows.keptFields, sample: sample.map { zip(names, $0).map { (name: $0, value: $1) } })
             }
             _ = try phases.time("write") { () throws(ColumnarError) in try writer.finish() }

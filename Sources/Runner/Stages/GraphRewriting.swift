@@ -15,23 +15,14 @@ import Tensors
 /// leaves the rewritten one in its place where they agree. Where they do not, or where a pass fails, the model stays as it was, and the
 /// answer says why.
 struct GraphRewriting {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.ModelFiles
-    private let opener: any AttemptFiles
     private let stage: DeploymentStage
-    private let models: ModelLoader
-    private let interruption: Interruption
 
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ opener: any AttemptFiles, _ stage: DeploymentStage, _ models: ModelLoader,
-        _ interruption: Interruption
-    ) {
-        self.spec = spec
+    init(_ tools: AttemptTools, _ files: AttemptSpec.ModelFiles, _ stage: DeploymentStage) {
+        self.tools = tools
         self.files = files
-        self.opener = opener
         self.stage = stage
-        self.models = models
-        self.interruption = interruption
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
@@ -41,7 +32,7 @@ struct GraphRewriting {
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         var report = GraphReport()
         defer { result.graph = report }
-        let file = try ModelFile(tuned: opener.written(by: files), expected: nil)
+        let file = try ModelFile(tuned: tools.opener.written(by: files), expected: nil)
         if file.adapter != nil {
             report.refusal = "the version is a model with an adapter, which belongs to the graph as it is"
             return
@@ -55,13 +46,13 @@ struct GraphRewriting {
             report.refusal = "\(error)"
             return
         }
-        try interruption.check()
+        try tools.interruption.check()
         let original = try outputs(&phases)
         let folder = try versionFolder()
         let former = try replace(model, in: folder, &phases)
         let accepted = result
         do throws(Failure) {
-            try ModelValidation(spec, files, opener, models, interruption).accept(&phases, &result)
+            try ModelValidation(tools, files).accept(&phases, &result)
             report.agreement = try agreement(original, outputs(&phases))
             report.refusal = AgreementGate.strict.refusal(of: report.agreement)
         } catch {
@@ -97,12 +88,12 @@ struct GraphRewriting {
 
     /// Returns what the model in the folder gives for the first batch of the newest rows or, where none are known, of made-up ones.
     private func outputs(_ phases: inout Phases) throws(Failure) -> Outputs {
-        let loaded = try models.load(written: opener.written(by: files), spec.sessionOptions, interruption)
+        let loaded = try tools.models.load(written: tools.opener.written(by: files), tools.spec.sessionOptions, tools.interruption)
         if let found = try outputsOfKnownRows(loaded, &phases) { return found }
         let session = loaded.session
         var found = Outputs()
         guard let inputs = try? MadeUpInputs.tensors(for: session.inputs, rows: Self.madeUpRows),
-            let values = try? session.run(inputs, cancellation: interruption.engine)
+            let values = try? session.run(inputs, cancellation: tools.interruption.engine)
         else { return found }
         found.rows = Self.madeUpRows
         for (info, value) in zip(session.outputs, values) {
@@ -118,8 +109,9 @@ struct GraphRewriting {
     private func outputsOfKnownRows(_ loaded: LoadedModel, _ phases: inout Phases) throws(Failure) -> Outputs? {
         guard let known = files.rows else { return nil }
         do throws(Failure) {
-            let rows = try Rows(try OpenedInput(known, as: .rows, from: opener), loaded, spec.schema, spec.forward ?? ForwardStage())
-            guard let (batch, values) = try rows.next(interruption, &phases) else { return nil }
+            let rows = try Rows(
+                try OpenedInput(known, as: .rows, from: tools.opener), loaded, tools.spec.schema, tools.spec.forward ?? ForwardStage())
+            guard let (batch, values) = try rows.next(tools.interruption, &phases) else { return nil }
             return Outputs(names: rows.outputNames, elements: values.map { OutputElements($0) }, rows: batch.rowCount)
         } catch {
             if error.kind.endsAttempt { throw error }
@@ -144,7 +136,9 @@ struct GraphRewriting {
     private static let original = VersionFile.originalFolder, rewritten = "rewritten"
 
     private func versionFolder() throws(Failure) -> any GivenFolder {
-        do throws(FileSystemError) { return try opener.folder(.version) } catch { throw Failure(landing: error, place: files.directory) }
+        do throws(FileSystemError) { return try tools.opener.folder(.version) } catch {
+            throw Failure(landing: error, place: files.directory)
+        }
     }
 
     /// Writes the rewritten model, and puts it in the place of the one before, which stays in a subfolder. Returns the names of its files.
@@ -183,7 +177,7 @@ struct GraphRewriting {
     /// Adds the model before the passes to the answer where training will start from it; else removes it.
     private func keep(_ former: [String], in folder: any GivenFolder, _ result: inout AttemptResult) throws(Failure) {
         try onDisk { () throws(FileSystemError) in
-            let trains = spec.stages.contains { if case .optimize = $0 { true } else { false } }
+            let trains = tools.spec.stages.contains { if case .optimize = $0 { true } else { false } }
             guard trains else { return try folder.remove(Self.original) }
             for name in former.sorted() {
                 result.files.append(try ModelValidation.written(Self.original + "/" + name, as: .original, in: folder))

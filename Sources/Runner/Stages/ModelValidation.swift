@@ -14,30 +14,21 @@ import SystemPackage
 /// Executes the deserialize stage for a model that arrived: it parses and checks the model, compares it with the schema, writes a copy,
 /// loads that into the engine, and tries it on the newest known rows. A failure here rejects the model before it has scored any data.
 struct ModelValidation {
-    private let spec: AttemptSpec
+    private let tools: AttemptTools
     private let files: AttemptSpec.ModelFiles
-    private let opener: any AttemptFiles
-    private let models: ModelLoader
-    private let interruption: Interruption
 
-    init(
-        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ opener: any AttemptFiles, _ models: ModelLoader,
-        _ interruption: Interruption
-    ) {
-        self.spec = spec
+    init(_ tools: AttemptTools, _ files: AttemptSpec.ModelFiles) {
+        self.tools = tools
         self.files = files
-        self.opener = opener
-        self.models = models
-        self.interruption = interruption
     }
 
     func validate(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        interruption.control.phase(.loading)
-        defer { interruption.control.phase(.working) }
+        tools.interruption.control.phase(.loading)
+        defer { tools.interruption.control.phase(.working) }
         let opened = try phases.time("check") { () throws(Failure) in
-            try OpenedInput(files.model, as: .model(.graph), from: opener)
+            try OpenedInput(files.model, as: .model(.graph), from: tools.opener)
         }
         do throws(Failure) {
             try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, of: opened, &phases)
@@ -54,11 +45,11 @@ struct ModelValidation {
     private func write(_ model: Model, of input: OpenedInput, _ phases: inout Phases) throws(Failure) {
         try phases.time("write") { () throws(Failure) in
             do {
-                let folder = try opener.folder(.version)
+                let folder = try tools.opener.folder(.version)
                 try folder.checkRoom(for: Int64(input.byteCount + model.externalByteCount), at: VersionFile.model)
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 embedded.mergeImports()
-                for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
+                for (key, value) in tools.spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
                 try embedded.write(as: VersionFile.model, to: Model.Target(folder))
             } catch let error as ONNXError {
                 throw Failure(model: error, place: files.model.path)
@@ -71,8 +62,8 @@ struct ModelValidation {
     /// Runs the written copy once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
     func accept(_ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
-            let source = opener.written(by: files)
-            do throws(Failure) { return try models.load(written: source, spec.sessionOptions, interruption) } catch {
+            let source = tools.opener.written(by: files)
+            do throws(Failure) { return try tools.models.load(written: source, tools.spec.sessionOptions, tools.interruption) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy does not exist any more when somebody reads this.
                 var failure = error
@@ -84,13 +75,13 @@ struct ModelValidation {
         do throws(Failure) {
             try admit(loaded, &phases, &result)
         } catch {
-            if error.kind == .badModel { models.forget(loaded) }
+            if error.kind == .badModel { tools.models.forget(loaded) }
             throw error
         }
         FaultPoint.reach(.workerAccepted)
         result.operatorSets = loaded.facts.operatorSets
         do throws(FileSystemError) {
-            let folder = try opener.folder(.version)
+            let folder = try tools.opener.folder(.version)
             result.files = []
             for name in try folder.names().sorted() where name != VersionFile.originalFolder {
                 result.files.append(try Self.written(name, as: .model, in: folder))
@@ -110,13 +101,13 @@ struct ModelValidation {
     /// Throws where the model's signature does not fit the schema and the outputs that are wanted, or where runs of it show that it does
     /// not.
     private func admit(_ loaded: LoadedModel, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
-        let stage = spec.forward
+        let stage = tools.spec.forward
         let admission: Admission
         do throws(AdmissionRefusal) {
             // Where nothing is scored, no rows need to fit; but the names that the pipeline gives must exist.
-            guard let stage else { return try Admission.checkNames(loaded.session.inputs, loaded.session.outputs, spec.schema) }
+            guard let stage else { return try Admission.checkNames(loaded.session.inputs, loaded.session.outputs, tools.spec.schema) }
             admission = try Admission(
-                inputs: loaded.session.inputs, outputs: loaded.session.outputs, unranked: loaded.facts.unranked, schema: spec.schema,
+                inputs: loaded.session.inputs, outputs: loaded.session.outputs, unranked: loaded.facts.unranked, schema: tools.spec.schema,
                 mappings: stage.outputs)
         } catch { throw error.failure(at: files.model.path) }
         let trial = try trial(loaded, stage ?? ForwardStage(), &phases)
@@ -128,7 +119,7 @@ struct ModelValidation {
                 try MadeUpRows(admission: admission).find(admission.run(on: loaded.session))
             }
         } catch { throw Failure(outgrowing: error, place: files.model.path) }
-        try interruption.check()
+        try tools.interruption.check()
         guard let found else { return }
         if !found.problems.isEmpty { throw AdmissionRefusal(problems: found.problems).failure(at: files.model.path) }
         if found.isShown { loaded.evidence.add(admission.outputs) }
@@ -155,8 +146,8 @@ struct ModelValidation {
         guard let rows = files.rows else { return .noRowsKnown }
         do throws(Failure) {
             let opened = try Rows(
-                try OpenedInput(rows, as: .rows, from: opener), model, spec.schema, stage, demandsEvidence: true)
-            guard let (batch, _) = try opened.next(interruption, &phases) else { return .noRowsKnown }
+                try OpenedInput(rows, as: .rows, from: tools.opener), model, tools.spec.schema, stage, demandsEvidence: true)
+            guard let (batch, _) = try opened.next(tools.interruption, &phases) else { return .noRowsKnown }
             return .ran(rows: batch.rowCount, of: rows.digest)
         } catch {
             if error.kind.endsAttempt { throw error }

@@ -123,10 +123,10 @@ import Testing
             let small = try scene.made(form).answer
             let files = try scene.files(form), spec = scene.spec(.rewrite(files))
             var answer = AttemptResult()
-            try RewritePass(
-                spec, files, NamedFiles(spec), .init(batchSize: .rows(32)), try Interruption(spec, AttemptControl(AttemptCancellation())),
-                largestInMemory: 0
-            ).run(&answer)
+            let tools = AttemptTools(
+                spec: spec, opener: NamedFiles(spec), models: ModelLoader(sessionBytes: 0),
+                interruption: try Interruption(spec, AttemptControl(AttemptCancellation())))
+            try RewritePass(tools, files, .init(batchSize: .rows(32)), largestInMemory: 0).run(&answer)
             #expect(answer.files.map(\.name) == ["model.onnx", "model.onnx.data"], "\(form)")
             #expect(small.files.map(\.name) == ["model.onnx"] && small.rewriting?.layers == answer.rewriting?.layers)
             for engine in Self.engines { #expect(try scene.agreement(form, on: engine).cosine! > 0.999, "\(form) on \(engine)") }
