@@ -224,7 +224,7 @@ let package = Package(
             ],
             exclude: [
                 "Diff", "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",
-                "Hostile/tables", "Init", "RevisionOneRoot",
+                "Hostile/tables", "Init", "Metric", "RevisionOneRoot",
                 "SchemaFiveRoot", "Zoo",
             ], linkerSettings: nativeLibraries),
     ],

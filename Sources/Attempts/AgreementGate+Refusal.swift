@@ -21,3 +21,18 @@ extension AgreementGate {
         return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
     }
 }
+
+extension MetricGate {
+    /// Returns why a way of executing the model does not pass; nil where it does.
+    package func refusal(of found: Double, original: Double) -> String? {
+        guard !passes(found, against: original) else { return nil }
+        let lost = metric.improvement(of: original, over: found)
+        return "\(metric.rawValue) \(Self.shown(found)), worse than \(Self.shown(original)) by \(Self.shown(lost)), more than "
+            + Self.shown(dropAtMost)
+    }
+
+    private static func shown(_ value: Double) -> String {
+        let digits = "\((value * 1e6).rounded() / 1e6)"
+        return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
+    }
+}

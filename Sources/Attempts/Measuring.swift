@@ -1,5 +1,5 @@
-import Foundation
 package import Machine
+package import Recipes
 
 extension AttemptSpec {
     /// Says what is measured of a model: how fast it scores rows in the way that the spec says (engine, precision, threads, batch size), or
@@ -13,6 +13,9 @@ extension AttemptSpec {
             case reference
             /// Scores the rows once and compares the outputs with those that were written.
             case agreement
+            /// Measures the metric of the gate on the labelled rows: on `rows` of them, or on as many as there are, but for no more
+            /// than about `seconds`. The model as it was published is asked first.
+            case metric(rows: Int?, seconds: Double?)
             /// Scores rows for about as many seconds, and counts them.
             case speed(seconds: Double)
         }
@@ -26,6 +29,8 @@ extension AttemptSpec {
         /// The path of the folder with the outputs to compare with.
         package var reference: String
         package var question: Question
+        /// The labelled rows on which a metric is measured; nil where none are known.
+        package var judged: JudgedFiles?
 
         package init(
             model: InputFile, adapter: String? = nil, data: InputFile?, rows: Int, reference: String, question: Question = .reference
@@ -37,6 +42,58 @@ extension AttemptSpec {
             self.reference = reference
             self.question = question
         }
+    }
+}
+
+/// Names the labelled rows on which a metric is measured, and says how they are read.
+package struct JudgedFiles: Codable, Sendable {
+    package struct File: Codable, Sendable {
+        package var file: AttemptSpec.InputFile
+        /// The path that the file arrived under, whose folders may name columns; nil where it is read there.
+        package var arrived: String?
+
+        package init(_ file: AttemptSpec.InputFile, arrived: String? = nil) {
+            self.file = file
+            self.arrived = arrived
+        }
+    }
+
+    /// The files, in the order in which they count.
+    package var files: [File]
+    package var schema: RowSchema
+    /// The loss that says what the outputs mean; nil takes the first that fits the metric and the model.
+    package var loss: Loss?
+    /// The outputs that are compared with the labels; if empty, the only ones that can be meant.
+    package var outputs: [String]
+    /// The share of rows that no training sees, by a hash of their key with the seed: those are used.
+    package var share: Double
+    package var seed: Int
+    package var gate: MetricGate
+
+    package init(
+        files: [File], schema: RowSchema, loss: Loss?, outputs: [String], share: Double, seed: Int, gate: MetricGate
+    ) {
+        self.files = files
+        self.schema = schema
+        self.loss = loss
+        self.outputs = outputs
+        self.share = share
+        self.seed = seed
+        self.gate = gate
+    }
+
+    /// The digests of the files.
+    package var digests: [String] { files.map(\.file.digest) }
+}
+
+/// Holds the value of a metric, and the number of rows on which it was measured.
+package struct MetricFinding: Codable, Sendable, Hashable {
+    package var value: Double
+    package var rows: Int
+
+    package init(value: Double, rows: Int) {
+        self.value = value
+        self.rows = rows
     }
 }
 
@@ -54,6 +111,8 @@ package struct Measurement: Codable, Sendable, Hashable {
     package var peakBytes: Int64
     /// How far the outputs are from those that they were compared with, by output; empty where nothing was compared.
     package var agreement: [OutputAgreement]
+    /// The metric on labelled rows; nil unless that was asked for.
+    package var metric: MetricFinding?
     /// The machine, once for each engine; empty unless that was asked for.
     package var machines: [AttemptMachine] = []
 

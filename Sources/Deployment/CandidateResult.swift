@@ -10,6 +10,8 @@ package struct CandidateResult: Codable, Sendable, Hashable {
     /// The most memory that its processes had, in bytes. What several of them map from one file counts once for each.
     package var peakBytes: Int64 = 0
     package var agreement: [OutputAgreement] = []
+    /// The metric of the gate on the labelled rows; nil where it was not measured.
+    package var metric: Double?
     /// Why it is not used; nil where it may be.
     package var refusal: String?
     /// Why it is not used although its outputs agree and its median is the best: it was not faster often enough. Nil otherwise.

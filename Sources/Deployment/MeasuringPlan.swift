@@ -13,7 +13,13 @@ package struct MeasuringPlan: Sendable {
     package var sessions: Int?
     /// The batch sizes that are tried, the one of the original first; nil stands for the one that is usual for the model.
     package var batches: [Int?]
+    /// What outputs must meet where no metric is measured.
     package var gate: AgreementGate
+    /// What the metric on labelled rows must meet, where one is asked for: it then decides in place of `gate`.
+    package var metric: MetricGate?
+    /// Tells whether nothing is measured where the metric cannot be: someone has named the labelled rows, and wants to know what is wrong
+    /// with them. Otherwise `gate` decides then.
+    package var demandsMetric = false
     /// The seconds that timing may take, beside the first run of each engine.
     package var budget: Double
     /// The seconds after which no form of the model is begun, nor made anew to agree better. In fewer than ten, nearly none can be made.
@@ -51,6 +57,7 @@ package struct MeasuringPlan: Sendable {
         let rows = batches.map { $0.map(String.init) ?? "auto" }
         let chosen = sessions.map { ", of which \($0) sessions" } ?? ""
         return "\(engines.tried), forms \(forms.map(\.rawValue)), cores \(sharings)\(chosen), rows \(rows), gate \(gate)"
+            + (metric.map { ", metric \($0)" } ?? "")
     }
 
     /// The model as it is.

@@ -28,7 +28,11 @@ package struct ModelChoosing {
     /// Throws where the model cannot be run on the rows as it is, or where the engines cannot be asked.
     package func run() throws(Failure) -> DeploymentTable {
         let machines = try machines()
-        if let kept = store.table(of: files.model.digest, plan.question, on: machines), store.hasForm(of: kept) { return kept }
+        if let kept = store.table(of: files.model.digest, plan.question, on: machines), kept.holds(for: files, plan),
+            store.hasForm(of: kept)
+        {
+            return kept
+        }
         var table = try ModelMeasuring(template, files, plan, process: makeProcess).run()
         FaultPoint.reach(.measureMeasured)
         do throws(FileSystemError) { try store.keepForm(of: &table) } catch { throw Failure(landing: error, place: files.reference) }

@@ -45,7 +45,7 @@ extension ModelMeasuring {
         let candidate = Candidate(way.candidate.engine, form: way.candidate.form, sharing, batch: batch)
         if lanes.contains(where: { $0.result.candidate == candidate }) { return }
         var result = CandidateResult(candidate)
-        result.agreement = way.agreement
+        (result.agreement, result.metric) = (way.agreement, way.metric)
         lanes.append(Lane(result: result))
     }
 

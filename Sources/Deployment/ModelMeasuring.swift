@@ -7,8 +7,8 @@ import Recipes
 /// Measures a model in several ways of executing it, each in a process of its own, against each other.
 ///
 /// First the forms of the model are made. All engines run once over the same rows with each form, and their outputs are compared with those
-/// of the original; those that do not agree are left out, or refined until they do. The others are timed in short bursts, in turns, so that
-/// what else happens on the machine meets all of them; those that are far behind are left out early. Then ways of sharing the cores are
+/// of the original, or a metric of theirs on labelled rows; those that do not pass are left out, or refined until they do. The others are
+/// timed in short bursts, in turns, so that what else happens on the machine meets all of them; those that are far behind are left out early. Then ways of sharing the cores are
 /// tried with the best candidate and the original, and numbers of rows with the best of these.
 package final class ModelMeasuring {
     let files: AttemptSpec.MeasuredFiles
@@ -22,6 +22,7 @@ package final class ModelMeasuring {
     var lanes: [Lane] = []
     var forms: [FormResult] = []
     var leftOut: [String: String] = [:]
+    var judging: Judging?
     /// The seconds that timing took so far, and those that the making of forms took.
     private(set) var spent = 0.0, made = 0.0
     /// The seconds that a candidate runs before its turn ends.
@@ -88,10 +89,12 @@ package final class ModelMeasuring {
         time(addBatches(), until: plan.budget)
         duel()
         if let ending { throw ending }
-        return DeploymentTable(
+        var table = DeploymentTable(
             model: files.model.digest, machines: machines.sorted { "\($0)" < "\($1)" }, comparedRows: files.data == nil ? nil : compared,
             gate: plan.gate, measure: measure, seconds: (ContinuousClock.now - start).seconds,
             sessions: decidingSessions, candidates: lanes.map(\.result), forms: forms, leftOut: leftOut)
+        table.judging = judging
+        return table
     }
 
     private var passing: [Int] { lanes.indices.filter { lanes[$0].result.passes } }
@@ -107,6 +110,7 @@ package final class ModelMeasuring {
         compared = answer.measurement?.rows ?? 0
         original.result.peakBytes = answer.measurement?.peakBytes ?? 0
         lanes.append(original)
+        try judgeAsPublished()
         for engine in plan.engines.tried.dropFirst() {
             var candidate = plan.original
             candidate.engine = engine
@@ -130,7 +134,7 @@ package final class ModelMeasuring {
         } else if let found = answer.measurement {
             lane.result.agreement = found.agreement
             lane.result.peakBytes = found.peakBytes
-            lane.result.refusal = plan.gate.refusal(of: found.agreement)
+            lane.result.refusal = refusal(candidate, &lane.result)
             lane.disagrees = lane.result.refusal != nil
         }
         lanes[index] = lane
@@ -185,6 +189,9 @@ package final class ModelMeasuring {
         spec.execute(candidate, threads: candidate.threads)
         return spec
     }
+
+    /// The seconds that one attempt may take; nil where they are not bounded.
+    var secondsForOne: Double? { template.limits.seconds }
 
     func isRunning(_ candidate: Candidate) -> Bool { processes[ProcessKey(candidate)] != nil }
 

@@ -36,3 +36,38 @@ package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
         return improvement > 0 || drop > 0 && improvement >= -drop
     }
 }
+
+extension Metric {
+    /// Names the kind of a label, as far as metrics and losses must agree about it.
+    package enum Labels: String, Sendable { case classes, numbers }
+
+    /// The kind of labels that the metric compares; nil for the loss, which goes with any.
+    package var labels: Labels? {
+        switch self {
+        case .accuracy, .f1, .auc, .logLoss: .classes
+        case .rmse, .mae, .r2: .numbers
+        case .loss: nil
+        }
+    }
+
+    /// The losses that say what an output means where nobody names one, in the order in which they are tried; empty for the metric that is
+    /// the loss itself.
+    package var losses: [Loss] {
+        switch labels {
+        case .classes: [.crossEntropy(), .binaryCrossEntropy()]
+        case .numbers: [.meanSquaredError]
+        case nil: []
+        }
+    }
+}
+
+extension Loss {
+    /// The kind of labels that the loss compares; nil where that is not known, or where only the loss can read the answers.
+    package var labels: Metric.Labels? {
+        switch self {
+        case .crossEntropy, .binaryCrossEntropy, .multilabel: .classes
+        case .meanSquaredError, .meanAbsoluteError, .huber, .quantile, .poisson: .numbers
+        case .cosineEmbedding, .output: nil
+        }
+    }
+}

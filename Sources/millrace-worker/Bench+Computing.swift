@@ -17,28 +17,40 @@ extension Bench: Computes {
     func compute() throws {
         try reportingErrors {
             let spec = try spec()
-            let plan = MeasuringPlan(
+            var plan = MeasuringPlan(
                 precision, sharings: CoreSharing.tried(cores: measuring.cores, sessions: measuring.sessionCounts),
                 batches: measuring.batchSizes, gate: gate.gate(for: precision), budget: measuring.budget)
+            plan.judge(by: gate)
             let table: DeploymentTable
             do { table = try MeasuringProcesses.measure(spec, plan) } catch let error as Failure {
                 throw fail(error.kind == .badModel ? error.reason : error.statement)
             }
             if output.json { return try printJSON(BenchReport(model: model, table)) }
-            for line in BenchReport.lines(table, hasRows: data != nil) { print(line) }
+            for line in BenchReport.lines(table, hasRows: data != nil || !judged.labelled.isEmpty) { print(line) }
         }
     }
 
     /// Returns the spec of the attempts that measure.
     private func spec() throws -> AttemptSpec {
         let loaded = try loadedModel(model)
+        // Labelled rows are rows.
+        let data = data ?? judged.labelled.first
         if let data { try ScoringInputs.check(data: data) }
         let inputs = try ScoringInputs(loaded, at: model, data: data, rows)
-        let files = AttemptSpec.MeasuredFiles(
+        var files = AttemptSpec.MeasuredFiles(
             model: inputs.model, adapter: inputs.adapter, data: inputs.data, rows: 0, reference: "")
+        files.judged = try judged.files(gate, inputs)
         return AttemptSpec(
             run: 0, attempt: 1, pipeline: inputs.pipeline?.name ?? "bench", work: .measure(files), schema: inputs.schema,
             stages: [.forward(inputs.forward)])
+    }
+}
+
+extension MeasuringPlan {
+    /// Has a metric decide, where one is named. The labelled rows are named too then, so that their faults are said.
+    mutating func judge(by gate: GateOptions) {
+        metric = gate.metricGate
+        demandsMetric = metric != nil
     }
 }
 
@@ -49,7 +61,11 @@ enum KeptChoices {
         let store = ChoiceStore(folder + "/millrace/choices")
         let machines = Set(plan.engines.tried.map(\.name)).map(\.machine)
         // A form that is gone or damaged is made again, with what was measured of it.
-        if let kept = store.table(of: files.model.digest, plan.question, on: machines), store.hasForm(of: kept) { return kept }
+        if let kept = store.table(of: files.model.digest, plan.question, on: machines), kept.holds(for: files, plan),
+            store.hasForm(of: kept)
+        {
+            return kept
+        }
         var measuring = spec
         measuring.work = .measure(files)
         let table = try MeasuringProcesses.measure(measuring, plan) { table in try store.keepForm(of: &table) }

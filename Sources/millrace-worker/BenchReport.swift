@@ -20,12 +20,13 @@ struct BenchReport: Encodable {
         let cosine: Double?
         let relativeError: Double?
         let sameTop: Double?
+        let metric: Double?
         let passes: Bool
         let refusal: String?
         let isChoice: Bool
 
         private enum CodingKeys: String, CodingKey {
-            case engine, form, precision, sessions, threads, batch, cosine, passes, refusal
+            case engine, form, precision, sessions, threads, batch, cosine, metric, passes, refusal
             case rowsPerSecond = "rows_per_second"
             case cpuMsPerRow = "cpu_ms_per_row"
             case peakBytes = "peak_bytes"
@@ -47,6 +48,7 @@ struct BenchReport: Encodable {
             cosine = result.cosine
             relativeError = result.agreement.compactMap(\.relativeError).max()
             sameTop = result.agreement.compactMap(\.sameTop).min()
+            metric = result.metric
             passes = result.passes
             refusal = result.refusal ?? result.doubt
             self.isChoice = isChoice
@@ -97,18 +99,41 @@ struct BenchReport: Encodable {
         }
     }
 
+    /// Tells what the metric of the gate was measured by.
+    struct Gate: Encodable {
+        let metric: String
+        let dropAtMost: Double
+        /// The metric of the model as it is, and on how many rows it was measured.
+        let original: Double?
+        let rows: Int?
+
+        private enum CodingKeys: String, CodingKey {
+            case metric, original, rows
+            case dropAtMost = "drop_at_most"
+        }
+
+        init(_ judging: Judging) {
+            metric = judging.gate.metric.rawValue
+            dropAtMost = judging.gate.dropAtMost
+            original = judging.original?.value
+            rows = judging.original?.rows
+        }
+    }
+
     let model: String
     let digest: String
     let machines: [String]
     let comparedRows: Int?
     let decidedBy: String
     let seconds: Double
+    /// The gate on labelled rows; nil where the agreement of outputs decides.
+    let gate: Gate?
     let candidates: [Row]
     let forms: [Form]
     let leftOut: [String: String]
 
     private enum CodingKeys: String, CodingKey {
-        case model, digest, machines, seconds, candidates, forms
+        case model, digest, machines, seconds, gate, candidates, forms
         case comparedRows = "compared_rows"
         case decidedBy = "decided_by"
         case leftOut = "left_out"
@@ -121,6 +146,7 @@ struct BenchReport: Encodable {
         comparedRows = table.comparedRows
         decidedBy = table.measure.rawValue
         seconds = table.seconds
+        gate = table.judging.map(Gate.init)
         let choice = table.choice?.candidate
         candidates = table.candidates.map { Row($0, isChoice: $0.candidate == choice) }
         forms = table.forms.map(Form.init)
@@ -129,19 +155,28 @@ struct BenchReport: Encodable {
 
     /// Returns the lines of the table for people.
     static func lines(_ table: DeploymentTable, hasRows: Bool) -> [Printed] {
-        var text = TextTable(
-            "engine", "form", "precision", "sessions", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine", "")
+        let metric = table.judging?.gate.metric.rawValue
+        let heads = ["engine", "form", "precision", "sessions", "threads", "batch", "rows/s", "CPU ms/row", "times", "memory", "cosine"]
+        var text = TextTable(heads + [metric].compactMap(\.self) + [""])
         let choice = table.choice?.candidate
         let alone = table.choiceOfOneSession?.candidate
         for result in table.candidates {
             let candidate = result.candidate
-            text.add(
+            var cells = [
                 candidate.engine.name.rawValue, candidate.form.rawValue, candidate.engine.precision.rawValue, "\(candidate.sessions)",
-                "\(candidate.threads)", candidate.batch.map { "\($0)" } ?? "auto",
-                result.rowsPerSecond.map { number($0) } ?? "-", result.processorMilliseconds.map { number($0) } ?? "-",
-                table.gain(of: result).map { String(format: "%.2f", $0) } ?? "-", "\(result.peakBytes >> 20) MiB",
-                result.cosine.map { String(format: "%.6f", ($0 * 1e6).rounded(.down) / 1e6) } ?? "-",
-                result.refusal ?? (candidate == choice ? "fastest that passes" : candidate == alone ? "fastest of one session" : ""))
+                "\(candidate.threads)",
+            ]
+            cells.append(candidate.batch.map { "\($0)" } ?? "auto")
+            cells.append(result.rowsPerSecond.map { number($0) } ?? "-")
+            cells.append(result.processorMilliseconds.map { number($0) } ?? "-")
+            cells.append(table.gain(of: result).map { String(format: "%.2f", $0) } ?? "-")
+            cells.append("\(result.peakBytes >> 20) MiB")
+            cells.append(result.cosine.map { String(format: "%.6f", ($0 * 1e6).rounded(.down) / 1e6) } ?? "-")
+            if metric != nil { cells.append(result.metric.map { String(format: "%.6g", $0) } ?? "-") }
+            text.add(
+                cells + [
+                    result.refusal ?? (candidate == choice ? "fastest that passes" : candidate == alone ? "fastest of one session" : "")
+                ])
         }
         var lines = text.lines
         for form in table.forms {
@@ -155,6 +190,10 @@ struct BenchReport: Encodable {
         lines.append("\(table.machines.map(\.description).joined(separator: "; "))")
         let measure = table.measure == .clock ? "the clock" : "processor time, since other work is going on"
         let rows: Printed = hasRows ? "outputs are compared on \(table.comparedRows ?? 0) rows" : "inputs are made up"
+        if let judging = table.judging, let original = judging.original {
+            let limit = String(format: "%.6g by %.6g at most", original.value, judging.gate.dropAtMost)
+            lines.append("\(judging.gate.metric.rawValue) is measured on \(original.rows) labelled rows, and may be worse than \(limit)")
+        }
         lines.append("times are compared by \(measure); \(rows)")
         return lines
     }

@@ -25,9 +25,9 @@ extension Forward: Computes {
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             try ScoringInputs.check(data: data)
-            var spec = try spec(format, staged: staged)
+            var (spec, judged) = try spec(format, staged: staged)
             spec.hidesValues = values.hideValues
-            if let precision { spec = try chosen(spec, precision) }
+            if let precision { spec = try chosen(spec, precision, judged) }
             let result = execute(spec)
             // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
             // here.
@@ -47,8 +47,8 @@ extension Forward: Computes {
         return format
     }
 
-    /// Returns the spec of the one attempt. The parsed graph, which takes several times the memory of its file, is gone when this returns.
-    private func spec(_ format: OutputFormat, staged: String) throws -> AttemptSpec {
+    /// Returns the spec of the one attempt, and the labelled rows by which ways of executing the model are judged. The parsed graph, which takes several times the memory of its file, is gone when this returns.
+    private func spec(_ format: OutputFormat, staged: String) throws -> (spec: AttemptSpec, judged: JudgedFiles?) {
         // This makes sure that its external data is in its own folder, and that nothing in it makes the engine open other files.
         let loaded = try loadedModel(model)
         do {
@@ -61,7 +61,7 @@ extension Forward: Computes {
         let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: given.outputs)
         let files = AttemptSpec.ScoringFiles(
             model: inputs.model, adapter: inputs.adapter, data: rows, output: staged, format: format)
-        return AttemptSpec(
+        let spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: inputs.pipeline?.name ?? "forward", work: .score(files), schema: inputs.schema,
             stages: [.deserialize(DeserializeStage()), .forward(stage)],
             provenance: [
@@ -69,21 +69,24 @@ extension Forward: Computes {
                 "millrace.model.digest": inputs.model.digest,
             ],
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
+        return (spec, try judged.files(gate, inputs))
     }
 
     /// Returns the spec with the way of executing the model that is fastest here. What was measured before is not measured again.
-    private func chosen(_ spec: AttemptSpec, _ precision: PrecisionRequest) throws -> AttemptSpec {
+    private func chosen(_ spec: AttemptSpec, _ precision: PrecisionRequest, _ judged: JudgedFiles?) throws -> AttemptSpec {
         guard case .score(let files) = spec.work, case .forward(let stage)? = spec.stages.last else { return spec }
         let most = threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount
         let batches = stage.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches
-        let plan = MeasuringPlan(
+        var plan = MeasuringPlan(
             precision, sharings: CoreSharing.ofOneSession(threads: most), batches: batches, gate: gate.gate(for: precision),
             budget: budget ?? MeasuringOptions.standardBudget)
-        let measured = AttemptSpec.MeasuredFiles(
+        plan.judge(by: gate)
+        var measured = AttemptSpec.MeasuredFiles(
             model: files.model, adapter: files.adapter, data: files.data, rows: 0, reference: "")
+        measured.judged = judged
         let table: DeploymentTable
         do { table = try KeptChoices.table(spec, measured, plan) } catch let error as Failure {
-            if error.kind == .cancelled { throw fail(error.statement) }
+            if error.kind == .cancelled || plan.demandsMetric { throw fail(error.statement) }
             // There may be no rows. Where the rows are at fault, scoring them says so.
             printError("not measured, and executed as it is: \(error.statement)")
             return spec

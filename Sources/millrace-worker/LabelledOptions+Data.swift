@@ -9,7 +9,7 @@ import Training
 
 extension LabelledOptions {
     /// The description of the rows by these options.
-    private var schema: RowSchema {
+    var schema: RowSchema {
         let names = (columns + scale).map(\.name).reduce(into: [String]()) { if !$0.containsName($1) { $0.append($1) } }
         return RowSchema(
             key: key.map(Self.names) ?? [], label: label.map(Self.selection), weight: weight, classes: classes.map(Self.names),
@@ -28,18 +28,24 @@ extension LabelledOptions {
 
     /// Tells whether several columns are to be learned.
     var hasSeveralLabels: Bool {
-        switch label.map(Self.selection) {
-        case .pattern: true
-        case .list(let names): names.count > 1
-        case nil: false
-        }
+        label.map(Self.selection)?.isSeveral ?? false
     }
 
-    private static func names(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+    static func names(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
 
-    private static func selection(_ text: String) -> ColumnSelector {
+    static func selection(_ text: String) -> ColumnSelector {
         let parts = names(text)
         return parts.count == 1 && (text.contains("*") || text.contains("?")) ? .pattern(text) : .list(parts)
+    }
+}
+
+extension ColumnSelector {
+    /// Tells whether it may choose several columns.
+    var isSeveral: Bool {
+        switch self {
+        case .pattern: true
+        case .list(let names): names.count > 1
+        }
     }
 }
 

@@ -22,8 +22,8 @@ extension Optimize: Computes {
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = try AtomicOutput.target(out, replacing: force)
             if let data { try ScoringInputs.check(data: data) }
-            if labelled.isEmpty { return try makeFaster(loaded, at: model, to: target, nil) }
-            try train(loaded, target)
+            if trains { return try train(loaded, target) }
+            try makeFaster(loaded, at: model, to: target, nil, try judgedFiles(loaded))
         }
     }
 
@@ -58,7 +58,8 @@ extension Optimize: Computes {
         // The trained model is measured as a file, which goes with the checkpoints.
         let trained = URL(fileURLWithPath: directory).appendingPathComponent(VersionFile.model)
         try write(outcome, to: trained)
-        try makeFaster(outcome.model, at: trained.path, to: target, OptimizeReport(nil, nil, outcome))
+        try makeFaster(
+            outcome.model, at: trained.path, to: target, OptimizeReport(nil, nil, outcome), try judgedFiles(heldOutBy: tuning))
     }
 
     private func tuning(_ loaded: Model, _ folder: any GivenFolder) throws -> (FineTuning, Gate) {
@@ -78,6 +79,25 @@ extension Optimize: Computes {
         tuning.checkpointSteps = checkpointSteps
         if let adapter = TunedModel.adapter(of: model, given: adapter) { tuning.adapter = try loadedAdapter(adapter, of: model).adapter }
         return (tuning, stage.gate)
+    }
+
+    /// Returns the labelled rows that judge a model which is not trained: all of them. Nil where no metric is asked for.
+    private func judgedFiles(_ loaded: Model) throws -> JudgedFiles? {
+        guard let gate = agreement.metricGate else { return nil }
+        return try JudgedFiles(naming: labelled, schema: columns.schema, loss: nil, outputs: descent.prediction, gate: gate)
+    }
+
+    /// Returns the labelled rows that judge a trained model: those that the training has held out. Nil where no metric is asked for.
+    private func judgedFiles(heldOutBy tuning: FineTuning) throws -> JudgedFiles? {
+        guard let gate = agreement.metricGate else { return nil }
+        guard tuning.recipe.validation > 0 else {
+            throw fail(
+                "--gate-metric: every row is learnt from, so that none is left to measure on: --validation must be above 0.",
+                ExitStatus.badConfiguration)
+        }
+        return try JudgedFiles(
+            naming: labelled, schema: tuning.data.schema, loss: tuning.recipe.loss, outputs: tuning.recipe.outputs,
+            share: tuning.recipe.validation, seed: tuning.recipe.seed, gate: gate)
     }
 
     private func train(_ tuning: FineTuning) throws(TrainingError) -> FineTuning.Outcome {

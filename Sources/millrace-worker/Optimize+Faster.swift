@@ -15,7 +15,8 @@ extension Optimize {
     /// - Parameters:
     ///   - path: the path of the model, whose graph is `loaded`.
     ///   - training: what a training before it gave.
-    func makeFaster(_ loaded: Model, at path: String, to target: URL, _ training: OptimizeReport?) throws {
+    ///   - judged: the labelled rows on which a metric decides; nil where none does.
+    func makeFaster(_ loaded: Model, at path: String, to target: URL, _ training: OptimizeReport?, _ judged: JudgedFiles?) throws {
         guard out.hasSuffix(".onnx") else {
             throw fail("\(out): a model is written: its name must end in .onnx.", ExitStatus.badConfiguration)
         }
@@ -23,7 +24,8 @@ extension Optimize {
             throw fail("\(path) has an adapter. Merge it first: millrace merge.", ExitStatus.badConfiguration)
         }
         let inputs = try ScoringInputs(loaded, at: path, data: data, rowOptions())
-        let files = AttemptSpec.MeasuredFiles(model: inputs.model, data: inputs.data, rows: 0, reference: "")
+        var files = AttemptSpec.MeasuredFiles(model: inputs.model, data: inputs.data, rows: 0, reference: "")
+        files.judged = judged
         let spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: inputs.pipeline?.name ?? "optimize", work: .measure(files), schema: inputs.schema,
             stages: [.forward(inputs.forward)])
@@ -32,6 +34,7 @@ extension Optimize {
             sharings: CoreSharing.ofOneSession(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount),
             batches: inputs.forward.batchSize.rows.map { [$0] } ?? MeasuringOptions.standardBatches, gate: agreement.gate(for: precision),
             budget: budget ?? MeasuringOptions.standardBudget)
+        plan.judge(by: agreement)
         plan.forms.insert(.graph, at: 0)
         let table: DeploymentTable
         do {

@@ -182,4 +182,68 @@ import Testing
         let order = try #require(dispatcher.takeMeasuringOrders().first)
         #expect(order.plan.sharings == [CoreSharing(sessions: 1, threads: 4)] && order.plan.sessions == 1)
     }
+
+    // MARK: A metric on labelled rows
+
+    /// Has the pipeline learn, and a metric decide.
+    private func useMetric() throws {
+        let learning = "optimize: { gradient: { loss: cross_entropy, validation: 0.3, seed: 7 } }"
+        let yaml = DiskWorld.yaml.replacing(
+            "forward: {}",
+            with: "\(learning), optimize: { precision: int8, gate: { metric: accuracy, drop_at_most: 0.01 } }, forward: {}"
+        ).replacing("data:", with: "labelled: labels, data:").replacing("keep: [id]", with: "keep: [id], label: y")
+        try dispatcher.use([PipelineFile.read(Array(yaml.utf8), source: "p.yaml", root: "/nowhere")])
+    }
+
+    private func files(_ order: MeasuringOrder) throws -> AttemptSpec.MeasuredFiles {
+        guard case .measure(let files) = order.spec.work else { throw Unmet("no measuring") }
+        return files
+    }
+
+    @Test func withoutLabelsNothingIsJudged() throws {
+        try useMetric()
+        try drop("m.onnx", .model, "plus1")
+        try drop("a.csv", .data, "rows1")
+        try work()
+        try work()
+        let order = try #require(dispatcher.takeMeasuringOrders().first)
+        #expect(try files(order).judged == nil)
+        #expect(order.plan.metric == MetricGate(.accuracy, dropAtMost: 0.01) && !order.plan.demandsMetric)
+        #expect(order.plan.gate == PrecisionRequest.int8.gate)
+    }
+
+    /// Of the labels that are kept, those that training holds out judge: of a version that scores its first rows all that are decided.
+    @Test func labelsThatAreKnownJudge() throws {
+        try useMetric()
+        try drop("m.onnx", .model, "plus1")
+        try work()
+        try drop("one.csv", .labelled, "labels1")
+        try work()
+        try drop("two.csv", .labelled, "labels2")
+        try work()
+        try drop("a.csv", .data, "rows1")
+        try work()
+        let order = try #require(dispatcher.takeMeasuringOrders().first)
+        let judged = try #require(try files(order).judged)
+        #expect(judged.digests == ["labels1", "labels2"] && judged.gate == order.plan.metric)
+        #expect(judged.files.map(\.arrived) == ["/nowhere/labels/one.csv", "/nowhere/labels/two.csv"])
+        #expect(judged.loss == .crossEntropy() && judged.share == 0.3 && judged.seed == 7 && judged.schema.label == .list(["y"]))
+    }
+
+    /// A version that a training has made is judged by the rows of that training, before it is published.
+    @Test func aTrainedVersionIsJudgedBeforeItIsPublished() throws {
+        try useMetric()
+        try drop("m.onnx", .model, "plus1")
+        try drop("a.csv", .data, "rows1")
+        try work()
+        try work()
+        try dispatcher.measured(try #require(dispatcher.takeMeasuringOrders().first).purpose, .success(table(faster)), at: now)
+        try work()
+        try drop("one.csv", .labelled, "labels2")
+        try work()
+        let order = try #require(dispatcher.takeMeasuringOrders().first)
+        guard case .publication = order.purpose else { throw Unmet("no publication") }
+        #expect(try files(order).judged?.digests == ["labels2"])
+        #expect(publisher.models.keys.sorted() == [1])
+    }
 }

@@ -26,7 +26,7 @@ import Testing
         publisher = try DiskPublisher(root: directory.path, pipelines: [pipeline])
     }
 
-    private func publish(_ form: ModelForm, weightsApart: Bool = false) throws -> Card {
+    private func publish(_ form: ModelForm, weightsApart: Bool = false, judging: Judging? = nil) throws -> Card {
         let staged = try publisher.stagingPath(run: 1, attempt: 1, pipeline: pipeline, goal: .validateModel)
         try FileManager.default.createDirectory(atPath: staged, withIntermediateDirectories: true)
         try Data("float".utf8).write(to: URL(fileURLWithPath: staged + "/model.onnx"))
@@ -42,9 +42,11 @@ import Testing
         let made = FormResult(
             form: form, files: files, rewriting: Rewriting(layers: ["l"], left: [:], changes: GraphChanges(nodesBefore: 1), peakBytes: 1),
             seconds: 1)
-        let table = DeploymentTable(
+        var table = DeploymentTable(
             model: "d", machines: [], comparedRows: 8, gate: .strict, measure: .processor, seconds: 1, candidates: [original, chosen],
             forms: [made], leftOut: [:])
+        table.judging = judging
+        if let judging { table.candidates[1].metric = judging.original.map { $0.value - 0.01 } }
         var model = StagedModel(
             pipeline: pipeline, version: 1, run: 1, arrival: 1,
             file: ArrivedFile(SpoolPlace("p/model", "m.onnx"), digest: "d", stamp: .none), revision: "r",
@@ -68,6 +70,35 @@ import Testing
         #expect(told["file"] == .text(name))
         // The form itself stays with the choices.
         #expect(try directory.read("choices/form/model.onnx") == Array("smaller".utf8))
+    }
+
+    /// The card has the metric that decided and of each candidate, or why it could not be measured.
+    @Test func theMetricIsOnTheCard() throws {
+        let gate = MetricGate(.accuracy, dropAtMost: 0.02, sameTop: 0.5)
+        let found = Judging(gate, labels: ["l"], original: MetricFinding(value: 0.75, rows: 40))
+        guard case .table(let execution)? = try publish(.int8Static, judging: found).decisions?["execution"],
+            case .list(let candidates)? = execution["candidates"], case .table(let last)? = candidates.last
+        else { throw Unmet("no execution on the card") }
+        #expect(
+            execution["gate"]
+                == .table([
+                    "metric": .text("accuracy"), "drop_at_most": .number(0.02), "original": .number(0.75), "rows": .integer(40),
+                    "same_top": .number(0.5),
+                ]))
+        #expect(last["metric"] == .number(0.74))
+    }
+
+    @Test func whyTheMetricCouldNotBeMeasuredIsOnTheCard() throws {
+        let found = Judging(MetricGate(.accuracy), labels: [], reason: "no labelled rows are known")
+        guard case .table(let execution)? = try publish(.int8Static, judging: found).decisions?["execution"] else {
+            throw Unmet("no execution on the card")
+        }
+        #expect(
+            execution["gate"]
+                == .table([
+                    "metric": .text("accuracy"), "drop_at_most": .integer(0), "not_measured": .text("no labelled rows are known"),
+                    "cosine": .number(0.9999), "same_top": .integer(1),
+                ]))
     }
 
     /// A form whose weights are in a file of their own is tied to their name, and stays where it is.

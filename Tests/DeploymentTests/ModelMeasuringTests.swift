@@ -29,7 +29,17 @@ final class FakeProcess: CandidateProcess {
         world.asked.append((spec.engine, form, spec.limits.threads, batch, files.question))
         if world.asked.count > world.patience { return AttemptResult(failure: .cancelled(spec, by: .takenBack)) }
         if let failure = world.failures[spec.engine] {
-            return AttemptResult(failure: Failure(.badModel, what: "\(failure)", place: "m.onnx", remedy: "Look."))
+            return AttemptResult(failure: Failure(world.failureKind, what: "\(failure)", place: "m.onnx", remedy: "Look."))
+        }
+        if case .metric(let rows, _) = files.question {
+            if let failure = world.metricFailure { return AttemptResult(failure: failure) }
+            guard let value = world.metrics.map({ $0[spec.engine] }) ?? 0.9 else {
+                return AttemptResult(failure: Failure(.badModel, what: "no metric", place: "m.onnx", remedy: ""))
+            }
+            var result = AttemptResult()
+            result.measurement = Measurement(rows: 0, seconds: 0, processorSeconds: 0, peakBytes: 1)
+            result.measurement?.metric = MetricFinding(value: value * world.metric(form), rows: rows ?? 40)
+            return result
         }
         let perRow =
             (world.milliseconds[spec.engine] ?? 1) * world.sway(spec.engine) * world.times(form) / (batch == 32 ? 1 : 0.5)
@@ -70,6 +80,12 @@ final class FakeWorld: @unchecked Sendable {
     /// The number of questions after which measuring is ended.
     var patience = Int.max
     var failures: [EngineChoice: String] = [:]
+    var failureKind = Failure.Kind.badModel
+    /// The metric of each engine, which fails for those that are missing; nil gives all of them 0.9.
+    var metrics: [EngineChoice: Double]?
+    var metricFailure: Failure?
+    /// By what the metric of a form is multiplied.
+    var formMetrics: [ModelForm: [Double]] = [:]
     var asked: [(engine: EngineChoice, form: ModelForm, threads: Int, batch: Int, question: AttemptSpec.MeasuredFiles.Question)] = []
     var processes = 0
     /// How many times as long a form takes, and what its cosine is, each by the number of layers that stay in float.
@@ -88,6 +104,7 @@ final class FakeWorld: @unchecked Sendable {
     private func floats(_ form: ModelForm) -> Int { made.last { $0.form == form && $0.task == .write }?.float.count ?? 0 }
     func times(_ form: ModelForm) -> Double { value(formTimes[form], form) }
     func cosine(_ form: ModelForm) -> Double { value(formCosines[form], form) }
+    func metric(_ form: ModelForm) -> Double { value(formMetrics[form], form) }
 
     private func value(_ values: [Double]?, _ form: ModelForm) -> Double {
         guard let values else { return 1 }
@@ -109,20 +126,34 @@ final class FakeWorld: @unchecked Sendable {
         return result
     }
 
+    /// - Parameter labels: the digests of the labelled files.
+    static func files(_ metric: MetricGate?, labels: [String]) -> AttemptSpec.MeasuredFiles {
+        var files = AttemptSpec.MeasuredFiles(
+            model: .init(path: "/m.onnx", digest: "d"), data: .init(path: "/rows.csv", digest: "r"), rows: 0, reference: "/tmp")
+        guard let metric, !labels.isEmpty else { return files }
+        files.judged = JudgedFiles(
+            files: labels.map { .init(.init(path: "/\($0).csv", digest: $0)) }, schema: RowSchema(label: .list(["y"])), loss: nil,
+            outputs: [],
+            share: 1, seed: 0, gate: metric)
+        return files
+    }
+
     func measured(
-        _ forms: [ModelForm] = [], threads: [Int] = [2, 1], batches: [Int] = [32, 1], formBudget: Double? = nil
+        _ forms: [ModelForm] = [], threads: [Int] = [2, 1], batches: [Int] = [32, 1], metric: MetricGate? = nil,
+        labels: [String] = ["l"], demanded: Bool = false, formBudget: Double? = nil
     ) throws -> DeploymentTable {
-        try measured(forms, sharings: threads.map { CoreSharing(sessions: 1, threads: $0) }, batches: batches, formBudget: formBudget)
+        try measured(
+            forms, sharings: threads.map { CoreSharing(sessions: 1, threads: $0) }, batches: batches, metric: metric, labels: labels,
+            demanded: demanded, formBudget: formBudget)
     }
 
     /// - Parameter sessions: the number of sessions that the choice must have.
     func measured(
         _ forms: [ModelForm] = [], sharings: [CoreSharing], sessions: Int? = nil, batches: [Int] = [32, 1], budget: Double = 0,
-        formBudget: Double? = nil
+        metric: MetricGate? = nil, labels: [String] = ["l"], demanded: Bool = false, formBudget: Double? = nil
     ) throws -> DeploymentTable {
-        let files = AttemptSpec.MeasuredFiles(
-            model: .init(path: "/m.onnx", digest: "d"), data: hasRows ? .init(path: "/rows.csv", digest: "r") : nil, rows: 0,
-            reference: "/tmp")
+        var files = Self.files(metric, labels: labels)
+        if !hasRows { files.data = nil }
         let spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: "p", work: .measure(files), schema: RowSchema(inputs: [], keep: []),
             stages: [.forward(ForwardStage())])
@@ -130,6 +161,7 @@ final class FakeWorld: @unchecked Sendable {
         var plan = MeasuringPlan(
             engines: engines, forms: forms, sharings: sharings, sessions: sessions, batches: batches, budget: budget)
         if let formBudget { plan.formBudget = formBudget }
+        (plan.metric, plan.demandsMetric) = (metric, demanded)
         return try ModelMeasuring(
             spec, files, plan,
             process: { [self] candidate in

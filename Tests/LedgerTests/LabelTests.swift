@@ -30,6 +30,8 @@ import Testing
         try f.finish(2)
         let blocked = try #require(try f.open(3))
         try f.ledger.close([RunClosing(run: blocked.number, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        // Neither those in quarantine nor those that wait count yet.
+        #expect(try f.ledger.knownLabels(pipeline: "p").map(\.number) == [2])
         let run = try #require(try f.open(4))
         try bind(f, run, all: all)
         #expect(try labels(f, of: run.number) == (all ? [2, 4] : [4]))
@@ -73,6 +75,8 @@ import Testing
         // A copy under another name says nothing new, nor does the same file once more.
         #expect(try f.arrive("copy.csv", "A", role: .labelled).number == last + 1 && f.state(last + 1) == .done)
         #expect(try f.arrive("l.csv", contents.last!, role: .labelled) == .unchanged(last))
+        // Those that are decided are those that count now.
+        #expect(try f.ledger.knownLabels(pipeline: "p").map(\.number) == bound)
         try f.arrive("next.csv", "N", role: .labelled)
         let next = try #require(try f.open(last + 2))
         try bind(f, next)

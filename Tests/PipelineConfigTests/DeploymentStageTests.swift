@@ -95,6 +95,87 @@ import Testing
         #expect(found.count == 1 && found.first?.hasSuffix(expected) == true, "\(found)")
     }
 
+    // MARK: A metric on labelled rows
+
+    private static func learning(_ gate: String, gradient: String = "{ loss: cross_entropy }", schema: String = "{ label: y }") -> String {
+        text("{ precision: int8, gate: \(gate) }", after: "[deserialize, optimize: { gradient: \(gradient) },")
+            .replacing("data: d", with: "data: d, labelled: l").replacing("stages:", with: "schema: \(schema)\nstages:")
+    }
+
+    @Test func aMetricIsReadWithWhatIsDemandedBesides() throws {
+        let stage = try #require(
+            try read(Self.learning("{ metric: accuracy, drop_at_most: 0.005, rows_at_least: 200, cosine: 0.9 }")).deployment)
+        #expect(stage.metric == MetricGate(.accuracy, dropAtMost: 0.005, rowsAtLeast: 200, cosine: 0.9))
+        // Where the metric cannot be measured, the agreement decides.
+        #expect(stage.gate == AgreementGate(cosine: 0.9, sameTop: 0.95))
+        let plain = try #require(try read(Self.learning("{ metric: log_loss }")).deployment)
+        #expect(plain.metric == MetricGate(.logLoss, dropAtMost: 0, rowsAtLeast: 30) && plain.gate == PrecisionRequest.int8.gate)
+        #expect(try read(Self.learning("{ cosine: 0.9 }")).deployment?.metric == nil)
+    }
+
+    @Test func everyPartOfAMetricChangesTheRevision() throws {
+        let gates = [
+            "{ cosine: 0.99 }", "{ metric: accuracy }", "{ metric: f1 }", "{ metric: accuracy, drop_at_most: 0.1 }",
+            "{ metric: accuracy, rows_at_least: 9 }", "{ metric: accuracy, cosine: 0.9 }", "{ metric: accuracy, same_top: 0.9 }",
+            "{ metric: accuracy, cosine: 0.99 }", "{ metric: accuracy, same_top: 0.95 }",
+        ]
+        #expect(Set(try gates.map { try read(Self.learning($0)).revision.full }).count == gates.count)
+    }
+
+    @Test(
+        arguments: [
+            (
+                text("{ precision: int8, gate: { metric: accuracy } }"),
+                """
+                stages[1].optimize.gate.metric: no labelled rows are known without a stage that learns from them; \
+                add `- optimize: { gradient: { loss: cross_entropy } }` before it, or write cosine and same_top
+                """
+            ),
+            (
+                learning("{ drop_at_most: 0.1 }"),
+                "stages[2].optimize.gate.drop_at_most: it is of a metric, and none is named; add one, like metric: accuracy, or remove it"
+            ),
+            (
+                learning("{ rows_at_least: 10 }"),
+                "stages[2].optimize.gate.rows_at_least: it is of a metric, and none is named; add one, like metric: accuracy, or remove it"
+            ),
+            (
+                learning("{ metric: rmse }"),
+                """
+                stages[2].optimize.gate.metric: rmse cannot be measured of what the loss cross_entropy compares with labels; \
+                write accuracy, f1, auc, log_loss, loss
+                """
+            ),
+            (
+                learning("{ metric: r2 }", gradient: "{ loss: { quantile: { quantile: [0.1, 0.9] } } }"),
+                """
+                stages[2].optimize.gate.metric: r2 cannot be measured of what the loss quantile compares with labels; write loss
+                """
+            ),
+            (
+                learning("{ metric: loss }", gradient: "{ loss: { output: own } }", schema: "{}"),
+                """
+                stages[2].optimize.gate.metric: loss cannot be measured of what the loss output compares with labels; \
+                write cosine and same_top
+                """
+            ),
+            (
+                learning("{ metric: accuracy }", gradient: "{ loss: cross_entropy, validation: 0 }"),
+                """
+                stages[2].optimize.gate.metric: every row is learnt from, so that none is left to measure on; \
+                write validation: 0.2 in the stage that learns, or remove it
+                """
+            ),
+            (
+                learning("{ metric: accuracy, drop_at_most: -1 }"),
+                "stages[2].optimize.gate.drop_at_most: -1 is out of range; write a number of at least 0, like 0.005"
+            ),
+        ] as [(String, String)])
+    func aMetricThatCannotBeMeasuredIsRefused(text: String, expected: String) {
+        let found = problems(text)
+        #expect(found.count == 1 && found.first?.hasSuffix(expected) == true, "\(found)")
+    }
+
     @Test func anUnknownPassAndPrecisionNameThoseThereAre() {
         let found = problems(Self.text("{ graph: [fold], precision: int7 }"))
         #expect(found.count == 2)

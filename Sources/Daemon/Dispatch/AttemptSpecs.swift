@@ -90,7 +90,7 @@ struct AttemptSpecs {
         return limits
     }
 
-    private func complete(_ spec: inout AttemptSpec, _ pins: ColumnPins?) {
+    func complete(_ spec: inout AttemptSpec, _ pins: ColumnPins?) {
         spec.hidesValues = configuration.hidesValues
         spec.columns = pins?.orders ?? [:]
         spec.types = pins?.types ?? [:]

@@ -46,12 +46,30 @@ extension DeploymentTable {
         var entry: [String: JSONValue] = [
             "chosen": .text(summary), "decided_by": .text(measure.rawValue), "seconds": .number(seconds),
             "machines": .list(machines.map { .text("\($0)") }),
-            "gate": .table(["cosine": .number(gate.cosine), "same_top": .number(gate.sameTop)]),
+            "gate": .table(gateCard),
             "candidates": .list(candidates.map(\.card)),
         ]
         entry["compared_rows"] = comparedRows.map { .integer(Int64($0)) }
         if !forms.isEmpty { entry["forms"] = .list(forms.map(\.card)) }
         if !leftOut.isEmpty { entry["left_out"] = .table(leftOut.mapValues { .text($0) }) }
+        return entry
+    }
+
+    /// What decided: the metric with what was demanded besides, or the agreement of the outputs.
+    private var gateCard: [String: JSONValue] {
+        let agreement: [String: JSONValue] = ["cosine": .number(gate.cosine), "same_top": .number(gate.sameTop)]
+        guard let judging else { return agreement }
+        var entry: [String: JSONValue] = [
+            "metric": .text(judging.gate.metric.rawValue), "drop_at_most": .number(judging.gate.dropAtMost),
+        ]
+        guard let original = judging.original else {
+            entry["not_measured"] = judging.reason.map { .text($0) }
+            return entry.merging(agreement) { $1 }
+        }
+        entry["original"] = .number(original.value)
+        entry["rows"] = .integer(Int64(original.rows))
+        entry["cosine"] = judging.gate.cosine.map { .number($0) }
+        entry["same_top"] = judging.gate.sameTop.map { .number($0) }
         return entry
     }
 }
@@ -67,6 +85,7 @@ extension CandidateResult {
         entry["batch"] = candidate.batch.map { .integer(Int64($0)) } ?? .text("auto")
         entry["rows_per_second"] = rowsPerSecond.map { .number($0) }
         entry["cpu_ms_per_row"] = processorMilliseconds.map { .number($0) }
+        entry["metric"] = metric.map { .number($0) }
         entry["refusal"] = refusal.map { .text($0) }
         if !agreement.isEmpty { entry["agreement"] = .list(agreement.map(\.card)) }
         return .table(entry)

@@ -17,7 +17,7 @@ extension Dispatcher {
         return executions.mayScore(start.arrival, by: subject) {
             guard let arrival = window[start.arrival] else { return nil }
             log.notice("a version is measured before it scores", metadata: logged(pipeline, version))
-            return specs.measuring(version, arrival, pipeline)
+            return specs.measuring(version, arrival, pipeline, pins(pipeline))
         }
     }
 
@@ -25,7 +25,7 @@ extension Dispatcher {
     func measuresFirst(_ assignment: Assignment, _ result: AttemptResult) -> Bool {
         let pipeline = assignment.pipeline
         guard pipeline.deployment?.precision != nil else { return false }
-        return executions.measures(assignment, result) { specs.measuring(assignment, result) }
+        return executions.measures(assignment, result) { specs.measuring(assignment, result, pins(pipeline)) }
     }
 
     /// Takes the answer to an order.
@@ -55,6 +55,10 @@ extension Dispatcher {
             }
         }
     }
+
+    /// What the first file has fixed, so that rows and labels that are measured on go into the model as those that are scored. Where it
+    /// cannot be read for now, they go in by their own order.
+    private func pins(_ pipeline: Pipeline) -> ColumnPins? { try? columns.pins(of: pipeline.name, revision: pipeline.revision.full) }
 
     private func logged(_ pipeline: Pipeline, _ version: Int) -> Logger.Metadata {
         ["pipeline.name": "\(pipeline.name)", "model.version": "\(version)"]

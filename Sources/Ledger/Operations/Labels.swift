@@ -29,27 +29,11 @@ extension LedgerTransaction {
             """, arrival.pipeline, arrival.role == .model, isReplay && takesAll ? Int64.max : arrival.number,
             arrival.role == .labelled ? arrival.digest : nil, lastTrained,
             row: { (number: $0.integer(0), digest: $0.text(1), previous: $0.integerOrNil(2)) })
-        var places: [String: Int64] = [:]
-        for labels in known {
-            let isAnew = try comesBack(labels.digest, behind: labels.previous)
-            if isAnew || places[labels.digest] == nil { places[labels.digest] = labels.number }
-        }
-        for number in places.values.sorted() { try bind(run, number) }
+        for number in try connection.onceEach(known) { try bind(run, number) }
     }
 
-    /// Returns whether labels of this content come back to a path that had other content in between, as when a correction is taken back: A,
-    /// then B, then A again. The last content of a path counts, so such labels are learnt from again, and count after the content that they
-    /// replace. Where nothing was in between (content in quarantine or never taken up does not count), or under another path, known content
-    /// says nothing new: labels are known by their content.
-    ///
-    /// - Parameter previous: the arrival of their path before them.
     func comesBack(_ digest: String, behind previous: Int64?) throws(LedgerError) -> Bool {
-        var next = previous
-        while let number = next, let row = try arrivalRow(number) {
-            if [.running, .done, .rejected].contains(row.state) { return row.digest != digest }
-            next = row.previous
-        }
-        return false
+        try connection.comesBack(digest, behind: previous)
     }
 
     private func bind(_ run: Int64, _ arrival: Int64) throws(LedgerError) {
@@ -100,6 +84,38 @@ extension LedgerTransaction {
 }
 
 extension Connection {
+    /// Returns the numbers of labelled arrivals, in their order, with each content once: where it arrived first, or where it came back last
+    /// (`comesBack`).
+    fileprivate func onceEach(
+        _ known: [(number: Int64, digest: String, previous: Int64?)]
+    ) throws(LedgerError) -> [Int64] {
+        var places: [String: Int64] = [:]
+        for labels in known {
+            let isAnew = try comesBack(labels.digest, behind: labels.previous)
+            if isAnew || places[labels.digest] == nil { places[labels.digest] = labels.number }
+        }
+        return places.values.sorted()
+    }
+
+    /// Returns whether labels of this content come back to a path that had other content in between, as when a correction is taken back: A,
+    /// then B, then A again. The last content of a path counts, so such labels are learnt from again, and count after the content that they
+    /// replace. Where nothing was in between (content in quarantine or never taken up does not count), or under another path, known content
+    /// says nothing new: labels are known by their content.
+    ///
+    /// - Parameter previous: the arrival of their path before them.
+    fileprivate func comesBack(_ digest: String, behind previous: Int64?) throws(LedgerError) -> Bool {
+        var next = previous
+        while let number = next {
+            let row = try first("SELECT digest, state, previous FROM arrivals WHERE number = ?", number) { (row) throws(LedgerError) in
+                (digest: row.textOrNil(0), state: try row.value(1, of: "arrivals", number) as ArrivalState, previous: row.integerOrNil(2))
+            }
+            guard let row else { return false }
+            if [.running, .done, .rejected].contains(row.state) { return row.digest != digest }
+            next = row.previous
+        }
+        return false
+    }
+
     /// Returns the last labelled arrival before `number` that was trained on, and not only kept; 0 where there is none.
     fileprivate func lastTrained(_ pipeline: Int64, before number: Int64) throws(LedgerError) -> Int64 {
         try first(
@@ -126,6 +142,32 @@ extension RunLedger {
     /// Returns the labelled arrivals that the run trains on, in arrival order.
     package func labels(ofRun run: Int64) throws(LedgerError) -> [LabelledArrival] {
         try read { (connection) throws(LedgerError) in try connection.labels(ofRun: run) }
+    }
+
+    /// Returns the labelled arrivals that a training of the pipeline would learn from now, in arrival order: those that are decided and not
+    /// let go, each content once.
+    package func knownLabels(pipeline: String) throws(LedgerError) -> [LabelledArrival] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            let known = try connection.all(
+                """
+                SELECT number, path, digest, state, previous FROM arrivals
+                WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') AND let_go_at IS NULL
+                ORDER BY number
+                """, key
+            ) { (row) throws(LedgerError) in
+                (
+                    labels: LabelledArrival(
+                        number: row.integer(0), path: row.text(1), digest: row.text(2),
+                        state: try row.value(3, of: "arrivals", row.integer(0))),
+                    previous: row.integerOrNil(4)
+                )
+            }
+            let counted = Set(
+                try connection.onceEach(
+                    known.map { (number: $0.labels.number, digest: $0.labels.digest, previous: $0.previous) }))
+            return known.map(\.labels).filter { counted.contains($0.number) }
+        }
     }
 
     /// Returns whether labels of this content are decided: they were learnt from or kept for later, or the model trained on them was

@@ -9,17 +9,21 @@ package struct DeploymentStage: Sendable, Equatable, Codable {
     package let precision: PrecisionRequest?
     /// What the outputs of another way of executing the model must meet.
     package let gate: AgreementGate
+    /// What a metric on labelled rows must meet, in place of `gate` where such rows are known; nil where none is asked for.
+    package let metric: MetricGate?
     /// The time that measuring may take, beside the first run of each engine.
     package let budget: Duration
 
     package static let standardBudget: Duration = .seconds(60)
 
     package init(
-        graph: [GraphPass] = [], precision: PrecisionRequest? = nil, gate: AgreementGate = .strict, budget: Duration = standardBudget
+        graph: [GraphPass] = [], precision: PrecisionRequest? = nil, gate: AgreementGate = .strict, metric: MetricGate? = nil,
+        budget: Duration = standardBudget
     ) {
         self.graph = graph
         self.precision = precision
         self.gate = gate
+        self.metric = metric
         self.budget = budget
     }
 }
@@ -32,5 +36,8 @@ extension CanonicalForm {
         guard let precision = stage.precision else { return }
         add("deploy.precision", [precision.rawValue])
         if stage.gate != .strict { add("deploy.gate", ["\(stage.gate.cosine)", "\(stage.gate.sameTop)"]) }
+        guard let metric = stage.metric else { return }
+        add("deploy.metric", [metric.metric.rawValue, "\(metric.dropAtMost)", "\(metric.rowsAtLeast)"])
+        add("deploy.metric.besides", [metric.cosine, metric.sameTop].map { $0.map { "\($0)" } ?? "" })
     }
 }

@@ -11,6 +11,7 @@ struct CrossSectionCheck {
         if stages.isWhole, top.mistyped.isDisjoint(with: ["spool", "land"]) { checkChainEnds() }
         if !top.mistyped.contains("spool"), !top.mistyped.contains("schema") { checkLabels() }
         checkColumns()
+        checkMetric()
     }
 
     private func add(_ rule: Rule, _ key: String, _ fault: String, _ remedy: String) {
@@ -78,6 +79,34 @@ struct CrossSectionCheck {
         }
     }
 
+    /// Checks that the metric by which ways of executing the model are judged can be measured: on rows that no training sees, by a loss
+    /// that says what the outputs mean.
+    private func checkMetric() {
+        guard stages.isWhole, let gate = pipeline.deployment?.metric else { return }
+        let key = key(of: "optimize.precision").replacing(".precision", with: ".gate.metric")
+        guard let gradient = pipeline.optimize?.gradient else {
+            // A stage that could not be read has its own problem.
+            if !stages.trains {
+                add(
+                    .chain, key, "no labelled rows are known without a stage that learns from them",
+                    "add `- optimize: { gradient: { loss: cross_entropy } }` before it, or write cosine and same_top")
+            }
+            return
+        }
+        if gradient.validation == 0 {
+            add(
+                .badValue, key, "every row is learnt from, so that none is left to measure on",
+                "write validation: 0.2 in the stage that learns, or remove it")
+        }
+        let fitting = Metric.allCases.filter { gradient.loss.allows($0) }
+        if !fitting.contains(gate.metric) {
+            add(
+                .badValue, key,
+                "\(gate.metric.rawValue) cannot be measured of what the loss \(gradient.loss.kind.rawValue) compares with labels",
+                fitting.isEmpty ? "write cosine and same_top" : "write \(fitting.map(\.rawValue).joined(separator: ", "))")
+        }
+    }
+
     private var forwardKey: String { key(of: "forward") }
 
     private func key(of stage: String) -> String {
@@ -122,6 +151,19 @@ struct CrossSectionCheck {
         }
         if arrays > 1 {
             add(.badValue, "land.outputs.format", "npy holds one array, and \(arrays) are asked for", "name one output, or use npz")
+        }
+    }
+}
+
+extension Loss {
+    /// Returns whether a metric can be measured of the outputs that the loss reads. A loss of the model's own leaves nothing to compare,
+    /// and of several answers for one label only the loss makes something.
+    fileprivate func allows(_ metric: Metric) -> Bool {
+        switch self {
+        case .output: false
+        case .cosineEmbedding: metric == .loss
+        case .quantile(let quantiles) where quantiles.count > 1: metric == .loss
+        default: metric.labels ?? labels == labels
         }
     }
 }

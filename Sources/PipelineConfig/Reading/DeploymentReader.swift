@@ -19,21 +19,34 @@ struct DeploymentReader {
         for key in ["gate", "budget"] where section.has(key) && !section.has("precision") {
             section.refuse(.badValue, key, "nothing is measured without a precision", "add precision: auto, or remove it")
         }
+        let gate = gate(precision)
         return DeploymentStage(
-            graph: graph, precision: precision, gate: gate(precision),
+            graph: graph, precision: precision, gate: gate.agreement, metric: gate.metric,
             budget: section.duration("budget", in: .seconds(1)...(.seconds(86_400))) ?? DeploymentStage.standardBudget)
     }
 
-    private func gate(_ precision: PrecisionRequest?) -> AgreementGate {
+    private func gate(_ precision: PrecisionRequest?) -> (agreement: AgreementGate, metric: MetricGate?) {
         var gate = precision?.gate ?? .strict
-        guard let section = section.section("gate", keys: ["cosine", "same_top", "metric", "drop_at_most"]) else { return gate }
-        for key in ["metric", "drop_at_most"] where section.has(key) {
-            section.refuse(
-                .notImplemented, key, "a metric as the gate of a precision is not implemented in this version",
-                "write cosine and same_top, or remove it")
+        guard let section = section.section("gate", keys: ["cosine", "same_top", "metric", "drop_at_most", "rows_at_least"]) else {
+            return (gate, nil)
         }
-        if let cosine = section.number("cosine", .upToOne, like: "0.9999") { gate.cosine = cosine }
-        if let sameTop = section.number("same_top", .upToOne, like: "1.0") { gate.sameTop = sameTop }
-        return gate
+        let cosine = section.number("cosine", .upToOne, like: "0.9999")
+        let sameTop = section.number("same_top", .upToOne, like: "1.0")
+        if let cosine { gate.cosine = cosine }
+        if let sameTop { gate.sameTop = sameTop }
+        guard section.has("metric") else {
+            for key in ["drop_at_most", "rows_at_least"] where section.has(key) {
+                section.refuse(.badValue, key, "it is of a metric, and none is named", "add one, like metric: accuracy, or remove it")
+            }
+            return (gate, nil)
+        }
+        guard let metric = section.choice("metric", of: Metric.self) else { return (gate, nil) }
+        return (
+            gate,
+            MetricGate(
+                metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0,
+                rowsAtLeast: section.integer("rows_at_least", in: 1...1_000_000_000) ?? Gate.defaultRows, cosine: cosine,
+                sameTop: sameTop)
+        )
     }
 }

@@ -84,11 +84,11 @@ struct OptimizeReader {
     private func gate(_ stage: Section, loss: Loss?, validation: Double) -> Gate {
         guard let section = stage.section("gate", keys: ["metric", "drop_at_most", "rows_at_least"]) else { return Gate() }
         let metric = section.choice("metric", of: Metric.self) ?? .loss
-        if let loss, let needed = metric.kindOfLabels, let given = loss.kindOfLabels, needed != given {
+        if let loss, let needed = metric.labels, let given = loss.labels, needed != given {
             section.refuse(
                 .badValue, "metric",
                 "\(metric.rawValue) is for \(needed.rawValue), and the loss \(loss.kind.rawValue) is for \(given.rawValue)",
-                "write \(Metric.allCases.filter { $0.kindOfLabels ?? given == given }.map(\.rawValue).joined(separator: ", "))")
+                "write \(Metric.allCases.filter { $0.labels ?? given == given }.map(\.rawValue).joined(separator: ", "))")
         }
         if validation == 0 {
             section.refuse(
@@ -97,28 +97,5 @@ struct OptimizeReader {
         return Gate(
             metric: metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0,
             rowsAtLeast: section.integer("rows_at_least", in: 1...1_000_000_000) ?? Gate.defaultRows)
-    }
-}
-
-/// Names the kind of a label, as far as metrics and losses must agree about it.
-private enum LabelKind: String { case classes, numbers }
-
-extension Metric {
-    fileprivate var kindOfLabels: LabelKind? {
-        switch self {
-        case .accuracy, .f1, .auc, .logLoss: .classes
-        case .rmse, .mae, .r2: .numbers
-        case .loss: nil
-        }
-    }
-}
-
-extension Loss {
-    fileprivate var kindOfLabels: LabelKind? {
-        switch self {
-        case .crossEntropy, .binaryCrossEntropy, .multilabel: .classes
-        case .meanSquaredError, .meanAbsoluteError, .huber, .quantile, .poisson: .numbers
-        case .cosineEmbedding, .output: nil
-        }
     }
 }

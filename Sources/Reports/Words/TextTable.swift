@@ -5,9 +5,11 @@ package struct TextTable {
     private let header: [String]
     private var rows: [[String]] = []
 
-    package init(_ header: String...) { self.header = header }
+    package init(_ header: String...) { self.init(header) }
+    package init(_ header: [String]) { self.header = header }
 
-    package mutating func add(_ cells: String...) { rows.append(cells.map(\.printable)) }
+    package mutating func add(_ cells: String...) { add(cells) }
+    package mutating func add(_ cells: [String]) { rows.append(cells.map(\.printable)) }
 
     /// The header and the rows.
     package var lines: [Printed] {

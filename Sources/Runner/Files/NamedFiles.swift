@@ -33,7 +33,12 @@ package struct NamedFiles: AttemptFiles {
         case .fineTune(let files, let training):
             if case .model(let part) = file { return try NamedModel(files.model.path).open(part) }
             return try open(file, toMake: files, training)
-        case .measure(let files): return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
+        case .measure(let files):
+            if case .labels(let number) = file {
+                guard let judged = files.judged, judged.files.indices.contains(number) else { throw none }
+                return try InputAccess(judged.files[number].file).open()
+            }
+            return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
         case .rewrite(let files): return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
         }
     }

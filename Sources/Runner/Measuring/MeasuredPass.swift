@@ -34,16 +34,20 @@ struct MeasuredPass {
         let loaded = try tools.models.load(
             measured: tools.opener.model(of: files), files.model.digest, tools.spec.sessionOptions, tools.interruption)
         var run = Run(loaded, self)
+        var metric: MetricFinding?
         switch files.question {
         case .reference: try run.write()
         case .agreement: try run.compare()
         case .speed(let seconds): try run.time(for: seconds)
+        case .metric(let rows, let seconds):
+            metric = try JudgedPass(tools, files).measure(loaded.session, rows: rows, within: seconds)
         case .machines: break
         }
         result.measurement = Measurement(
             rows: run.rows, seconds: run.phases.seconds["run"] ?? 0, processorSeconds: run.phases.processorSeconds["run"] ?? 0,
             peakBytes: ProcessUsage.peakBytes, agreement: run.agreement,
             attemptProcessorSeconds: ProcessUsage.processorSeconds - begun)
+        result.measurement?.metric = metric
         FaultPoint.reach(.workerMeasured)
     }
 
@@ -148,7 +152,9 @@ struct MeasuredPass {
         }
 
         private func opened(_ data: AttemptSpec.InputFile) throws(Failure) -> Rows {
-            try Rows(try OpenedInput(data, as: .data, from: pass.tools.opener), loaded, pass.tools.spec.schema, pass.stage)
+            try Rows(
+                try OpenedInput(data, as: .data, from: pass.tools.opener), loaded, pass.tools.spec.schema, pass.stage,
+                pinned: pass.tools.spec.columns)
         }
 
         private func noRows(_ data: AttemptSpec.InputFile) -> Failure {

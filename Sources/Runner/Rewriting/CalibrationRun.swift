@@ -41,7 +41,7 @@ struct CalibrationRun {
             key: .init(digest: files.model.digest, options: spec.sessionOptions))
         let stage = ForwardStage(batchSize: .rows(Self.batchRows), outputs: self.stage.outputs ?? outputs.map { OutputMapping(output: $0) })
         func feed(skipping skipped: Int) throws(Failure) -> (calibration: Calibration, rows: Int) {
-            let rows = try Rows(try OpenedInput(data, as: .data, from: opener), loaded, spec.schema, stage)
+            let rows = try Rows(try OpenedInput(data, as: .data, from: opener), loaded, spec.schema, stage, pinned: spec.columns)
             return try self.feed(fresh, rows, loaded.session, skipping: skipped)
         }
         let apart = try feed(skipping: files.comparedRows)

@@ -65,7 +65,7 @@ struct LayerRanking {
             session: session, facts: ModelFacts(form.model), evidence: GatheredEvidence(),
             key: .init(digest: run.files.model.digest, options: run.spec.sessionOptions))
         let stage = ForwardStage(batchSize: .rows(Self.rowCount), outputs: run.stage.outputs)
-        let rows = try Rows(try OpenedInput(data, as: .data, from: run.opener), loaded, run.spec.schema, stage)
+        let rows = try Rows(try OpenedInput(data, as: .data, from: run.opener), loaded, run.spec.schema, stage, pinned: run.spec.columns)
         var lots: [Lot] = [], count = 0, phases = Phases()
         while count < Self.rowCount, let (batch, runs) = try rows.nextInputs(run.interruption, &phases) {
             count += batch.rowCount

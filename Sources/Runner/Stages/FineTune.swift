@@ -107,7 +107,7 @@ struct FineTune {
                         progress: tools.interruption.control.progress))
             } catch {
                 try tools.interruption.check()
-                let failure = Failure(training: error, tools.spec).naming(usable)
+                let failure = Failure(training: error, tools.spec).naming(usable.map { ($0.kept, $0.file.path) })
                 // The fault is one of a single file, at one of its rows, or of all files together.
                 guard case .badLabels(let place, _, _) = error,
                     let bad = usable.firstIndex(where: { place == $0.kept || place.hasPrefix($0.kept + ":") })
@@ -205,13 +205,13 @@ struct FineTune {
 }
 
 extension Failure {
-    /// Returns the failure with the names of the files as they arrived, not as we keep them.
-    fileprivate func naming(_ files: [AttemptSpec.LabelledFile]) -> Failure {
+    /// Returns the failure with the names of labelled files as they arrived, not as we keep them.
+    func naming(_ files: [(kept: String, arrived: String)]) -> Failure {
         var failure = self
         for file in files {
-            let named = failure.fullReason.replacing(file.kept, with: file.file.path)
+            let named = failure.fullReason.replacing(file.kept, with: file.arrived)
             (failure.what, failure.cells) = (named.text, named.cells)
-            failure.place = failure.place.replacingOccurrences(of: file.kept, with: file.file.path)
+            failure.place = failure.place.replacingOccurrences(of: file.kept, with: file.arrived)
         }
         return failure
     }

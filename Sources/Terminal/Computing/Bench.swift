@@ -9,7 +9,8 @@ package struct Bench: ComputingCommand {
             outputs are compared with those of the model as it is: a way whose outputs have a cosine below 0.9999 to them, or that changes \
             the greatest score of a row, does not pass. Without rows, inputs are made up, and only times count.
             With --precision float16, int8 or int4 the model is also rewritten in forms with such numbers. Outputs of int8 and int4 need \
-            a cosine of 0.99, and the greatest score of 95 % of the rows; a form that fails is made again with its worst layers in float.
+            a cosine of 0.99, and the greatest score of 95 % of the rows; a form that fails is made again with its worst layers in float. \
+            With --gate-metric a metric on the rows of --labelled decides in their place; without --data the first of these files is scored.
             Changes nothing. What comes out depends on this machine: `millrace forward --precision auto` uses it.
             """)
 
@@ -23,8 +24,11 @@ package struct Bench: ComputingCommand {
                 + "Default: auto.", valueName: "precision"))
     package var precision = PrecisionRequest.auto
     @OptionGroup package var gate: GateOptions
+    @OptionGroup package var judged: JudgedOptions
     @OptionGroup package var measuring: MeasuringOptions
     @OptionGroup package var output: JSONFlag
+
+    package func validate() throws { try judged.check(with: gate, hasPipeline: rows.pipeline != nil) }
 
     package init() {}
 }

@@ -118,8 +118,12 @@ package struct DescentOptions: ParsableArguments {
     }
 
     /// Tells whether all options have their defaults.
-    package var isPlain: Bool {
-        guard loss == nil, gate == nil, let plain = try? Self.parse([]) else { return false }
+    package var isPlain: Bool { isPlain(but: []) }
+
+    /// Returns whether all options have their defaults, but for the outputs that the loss reads.
+    package func isPlain(but prediction: [String]) -> Bool {
+        guard loss == nil, gate == nil, var plain = try? Self.parse([]) else { return false }
+        plain.prediction = prediction
         return stage(severalLabels: false) == plain.stage(severalLabels: false)
     }
 }

@@ -28,6 +28,7 @@ package struct Forward: ComputingCommand {
             valueName: "precision"))
     package var precision: PrecisionRequest?
     @OptionGroup package var gate: GateOptions
+    @OptionGroup package var judged: JudgedOptions
     @Option(
         name: .long, help: ArgumentHelp("With --precision, the seconds that timing may take. Default: 60.", valueName: "seconds"))
     package var budget: Double?
@@ -37,7 +38,8 @@ package struct Forward: ComputingCommand {
 
     package func validate() throws {
         guard budget == nil || precision != nil else { throw ValidationError("--budget is for --precision.") }
-        guard !gate.isGiven || precision != nil else { throw ValidationError("--gate-cosine and --gate-top are for --precision.") }
+        guard !gate.isGiven || precision != nil else { throw ValidationError("The options of the gate are for --precision.") }
+        try judged.check(with: gate, hasPipeline: rows.pipeline != nil)
         if let budget { try MeasuringOptions.check(budget: budget) }
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
     }

@@ -6,9 +6,11 @@ package struct Optimize: ComputingCommand {
         abstract: "Make a model better by gradient descent on labelled rows, or faster on this machine, without a daemon.",
         discussion: """
             With --data, NEW is the model rewritten so that it runs faster here: the forms that --precision allows are made and \
-            measured against the model as it is, and the fastest whose outputs for the rows agree is written; where none is faster, NEW is the model \
+            measured against the model as it is, and the fastest whose outputs for the rows agree (or, with --gate-metric, that is as good on \
+            labelled rows) is written; where none is faster, NEW is the model \
             as it is. The table says what was measured, and in which way NEW is executed fastest (`forward --precision`). With --labelled \
-            too, the model is trained first.
+            too, the model is trained first, and --gate-metric is measured on the rows that are held out; without --loss or --pipeline it is not \
+            trained, and all labelled rows judge.
             With --labelled, the new model is the given one with other values in its trained initializers; the best epoch \
             on the held-out rows is kept, and written if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, \
             NEW.safetensors is an adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the \
@@ -64,16 +66,29 @@ package struct Optimize: ComputingCommand {
             throw ValidationError("Give --labelled DATA to train the model, --data DATA to make it faster on this machine, or both.")
         }
         guard data != nil || precision == .auto && !agreement.isGiven && budget == nil else {
-            throw ValidationError("--precision, --gate-cosine, --gate-top and --budget are of --data.")
+            throw ValidationError("--precision, --budget and the options of the gate (--gate-cosine, --gate-metric …) are of --data.")
+        }
+        guard agreement.gateMetric == nil || !labelled.isEmpty else {
+            throw ValidationError("--gate-metric is measured on labelled rows: give --labelled DATA.")
+        }
+        guard agreement.gateMetric == nil || trains || columns.label != nil else { throw ValidationError("Give --label COLUMN.") }
+        guard trains || agreement.gateMetric != .loss else {
+            throw ValidationError("--gate-metric loss needs --loss, which says what is measured.")
         }
         if let budget { try MeasuringOptions.check(budget: budget) }
         guard !labelled.isEmpty || descent.isPlain else { throw ValidationError("The options of training are of --labelled.") }
         guard pipeline == nil || columns.isEmpty && descent.isPlain else {
             throw ValidationError("--pipeline says how rows are read and how the model is trained: give it or options, not both.")
         }
-        guard pipeline != nil || labelled.isEmpty || descent.loss != nil else { throw ValidationError("Give --loss, or --pipeline FILE.") }
+        // Labelled rows may also be there to judge by alone.
+        guard trains || labelled.isEmpty || agreement.gateMetric != nil && descent.isPlain(but: descent.prediction) else {
+            throw ValidationError("Give --loss, or --pipeline FILE.")
+        }
         guard threads ?? 1 >= 1, checkpointSteps >= 1 else { throw ValidationError("--threads and --checkpoint-steps are at least 1.") }
     }
+
+    /// Tells whether the model is trained.
+    package var trains: Bool { !labelled.isEmpty && (pipeline != nil || descent.loss != nil) }
 
     package init() {}
 }

@@ -102,7 +102,7 @@ package struct GradientQuery: Sendable {
         }
         let store = try RowStore.open(
             data, inputs: modelInputs.map(\.withOpenBatch), target: target, split: ValidationSplit(share: 0, seed: 0), folder: scratch,
-            fingerprint: "", isForTraining: false, check: {}, progress: { _ in })
+            fingerprint: "", for: .gradients, check: {}, progress: { _ in })
         let rows = store.training.rowCount
         let fixed = Set(modelInputs.compactMap { $0.dimensions[0] })
         let size = fixed.first ?? batchSize

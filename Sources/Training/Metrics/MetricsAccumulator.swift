@@ -2,8 +2,8 @@ package import Recipes
 package import Tensors
 
 /// Says what kind of answers a model gives.
-package enum Prediction: Sendable, Hashable {
-    package enum Scores: Sendable, Hashable { case logits, probabilities }
+package enum Prediction: Sendable, Hashable, Codable {
+    package enum Scores: String, Sendable, Hashable, Codable { case logits, probabilities }
     /// The answer is one of `count` classes along `axis` (the first axis is the rows'). Labels are indices, or probabilities of the
     /// output's shape.
     case classes(count: Int, axis: Int, Scores)
@@ -95,6 +95,14 @@ package struct MetricsAccumulator {
             classes.distinctLabels < 2 ? "the held-out rows are all of one class, and \(metric.rawValue) compares classes" : nil
         case .r2: errors.isConstant ? "the held-out labels are all the same, and r2 divides by their variance" : nil
         default: nil
+        }
+    }
+
+    /// Tells whether all labels are one class, so that a model which always answers that class would be right.
+    var isOfOneClass: Bool {
+        switch prediction {
+        case .classes, .yesOrNo: classes.distinctLabels == 1
+        case .values, .opaque: false
         }
     }
 

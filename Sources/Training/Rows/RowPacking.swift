@@ -21,8 +21,7 @@ struct RowPacking {
     private let target: Target?
     private let split: ValidationSplit
     private let folder: any GivenFolder
-    /// Tells whether the rows are to learn from, so that their labels must differ; rows for evaluation need not differ.
-    private let isForTraining: Bool
+    private let use: RowUse
 
     private var writers: (training: RowWriter, validation: RowWriter, layout: RowLayout)?
     private var facts = RowStore.Facts()
@@ -32,10 +31,9 @@ struct RowPacking {
     /// The names of the two files.
     static let training = "training.rows", validation = "validation.rows"
 
-    init(_ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, folder: any GivenFolder, isForTraining: Bool)
-    {
+    init(_ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, folder: any GivenFolder, use: RowUse) {
         self.data = data
-        self.isForTraining = isForTraining
+        self.use = use
         modelInputs = inputs
         self.target = target
         self.split = split
@@ -57,7 +55,9 @@ struct RowPacking {
         }
         for input in modelInputs where input.elementType == .string {
             throw .badModel(
-                reason: "model input '\(input.name)' takes text, which no gradient passes",
+                reason: use == .judging
+                    ? "model input '\(input.name)' takes text, and labelled rows are kept as numbers"
+                    : "model input '\(input.name)' takes text, which no gradient passes",
                 remedy: "export the model without its text processing, or give the processed features as columns")
         }
         let corrections = try Corrections(data, target: target, seed: split.seed, check: check)
@@ -73,7 +73,7 @@ struct RowPacking {
         facts.trainingRows = writers.training.rowCount
         facts.validationRows = writers.validation.rowCount
         facts.columns = pinned
-        if isForTraining { try refuseUnusable() }
+        if use == .training { try refuseUnusable() }
         return (writers.layout, facts)
     }
 
@@ -100,7 +100,7 @@ struct RowPacking {
             progress((writers?.training.rowCount ?? 0) + (writers?.validation.rowCount ?? 0))
         }
         facts.unlabelledRows += unlabelled
-        guard done == unlabelled, done > 0, isForTraining else { return }
+        guard done == unlabelled, done > 0, use != .gradients else { return }
         throw .badLabels(
             file: file.path, reason: "none of its \(done) rows has a label (\(data.schema.label?.words ?? ""))",
             remedy: "give some rows a label, or name another column (schema.label, or --label)")
@@ -174,6 +174,7 @@ struct RowPacking {
                     }
                 }
                 let isHeldOut = split.holdsOut(key.value)
+                if use == .judging, !isHeldOut { continue }
                 try (isHeldOut ? writers.validation : writers.training).append(bytes, row: row)
                 note(labelled, row: row, isHeldOut: isHeldOut)
             }

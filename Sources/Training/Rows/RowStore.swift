@@ -2,6 +2,16 @@ package import Columnar
 package import FileSystem
 import Recipes
 
+/// Says what labelled rows are packed for.
+package enum RowUse: Sendable {
+    /// Rows from which nothing can be learnt are refused.
+    case training
+    /// Rows are taken as they are, without a label too.
+    case gradients
+    /// Only the rows that are held out are kept, and every file must have labels.
+    case judging
+}
+
 /// Keeps the labelled rows of a training run, packed in two files of ours in its directory: the rows to learn from and the rows held out.
 package struct RowStore {
     package let layout: RowLayout
@@ -39,19 +49,14 @@ package struct RowStore {
     ///   - folder: the folder of the two files.
     ///   - inputs: the model's inputs, in its order.
     ///   - target: the target; `nil` where the model computes its own loss.
-    ///   - isForTraining: tells whether rows from which nothing can be learnt are refused.
+    ///   - use: what the rows are for.
     ///   - fingerprint: a digest of everything that the rows follow from.
     package static func open(
         _ data: LabelledData, inputs: [ModelInput], target: Target?, split: ValidationSplit, folder: any GivenFolder, fingerprint: String,
-        isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
+        for use: RowUse = .training, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
     ) throws(TrainingError) -> RowStore {
-        let description = "rows.json"
-        if let known = try? folder.decode(Index.self, from: description), known.fingerprint == fingerprint,
-            let store = try? RowStore(known, folder)
-        {
-            return store
-        }
-        var packing = RowPacking(data, inputs: inputs, target: target, split: split, folder: folder, isForTraining: isForTraining)
+        if let store = packed(in: folder, fingerprint: fingerprint) { return store }
+        var packing = RowPacking(data, inputs: inputs, target: target, split: split, folder: folder, use: use)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
         try onDisk { () throws(FileSystemError) in
@@ -59,6 +64,14 @@ package struct RowStore {
             try folder.writeDurably(description) { file throws(FileSystemError) in try file.write(bytes) }
         }
         return try RowStore(index, folder)
+    }
+
+    private static let description = "rows.json"
+
+    /// Returns the rows that were packed whole with the same `fingerprint`; nil where there are none.
+    static func packed(in folder: any GivenFolder, fingerprint: String) -> RowStore? {
+        guard let known = try? folder.decode(Index.self, from: description), known.fingerprint == fingerprint else { return nil }
+        return try? RowStore(known, folder)
     }
 
     private init(_ index: Index, _ folder: any GivenFolder) throws(TrainingError) {

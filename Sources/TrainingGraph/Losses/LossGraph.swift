@@ -22,12 +22,22 @@ struct LossGraph {
     static func append(to model: inout Model, _ loss: Loss, outputs: [String]) throws(AutodiffError) -> LossGraph {
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
+        var found: [ScoreFinder.Found] = []
+        if case .output = loss {} else { found = try ScoreFinder(model, types: types).scores(for: loss, outputs: outputs) }
+        return try append(to: &model, loss, types, reading: found)
+    }
+
+    /// Appends a loss that reads scores which are known.
+    /// - Parameter found: the scores; empty where the model computes its own loss.
+    static func append(
+        to model: inout Model, _ loss: Loss, _ types: InferredTypes, reading found: [ScoreFinder.Found]
+    ) throws(AutodiffError) -> LossGraph {
         let graph = GradientGraph(extending: model.graph, types: types.types, prefix: "train/")
         let made =
             if case .output(let name) = loss {
                 try own(name, loss, model, graph)
             } else {
-                try compared(loss, ScoreFinder(model, types: types).scores(for: loss, outputs: outputs), model, graph)
+                try compared(loss, found, model, graph)
             }
         graph.apply(to: &model.graph, results: [made.sum, made.weight, made.mean, made.reportedMean, made.reportedWeight])
         if let target = made.target { model.graph.inputs.append(Value(target.name, .tensor(target.elementType, target.dimensions))) }

@@ -15,10 +15,20 @@ struct ScoreFinder {
         var elementType: ElementType
         var dimensions: [Dimension]
         var classes: [StepGraph.ClassLabel]?
+        /// What the output itself holds, where that is something else than `value` does.
+        var outputKind: StepGraph.Scores.Kind?
         /// The column of `value` that counts, if only one does; nil where all columns count.
         var column: Int?
         /// Tells whether the model uses operators of `ai.onnx.ml`.
         var isClassifier = false
+
+        /// The same scores as the model gives them, in the output itself.
+        var given: Found {
+            var given = self
+            given.value = output
+            given.kind = outputKind ?? kind
+            return given
+        }
     }
 
     private let graph: Graph
@@ -82,7 +92,8 @@ struct ScoreFinder {
         var classes: [StepGraph.ClassLabel]?
         var kind = StepGraph.Scores.Kind.values
         var axis = 1
-        var foundLogits = false
+        var foundLogits = false, isLogarithm = false
+        var outputKind: StepGraph.Scores.Kind?
         var column: Int?
         search: while let node = producer(value), let input = node.inputs.first {
             switch (node.operatorType, loss) {
@@ -95,8 +106,12 @@ struct ScoreFinder {
                 axis = Int(node.attribute("axis")?.int ?? -1)
                 value = input
                 foundLogits = true
+                // The logarithms of probabilities are logits like any.
+                if node.operatorType == "LogSoftmax" { isLogarithm = true }
                 break search
-            case ("Log", .crossEntropy) where producer(input)?.operatorType == "Softmax": value = input
+            case ("Log", .crossEntropy) where producer(input)?.operatorType == "Softmax":
+                value = input
+                isLogarithm = true
             // Values that add up to 1 already stay as they are.
             case ("LpNormalization", .crossEntropy) where node.attribute("p")?.int == 1 && ending.comesFromSoftmax(input): value = input
             case ("Sigmoid", .binaryCrossEntropy(_, .automatic)), ("Sigmoid", .multilabel(_, .automatic)):
@@ -106,6 +121,7 @@ struct ScoreFinder {
             case ("Exp", .poisson(.automatic)):
                 value = input
                 kind = .logRate
+                outputKind = .values
                 break search
             case ("Softplus", .poisson(.automatic)), ("Relu", .poisson(.automatic)):
                 kind = .values
@@ -132,9 +148,11 @@ struct ScoreFinder {
                 throw refusal(loss, "output '\(output)'", "its shape is \(shown(dimensions)), one class: binary_cross_entropy is for that")
             }
             kind = foundLogits || !ending.isNeverNegative(value) ? .classLogits(axis: axis) : .classProbabilities(axis: axis)
+            if foundLogits, !isLogarithm { outputKind = .classProbabilities(axis: axis) }
         case .binaryCrossEntropy(_, let scores), .multilabel(_, let scores):
             let areProbabilities = scores == .probabilities || scores == .automatic && !foundLogits && ending.isNeverNegative(value)
             kind = areProbabilities ? .probabilities : .logits
+            if foundLogits { outputKind = .probabilities }
             if areProbabilities, case .binaryCrossEntropy = loss, dimensions.count == 2, dimensions[1] == .fixed(2), ending.isClassifier {
                 column = 1
             }
@@ -146,8 +164,8 @@ struct ScoreFinder {
             classes = count.flatMap { ending.classes(count: $0) }
         }
         return Found(
-            output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes, column: column,
-            isClassifier: ending.isClassifier)
+            output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes,
+            outputKind: outputKind, column: column, isClassifier: ending.isClassifier)
     }
 }
 

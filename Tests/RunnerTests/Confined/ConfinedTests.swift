@@ -20,7 +20,7 @@ import Testing
     private static let child = PeakMemory(test: "RunnerTests.ConfinedTests/computes")
 
     enum Work: String, CaseIterable {
-        case score, ranges, ahead, prepared, validate, tune, rewrite
+        case score, ranges, ahead, prepared, validate, tune, rewrite, judge
     }
 
     @Test(.enabled(if: Landlock.version >= 1), arguments: Work.allCases) func whatIsConfinedGivesTheSame(_ work: Work) throws {
@@ -128,6 +128,14 @@ import Testing
         case .rewrite:
             // Passes over the graph compute in the engine, and ranges come from rows.
             attempt = .rewrite(.init(model: try file("model.onnx"), data: rows, comparedRows: 32, form: .int8Static, directory: new))
+        case .judge:
+            try FileManager.default.createDirectory(atPath: new, withIntermediateDirectories: true)
+            var files = AttemptSpec.MeasuredFiles(
+                model: try file("model.onnx"), data: rows, rows: 32, reference: new, question: .metric(rows: nil, seconds: nil))
+            files.judged = JudgedFiles(
+                files: [.init(rows)], schema: RowSchema(key: ["id"], label: .list(["label"])), loss: .meanSquaredError, outputs: [],
+                share: 0.1, seed: 0, gate: MetricGate(.rmse))
+            attempt = .measure(files)
         case .tune:
             let labels = AttemptSpec.LabelledFile(
                 arrival: 2, name: "rows.csv", file: rows, kept: folder + "/" + made + "/kept/labels.csv")
