@@ -231,7 +231,7 @@ let package = Package(
                 "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "ModelSupport", "TestSupport", "Reasons", "Recipes", "Tensors",
                 "ONNX", "Engine", "Columnar",
                 "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
-                "millrace-worker", system,
+                "millrace-worker", "confined-probe", system,
             ],
             exclude: [
                 "Diff", "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",

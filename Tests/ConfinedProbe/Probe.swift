@@ -4,11 +4,12 @@ import Glibc
 /// Tries what a hostile model would have a worker do: it confines itself as a worker does, and prints a line for each thing that it tries
 /// with `refused` and the error, or `done`.
 ///
-/// Its arguments are `confined` or `free`, a folder that it may read, a file outside, a folder outside, and a port where something listens.
+/// With `without-landlock` it runs a program as on a kernel that has no Landlock. Otherwise its arguments are `confined` or `free`, a folder that it may read, a file outside, a folder outside, and a port where something listens.
 @main struct Probe {
     private static let words = CommandLine.arguments
 
     static func main() {
+        if words[1] == "without-landlock" { WithoutLandlock.run(Array(words.dropFirst(2))) }
         let (readable, file, folder, port) = (words[2], words[3], words[4], UInt16(words[5]) ?? 0)
         let status = open("/proc/self/status", O_RDONLY)
         // These stand for what a process inherits by mistake.
