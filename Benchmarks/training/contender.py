@@ -1,5 +1,5 @@
-"""One contender in a process of its own: `contender.py torch|compile|jax CASE THREADS STEPS` prints times of steps and memory as JSON;
-`contender.py openvino CASE THREADS STEPS FOLDER RATE` runs the step graph that Millrace left there."""
+"""One contender in a process of its own: `contender.py torch|compile|torch-bfloat16|compile-bfloat16|jax CASE THREADS STEPS` prints times of
+steps and memory as JSON."""
 import json
 import os
 import sys
@@ -23,7 +23,7 @@ def timed(step, steps):
     return losses + [loss], times
 
 
-def run_torch(name, threads, steps, compiled):
+def run_torch(name, threads, steps, compiled, bfloat16):
     import torch
     import torch.nn.functional as F
 
@@ -40,7 +40,8 @@ def run_torch(name, threads, steps, compiled):
     before = memory("VmRSS")
 
     def forward(x, y):
-        return F.cross_entropy(module(x), y)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+            return F.cross_entropy(module(x), y)
 
     if compiled:
         forward = torch.compile(forward)
@@ -74,30 +75,13 @@ def run_jax(name, threads, steps):
     return before, *timed(step, steps)
 
 
-def run_openvino(name, threads, steps, folder, rate):
-    from pathlib import Path
-
-    import onnx
-    from onnx import numpy_helper
-
-    import in_openvino
-
-    arrays = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(Path(folder) / f"{name}.data.onnx")).graph.initializer}
-    before = memory("VmRSS")
-    step = in_openvino.stepper(
-        str(Path(folder) / f"{name}.step.onnx"), str(Path(folder) / f"{name}.onnx"), arrays["x"], arrays["target"], rate, threads)
-    return before, *timed(step, steps)
-
-
 def main():
     kind, name, threads, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if kind == "jax":
         before, losses, times = run_jax(name, threads, steps)
-    elif kind == "openvino":
-        before, losses, times = run_openvino(name, threads, steps, sys.argv[5], float(sys.argv[6]))
     else:
-        before, losses, times = run_torch(name, threads, steps, kind == "compile")
+        before, losses, times = run_torch(name, threads, steps, kind.startswith("compile"), kind.endswith("bfloat16"))
     print(json.dumps({"losses": losses, "seconds": times, "before": before, "peak": memory("VmHWM")}))
 
 

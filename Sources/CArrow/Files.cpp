@@ -159,16 +159,18 @@ arrow::Status DescriptorSink::Flush() {
 }
 
 arrow::Status DescriptorSink::WriteOut(const uint8_t *data, int64_t count) {
-  while (count > 0) {
-    const ssize_t step = write(descriptor_, data, static_cast<size_t>(count));
+  const uint8_t *rest = data;
+  for (int64_t left = count; left > 0;) {
+    const ssize_t step = write(descriptor_, rest, static_cast<size_t>(left));
     if (step < 0) {
       if (errno == EINTR) continue;
       failure_->code = errno;
       return arrow::Status::IOError("writing failed");
     }
-    data += step;
-    count -= step;
+    rest += step;
+    left -= step;
   }
+  if (appended_ != nullptr && count > 0) appended_(context_, data, count);
   return arrow::Status::OK();
 }
 

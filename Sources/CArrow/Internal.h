@@ -89,8 +89,11 @@ class DescriptorFile final : public arrow::io::RandomAccessFile {
 /// Appends to a descriptor through a buffer of its own; Close flushes and leaves the descriptor open.
 class DescriptorSink final : public arrow::io::OutputStream {
  public:
-  DescriptorSink(int descriptor, std::shared_ptr<SystemFailure> failure)
-      : descriptor_(descriptor), failure_(std::move(failure)) {}
+  DescriptorSink(const CArrowWriteOptions &options, std::shared_ptr<SystemFailure> failure)
+      : descriptor_(options.descriptor),
+        appended_(options.appended),
+        context_(options.appended_context),
+        failure_(std::move(failure)) {}
   ~DescriptorSink() override = default;
 
   arrow::Status Close() override;
@@ -104,6 +107,8 @@ class DescriptorSink final : public arrow::io::OutputStream {
   arrow::Status WriteOut(const uint8_t *data, int64_t count);
 
   int descriptor_;
+  void (*appended_)(void *, const void *, int64_t);
+  void *context_;
   int64_t position_ = 0;
   bool closed_ = false;
   std::vector<uint8_t> pending_;

@@ -170,7 +170,7 @@ int32_t carrow_writer_open(const CArrowWriteOptions *options, struct ArrowSchema
                             : imported->WithMetadata(arrow::key_value_metadata(std::move(keys), std::move(values)));
     writer->options = *options;
     writer->schema = std::move(imported);
-    writer->sink = std::make_shared<carrow::DescriptorSink>(options->descriptor, writer->failure);
+    writer->sink = std::make_shared<carrow::DescriptorSink>(*options, writer->failure);
     if (options->format == CARROW_PARQUET) {
       ARROW_ASSIGN_OR_RAISE(writer->parquet, carrow::ParquetSink::Open(writer->schema, writer->sink));
     } else if (options->format == CARROW_IPC || options->format == CARROW_IPC_STREAM) {

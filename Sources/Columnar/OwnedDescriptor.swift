@@ -10,6 +10,8 @@ internal import Reasons
 final class OwnedDescriptor {
     let number: Int32
     private let isOwned: Bool
+    /// Takes what is appended to the file, piece by piece and in order. What is written at a place of its own is not told.
+    var appended: ((UnsafeRawBufferPointer) -> Void)?
 
     init(borrowing number: Int32) {
         self.number = number
@@ -86,6 +88,7 @@ final class OwnedDescriptor {
             }
             done += step
         }
+        appended?(bytes)
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int, file: String) throws(ColumnarError) {

@@ -26,6 +26,25 @@ import Testing
         #expect(try FileDigest.of(path).digest == FileDigest.of(bytes: bytes))
     }
 
+    @Test func whatWasHashedWhileItWasWrittenIsNotReadAgain() throws {
+        let folder = try TemporaryDirectory("digest")
+        let path = FilePath(try folder.write("written", to: "file"))
+        let file = try FileDigest.open(path)
+        defer { Disk.close(file) }
+        func appended(_ texts: String...) -> AppendedDigest {
+            var digest = AppendedDigest()
+            for text in texts { Array(text.utf8).withUnsafeBytes { digest.append($0, to: file) } }
+            return digest
+        }
+        let whole = try FileDigest.ofWritten(file, named: path, appended: appended("writ", "ten"))
+        #expect(whole == (try FileDigest.of(path)))
+        // Other bytes of the same number show that it believes what was hashed.
+        #expect(try FileDigest.ofWritten(file, named: path, appended: appended("WRITTEN")).digest == FileDigest.of(bytes: "WRITTEN".utf8))
+        // A part is not the file: it is read.
+        #expect(try FileDigest.ofWritten(file, named: path, appended: appended("writ")) == whole)
+        #expect(try FileDigest.ofWritten(file, named: path) == whole)
+    }
+
     @Test func theStampMovesWithEveryWriteAndWithTheMode() throws {
         let folder = try TemporaryDirectory("stamp")
         let path = FilePath(try folder.write("one", to: "file"))

@@ -6,9 +6,9 @@ import Recipes
 import Tensors
 import TrainingGraph
 
-/// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and
-/// memory as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too; with
-/// `float32` or `bfloat16` in its place, OpenVINO executes the steps, in that precision.
+/// `step-timer MODEL DATA sgd|adamw THREADS STEPS [float32|bfloat16]`: trains an exported classifier on one batch and prints times of steps and
+/// memory as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument, `float32` or `bfloat16`, OpenVINO executes
+/// the steps, in that precision.
 @main
 enum StepTimer {
     struct Report: Encodable {
@@ -45,7 +45,7 @@ enum StepTimer {
         }
         let graph = try StepGraph(model, recipe)
         let precision = arguments.count > 6 ? EngineChoice.Precision(rawValue: arguments[6]) : nil
-        if arguments.count > 6, precision == nil { try graph.step.serialized().write(to: URL(fileURLWithPath: arguments[6])) }
+        if arguments.count > 6, precision == nil { throw Misused() }
         let slots = graph.slots.map {
             StatefulSession.Slot(
                 name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,

@@ -146,6 +146,9 @@ typedef struct {
   int64_t row_group_bytes;
   const char *const *metadata;  // key, value, key, value ...
   int32_t metadata_count;       // of keys
+  // Is called with what was written, piece by piece and in order; may be NULL.
+  void (*appended)(void *context, const void *data, int64_t count);
+  void *appended_context;
 } CArrowWriteOptions;
 
 typedef struct CArrowWriter CArrowWriter;

@@ -21,11 +21,18 @@ package struct OutputFiles {
     /// - Parameters:
     ///   - begin: returns the output's file, which is empty and open for writing.
     ///   - temporary: returns a file without a name, which is open for reading and writing.
+    ///   - appended: takes the bytes of the output in order, as they are written. It gets none of a file that is not written from its
+    ///     beginning to its end, such as an archive of arrays.
     package init(
-        path: String, begin: @escaping () throws(ColumnarError) -> Int32, temporary: @escaping () throws(ColumnarError) -> Int32
+        path: String, begin: @escaping () throws(ColumnarError) -> Int32, temporary: @escaping () throws(ColumnarError) -> Int32,
+        appended: @escaping (UnsafeRawBufferPointer) -> Void
     ) {
         self.path = path
-        self.begin = { () throws(ColumnarError) in OwnedDescriptor(owning: try begin()) }
+        self.begin = { () throws(ColumnarError) in
+            let file = OwnedDescriptor(owning: try begin())
+            file.appended = appended
+            return file
+        }
         self.temporary = { () throws(ColumnarError) in OwnedDescriptor(owning: try temporary()) }
     }
 

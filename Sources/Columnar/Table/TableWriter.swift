@@ -111,6 +111,8 @@ package final class TableWriter {
 /// Writes Parquet and Arrow through CArrow.
 private final class NativeTableWriter {
     private let handle: OpaquePointer
+    /// The file, whose address `handle` has.
+    private let descriptor: OwnedDescriptor
     private let file: String
     private let names: [String]
 
@@ -130,12 +132,21 @@ private final class NativeTableWriter {
         options.row_group_bytes = 64 << 20
         options.metadata = UnsafePointer(pairs)
         options.metadata_count = Int32(metadata.count)
+        if descriptor.appended != nil {
+            options.appended_context = Unmanaged.passUnretained(descriptor).toOpaque()
+            options.appended = { context, data, count in
+                guard let context else { return }
+                let descriptor = Unmanaged<OwnedDescriptor>.fromOpaque(context).takeUnretainedValue()
+                descriptor.appended?(UnsafeRawBufferPointer(start: data, count: Int(count)))
+            }
+        }
         var native = exportSchema(schema.fields)
         var opened: OpaquePointer?
         var error = CArrowError()
         let status = withExtendedLifetime(memory) { carrow_writer_open(&options, &native, &opened, &error) }
         guard status == 0, let opened else { throw ColumnarError(error, file: file) }
         handle = opened
+        self.descriptor = descriptor
         self.file = file
         names = schema.names
     }

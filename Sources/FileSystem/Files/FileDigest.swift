@@ -44,10 +44,15 @@ package enum FileDigest {
     /// Returns the digest of an open file that was just written and is to be made durable. The pages of a large file start on their way to
     /// the disk meanwhile; those of a small one are written faster by the sync. A very large file is durable on return: otherwise whoever
     /// publishes it, and all that others have to publish, would wait for its sync.
-    package static func ofWritten(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> Digested {
+    /// - Parameter appended: what was hashed while it was written; the file is read where that is not all of it.
+    package static func ofWritten(
+        _ descriptor: FileDescriptor, named path: FilePath, appended: AppendedDigest = AppendedDigest()
+    ) throws(FileSystemError) -> Digested {
         var hashing = try FileHashing(descriptor, named: path)
         if hashing.stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
-        let digested = try hashing.finish()
+        let digested =
+            appended.byteCount == hashing.stamp.size
+            ? Digested(digest: appended.digest, stamp: hashing.stamp) : try hashing.finish()
         if digested.stamp.size >= 16 << 20 { try Disk.sync(descriptor, path) }
         return digested
     }

@@ -10,6 +10,7 @@ final class AttemptOutput {
     private let path: String
     private let files: any AttemptFiles
     private var file: FileDescriptor?
+    private var appended = AppendedDigest()
 
     init(_ path: String, _ files: any AttemptFiles) {
         self.path = path
@@ -22,7 +23,8 @@ final class AttemptOutput {
     var target: OutputFiles {
         OutputFiles(
             path: path, begin: { () throws(ColumnarError) in try self.begin() },
-            temporary: { () throws(ColumnarError) in try self.temporary() })
+            temporary: { () throws(ColumnarError) in try self.temporary() },
+            appended: { bytes in if let file = self.file { self.appended.append(bytes, to: file) } })
     }
 
     private func temporary() throws(ColumnarError) -> Int32 {
@@ -34,6 +36,7 @@ final class AttemptOutput {
         file = nil
         let file = try opened { () throws(FileSystemError) in try files.open(.output) }
         self.file = file
+        appended = AppendedDigest()
         return try opened { () throws(FileSystemError) in try Disk.duplicate(file, FilePath(path)) }.rawValue
     }
 
@@ -45,7 +48,7 @@ final class AttemptOutput {
     func written() throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {
             guard let file else { throw .missing(FilePath(path)) }
-            let digested = try FileDigest.ofWritten(file, named: FilePath(path))
+            let digested = try FileDigest.ofWritten(file, named: FilePath(path), appended: appended)
             return .init(slot: AttemptResult.Slot.output.rawValue, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
             throw Failure(landing: error, place: path)
