@@ -196,7 +196,7 @@ let package = Package(
         tests(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
-        tests("Attempts", ["Reasons"]),
+        tests("Attempts", ["PipelineConfig", "Reasons", "Recipes"]),
         tests("WorkerProtocol", ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "WorkerProcesses",

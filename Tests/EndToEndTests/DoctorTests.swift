@@ -25,7 +25,7 @@ import Testing
         try daemon.root.write(Self.pipeline, to: "pipelines/p.yaml")
         try daemon.start(["--workers", "1"])
         defer { _ = daemon.stop() }
-        let words = "has 1 worker processes, of which 1 are confined"
+        let words = "worker processes of the running daemon: 1, confined: 1"
         #expect(try eventually(within: 60) { try told(daemon).output.contains(words) }, "\(daemon.logText)")
         let all = try told(daemon)
         #expect(all.status == 0, "\(all.output)")

@@ -112,14 +112,14 @@ extension DoctorReport {
         ]
         lines += missing.map { "  \($0)" }
         if let workers {
-            lines.append("the running daemon has \(workers.running) worker processes, of which \(workers.confined) are confined")
+            lines.append("worker processes of the running daemon: \(workers.running), confined: \(workers.confined)")
         }
         for finding in findings {
             lines.append("\(finding.mustBeMended ? "MEND" : "note") \(finding.path) (\(finding.use)): \(finding.what)")
             lines.append("     \(finding.mustBeMended ? "do" : "if that is not meant"): \(finding.remedy)")
         }
         let count = findings.count(where: \.mustBeMended)
-        lines.append(count == 0 ? "others can change nothing that they should not" : "\(count) must be mended")
+        lines.append(count == 0 ? "others can change nothing that they should not" : "to be mended: \(count)")
         return lines
     }
 }
