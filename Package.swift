@@ -53,6 +53,7 @@ let package = Package(
         .systemLibrary(name: "CArrowDeps", pkgConfig: deps + "/pkgconfig/millrace-arrow.pc"),
         .target(name: "CArrow", dependencies: ["CArrowDeps"]),
         .target(name: "COpenVINO"),
+        .target(name: "CConfinement"),
 
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
@@ -69,6 +70,9 @@ let package = Package(
 
         // Files, folders, digests, mounts: the system calls.
         .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
+
+        // What the kernel takes from a process that computes.
+        .target(name: "Confinement", dependencies: ["CConfinement"]),
 
         // The wire format of ONNX models, which the file half looks at too.
         .target(name: "ONNXWire"),
@@ -96,7 +100,7 @@ let package = Package(
         .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Machine", "Reasons", "Recipes", "PipelineConfig", system]),
 
         // The connection between the daemon and a worker, and the daemon's side of it.
-        .target(name: "WorkerProtocol", dependencies: ["Arrivals", "Attempts", "Machine", "PipelineConfig", "Recipes"]),
+        .target(name: "WorkerProtocol", dependencies: ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Recipes"]),
         .target(
             name: "WorkerProcesses",
             dependencies: [
@@ -131,19 +135,23 @@ let package = Package(
             ]),
         .target(
             name: "Reports",
-            dependencies: ["Arrivals", "FileSystem", "Machine", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
+            dependencies: [
+                "Arrivals", "Confinement", "FileSystem", "Machine", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system,
+            ]),
         // What both programs show and take on the command line.
         .target(name: "Terminal", dependencies: ["Ledger", "PipelineConfig", "Reasons", "Recipes", "Reports", argumentParser]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Arrivals", "Attempts", "Daemon", "FileSystem", "Landing", "Ledger", "PipelineConfig", "Reasons", "Reports", "Terminal",
+                "Arrivals", "Attempts", "Confinement", "Daemon", "FileSystem", "Landing", "Ledger", "PipelineConfig", "Reasons", "Reports",
+                "Terminal",
                 "Watcher", "WorkerProcesses", argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
         .executableTarget(
             name: "millrace-worker",
             dependencies: [
-                "Arrivals", "Attempts", "Autodiff", "Columnar", "Deployment", "Engine", "FileSystem", "Landing", "Machine", "Names", "ONNX",
+                "Arrivals", "Attempts", "Autodiff", "Columnar", "Confinement", "Deployment", "Engine", "FileSystem", "Landing", "Machine",
+                "Names", "ONNX",
                 "Passes", "PipelineConfig", "Reasons", "Recipes", "Reports", "Runner", "Tensors", "Terminal", "Training", "TrainingGraph",
                 "Watcher", "WorkerProcesses", "WorkerProtocol", argumentParser, system,
             ], linkerSettings: nativeLibraries),
@@ -164,6 +172,9 @@ let package = Package(
         tests("Names", []),
         tests("Reasons", []),
         tests("Machine", ["Tensors"]),
+        // Tries what a hostile model would try, in a process of its own.
+        .executableTarget(name: "confined-probe", dependencies: ["Confinement"], path: "Tests/ConfinedProbe"),
+        tests("Confinement", ["confined-probe"]),
         tests("Recipes", []),
         tests("ONNXWire", []),
         tests("Tensors", []),
@@ -185,7 +196,7 @@ let package = Package(
         tests(
             "Columnar", ["CArrow", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
-        tests("Attempts", ["Reasons"]),
+        tests("Attempts", ["PipelineConfig", "Reasons", "Recipes"]),
         tests("WorkerProtocol", ["Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "WorkerProcesses",
@@ -220,7 +231,7 @@ let package = Package(
                 "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "ModelSupport", "TestSupport", "Reasons", "Recipes", "Tensors",
                 "ONNX", "Engine", "Columnar",
                 "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
-                "millrace-worker", system,
+                "millrace-worker", "confined-probe", system,
             ],
             exclude: [
                 "Diff", "ExternalData", "Hostile/hostile.py", "Hostile/make-models.py", "Hostile/make-tables.py", "Hostile/models",

@@ -5,6 +5,8 @@ package struct AttemptControl: Sendable {
     package var cancellation: AttemptCancellation
     /// The data to score; nil where it is opened by its name.
     package var data: AttemptData?
+    /// Opens the files of the attempt; nil where they are opened by their names.
+    package var files: (any AttemptFiles)?
     /// The attempt's place among the workers, which it asks between batches and between training steps; nil where nobody else waits for the
     /// thread.
     package var turn: (any AttemptTurn)?

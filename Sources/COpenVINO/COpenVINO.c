@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "COpenVINO.h"
 #include <dlfcn.h>
 #include <string.h>
@@ -19,4 +20,9 @@ const char *openVINOLoad(const char *library, OpenVINOFunctions *functions) {
     OPENVINO_FUNCTIONS(OPENVINO_FIND)
 #undef OPENVINO_FIND
     return NULL;
+}
+
+const char *openVINOLibraryOf(const void *function) {
+    Dl_info found;
+    return dladdr(function, &found) ? found.dli_fname : NULL;
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Machine
 internal import Reasons
 
 /// Owns a file descriptor, and closes it at its end unless it was borrowed.

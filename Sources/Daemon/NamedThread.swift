@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Synchronization
 
@@ -7,8 +8,7 @@ package final class NamedThread: Sendable {
 
     package init(_ name: String, stackBytes: Int = 8 << 20, _ body: @escaping @Sendable () -> Void) {
         let thread = Thread { [self] in
-            // Foundation's own name stays inside the process, and `pthread_setname_np` and `prctl` cannot be had from Swift.
-            try? Data(name.prefix(15).utf8).write(to: URL(fileURLWithPath: "/proc/thread-self/comm"))
+            LinuxCalls.nameThread(name)
             body()
             let waiters = finished.withLock { state in
                 state.isDone = true

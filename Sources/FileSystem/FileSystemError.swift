@@ -3,7 +3,7 @@ package import SystemPackage
 
 /// Describes everything that can go wrong with files. `Landing` throws it too, for what its protocol refuses: code that lands a result has
 /// to answer for both a name that is taken and a disk that is full, and with one type no call in between turns one error into another.
-package enum FileSystemError: Error, Hashable, Sendable {
+package enum FileSystemError: Error, Hashable, Codable, Sendable {
     /// A system call failed. `doing` completes "could not …".
     case system(doing: String, path: FilePath, errno: Errno)
     /// The file system or a quota is full.

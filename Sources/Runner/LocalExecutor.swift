@@ -39,8 +39,13 @@ package final class LocalExecutor: AttemptExecutor {
         result.machine = spec.engine.name.machine
         let start = ContinuousClock.now
         let pauses = Pauses()
-        let opener = self.files(spec)
+        let opener = control.files ?? self.files(spec)
         do throws(Failure) {
+            if spec.engine.name == .openVINO, control.files != nil, let fault = WarmUp.fault {
+                throw Failure(
+                    .resource, what: "\(fault)", place: spec.place,
+                    remedy: "Write `confinement: off` in millrace.yaml if it works then, or set MILLRACE_OPENVINO=0 to leave it out.")
+            }
             let interruption = try Interruption(spec, control, pauses)
             let tools = AttemptTools(spec: spec, opener: opener, models: models, interruption: interruption)
             try interruption.watch { () throws(Failure) in

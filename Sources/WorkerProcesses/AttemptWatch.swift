@@ -93,6 +93,8 @@ final class AttemptWatch {
     /// Returns the answer, if the frame is that.
     private func take(_ frame: WorkerFrame) -> AttemptResult? {
         switch frame {
+        case .answer(reference, let result) where !spec.mayBeAnswered(with: result):
+            return end(.workerDied(spec, why: "it answered with files that this attempt does not write; it was ended", lastWords: ""))
         case .answer(reference, var result):
             result.machine = result.machine ?? worker.machine
             if let total = result.timings["total"] {

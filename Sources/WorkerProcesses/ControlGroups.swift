@@ -46,6 +46,9 @@ package final class DelegatedGroup: Sendable {
         removeStale()
     }
 
+    /// Tells whether a group with a memory controller is delegated to this process.
+    package static var isOffered: Bool { delegated("") != nil }
+
     /// Returns the folder of this process's group, or of the one above where this process is in `daemon` already, as with systemd's
     /// `DelegateSubgroup=daemon`; nil where no such group is delegated.
     private static func delegated(_ root: String) -> String? {

@@ -33,6 +33,8 @@ struct LotWatch {
                 let patience = deadline - .now
                 guard patience > .zero, let frame = try worker.connection.receive(WorkerFrame.self, within: patience) else { return false }
                 guard case .answer(let reference, var result) = frame, let place = references.firstIndex(of: reference) else { continue }
+                // One that names the files of others cannot be used any more.
+                guard attempts[place].spec.mayBeAnswered(with: result) else { return false }
                 result.machine = result.machine ?? worker.machine
                 left.remove(place)
                 ended(place, result)

@@ -1,6 +1,7 @@
 package import Attempts
 import FileSystem
 import Foundation
+package import PipelineConfig
 import Reasons
 
 /// Runs attempts in worker processes, which stay and keep their sessions. Each attempt has a process to itself, so that one that crashes,
@@ -16,15 +17,17 @@ package final class ProcessExecutor: AttemptExecutor {
     ///   - workers: the number of processes that are kept while nothing is done.
     ///   - sessionBytes: the most that the sessions of one process may cost, by the bytes of their models.
     ///   - prepared: the path of the folder of large models as the engine maps them; nil lets each process load all models for itself.
+    ///   - confinement: whether the processes are confined.
     ///   - contents: the contents of small files that were read for their digests; nil where nobody keeps them.
     ///   - transport: the way in which workers are connected.
     ///   - delegated: the group below which each process gets a control group of its own; nil for none.
     package convenience init(
-        program: String, workers: Int, sessionBytes: Int, prepared: String? = nil, contents: SmallContents? = nil,
-        transport: WorkerTransport = .local, in delegated: DelegatedGroup? = nil
+        program: String, workers: Int, sessionBytes: Int, prepared: String? = nil, confinement: ConfinementMode = .auto,
+        contents: SmallContents? = nil, transport: WorkerTransport = .local, in delegated: DelegatedGroup? = nil
     ) {
         let settings = WorkerSettings(
-            program: program, sessionBytes: sessionBytes, prepared: prepared, transport: transport, delegated: delegated)
+            program: program, sessionBytes: sessionBytes, prepared: prepared, confinement: confinement, transport: transport,
+            delegated: delegated)
         self.init(settings, workers: workers, contents: contents, shares: MemoryShares())
     }
 
@@ -107,6 +110,7 @@ package final class ProcessExecutor: AttemptExecutor {
 
     private func release(_ worker: WorkerProcess, isUsable: Bool, after spec: AttemptSpec) {
         guard isUsable else { return fleet.remove(worker) }
+        worker.dismiss()
         worker.note(spec)
         fleet.giveBack(worker)
     }

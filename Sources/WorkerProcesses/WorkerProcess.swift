@@ -18,6 +18,8 @@ final class WorkerProcess: Sendable {
     /// The greeting that was received as the process connected; nil where nothing was read yet.
     private let said: WorkerHello?
     private let output: Int32
+    /// Opens files for the process; nil for one that opens them itself, over TCP.
+    private let outer: OuterPart?
     /// The control group of the process; nil where it has none of its own.
     let group: WorkerGroup?
     private struct State {
@@ -55,16 +57,18 @@ final class WorkerProcess: Sendable {
     /// Starts the worker program. It is told what to do over the connection; it inherits no other open file of the daemon.
     init(_ settings: WorkerSettings) throws(WorkerError) {
         let program = settings.program
-        let way: (door: WorkerTransport.Door, arguments: [String], inherited: Int32)
+        let way: (door: WorkerTransport.Door, files: FrameConnection?, arguments: [String], inherited: [Int32])
         do throws(FrameError) { way = try settings.transport.open() } catch { throw .cannotStart(program, "\(error)") }
+        // A process that is confined may read what is in this folder, if it is there when the process starts.
+        if let prepared = settings.prepared { _ = try? Disk.makeDirectories(FilePath(prepared)) }
         let output = LinuxCalls.namelessFile("output")
         let token = String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
         var process: pid_t = 0
         let failure = Self.spawn(
             program, ["serve"] + way.arguments + settings.arguments,
             // Unlike arguments, the environment is hidden from other users.
-            [WorkerHello.tokenVariable: token], connection: way.inherited, output: output, &process)
-        if way.inherited >= 0 { Glibc.close(way.inherited) }
+            [WorkerHello.tokenVariable: token], inherited: way.inherited, output: output, &process)
+        for socket in way.inherited { Glibc.close(socket) }
         guard failure == 0 else {
             if output >= 0 { Glibc.close(output) }
             throw .cannotStart(program, String(cString: strerror(failure)))
@@ -80,6 +84,7 @@ final class WorkerProcess: Sendable {
         }
         self.process = process
         self.output = output
+        outer = way.files.map { OuterPart($0, prepared: settings.prepared.map { PreparedFolder(FilePath($0)) }) }
         let group = settings.delegated?.makeGroup()
         self.group = group.map { $0.add(process) } ?? false ? group : nil
         self.token = token
@@ -92,7 +97,7 @@ final class WorkerProcess: Sendable {
     }
 
     private static func spawn(
-        _ program: String, _ arguments: [String], _ added: [String: String], connection: Int32, output: Int32, _ process: inout pid_t
+        _ program: String, _ arguments: [String], _ added: [String: String], inherited: [Int32], output: Int32, _ process: inout pid_t
     ) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -102,9 +107,11 @@ final class WorkerProcess: Sendable {
             posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
             posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         }
-        // This lets the process inherit the connection, even one whose descriptor is 3 already.
-        if connection >= 0 { posix_spawn_file_actions_adddup2(&actions, connection, 3) }
-        LinuxCalls.closeDescriptors(from: connection >= 0 ? 4 : 3, in: &actions)
+        // The process inherits these as 3 and 4. They are moved out of the way of these numbers first.
+        let moved = inherited.map { fcntl($0, F_DUPFD_CLOEXEC, 16) }
+        defer { for socket in moved { Glibc.close(socket) } }
+        for (number, socket) in moved.enumerated() { posix_spawn_file_actions_adddup2(&actions, socket, Int32(3 + number)) }
+        LinuxCalls.closeDescriptors(from: Int32(3 + moved.count), in: &actions)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -115,8 +122,13 @@ final class WorkerProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        // A crash is told by its signal: the report that Swift would write takes seconds.
-        let variables = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }.merging(added) { $1 }
+        let settings = [
+            // A crash is told by its signal: the report that Swift would write takes seconds.
+            "SWIFT_BACKTRACE": "enable=no",
+            // Arrow starts a thread before main otherwise, for a pool of memory that is not used here. It would not be confined.
+            "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        ]
+        let variables = ProcessInfo.processInfo.environment.merging(settings) { $1 }.merging(added) { $1 }
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in words + environment { free(text) } }
@@ -225,20 +237,29 @@ final class WorkerProcess: Sendable {
         let spec = boundedByKernel(spec)
         FaultPoint.reach(.orderSend)
         defer { FaultPoint.reach(.orderSent) }
+        outer?.admit(spec, reference)
         guard case .score(let files) = spec.work, files.parts == nil else {
             let file = data(for: spec, courier).file
-            return try connection.send(DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file)
+            return try connection.send(
+                DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file.map { [$0] } ?? [])
         }
         var order = ScoreOrder(reference: reference, setting: try number(of: ScoreSetting(spec, files)), spec, files)
         let (content, file) = data(for: spec, courier)
         order.content = content
         order.hasFile = file != nil
+        // Nothing is made where the data cannot be had.
+        let output = connection.isLocal && (content != nil || file != nil) ? courier.output(of: spec)?.rawValue : nil
+        order.hasOutput = output != nil
+        let opened = [file, output].compactMap { $0 }
         if isLast {
-            try connection.send(DaemonFrame.score(order), with: file)
+            try connection.send(DaemonFrame.score(order), with: opened)
         } else {
-            try connection.hold(DaemonFrame.score(order), with: file)
+            try connection.hold(DaemonFrame.score(order), with: opened)
         }
     }
+
+    /// Lets the process ask for no file any more, since it has executed what it was sent.
+    func dismiss() { outer?.dismissAll() }
 
     /// Returns the data of an attempt as the content or the open file; neither where the worker opens it.
     private func data(for spec: AttemptSpec, _ courier: InputCourier) -> (content: [UInt8]?, file: Int32?) {

@@ -22,16 +22,22 @@ package enum WorkerTransport: Sendable, Hashable {
     private static let largestHello = 1 << 18
 
     /// Prepares a connection.
-    /// - Returns: the daemon's side of it, the arguments that tell the worker of it, and the socket that the worker inherits as descriptor
-    ///   3, which the caller closes (-1 for none).
-    func open() throws(FrameError) -> (door: Door, arguments: [String], inherited: Int32) {
+    /// - Returns: the daemon's side of it, the arguments that tell the worker of it, and the sockets that the worker inherits as descriptors
+    ///   3 and 4, which the caller closes. There are none over TCP, where a worker opens files itself.
+    func open() throws(FrameError) -> (door: Door, files: FrameConnection?, arguments: [String], inherited: [Int32]) {
         switch self {
         case .local:
             let ends = try FrameConnection.pair()
-            return (.end(ends.own), ["--connection", "3"], ends.other)
+            do throws(FrameError) {
+                let files = try FrameConnection.pair()
+                return (.end(ends.own), FrameConnection(files.own), ["--connection", "3", "--files", "4"], [ends.other, files.other])
+            } catch {
+                for end in [ends.own, ends.other] { Glibc.close(end) }
+                throw error
+            }
         case .tcp(let host):
             let listener = try FrameListener(on: host + ":0")
-            return (.listener(listener), ["--connect", "\(host):\(listener.port)"], -1)
+            return (.listener(listener), nil, ["--connect", "\(host):\(listener.port)"], [])
         }
     }
 }

@@ -50,28 +50,28 @@ package final class FrameConnection: @unchecked Sendable {
     // MARK: Sending
 
     /// Sends a frame, after those that are held.
-    /// - Parameter file: an open file that goes with it, which this object closes. The connection must be local then.
-    package func send(_ frame: some QuickFrame, with file: Int32? = nil) throws(FrameError) {
-        try add(frame, file)
+    /// - Parameter files: open files that go with it, which this object closes. The connection must be local then.
+    package func send(_ frame: some QuickFrame, with files: [Int32] = []) throws(FrameError) {
+        try add(frame, files)
         try sendHeld()
     }
 
     /// Keeps a frame to be sent with the next one, or by `sendHeld`. Several frames that are sent at once wake the other side once.
-    /// - Parameter file: an open file that goes with it, as for `send`.
-    package func hold(_ frame: some QuickFrame, with file: Int32? = nil) throws(FrameError) {
-        try add(frame, file)
-        try write { $0.files.count == FrameSocket.mostFiles }
+    /// - Parameter files: at most two open files that go with it, as for `send`.
+    package func hold(_ frame: some QuickFrame, with files: [Int32] = []) throws(FrameError) {
+        try add(frame, files)
+        try write { $0.files.count >= FrameSocket.mostFiles - 2 }
     }
 
-    private func add(_ frame: some QuickFrame, _ file: Int32?) throws(FrameError) {
+    private func add(_ frame: some QuickFrame, _ files: [Int32]) throws(FrameError) {
         let line: [UInt8]
         do throws(FrameError) { line = try self.line(of: frame) } catch {
-            if let file { Glibc.close(file) }
+            for file in files { Glibc.close(file) }
             throw error
         }
         held.withLock { held in
             held.bytes += line
-            if let file { held.files.append(file) }
+            held.files += files
         }
     }
 
@@ -130,7 +130,8 @@ package final class FrameConnection: @unchecked Sendable {
 
     // MARK: Receiving
 
-    /// Returns the open file that came with the frame that was received last, where the frame says that one did. The caller closes it.
+    /// Returns the next of the open files that came with the frame that was received last, where the frame says that some did. The caller
+    /// closes it.
     package func takeFile() -> Int32? { receivedFiles.isEmpty ? nil : receivedFiles.removeFirst() }
 
     /// Waits for the next frame.

@@ -45,8 +45,10 @@ package struct ScoreOrder: Codable, Sendable {
     package var provenance: [String: String]
     /// The content of a small file, which need not be opened then.
     package var content: [UInt8]?
-    /// Tells whether the open file comes with the frame.
+    /// Tells whether the open file with the data comes with the frame.
     package var hasFile = false
+    /// Tells whether the open output comes with the frame, after the data.
+    package var hasOutput = false
 
     /// Makes an order of nothing, to be filled in.
     init() {

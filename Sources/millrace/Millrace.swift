@@ -12,7 +12,7 @@ struct Millrace: AsyncParsableCommand {
             CommandGroup(name: "Pipelines", subcommands: [Run.self, Initialize.self, LintCommand.self, Plan.self]),
             CommandGroup(
                 name: "What happens",
-                subcommands: [Status.self, Runs.self, Explain.self, Events.self, Models.self, Check.self]),
+                subcommands: [Status.self, Runs.self, Explain.self, Events.self, Models.self, Check.self, Doctor.self]),
             CommandGroup(
                 name: "What to change",
                 subcommands: [

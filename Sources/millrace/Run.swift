@@ -1,5 +1,6 @@
 import ArgumentParser
 import Attempts
+import Confinement
 import Daemon
 import FileSystem
 import Foundation
@@ -93,16 +94,20 @@ struct Run: AsyncParsableCommand {
             once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
+        let confinement = files.settings.confinement
+        try tellConfinement(confinement, log)
         let contents = SmallContents()
         let executor = ProcessExecutor(
             program: program, workers: workers,
             sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
-            prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, contents: contents, in: DelegatedGroup())
+            prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, confinement: confinement, contents: contents,
+            in: DelegatedGroup())
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
                 options, pipelines: files, executor: executor,
-                measuring: { ProcessExecutor(program: program, workers: 1, sessionBytes: .max) }, contents: contents, log: log)
+                measuring: { ProcessExecutor(program: program, workers: 1, sessionBytes: .max, confinement: confinement) },
+                contents: contents, log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {
@@ -138,6 +143,18 @@ struct Run: AsyncParsableCommand {
     /// finished.
     private func endAtOnceWhenStopped() {
         for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
+    }
+
+    /// Says what the kernel lacks to confine workers, and throws where they must be confined.
+    private func tellConfinement(_ mode: ConfinementMode, _ log: Logger) throws {
+        guard mode != .off else { return log.notice("workers are not confined: millrace.yaml says `confinement: off`") }
+        let missing = KernelOffer.here.missing
+        if mode == .required, !missing.isEmpty {
+            throw fail(
+                "millrace.yaml says `confinement: required`, and this kernel lacks \(missing.joined(separator: "; ")). Use another kernel, "
+                    + "or write `confinement: auto`.", ExitStatus.badConfiguration)
+        }
+        for lack in missing { log.notice("workers are not wholly confined: this kernel lacks \(lack)") }
     }
 
     private func patterns() throws -> [String] {

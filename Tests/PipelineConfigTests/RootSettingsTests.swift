@@ -37,6 +37,7 @@ import Testing
             workers: 3
             threads: 2
             sessions: 3GiB
+            confinement: required
             state: var/state
             work: /srv/work
             limits: { time: 30m }
@@ -47,6 +48,7 @@ import Testing
         #expect(
             settings.workers == 3 && settings.threads == 2 && settings.sessions == 3 << 30 && settings.keep == 9 && settings.format == .csv)
         #expect(settings.state == folder("var/state") && settings.work == "/srv/work" && settings.limits.time == .seconds(1800))
+        #expect(settings.confinement == .required)
     }
 
     /// Neither no file nor one that says nothing changes a default.
@@ -111,7 +113,7 @@ import Testing
             "colour: red",
             """
             millrace.yaml:1:1: colour: there is no such key; \
-            the keys here are workers, jobs, threads, sessions, state, work, limits, land, notify, retain
+            the keys here are workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain
             """
         ),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
@@ -125,6 +127,7 @@ import Testing
         ("limits: { memory: 1 }", "millrace.yaml:1:19: limits.memory: `1` has no unit; write one, like 512MiB or 4GiB"),
         ("workers: 1\njobs: 2", "millrace.yaml:2:7: jobs: `workers` says the same; remove it"),
         ("sessions: 5", "millrace.yaml:1:11: sessions: `5` has no unit; write one, like 512MiB or 4GiB"),
+        ("confinement: maybe", "millrace.yaml:1:14: confinement: `maybe` is none of required, auto, off; write one of them"),
         ("executor: []", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("executor: child", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("listen: 8080", "millrace.yaml:1:1: listen: not implemented in this version; remove it"),
@@ -138,7 +141,7 @@ import Testing
             "[1]",
             """
             millrace.yaml:1:1: a list stands where a mapping belongs; \
-            give it keys: workers, jobs, threads, sessions, state, work, limits, land, notify, retain
+            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain
             """
         ),
     ])

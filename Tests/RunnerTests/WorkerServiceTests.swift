@@ -71,7 +71,7 @@ import WorkerProtocol
             for run in runs {
                 // Each has an open file, which the worker closes.
                 let file = Glibc.open(try directory.write("\(run)", to: "data"), O_RDONLY | O_CLOEXEC)
-                try daemon.hold(attempt(run, file), with: file)
+                try daemon.hold(attempt(run, file), with: [file])
             }
             try daemon.sendHeld()
             #expect(try runs.map { _ in try answeredRun(daemon) } == runs)

@@ -73,6 +73,7 @@ import WorkerProtocol
         guard case .score(let files) = spec.work else { return }
         try directory.write(text.replacing("r1,", with: "s1,"), to: "spool/sub/data.csv")
         #expect(executor.execute(spec, cancellation: AttemptCancellation()).failure?.kind == .inputChanged)
+        try? FileManager.default.removeItem(atPath: directory("out.csv"))
         // A link that leads out of the spool is not followed by the daemon either.
         try directory.write(text, to: "secret.csv")
         try FileManager.default.removeItem(atPath: files.data.path)

@@ -39,9 +39,9 @@ import Testing
             } else {
                 let file = try opened("\(number)", "content \(number)")
                 if number.isMultiple(of: 2) {
-                    try sender.hold(order(number, hasFile: true), with: file)
+                    try sender.hold(order(number, hasFile: true), with: [file])
                 } else {
-                    try sender.send(order(number, hasFile: true), with: file)
+                    try sender.send(order(number, hasFile: true), with: [file])
                 }
             }
         }
@@ -65,7 +65,7 @@ import Testing
     @Test func manyFilesAreSentInSeveralMessages() throws {
         let (own, other) = try FrameConnection.pair()
         let (sender, receiver) = (FrameConnection(own), FrameConnection(other))
-        for number in 0..<300 { try sender.hold(order(number, hasFile: true), with: try opened("many", "many")) }
+        for number in 0..<300 { try sender.hold(order(number, hasFile: true), with: [try opened("many", "many")]) }
         try sender.sendHeld()
         for number in 0..<300 {
             guard case .score(let order)? = try receiver.receive(DaemonFrame.self, within: .seconds(5)) else {
@@ -83,8 +83,8 @@ import Testing
         do {
             let (own, other) = try FrameConnection.pair()
             let (sender, receiver) = (FrameConnection(own), FrameConnection(other))
-            for _ in 0..<2 { try sender.send(order(1, hasFile: true), with: try opened("a", "a")) }
-            try sender.hold(order(1, hasFile: true), with: try opened("a", "a"))
+            for _ in 0..<2 { try sender.send(order(1, hasFile: true), with: [try opened("a", "a")]) }
+            try sender.hold(order(1, hasFile: true), with: [try opened("a", "a")])
             _ = try receiver.receive(DaemonFrame.self)
             taken = try #require(receiver.takeFile())
             _ = try receiver.receive(DaemonFrame.self)

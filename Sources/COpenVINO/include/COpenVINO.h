@@ -74,3 +74,6 @@ typedef struct { OPENVINO_FUNCTIONS(OPENVINO_FIELD) } OpenVINOFunctions;
 
 /* Loads the library of this name and finds its functions. It returns null, or why it cannot, in a text that holds until the next call. */
 const char *openVINOLoad(const char *library, OpenVINOFunctions *functions);
+
+/* The path of the library that has a function; NULL where that is not known. */
+const char *openVINOLibraryOf(const void *function);

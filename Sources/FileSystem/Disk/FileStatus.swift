@@ -2,8 +2,8 @@ package import Arrivals
 package import Glibc
 
 /// Holds the result of one `lstat` or `fstat`.
-package struct FileStatus: Equatable, Sendable {
-    package enum Kind: Sendable { case regular, directory, link, other }
+package struct FileStatus: Equatable, Codable, Sendable {
+    package enum Kind: String, Codable, Sendable { case regular, directory, link, other }
 
     package let kind: Kind
     package let stamp: FileStamp

@@ -1,17 +1,21 @@
 import Glibc
 import Synchronization
+import SystemPackage
 
 extension FaultPoint {
     /// Ends the process if a test has asked for that at this point.
     package static func reach(_ point: FaultPoint) { armed?.reach(point) }
 
     private static let armed = ArmedFault(getenv("MILLRACE_FAULT").map { String(cString: $0) })
+
+    /// The folder of the file that this process makes where it ends, if a test has asked for that; nil otherwise.
+    package static var folder: String? { armed.map { FilePath($0.file).removingLastComponent().string } }
 }
 
 /// Counts how often this process reaches the point at which it is to end.
 private final class ArmedFault: Sendable {
     private let point: FaultPoint
-    private let file: String
+    fileprivate let file: String
     /// The number of times that the point is still to be reached.
     private let left: Atomic<Int>
 

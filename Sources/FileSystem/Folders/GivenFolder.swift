@@ -36,7 +36,7 @@ package protocol GivenFolder: Sendable {
 }
 
 /// Says what becomes of a file that has the name of a new one.
-package enum NewFile: Sendable {
+package enum NewFile: String, Codable, Sendable {
     /// There must be no such file.
     case fresh
     /// The file is emptied.

@@ -2,7 +2,7 @@ internal import Reasons
 
 /// Reads `ROOT/millrace.yaml`, with the same checks as a pipeline: positions, near spellings, unknown keys by name.
 enum RootReader {
-    static let keys = ["workers", "jobs", "threads", "sessions", "state", "work", "limits", "land", "notify", "retain"]
+    static let keys = ["workers", "jobs", "threads", "sessions", "confinement", "state", "work", "limits", "land", "notify", "retain"]
 
     /// Returns the settings that could be read; nil where the file cannot be read at all.
     static func read(path: String, root: String, problems: ProblemList) -> RootSettings? {
@@ -32,6 +32,7 @@ enum RootReader {
         }
         settings.workers = settings.workers ?? jobs
         settings.sessions = top.byteCount("sessions", atLeast: 1 << 20) ?? settings.sessions
+        settings.confinement = top.choice("confinement", of: ConfinementMode.self) ?? settings.confinement
         settings.threads = top.integer("threads", in: 1...4096)
         settings.state = top.folder("state") ?? settings.state
         settings.work = top.folder("work") ?? settings.state

@@ -11,6 +11,7 @@ package struct RootSettings: Sendable, Equatable {
     package internal(set) var work: String
     /// The sum of the costs of the sessions that workers keep, which are counted by the bytes of their models.
     package internal(set) var sessions = 1 << 30
+    package internal(set) var confinement = ConfinementMode.auto
     package internal(set) var limits = Limits()
     /// The number of versions that a pipeline keeps if its own file sets none.
     package internal(set) var keep = 5

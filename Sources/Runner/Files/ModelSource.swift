@@ -6,15 +6,6 @@ import Glibc
 import ONNX
 import SystemPackage
 
-/// Names a file of a model by what it holds.
-package enum ModelPart: Hashable, Sendable {
-    case graph
-    /// The adapter that makes another model of it, where it has one.
-    case adapter
-    /// A file of external data, by the components of its path below the model's folder.
-    case weights([String])
-}
-
 /// Opens the files of one model for the code that loads it, which has their paths only for messages.
 struct ModelSource: Sendable {
     let path: String

@@ -20,13 +20,18 @@ final class RemoteAttempt: AttemptTurn {
     }
 
     /// Executes the attempt on the calling thread.
-    /// - Parameter data: the data that came with the order.
-    func execute(_ spec: AttemptSpec, _ data: AttemptData?, _ executor: any AttemptExecutor) -> AttemptResult {
+    /// - Parameters:
+    ///   - data: the data that came with the order.
+    ///   - files: opens the files of the attempt; nil lets the executor open them by their names.
+    func execute(
+        _ spec: AttemptSpec, _ data: AttemptData?, _ files: (any AttemptFiles)?, _ executor: any AttemptExecutor
+    ) -> AttemptResult {
         let (connection, reference) = (connection, reference)
         var control = AttemptControl(cancellation, turn: self) { progress in
             try? connection.send(WorkerFrame.progress(reference: reference, progress: progress))
         }
         control.data = data
+        control.files = files
         control.phase = { try? connection.send(WorkerFrame.phase(reference: reference, phase: $0)) }
         control.offer = { try? connection.send(WorkerFrame.ranges(reference: reference, open: $0)) }
         control.step = { [self] in _ = steps.add(1, ordering: .relaxed) }

@@ -30,10 +30,15 @@ package final class WorkerService: Sendable {
         let reference: AttemptReference
         let spec: AttemptSpec
         let data: AttemptData?
+        /// The output, where that came with the order.
+        var output: FileDescriptor?
     }
 
     private let connection: FrameConnection
     private let executor: any AttemptExecutor
+    /// Asks for files; nil where this process opens them by their names.
+    private let asking: FileAsking?
+    private let mounts: [String: String]
     private let state = Mutex(State())
     /// The lock that the reading thread holds. That thread also queues attempts.
     private let reading = NSLock()
@@ -45,9 +50,16 @@ package final class WorkerService: Sendable {
     /// The number of ticks from one heartbeat to the next.
     private static let heartbeat = 20
 
-    package init(_ connection: FrameConnection, executor: any AttemptExecutor) {
+    /// - Parameters:
+    ///   - asking: asks for files; nil where this process opens them by their names.
+    ///   - mounts: the mount points that this process sees, as the greeting tells them.
+    package init(
+        _ connection: FrameConnection, executor: any AttemptExecutor, asking: FileAsking? = nil, mounts: [String: String] = Mount.points
+    ) {
+        self.mounts = mounts
         self.connection = connection
         self.executor = executor
+        self.asking = asking
     }
 
     /// Serves until the daemon closes the connection.
@@ -59,7 +71,7 @@ package final class WorkerService: Sendable {
                 hello: WorkerHello(
                     build: toolVersion, token: token, machine: LocalExecutor.machine, process: getpid(),
                     host: ProcessInfo.processInfo.hostName,
-                    mounts: Mount.points)))
+                    mounts: mounts)))
         FaultPoint.reach(.workerGreeted)
         let listener = Thread { [self] in listen() }
         listener.name = "listen"
@@ -86,7 +98,10 @@ package final class WorkerService: Sendable {
 
     private func execute(_ order: Order, _ limits: inout AttemptSpec.Limits) {
         let (spec, reference) = (order.spec, order.reference)
-        defer { if case .file(let file) = order.data { try? file.close() } }
+        defer {
+            if case .file(let file) = order.data { try? file.close() }
+            try? order.output?.close()
+        }
         if spec.limits != limits {
             ProcessLimits.apply(spec)
             limits = spec.limits
@@ -101,7 +116,8 @@ package final class WorkerService: Sendable {
         if mustWake { isNeeded.signal() }
         FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
-        var result = attempt.execute(spec, order.data, executor)
+        let files = asking.map { AskedFiles(reference, $0, output: order.output) }
+        var result = attempt.execute(spec, order.data, files, executor)
         // The machine is known from the first frame of this connection, where the attempt ran on the usual engine.
         if result.machine == LocalExecutor.machine { result.machine = nil }
         state.withLock { state in
@@ -167,14 +183,15 @@ package final class WorkerService: Sendable {
             }
         case .score(let order):
             guard let setting = settings.withLock({ $0[order.setting] }) else {
-                if case .file(let file) = receivedFile(order.hasFile) { try? file.close() }
+                for isThere in [order.hasFile, order.hasOutput] { try? receivedFile(isThere)?.close() }
                 let failure = Failure(
                     .executorLost, what: "its setting \(order.setting) is not known here", place: order.data.path, remedy: "It runs again.")
                 try? connection.send(WorkerFrame.answer(reference: order.reference, result: AttemptResult(failure: failure)))
                 return
             }
-            queue(order.spec(setting), order.reference, order.content.map { .content($0) } ?? receivedFile(order.hasFile))
-        case .attempt(let reference, let spec, let hasFile): queue(spec, reference, receivedFile(hasFile))
+            let data = order.content.map { .content($0) } ?? receivedFile(order.hasFile).map { AttemptData.file($0) }
+            queue(order.spec(setting), order.reference, data, output: receivedFile(order.hasOutput))
+        case .attempt(let reference, let spec, let hasFile): queue(spec, reference, receivedFile(hasFile).map { .file($0) })
         case .cancel(let reference, let cause): attempt(reference)?.cancellation.cancel(cause)
         case .pause(let reference): attempt(reference)?.askForPause()
         case .goOn(let reference): attempt(reference)?.goOn()
@@ -182,14 +199,14 @@ package final class WorkerService: Sendable {
     }
 
     /// Returns the open file that came with the frame.
-    private func receivedFile(_ isThere: Bool) -> AttemptData? {
-        isThere ? connection.takeFile().map { .file(FileDescriptor(rawValue: $0)) } : nil
+    private func receivedFile(_ isThere: Bool) -> FileDescriptor? {
+        isThere ? connection.takeFile().map { FileDescriptor(rawValue: $0) } : nil
     }
 
-    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference, _ data: AttemptData?) {
+    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference, _ data: AttemptData?, output: FileDescriptor? = nil) {
         state.withLock { state in
             state.attempts[reference] = RemoteAttempt(reference, connection)
-            state.waiting.append(Order(reference: reference, spec: spec, data: data))
+            state.waiting.append(Order(reference: reference, spec: spec, data: data, output: output))
         }
     }
 

@@ -1,3 +1,4 @@
+import Attempts
 import FileSystem
 import Foundation
 import Runner

@@ -1,4 +1,8 @@
-internal import Glibc
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Makes files without names.
 package enum TemporaryFile {

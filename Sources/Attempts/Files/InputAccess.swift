@@ -1,4 +1,3 @@
-import Attempts
 import FileSystem
 import Foundation
 import SystemPackage
@@ -39,5 +38,5 @@ struct InputAccess {
 
 extension AttemptSpec.InputFile {
     /// The path of the folder that the file is in.
-    var folder: String { (path as NSString).deletingLastPathComponent }
+    package var folder: String { (path as NSString).deletingLastPathComponent }
 }

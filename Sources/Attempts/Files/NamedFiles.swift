@@ -1,7 +1,6 @@
-package import Attempts
-import Columnar
 package import FileSystem
 import Glibc
+import Machine
 package import SystemPackage
 
 /// Opens the files of one attempt by the names that its spec has for them, and no others.

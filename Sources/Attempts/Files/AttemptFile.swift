@@ -1,8 +1,17 @@
 package import FileSystem
 package import SystemPackage
 
+/// Names a file of a model by what it holds.
+package enum ModelPart: Codable, Hashable, Sendable {
+    case graph
+    /// The adapter that makes another model of it, where it has one.
+    case adapter
+    /// A file of external data, by the components of its path below the model's folder.
+    case weights([String])
+}
+
 /// Names a file of an attempt by what it is for. Where it stands, only the attempt's spec says.
-package enum AttemptFile: Hashable, Sendable {
+package enum AttemptFile: Codable, Hashable, Sendable {
     /// The rows to score.
     case data
     /// The rows that an earlier version has scored, on which a model that arrived is tried.
@@ -20,7 +29,7 @@ package enum AttemptFile: Hashable, Sendable {
 }
 
 /// Names a folder of an attempt by what it is for.
-package enum AttemptFolder: Hashable, Sendable {
+package enum AttemptFolder: Codable, Hashable, Sendable {
     /// The folder of the model that has arrived, in which its external data is.
     case arrived
     /// The folder for the files of the version that the attempt makes, which is made where it is missing.

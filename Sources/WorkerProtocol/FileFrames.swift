@@ -1,0 +1,59 @@
+package import Attempts
+package import FileSystem
+
+/// Asks for a file of an attempt, or for something in one of its folders. The one who asks can open nothing by a name; the one who answers
+/// knows the attempt's spec, and has the names from there.
+package struct FileRequest: Codable, Sendable {
+    /// Says what is asked for.
+    package enum Act: Codable, Sendable {
+        case open(AttemptFile)
+        case folder(AttemptFolder)
+        /// Something in the folder that has the number, which was asked for before.
+        case inFolder(Int, FolderAct)
+    }
+
+    package var attempt: AttemptReference
+    package var act: Act
+
+    package init(attempt: AttemptReference, act: Act) {
+        self.attempt = attempt
+        self.act = act
+    }
+}
+
+/// Says what is done in a folder: each case is a method of `GivenFolder`.
+package enum FolderAct: Codable, Sendable {
+    case status(String)
+    case open(String)
+    case create(String, NewFile)
+    case makeFolder(String)
+    case rename(String, to: String)
+    case names
+    case remove(String)
+    case sync(String?)
+    case checkRoom(Int64, at: String)
+    case descriptor
+}
+
+/// Answers a `FileRequest`.
+package enum FileAnswer: Codable, Sendable {
+    /// An open file comes with the frame.
+    case file
+    /// The folder has that number from now on, and the path, which is for messages.
+    case folder(Int, path: String)
+    case status(FileStatus?)
+    case names([String])
+    case done
+    case failure(FileSystemError)
+}
+
+// These are rare beside the orders of small files, which need none of them.
+extension FileRequest: QuickFrame {
+    package func quickLine() -> [UInt8]? { nil }
+    package static func quick(_ line: UnsafeRawBufferPointer) -> FileRequest? { nil }
+}
+
+extension FileAnswer: QuickFrame {
+    package func quickLine() -> [UInt8]? { nil }
+    package static func quick(_ line: UnsafeRawBufferPointer) -> FileAnswer? { nil }
+}

@@ -1,0 +1,112 @@
+import Attempts
+import FileSystem
+import Foundation
+import Glibc
+import PipelineConfig
+import SystemPackage
+import TestSupport
+import Testing
+import WorkerProtocol
+
+@testable import WorkerProcesses
+
+/// What a worker process gets that asks for files, whatever it asks for: those of the attempts that it executes, and nothing else.
+@Suite struct AskedFilesTests {
+    private let directory: TemporaryDirectory
+    private let worker: FrameConnection
+    private let outer: OuterPart
+    private let attempt = AttemptReference(run: 1, attempt: 1, nonce: 7)
+
+    init() throws {
+        directory = try TemporaryDirectory("asked")
+        let (own, other) = try FrameConnection.pair()
+        worker = FrameConnection(other)
+        outer = OuterPart(FrameConnection(own), prepared: PreparedFolder(FilePath(directory("prepared"))))
+        var spec = try Scoring.spec(rows: "id,x\na,1\n", in: directory)
+        if case .score(var files) = spec.work {
+            files.parts = directory("parts")
+            spec.work = .score(files)
+        }
+        outer.admit(spec, attempt)
+        try directory.write("secret", to: "secret")
+    }
+
+    private func ask(_ act: FileRequest.Act, of attempt: AttemptReference? = nil) throws -> FileAnswer {
+        try worker.send(FileRequest(attempt: attempt ?? self.attempt, act: act))
+        let answer = try #require(try worker.receive(FileAnswer.self, within: .seconds(30)))
+        if case .file = answer { close(try #require(worker.takeFile())) }
+        return answer
+    }
+
+    private func folder(_ folder: AttemptFolder) throws -> Int {
+        guard case .folder(let number, _) = try ask(.folder(folder)) else { throw POSIXError(.ENOENT) }
+        return number
+    }
+
+    private func isRefused(_ answer: FileAnswer) -> Bool { if case .failure = answer { true } else { false } }
+
+    @Test func theFilesOfAnAttemptAreGiven() throws {
+        for file in [AttemptFile.data, .model(.graph), .output, .temporary] {
+            guard case .file = try ask(.open(file)) else {
+                Issue.record("\(file) is not given")
+                continue
+            }
+        }
+        let parts = try folder(.parts)
+        guard case .file = try ask(.inFolder(parts, .create("a.part", .fresh))) else {
+            Issue.record("no file is made")
+            return
+        }
+        guard case .names(["a.part"]) = try ask(.inFolder(parts, .names)) else {
+            Issue.record("the folder is not listed")
+            return
+        }
+        guard case .status(let status?) = try ask(.inFolder(parts, .status("a.part"))) else {
+            Issue.record("the file has no status")
+            return
+        }
+        #expect(status.kind == .regular)
+    }
+
+    /// Neither files that the attempt does not have, nor those of attempts that are over, nor those that were never handed out.
+    @Test func otherFilesAreNot() throws {
+        for file in [AttemptFile.rows, .labels(0), .written(.graph), .model(.weights(["..", "secret"]))] {
+            #expect(try isRefused(ask(.open(file))), "\(file)")
+        }
+        for wanted in [AttemptFolder.labels, .checkpoints, .version, .arrived, .reference, .form] {
+            #expect(try isRefused(ask(.folder(wanted))), "\(wanted)")
+        }
+        #expect(try isRefused(ask(.open(.data), of: AttemptReference(run: 1, attempt: 1, nonce: 8))))
+        let parts = try folder(.parts)
+        outer.dismissAll()
+        #expect(try isRefused(ask(.open(.data))))
+        #expect(try isRefused(ask(.inFolder(parts, .names))))
+    }
+
+    /// No name leads out of a folder, and no link.
+    @Test func noNameLeadsOutOfAFolder() throws {
+        let parts = try folder(.parts)
+        symlink(directory("secret"), directory("parts/link"))
+        symlink(directory.path, directory("parts/up"))
+        for name in ["../secret", directory("secret"), "", "..", "up/secret", "link", "a/../../secret"] {
+            #expect(try isRefused(ask(.inFolder(parts, .open(name)))), "open \(name)")
+        }
+        for name in ["../new", directory("new"), "up/new", "link"] {
+            #expect(try isRefused(ask(.inFolder(parts, .create(name, .emptied)))), "create \(name)")
+        }
+        #expect(try isRefused(ask(.inFolder(parts, .rename("link", to: "../moved")))))
+        #expect(try isRefused(ask(.inFolder(parts, .remove("../secret")))))
+        #expect(try isRefused(ask(.inFolder(parts + 1, .names))))
+        #expect(try directory.read("secret") == Array("secret".utf8))
+        #expect(!FileManager.default.fileExists(atPath: directory("new")))
+    }
+
+    /// An engine gets the folder of prepared models itself, beneath which it may read, and no other one.
+    @Test func onlyTheFolderOfPreparedModelsIsGivenItself() throws {
+        guard case .file = try ask(.inFolder(folder(.prepared), .descriptor)) else {
+            Issue.record("the folder is not given")
+            return
+        }
+        #expect(try isRefused(ask(.inFolder(folder(.parts), .descriptor))))
+    }
+}
