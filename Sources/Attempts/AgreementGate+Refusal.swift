@@ -16,10 +16,7 @@ extension AgreementGate {
     }
 
     /// Returns a number that is near 1 so that its distance from 1 is seen.
-    private func shown(_ value: Double) -> String {
-        let digits = "\((value * 1e6).rounded(.down) / 1e6)"
-        return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
-    }
+    private func shown(_ value: Double) -> String { sixDigits(value, rounded: .down) }
 }
 
 extension MetricGate {
@@ -31,8 +28,11 @@ extension MetricGate {
             + Self.shown(dropAtMost)
     }
 
-    private static func shown(_ value: Double) -> String {
-        let digits = "\((value * 1e6).rounded() / 1e6)"
-        return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
-    }
+    private static func shown(_ value: Double) -> String { sixDigits(value, rounded: .toNearestOrAwayFromZero) }
+}
+
+/// Returns a number with six digits after the point at most, and none where it is whole.
+private func sixDigits(_ value: Double, rounded rule: FloatingPointRoundingRule) -> String {
+    let digits = "\((value * 1e6).rounded(rule) / 1e6)"
+    return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
 }

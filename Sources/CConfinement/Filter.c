@@ -34,8 +34,8 @@ static const unsigned int refused[] = {
     /* connections */
     SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4,
     /* names of files that Landlock does not look at */
-    SYS_truncate, SYS_fchmodat, fchmodat2_, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, setxattrat, SYS_removexattr, SYS_lremovexattr, removexattrat,
-    SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_inotify_init1, SYS_inotify_add_watch, SYS_fanotify_init, SYS_fanotify_mark,
+    SYS_truncate, SYS_fchmodat, fchmodat2_, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, setxattrat, SYS_removexattr, SYS_lremovexattr,
+    removexattrat, SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_inotify_init1, SYS_inotify_add_watch, SYS_fanotify_init, SYS_fanotify_mark,
     /* memory that others share by a key or a name */
     SYS_shmget, SYS_shmat, SYS_msgget, SYS_semget, SYS_mq_open, SYS_mq_unlink, SYS_keyctl, SYS_add_key, SYS_request_key,
     /* mounts, namespaces, users */

@@ -16,7 +16,7 @@ package struct Confinement: Sendable {
     /// The descriptors that stay open, beside the standard ones.
     private let kept: Set<Int32>
 
-    /// What engines read of the machine: the kinds of processors, how they share memory, and the rules of time zones.
+    /// The files and folders in which engines read about the machine: the kinds of processors, how they share memory, and the rules of time zones.
     package static let ofTheMachine = [
         "/proc/cpuinfo", "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/usr/share/zoneinfo",
     ]

@@ -12,7 +12,7 @@ package struct KernelOffer: Sendable, Hashable {
         self.hasFilters = hasFilters
     }
 
-    /// What the running kernel offers.
+    /// The offer of the running kernel.
     package static let here = KernelOffer(landlock: max(Int(confinementLandlockVersion()), 0), hasFilters: confinementHasFilters() == 1)
 
     /// The first version of Landlock that refuses to cut files by their names, and the first that refuses connections.

@@ -13,7 +13,7 @@ package struct DeploymentTable: Codable, Sendable, Hashable {
     /// The rows on which outputs were compared; nil where they were made up, so that only times count.
     package var comparedRows: Int?
     package var gate: AgreementGate
-    /// What the metric of the gate was measured by; nil where the gate has none.
+    /// Says how the metric of the gate decided; nil where the gate has none.
     package var judging: Judging?
     package var measure: TimeMeasure
     /// The seconds that measuring took.

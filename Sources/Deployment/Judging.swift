@@ -67,6 +67,6 @@ extension ModelMeasuring {
 }
 
 extension Failure {
-    /// What failed and where, without what cells hold: it stands on cards.
+    /// A sentence on what failed and where, without what cells hold: it stands on cards.
     fileprivate var withoutCells: String { what.hasPrefix(place) ? what : "\(place): \(what)" }
 }

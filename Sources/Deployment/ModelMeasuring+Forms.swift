@@ -7,7 +7,7 @@ extension ModelMeasuring {
 
     /// Returns whether a form may be made, and keeps the reason where it may not. The first one, from which most is hoped, is always made.
     func hasTime(toMake form: ModelForm) -> Bool {
-        if forms.isEmpty || made < plan.formBudget { return true }
+        if forms.isEmpty || making < plan.formBudget { return true }
         leftOut[form.rawValue] = "making other forms took the budget of \(Int(plan.formBudget)) s: with a larger one it is tried"
         return false
     }
@@ -66,10 +66,10 @@ extension ModelMeasuring {
     }
 
     private func refine(_ form: ModelForm, _ own: [Int]) {
-        guard made < plan.formBudget, isFaster(own), let known = forms.firstIndex(where: { $0.form == form }) else { return }
+        guard making < plan.formBudget, isFaster(own), let known = forms.firstIndex(where: { $0.form == form }) else { return }
         let start = ContinuousClock.now
         say("ranking the layers of \(form.rawValue)")
-        let answer = ask(rewritten(form, float: [], task: .rank(seconds: (plan.formBudget - made) / 2)))
+        let answer = ask(rewritten(form, float: [], task: .rank(seconds: (plan.formBudget - making) / 2)))
         guard let ranking = answer.rewriting?.ranking, !ranking.isEmpty else { return }
         forms[known].rewriting.ranking = ranking
         forms[known].seconds += (ContinuousClock.now - start).seconds
@@ -78,7 +78,7 @@ extension ModelMeasuring {
             let more = (ranking.count + share - 1) / share
             guard more > count, more < ranking.count else { continue }
             // Ranking is of no use without a step after it.
-            if count > 0, made > plan.formBudget { return }
+            if count > 0, making > plan.formBudget { return }
             count = more
             for index in own { endProcess(of: lanes[index].result.candidate) }
             guard make(form, float: ranking.prefix(count).map(\.layer)) else { return }

@@ -8,8 +8,8 @@ import Recipes
 ///
 /// First the forms of the model are made. All engines run once over the same rows with each form, and their outputs are compared with those
 /// of the original, or a metric of theirs on labelled rows; those that do not pass are left out, or refined until they do. The others are
-/// timed in short bursts, in turns, so that what else happens on the machine meets all of them; those that are far behind are left out early. Then ways of sharing the cores are
-/// tried with the best candidate and the original, and numbers of rows with the best of these.
+/// timed in short bursts, in turns, so that what else happens on the machine meets all of them; those that are far behind are left out
+/// early. Then ways of sharing the cores are tried with the best candidate and the original, and numbers of rows with the best of these.
 package final class ModelMeasuring {
     let files: AttemptSpec.MeasuredFiles
     let plan: MeasuringPlan
@@ -24,7 +24,7 @@ package final class ModelMeasuring {
     var leftOut: [String: String] = [:]
     var judging: Judging?
     /// The seconds that timing took so far, and those that the making of forms took.
-    private(set) var spent = 0.0, made = 0.0
+    private(set) var spent = 0.0, making = 0.0
     /// The seconds that a candidate runs before its turn ends.
     var burst: Double
     private var compared = 0
@@ -173,7 +173,7 @@ package final class ModelMeasuring {
         candidate.form = rewritten.form
         let start = ContinuousClock.now
         let answer = makeProcess(candidate).execute(spec(candidate, .rewrite(rewritten)))
-        made += (ContinuousClock.now - start).seconds
+        making += (ContinuousClock.now - start).seconds
         note(answer)
         return answer
     }

@@ -47,7 +47,8 @@ extension Forward: Computes {
         return format
     }
 
-    /// Returns the spec of the one attempt, and the labelled rows by which ways of executing the model are judged. The parsed graph, which takes several times the memory of its file, is gone when this returns.
+    /// Returns the spec of the one attempt, and the labelled rows by which ways of executing the model are judged. The parsed graph, which
+    /// takes several times the memory of its file, is gone when this returns.
     private func spec(_ format: OutputFormat, staged: String) throws -> (spec: AttemptSpec, judged: JudgedFiles?) {
         // This makes sure that its external data is in its own folder, and that nothing in it makes the engine open other files.
         let loaded = try loadedModel(model)

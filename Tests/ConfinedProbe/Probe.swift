@@ -4,7 +4,8 @@ import Glibc
 /// Tries what a hostile model would have a worker do: it confines itself as a worker does, and prints a line for each thing that it tries
 /// with `refused` and the error, or `done`.
 ///
-/// With `without-landlock` it runs a program as on a kernel that has no Landlock. Otherwise its arguments are `confined` or `free`, a folder that it may read, a file outside, a folder outside, and a port where something listens.
+/// With `without-landlock` it runs a program as on a kernel that has no Landlock. Otherwise its arguments are `confined` or `free`, a folder
+/// that it may read, a file outside, a folder outside, and a port where something listens.
 @main struct Probe {
     private static let words = CommandLine.arguments
 

@@ -49,6 +49,16 @@ import Testing
         return started.map(\.spec)
     }
 
+    /// Publishes a first version, has it measured on the rows of a first file, and scores these.
+    private func publishAndMeasure() throws {
+        try drop("m.onnx", .model, "plus1")
+        try drop("a.csv", .data, "rows1")
+        try work()
+        try work()
+        try dispatcher.measured(try #require(dispatcher.takeMeasuringOrders().first).purpose, .success(table(faster)), at: now)
+        try work()
+    }
+
     private func table(_ milliseconds: [EngineChoice: Double]) -> DeploymentTable {
         let results = milliseconds.sorted { $0.key == .onnxRuntime && $1.key != .onnxRuntime }.map { engine, time in
             var result = CandidateResult(Candidate(engine, threads: 2, batch: engine == .onnxRuntime ? nil : 32))
@@ -133,13 +143,7 @@ import Testing
     }
 
     @Test func aLaterVersionIsMeasuredBeforeItIsPublished() throws {
-        try drop("m.onnx", .model, "plus1")
-        try drop("a.csv", .data, "rows1")
-        try work()
-        try work()
-        let first = try #require(dispatcher.takeMeasuringOrders().first)
-        try dispatcher.measured(first.purpose, .success(table(faster)), at: now)
-        try work()
+        try publishAndMeasure()
         try drop("n.onnx", .model, "plus2")
         try work()
         let order = try #require(dispatcher.takeMeasuringOrders().first)
@@ -157,12 +161,7 @@ import Testing
 
     /// A model that could not be measured becomes a version all the same; one whose run was stopped does not.
     @Test(arguments: [Failure.Kind.resource, .stopped]) func aModelThatIsNotMeasured(_ kind: Failure.Kind) throws {
-        try drop("m.onnx", .model, "plus1")
-        try drop("a.csv", .data, "rows1")
-        try work()
-        try work()
-        try dispatcher.measured(try #require(dispatcher.takeMeasuringOrders().first).purpose, .success(table(faster)), at: now)
-        try work()
+        try publishAndMeasure()
         try drop("n.onnx", .model, "plus2")
         try work()
         let order = try #require(dispatcher.takeMeasuringOrders().first)
@@ -233,12 +232,7 @@ import Testing
     /// A version that a training has made is judged by the rows of that training, before it is published.
     @Test func aTrainedVersionIsJudgedBeforeItIsPublished() throws {
         try useMetric()
-        try drop("m.onnx", .model, "plus1")
-        try drop("a.csv", .data, "rows1")
-        try work()
-        try work()
-        try dispatcher.measured(try #require(dispatcher.takeMeasuringOrders().first).purpose, .success(table(faster)), at: now)
-        try work()
+        try publishAndMeasure()
         try drop("one.csv", .labelled, "labels2")
         try work()
         let order = try #require(dispatcher.takeMeasuringOrders().first)

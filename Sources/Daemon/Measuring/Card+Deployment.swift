@@ -55,7 +55,7 @@ extension DeploymentTable {
         return entry
     }
 
-    /// What decided: the metric with what was demanded besides, or the agreement of the outputs.
+    /// The gate that decided: the metric with what was demanded besides, or the agreement of the outputs.
     private var gateCard: [String: JSONValue] {
         let agreement: [String: JSONValue] = ["cosine": .number(gate.cosine), "same_top": .number(gate.sameTop)]
         guard let judging else { return agreement }

@@ -56,8 +56,8 @@ extension Dispatcher {
         }
     }
 
-    /// What the first file has fixed, so that rows and labels that are measured on go into the model as those that are scored. Where it
-    /// cannot be read for now, they go in by their own order.
+    /// Returns what the first file has fixed, so that rows and labels that are measured on go into the model as those that are scored; nil
+    /// where it cannot be read for now: then they go in by their own order.
     private func pins(_ pipeline: Pipeline) -> ColumnPins? { try? columns.pins(of: pipeline.name, revision: pipeline.revision.full) }
 
     private func logged(_ pipeline: Pipeline, _ version: Int) -> Logger.Metadata {
