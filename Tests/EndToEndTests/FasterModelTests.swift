@@ -14,7 +14,7 @@ struct FasterModelTests {
         schema: { key: id, inputs: { pixels: { columns: "pixel_*", scale: 0.0625 } } }
         stages:
           - deserialize: {}
-          - optimize: { precision: auto, budget: 1s, graph: [fold_constants, fuse_gemm, remove_dead_nodes] }
+          - optimize: { precision: auto, budget: 2s, graph: [fold_constants, fuse_gemm, remove_dead_nodes] }
           - forward: { outputs: { probabilities: "p_*" } }
         land: { models: out/models, outputs: { path: out/outputs, format: csv } }
         """
@@ -106,10 +106,16 @@ struct FasterModelTests {
         #expect(Set(candidates.compactMap { $0["engine"] as? String }) == ["onnxruntime", "openvino"])
         #expect(second["compared_rows"] as? Int == 200 && second["chosen"] is String)
         #expect(try choices(daemon).count == 2)
-        // The ways are timed alone, and in as many processes as there are workers, which decides.
+        // The ways are timed alone, and in as many processes as there are workers, which decides. On a machine that is busy the budget may
+        // be spent before that (`SessionsTests` does without a clock).
         let workers = ProcessInfo.processInfo.activeProcessorCount
-        #expect(Set(candidates.compactMap { $0["sessions"] as? Int }) == [1, workers])
-        if workers > 1 { #expect((second["chosen"] as? String)?.contains("\(workers) sessions of 1 thread") == true) }
+        let sessions = Set(candidates.compactMap { $0["sessions"] as? Int })
+        #expect(sessions.isSubset(of: [1, workers]) && sessions.contains(1), "\(second)")
+        if workers > 1, sessions.contains(workers) {
+            #expect((second["chosen"] as? String)?.contains("\(workers) sessions of 1 thread") == true, "\(second)")
+        } else {
+            #expect(workers == 1 || second["decided_by"] as? String == "processor", "\(second)")
+        }
         // Outputs of every format say how they were made.
         let lines = try manifest(daemon)
         #expect(lines.count == 4)
