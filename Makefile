@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test test-hostile test-release format lint torture torture-points demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-hostile test-release format lint torture torture-points soak test-guest demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -53,6 +53,18 @@ torture: build
 torture-points: build
 	@Scripts/test-tools
 	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace --points
+
+# An hour of mixed load with kills and faults now and then, and what the daemon and its workers hold all the while; SECONDS=600 for less.
+SECONDS ?= 3600
+
+soak: build
+	@Scripts/test-tools
+	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace --soak $(SECONDS) --pause 0.05 --patience 600
+
+# A daemon in a control group of version 2, under Debian's kernel in an emulator (Tests/README.md).
+test-guest: build
+	@Scripts/test-tools
+	.deps/oracle/bin/python Tests/Guest/guest.py --millrace .build/release/millrace
 
 demo: build
 	@Scripts/demo

@@ -21,6 +21,14 @@ import Testing
         for kind in ["lost", "doubled", "partial", "wrong"] { #expect(said.contains("| **\(kind)** | **0** |"), "seed \(Self.seed)") }
     }
 
+    /// Three minutes of `make soak`: what the daemon holds stays within bounds, and nothing is lost meanwhile.
+    @Test func inThreeMinutesNothingGrows() throws {
+        let (status, said) = try torture(["--soak", "180", "--pause", "0.05", "--patience", "600"])
+        #expect(status == 0, "seed \(Self.seed): \(said.suffix(12_000))")
+        for kind in ["lost", "doubled", "partial", "wrong"] { #expect(said.contains("| **\(kind)** | **0** |"), "seed \(Self.seed)") }
+        #expect(said.contains("| descriptors more at rest |") && !said.contains("TOO MUCH"))
+    }
+
     /// The judge itself: damage of every kind to what a quiet run has published is seen.
     @Test func theJudgeSeesEveryKindOfDamage() throws {
         let (status, said) = try torture(["--self-test"])

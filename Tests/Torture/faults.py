@@ -39,6 +39,8 @@ class Faults:
         self.root, self.load, self.daemon, self.random, self.is_quick = root, load, daemon, random, is_quick
         self.is_root = os.geteuid() == 0
         self.made = {}
+        # What outputs take beside those of a usual run.
+        self.more_megabytes = 0
         self.kinds = {
             "terminated": self.terminate, "stopped for a while": self.stop_and_continue, "ledger locked": self.lock_ledger,
             "few descriptors": self.few_descriptors, "spool renamed away": self.rename_spool, "ledger deleted": self.delete_ledger,
@@ -63,11 +65,11 @@ class Faults:
         os.makedirs(self.disk)
         os.makedirs(self.out)
         # The outputs of some dozen large files and their parts find room, with all others.
-        size = 256 + self.load.large_rows * 800 // 1_000_000
+        size = 256 + self.load.large_rows * 800 // 1_000_000 + self.more_megabytes
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=755", "tmpfs", self.disk], check=True)
         subprocess.run(["mount", "--bind", self.disk, self.out], check=True)
         os.makedirs(os.path.join(self.root, ".millrace"))
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=700", "tmpfs", os.path.join(self.root, ".millrace")], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={96 + self.more_megabytes // 8}m,mode=700", "tmpfs", os.path.join(self.root, ".millrace")], check=True)
         self.spool, self.source = os.path.join(self.root, "spool/deleted"), os.path.join(self.root, "mounted")
         os.makedirs(self.spool)
         os.makedirs(self.source)

@@ -3,6 +3,7 @@
 
     torture.py --millrace BINARY [--kills 2000] [--faults 200] [--seed N] [--quick] [--keep DIR] [--table FILE]
     torture.py --millrace BINARY --points [NAME ...] [--sample] [--seed N] [--keep DIR]
+    torture.py --millrace BINARY --soak SECONDS [--seed N] [--keep DIR] [--table FILE]
 
 Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond.
 Ctrl-C ends the kills early. Ends with 0 where nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of
@@ -62,6 +63,11 @@ class Torture:
         self.is_enough = False
         self.kills, self.reading = {"the daemon": 0, "one worker": 0, "all of it": 0}, None
         self.found = {kind: [] for kind in ("lost", "doubled", "partial", "wrong")}
+        self.soak = None
+        if options.soak:
+            from soak import Soak
+
+            self.soak = Soak(self)
 
     def say(self, text):
         print(f"{time.monotonic() - self.started:8.1f} s  {text}", flush=True)
@@ -105,7 +111,7 @@ class Torture:
         self.kills[what] += 1
         return what
 
-    def step(self, number, step):
+    def wait_for_a_moment(self):
         # Some kills hit a daemon that starts, others one at work.
         if self.random.random() < 0.5:
             self.daemon.wait_until_it_runs()
@@ -113,6 +119,13 @@ class Torture:
         if self.random.random() < 0.04:
             # So that what takes seconds ends now and then.
             time.sleep(self.random.uniform(1, 4))
+
+    def steps(self):
+        for number, step in enumerate(self.plan(), 1):
+            self.wait_for_a_moment()
+            yield number, step
+
+    def step(self, number, step):
         if step.startswith("kill "):
             what = self.kill(step.removeprefix("kill "))
             self.say(f"{number}: kill {sum(self.kills.values())}, {what}")
@@ -134,7 +147,7 @@ class Torture:
         writer.start()
         # Who has seen enough gets the verdict of what was done.
         signal.signal(signal.SIGINT, lambda *_: setattr(self, "is_enough", True))
-        for number, step in enumerate(self.plan(), 1):
+        for number, step in self.soak.steps() if self.soak else self.steps():
             if self.is_enough:
                 break
             self.step(number, step)
@@ -144,6 +157,8 @@ class Torture:
         self.load.is_stopped.set()
         writer.join()
         self.settle()
+        if self.soak:
+            self.soak.ended()
         status = self.daemon.stop()
         if status != 0:
             self.daemon.ends.append((status, set()))
@@ -222,7 +237,8 @@ class Torture:
         if self.options.table:
             with open(self.options.table, "w") as file:
                 file.write(text)
-        return 1 if any(found.values()) else 0
+        holds_too_much = self.soak.report() if self.soak else False
+        return 1 if any(found.values()) or holds_too_much else 0
 
 
 def main():
@@ -240,6 +256,7 @@ def main():
     parser.add_argument(
         "--points", nargs="*", metavar="NAME", help="kills a process in each of these fault points of Sources/README.md, or in all")
     parser.add_argument("--sample", action="store_true", help="with --points: in some of them")
+    parser.add_argument("--soak", type=float, metavar="SECONDS", help="kills and faults now and then for so long, and what is held meanwhile")
     parser.add_argument("--keep", help="a folder that does not exist, to work in and to leave behind")
     parser.add_argument("--table", help="a file for the table")
     options = parser.parse_args()
