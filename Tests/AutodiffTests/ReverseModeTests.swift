@@ -192,6 +192,27 @@ import Testing
         ).run()
     }
 
+    /// A linear layer as exporters write it, with weights that are turned: their gradient is a product in the order in which they are stored.
+    @Test(arguments: ["MatMul", "Gemm"], [[5, 3], [2, 5, 3]])
+    func theGradientOfTurnedWeightsIsNotTurned(_ product: String, rows: [Int]) throws {
+        if product == "Gemm", rows.count > 2 { return }
+        func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor {
+            Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) })
+        }
+        let inputs: [(name: String, tensor: Tensor)] = [("x", tensor(Shape(rows), 1)), ("w", tensor([4, 3], 2))]
+        let graph = Graph(
+            name: "g",
+            nodes: [Node("Transpose", ["w"], ["turned"], [Attribute("perm", .ints([1, 0]))]), Node(product, ["x", "turned"], ["y"])],
+            inputs: inputs.map { Value($0.name, .tensor(.float32, $0.tensor.shape)) }, outputs: [Value("y", .tensor(.float32, nil))])
+        let model = Model(irVersion: 10, operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph)
+        try GradientCheck(model: model, inputs: inputs, wanted: ["x", "w"], outputs: ["y"]).run()
+        var differentiated = model
+        differentiated.graph.inputs.append(Value("seed", .tensor(.float32, Shape(rows.dropLast() + [4]))))
+        _ = try ReverseMode.append(to: &differentiated, seeds: ["y": "seed"], for: ["x", "w"])
+        let turns = differentiated.graph.nodes.filter { $0.operatorType == "Transpose" }.map(\.outputs)
+        #expect(turns == [["turned"]])
+    }
+
     /// An LSTM inside of an If, of which no shape is stated: as in silero's voice detectors.
     @Test(arguments: [true, false])
     func aRecurrentLayerInsideOfAnIfHasGradientsWithoutShapes(flag: Bool) throws {

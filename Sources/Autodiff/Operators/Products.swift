@@ -15,9 +15,14 @@ extension OperatorTable {
     private static func matrixProduct(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let (a, b) = (try c.rank(0), try c.rank(1))
         if a >= 2, b == 2 {
-            guard a > 2 else { return [c.dy.gemm(c.b, transB: true), c.a.gemm(c.dy, transA: true)] }
-            let rows = c.dy.rows
-            return [rows.gemm(c.b, transB: true).reshaped(like: c.a), c.a.rows.gemm(rows, transA: true)]
+            let (rows, cotangents) = a > 2 ? (c.a.rows, c.dy.rows) : (c.a, c.dy)
+            let toLeft = cotangents.gemm(c.b, transB: true)
+            let toRight = rows.gemm(cotangents, transA: true)
+            if c.graph.transposeSource(of: c.b, rank: 2) != nil {
+                // As an exported linear layer has it. The gradient of the source is a product as well, which needs no Transpose.
+                c.graph.declare(toRight, transposeOf: cotangents.gemm(rows, transA: true), rank: 2)
+            }
+            return [a > 2 ? toLeft.reshaped(like: c.a) : toLeft, toRight]
         }
         let left = a == 1 ? c.a.unsqueezed([0]) : c.a
         let right = b == 1 ? c.b.unsqueezed([1]) : c.b
@@ -75,6 +80,9 @@ extension OperatorTable {
         let toB =
             transB
             ? c.dy.gemm(c.a, transA: true, transB: transA, alpha: alpha) : c.a.gemm(c.dy, transA: !transA, alpha: alpha)
+        if !transB, c.graph.transposeSource(of: c.b, rank: 2) != nil {
+            c.graph.declare(toB, transposeOf: c.dy.gemm(c.a, transA: true, transB: transA, alpha: alpha), rank: 2)
+        }
         guard let addend = c.optionalInput(2), c.needs(2) else { return [toA, toB] }
         return [toA, toB, Broadcasting.reduce(c.dy * c.float("beta", 1), to: addend)]
     }
