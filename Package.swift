@@ -80,7 +80,9 @@ let package = Package(
         // The model half.
         .target(name: "Tensors", dependencies: ["Machine"]),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
-        .target(name: "ONNX", dependencies: ["Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf]),
+        .target(
+            name: "ONNX",
+            dependencies: ["FileSystem", "Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf, system]),
         .target(name: "Passes", dependencies: ["ONNX", "Recipes", "Tensors"]),
         .target(name: "Quantization", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
