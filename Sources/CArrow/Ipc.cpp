@@ -34,6 +34,8 @@ int64_t RunEnd(const arrow::Array &ends, int64_t run) {
 
 arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow::Array> &array) {
   if (!IsRunEndEncoded(*array->type())) return array;
+  // The offsets of the runs' values are the file's, and are followed here, before the batch as a whole is looked at.
+  ARROW_RETURN_NOT_OK(array->ValidateFull());
   const auto &runs = static_cast<const arrow::RunEndEncodedArray &>(*array);
   const auto values = runs.LogicalValues();
   ARROW_ASSIGN_OR_RAISE(const auto ends, runs.LogicalRunEnds(arrow::default_memory_pool()));

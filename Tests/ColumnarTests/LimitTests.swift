@@ -198,7 +198,8 @@ import Testing
     func shapesAtTheEndOfIntegersAreCutOff(_ description: String, _ shape: String) throws {
         let open = [ModelInput(name: "x", elementType: description == "|S1" ? .string : .float32, dimensions: [nil, nil])]
         let path = try npy(description, shape)
-        #expect(outcome(path, open).contains("the array is cut off") || outcome(path, open).contains("too large"), "\(outcome(path, open))")
+        let outcome = outcome(path, open)
+        #expect(["the array is cut off", "a row of an array has at most"].contains { outcome.contains($0) }, "\(outcome)")
         #expect((try? NamedArrays.read(path)) == nil)
     }
 

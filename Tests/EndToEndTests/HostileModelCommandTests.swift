@@ -22,9 +22,9 @@ import Testing
     ]
 
     static let commands = [
-        "forward M D OUT", "backward M D --loss mse --label y --out OUT.npz", "gradients M", "bench M --data D", "diff M M",
-        "optimize M --data D --out OUT", "optimize M --labelled D --loss mse --label y --out OUT", "merge M A OUT", "reserialize M OUT",
-        "lint P --model M",
+        "forward M D OUT.csv", "backward M D --loss mean_squared_error --label y --out OUT.npz", "gradients M", "bench M --data D",
+        "diff M M", "optimize M --data D --out OUT", "optimize M --labelled D --loss mean_squared_error --label y --out OUT",
+        "merge M A OUT", "reserialize M OUT", "lint P --model M",
     ]
 
     @Test(arguments: tricks) func eachCommandSaysWhy(_ trick: Trick) throws {
