@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test test-hostile test-release format lint torture torture-points soak test-guest demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-hostile test-release fuzz asan format lint torture torture-points soak test-guest demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -34,6 +34,27 @@ test-release: setup
 	@Scripts/test-tools
 	MILLRACE_TESTS=$(release_tests) swift build $(release_flags) --build-tests
 	MILLRACE_TESTS=$(release_tests) swift test $(release_flags) --skip-build
+
+# 100,000 inputs for each format that Millrace reads, which libFuzzer makes (Tests/README.md); `make test` has 2,000 mutants of each. It is a
+# package of its own, so that nothing else is built for it. `make fuzz FUZZ='csv --runs 1000'` is a shorter run.
+FUZZ ?=
+# Of two --sanitize, SwiftPM gives the compiler one or the other last, which alone counts.
+fuzz_flags = --sanitize fuzzer -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=address -Xcxx -fsanitize=address
+
+fuzz: setup
+	@Scripts/test-tools
+	swift build --package-path Tests/Fuzzing --scratch-path .build/fuzz -c release $(fuzz_flags) --product fuzz
+	Tests/Fuzzing/fuzz.py --program .build/fuzz/release/fuzz --folder .build/fuzz/runs $(FUZZ)
+
+# The tests of what C and C++ read and write, with AddressSanitizer over our own C and C++, and over the Swift beside it. OpenVINO is left out: a
+# library of its own is loaded in a way that AddressSanitizer does not allow.
+asan_tests = Columnar,Engine,Watcher,Confinement
+asan_flags = --sanitize address --scratch-path .build/asan
+
+asan: setup
+	@Scripts/test-tools
+	MILLRACE_TESTS=$(asan_tests) swift build $(asan_flags) --build-tests
+	MILLRACE_TESTS=$(asan_tests) MILLRACE_OPENVINO=0 ASAN_OPTIONS=detect_container_overflow=0:detect_leaks=0 swift test $(asan_flags) --skip-build --skip MemoryTests
 
 # Writes all Swift code as the toolchain's swift-format does, by `.swift-format`; `make lint` changes nothing and fails where something would.
 swift_code = Sources Tests Benchmarks Package.swift

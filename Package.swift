@@ -34,6 +34,8 @@ let package = Package(
     products: [
         .executable(name: "millrace", targets: ["millrace"]),
         .executable(name: "millrace-worker", targets: ["millrace-worker"]),
+        // Only for the package in Tests/Fuzzing.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -80,7 +82,9 @@ let package = Package(
         // The model half.
         .target(name: "Tensors", dependencies: ["Machine"]),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
-        .target(name: "ONNX", dependencies: ["Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf]),
+        .target(
+            name: "ONNX",
+            dependencies: ["FileSystem", "Machine", "Names", "Reasons", "Tensors", "ONNXProto", "ONNXWire", protobuf, system]),
         .target(name: "Passes", dependencies: ["ONNX", "Recipes", "Tensors"]),
         .target(name: "Quantization", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
@@ -168,6 +172,17 @@ let package = Package(
         .target(name: "LedgerSupport", dependencies: ["Arrivals", "Ledger"], path: "Tests/LedgerSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
+        // The formats that are fuzzed, and how: for the tests, and for libFuzzer in Tests/Fuzzing, which is a package of its own.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Arrivals", "Attempts", "Columnar", "Machine", "Names", "ONNX", "PipelineConfig", "Recipes", "Tensors", "TestSupport",
+                "Training",
+                "Watcher", "WorkerProtocol",
+            ], path: "Tests/FuzzTargets"),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/FuzzingTests", exclude: ["Found"],
+            linkerSettings: nativeLibraries),
         tests("Arrivals", []),
         tests("Names", []),
         tests("Reasons", []),

@@ -34,6 +34,9 @@ int64_t RunEnd(const arrow::Array &ends, int64_t run) {
 
 arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow::Array> &array) {
   if (!IsRunEndEncoded(*array->type())) return array;
+  // The offsets of the runs' values are the file's, and are followed here, before the batch as a whole is looked at. Arrow's message may
+  // quote values.
+  if (!array->ValidateFull().ok()) return arrow::Status::Invalid("its values are not what the file's types say");
   const auto &runs = static_cast<const arrow::RunEndEncodedArray &>(*array);
   const auto values = runs.LogicalValues();
   ARROW_ASSIGN_OR_RAISE(const auto ends, runs.LogicalRunEnds(arrow::default_memory_pool()));
@@ -143,6 +146,8 @@ class IpcSource final : public StoredSource {
   /// Returns the number of rows of a batch: the first field of its FlatBuffers table, which Arrow has verified.
   static int64_t RowsOf(const arrow::ipc::Message &message) {
     const auto *table = static_cast<const uint8_t *>(message.header());
+    // A message may say that it has a header of that kind, and have none.
+    if (table == nullptr) return 0;
     int32_t back;
     std::memcpy(&back, table, sizeof back);
     const uint8_t *fields = table - back;

@@ -79,9 +79,11 @@ final class OpenedInput {
 
     /// The external data of a model, in the folder that was opened, even if another folder has its name by now.
     var externalData: ExternalDataDirectory {
-        ExternalDataDirectory(isOurs: false) { [folder, files] components throws(FileSystemError) in
-            let folder = if let folder { folder } else { try files.folder(.arrived) }
-            return try folder.open(components.joined(separator: "/"))
+        ExternalDataDirectory(isOurs: false) { [folder, files] components in
+            Result { () throws(FileSystemError) in
+                let folder = if let folder { folder } else { try files.folder(.arrived) }
+                return try folder.open(components.joined(separator: "/"))
+            }
         }
     }
 

@@ -83,10 +83,10 @@ struct JSONObjectReader {
     }
 
     private mutating func hexadecimal() throws(Malformed) -> UInt32 {
-        guard position + 4 <= bytes.count, let code = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
-        else {
-            throw Malformed(position: position)
-        }
+        // `UInt32` would take a sign.
+        guard position + 4 <= bytes.count, bytes[position] != UInt8(ascii: "+"),
+            let code = UInt32(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
+        else { throw Malformed(position: position) }
         position += 4
         return code
     }

@@ -4,6 +4,7 @@ import Engine
 import FileSystem
 import Foundation
 import Machine
+import ONNX
 import PipelineConfig
 import Recipes
 import Reports
@@ -33,6 +34,7 @@ extension Bench: Computes {
     /// Returns the spec of the attempts that measure.
     private func spec() throws -> AttemptSpec {
         let loaded = try loadedModel(model)
+        do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
         // Labelled rows are rows.
         let data = data ?? judged.labelled.first
         if let data { try ScoringInputs.check(data: data) }

@@ -311,4 +311,12 @@ import Testing
             #expect(try readAll(path, options: options) == 62, "\(block)")
         }
     }
+
+    /// The character by which the lines are looked at for a hint is no cause to look again.
+    @Test(arguments: ["a,b\n1,2\n3\u{1F},4,5\n", "a\u{1F}b,c\n1\u{1F},2,3\n"])
+    func aUnitSeparatorIsACharacterLikeOthers(text: String) throws {
+        let path = try directory.write(text, to: "separated.csv")
+        let refusal = message { _ = try columns(path) }
+        #expect(refusal.contains("columns, got"), "\(refusal)")
+    }
 }

@@ -161,6 +161,16 @@ import Testing
         }
     }
 
+    /// The check runs in the daemon: no number in a header may be one that it cannot reckon with.
+    @Test(arguments: ["<U9223372036854775807", "<U4611686018427387904", "|S9223372036854775807", "<U99999999999999999999"])
+    func itemsOfAnySizeAreSurvived(type: String) throws {
+        let directory = try TemporaryDirectory("format")
+        for shape in ["(2,)", "(9223372036854775807,)", "()", "(-1,)"] {
+            let result = try result(Fixtures.npy(shape: shape, type: type, bytes: 8), as: "a.npy", in: directory)
+            if case .whole = result { Issue.record("\(type) \(shape) is whole") }
+        }
+    }
+
     @Test func whatNumPyPicklesProvesNothing() throws {
         let directory = try TemporaryDirectory("format")
         #expect(try result(Fixtures.npy(type: "|O"), as: "a.npy", in: directory) == .undecided(endsWithNewline: nil))
@@ -193,6 +203,20 @@ import Testing
             return
         }
         #expect(why.rule == .modelExternalDataOutside)
+    }
+
+    /// A location that stands for an address in memory is none of a file, whatever is there.
+    @Test func anAddressInMemoryIsUnsafe() throws {
+        let directory = try TemporaryDirectory("format")
+        let location = "*/_ORT_MEM_ADDR_/*"
+        for isThere in [false, true] {
+            if isThere { try directory.write([UInt8](repeating: 0, count: 4), to: location) }
+            guard case .unsafe(let why) = try result(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
+                Issue.record("it is not .unsafe")
+                return
+            }
+            #expect(why.rule == .modelExternalDataOutside && why.reason.contains("address in memory"))
+        }
     }
 
     @Test func dataThroughALinkIsUnsafe() throws {

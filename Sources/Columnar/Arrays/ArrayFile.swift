@@ -64,9 +64,10 @@ final class ArrayRows {
         }
         self.width = width
         storedRows = header.shape.first ?? 1
-        let needed = header.byteCount + storedRows * width * header.elementByteCount
-        guard needed <= bytes.size else {
-            throw .badFile(location, reason: "the array is cut off: \(bytes.size) of \(needed) bytes are there")
+        let (needed, overflow) = (storedRows * width * header.elementByteCount).addingReportingOverflow(header.byteCount)
+        guard !overflow, needed <= bytes.size else {
+            let promised = overflow ? "more than \(Int.max)" : "\(needed)"
+            throw .badFile(location, reason: "the array is cut off: \(bytes.size) of \(promised) bytes are there")
         }
         if header.isFortranOrder, header.shape.count > 1, !bytes.allowsAnyOrder {
             throw .unsupported(

@@ -90,6 +90,9 @@ package struct ReadOptions: Hashable, Sendable {
     /// The descriptor of the file, where it is open already: it is read in place of the file that the path leads to now, and the caller
     /// closes it.
     package var descriptor: Int32?
+    /// Tells whether an error may come with a hint about the dialect. The reader that looks for the hint itself gives none, or a file that
+    /// it cannot read either would be looked at without end.
+    var givesHints = true
 
     package init() {}
 }

@@ -41,6 +41,7 @@ package final class TableReader {
     /// Tells whether it is known from the start that there are no rows; for some files without rows it is not known.
     package let hasNoRows: Bool
     let dialect: TextDialect
+    private let givesHints: Bool
     /// The path whose folders name columns, where it is not the file's own.
     private let originalPath: String?
     /// The columns that the file's folders or pandas' metadata name, which come after those of the file.
@@ -114,8 +115,9 @@ package final class TableReader {
             }
         }
         guard status == 0, let opened else {
-            throw DialectHint.added(
-                to: ColumnarError(error, file: path), path: path, descriptor: descriptor.number, format: format, dialect: dialect)
+            let failure = ColumnarError(error, file: path)
+            throw options.givesHints
+                ? DialectHint.added(to: failure, path: path, descriptor: descriptor.number, format: format, dialect: dialect) : failure
         }
         let names: [String]
         do throws(ColumnarError) {
@@ -123,7 +125,8 @@ package final class TableReader {
             names = schema.names
         } catch {
             carrow_reader_close(opened)
-            throw DialectHint.added(to: error, path: path, descriptor: descriptor.number, format: format, dialect: dialect)
+            throw options.givesHints
+                ? DialectHint.added(to: error, path: path, descriptor: descriptor.number, format: format, dialect: dialect) : error
         }
         hasNoRows = carrow_reader_has_no_rows(opened)
         range = options.range
@@ -131,6 +134,7 @@ package final class TableReader {
         rowsRead = range.firstRow
         self.dialect = dialect
         originalPath = options.originalPath
+        givesHints = options.givesHints
         fileNames = names
         handle = opened
         file = path
@@ -260,7 +264,7 @@ package final class TableReader {
 
     /// Returns the error with a hint about the file's dialect from its first lines, where the dialect may be the cause.
     func hinted(_ error: ColumnarError) -> ColumnarError {
-        DialectHint.added(to: error, path: file, descriptor: descriptor.number, format: format, dialect: dialect)
+        givesHints ? DialectHint.added(to: error, path: file, descriptor: descriptor.number, format: format, dialect: dialect) : error
     }
 }
 

@@ -33,6 +33,7 @@ package struct DialectSniffer: Sendable {
         options.dialect.nullWords = []
         options.blockByteCount = 1 << 16
         options.descriptor = descriptor
+        options.givesHints = false
         guard let reader = try? TableReader(path: path, format: format, options: options),
             (try? reader.select([ColumnRequest(position: 0, format: "u")])) != nil, let batch = try? reader.next(),
             let cells = try? BytesColumn(batch.columns[0], file: path)

@@ -13,8 +13,13 @@ package struct OpenFile: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// Opens a regular file, and nothing else: it does not wait for the writer of a FIFO.
     package init(reading path: FilePath) throws(FileSystemError) {
-        let descriptor = try Disk.open(path, .readOnly, doing: "read")
+        let descriptor = try FileDigest.open(path)
+        do throws(FileSystemError) { _ = try FileDigest.stamp(of: descriptor, named: path) } catch {
+            Disk.close(descriptor)
+            throw error
+        }
         self.path = path
         self.descriptor = descriptor
     }

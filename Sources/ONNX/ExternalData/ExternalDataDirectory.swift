@@ -1,5 +1,7 @@
+package import FileSystem
 import Foundation
 import Machine
+package import SystemPackage
 package import Tensors
 
 #if canImport(Glibc)
@@ -8,40 +10,52 @@ import Glibc
 import Musl
 #endif
 
-/// Reads a model's weights files from the directory in which they may be. Every read opens the file again, and checks the file that it then
-/// holds open, so that a name that is replaced in between has no effect. Files are read, never mapped.
+/// Reads a model's weights files from the directory in which they may be. Every read opens the file again, beneath the directory and without
+/// following a link, and checks the file that it then holds open, so that a name that is replaced in between has no effect. Files are read,
+/// never mapped.
 package final class ExternalDataDirectory: Sendable {
-    /// Opens a file by the components of its path below the directory. The caller closes it.
-    package typealias Opening = @Sendable ([String]) -> Result<CInt, Refusal>
+    /// Opens a file by the components of its path below the directory, without following a link. The caller closes it.
+    package typealias Opening = @Sendable ([String]) -> Result<FileDescriptor, FileSystemError>
 
     /// Says why a file is not opened.
     package struct Refusal: Error {
         package let problem: ExternalDataProblem
-
-        package init(_ problem: ExternalDataProblem) { self.problem = problem }
     }
 
-    private let open: Opening
+    private let opening: Opening
     private let allowsHardLinks: Bool
 
-    /// - Parameter isOurs: tells whether we wrote the files: then a second name of a file belongs to a backup, and is no way to reach
-    ///   someone else's file.
-    package init(_ path: String, isOurs: Bool = false) throws(ONNXError) {
-        allowsHardLinks = isOurs
-        let directory = try OpenDirectory(path)
-        open = { directory.descend($0) }
+    /// Takes the files from a directory that somebody else made.
+    package convenience init(_ path: String) throws(ONNXError) {
+        let folder: HeldFolder
+        do throws(FileSystemError) { folder = try HeldFolder(FilePath(path.isEmpty ? "." : path)) } catch {
+            switch error {
+            case .system(_, _, let code): throw .cannotRead(path: path, reason: errnoText(code.rawValue), code: code.rawValue)
+            case .missing: throw .cannotRead(path: path, reason: errnoText(ENOENT), code: ENOENT)
+            default: throw .cannotRead(path: path, reason: "\(error)", code: 0)
+            }
+        }
+        self.init(isOurs: false) { components in
+            Result { () throws(FileSystemError) in try folder.open(components.joined(separator: "/")) }
+        }
     }
 
-    /// Takes the files from someone else.
-    /// - Parameter open: opens a file below the directory without following a link.
-    package init(isOurs: Bool, opening open: @escaping Opening) {
+    /// - Parameters:
+    ///   - isOurs: tells whether we wrote the files: then a second name of a file belongs to a backup, and is no way to reach someone else's
+    ///     file.
+    ///   - opening: opens a file below the directory.
+    package init(isOurs: Bool, opening: @escaping Opening) {
         allowsHardLinks = isOurs
-        self.open = open
+        self.opening = opening
     }
 
     /// Opens the file at one of the model's `externalDataLocations`. The caller closes it.
     package func open(_ location: String) -> Result<CInt, Refusal> {
         open(location.split(separator: "/").map(String.init).filter { $0 != "." })
+    }
+
+    private func open(_ components: [String]) -> Result<CInt, Refusal> {
+        opening(components).map(\.rawValue).mapError { Refusal(problem: ExternalDataProblem($0)) }
     }
 
     /// Checks that the data is there, is where it may be, and has the size that the tensor needs. Reads nothing.
@@ -126,45 +140,17 @@ package final class ExternalDataDirectory: Sendable {
     }
 }
 
-/// Holds the directory of a model open, and opens the files below it by name.
-private final class OpenDirectory: Sendable {
-    /// The descriptor, which is owned: it is closed on deinit. Only `openat` and `dup` use it, which any thread may call.
-    private let descriptor: CInt
+func errnoText(_ number: CInt = errno) -> String { String(cString: strerror(number)) }
 
-    init(_ path: String) throws(ONNXError) {
-        descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
-    }
-
-    deinit { close(descriptor) }
-
-    /// Opens a path component by component with `O_NOFOLLOW`, so that no link is followed anywhere.
-    func descend(_ components: [String]) -> Result<CInt, ExternalDataDirectory.Refusal> {
-        var directory = dup(descriptor)
-        guard directory >= 0 else { return .failure(ExternalDataDirectory.Refusal(.unreadable(reason: errnoText()))) }
-        for (position, component) in components.enumerated() {
-            let isLast = position == components.count - 1
-            let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (isLast ? 0 : O_DIRECTORY)
-            let next = openat(directory, component, flags)
-            let error = errno
-            var isLink = false
-            if next < 0 {
-                var status = stat()
-                isLink = fstatat(directory, component, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFLNK
-            }
-            close(directory)
-            guard next >= 0 else {
-                if isLink || error == ELOOP { return .failure(ExternalDataDirectory.Refusal(.symbolicLink)) }
-                switch error {
-                case ENOENT, ENOTDIR: return .failure(ExternalDataDirectory.Refusal(.missing))
-                case ENXIO: return .failure(ExternalDataDirectory.Refusal(.notARegularFile))
-                default: return .failure(ExternalDataDirectory.Refusal(.unreadable(reason: errnoText(error))))
-                }
-            }
-            directory = next
+extension ExternalDataProblem {
+    /// Describes why a file of external data cannot be opened.
+    fileprivate init(_ error: FileSystemError) {
+        switch error {
+        case .missing: self = .missing
+        case .outsideSpool: self = .symbolicLink
+        case .notRegular, .system(_, _, .noSuchAddressOrDevice): self = .notARegularFile
+        case .system(_, _, let code): self = .unreadable(reason: errnoText(code.rawValue))
+        default: self = .unreadable(reason: "\(error)")
         }
-        return .success(directory)
     }
 }
-
-func errnoText(_ number: CInt = errno) -> String { String(cString: strerror(number)) }

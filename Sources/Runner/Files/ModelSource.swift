@@ -12,30 +12,35 @@ struct ModelSource: Sendable {
     /// The path of the adapter where it is not the one in the model's folder.
     let adapter: String?
     let open: @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor
+    /// Tells whether the model is in one of our folders, where a second name of a file belongs to a backup.
+    private let isOurs: Bool
     /// Returns the folder of prepared models; nil where models are loaded as they are.
     let prepared: @Sendable () -> (any GivenFolder)?
 
     init(
-        _ path: String, adapter: String? = nil, open: @escaping @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor,
+        _ path: String, adapter: String? = nil, isOurs: Bool = true,
+        open: @escaping @Sendable (ModelPart) throws(FileSystemError) -> FileDescriptor,
         prepared: @escaping @Sendable () -> (any GivenFolder)? = { nil }
     ) {
         self.path = path
         self.adapter = adapter
+        self.isOurs = isOurs
         self.open = open
         self.prepared = prepared
     }
 
-    /// Opens the files by their names.
+    /// Opens the files of a model that somebody else made, by their names.
     init(named model: NamedModel) {
-        self.init(model.path, adapter: model.adapter) { part throws(FileSystemError) in try model.open(part) }
+        self.init(model.path, adapter: model.adapter, isOurs: false) { part throws(FileSystemError) in try model.open(part) }
     }
 
     /// The path of the adapter, if there is one.
     var adapterPath: String { adapter ?? NamedModel.adapter(beside: path) }
 
-    /// The external data, for a model in one of our folders.
     var externalData: ExternalDataDirectory {
-        ExternalDataDirectory(isOurs: true) { [open] components throws(FileSystemError) in try open(.weights(components)) }
+        ExternalDataDirectory(isOurs: isOurs) { [open] components in
+            Result { () throws(FileSystemError) in try open(.weights(components)) }
+        }
     }
 
     /// The size of the model's files in bytes: that of the graph, and of the file in which a version has its weights. It is 0 where they
@@ -66,33 +71,6 @@ struct ModelSource: Sendable {
         guard let adapter = try openAdapter() else { return own }
         let added = try FileDigest.of(adapter.descriptor, named: FilePath(adapterPath)).digest
         return FileDigest.ofModel(digest: own, companions: [(VersionFile.adapter, added)])
-    }
-}
-
-extension ExternalDataDirectory {
-    /// - Parameter open: opens a file by the components of its path below the directory, without following a link.
-    convenience init(isOurs: Bool, open: @escaping @Sendable ([String]) throws(FileSystemError) -> FileDescriptor) {
-        self.init(
-            isOurs: isOurs,
-            opening: { components in
-                do throws(FileSystemError) { return .success(try open(components).rawValue) } catch {
-                    return .failure(.init(ExternalDataProblem(error)))
-                }
-            })
-    }
-}
-
-extension ExternalDataProblem {
-    /// Describes why a file of external data cannot be opened.
-    fileprivate init(_ error: FileSystemError) {
-        switch error {
-        case .missing: self = .missing
-        case .outsideSpool: self = .symbolicLink
-        case .notRegular: self = .notARegularFile
-        case .system(_, _, .noSuchAddressOrDevice): self = .notARegularFile
-        case .system(_, _, let code): self = .unreadable(reason: String(cString: strerror(code.rawValue)))
-        default: self = .unreadable(reason: "\(error)")
-        }
     }
 }
 

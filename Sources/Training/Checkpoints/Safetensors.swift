@@ -1,6 +1,7 @@
 import Crypto
 package import FileSystem
 import Foundation
+import Machine
 import Reasons
 import SystemPackage
 package import Tensors
@@ -91,7 +92,11 @@ package enum Safetensors {
         }
         entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name) }
         var tensors: [(name: String, tensor: Tensor)] = []
+        var end = 0
         for (name, code, dimensions, place) in entries {
+            // The format has no gaps and nothing twice: many names for the same bytes would take more memory than the file has.
+            guard place.lowerBound == end else { throw bad("'\(name)' does not begin where the tensor before it ends") }
+            end = place.upperBound
             guard let type = codes.first(where: { $0.code == code })?.type else {
                 throw bad("'\(name)' is of type \(code), which is not read")
             }
@@ -100,10 +105,12 @@ package enum Safetensors {
             else {
                 throw bad("'\(name)' does not lie where its header says")
             }
-            let buffer = TensorBuffer(byteCount: place.count)
+            let buffer: TensorBuffer
+            do throws(OutOfMemory) { buffer = try TensorBuffer(requested: place.count) } catch { throw bad("\(error)") }
             try onDisk { () throws(FileSystemError) in try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound) }
             tensors.append((name, Tensor(elementType: type, shape: shape, buffer: buffer)))
         }
+        guard end == size - 8 - headerBytes else { throw bad("it has bytes after its last tensor, or not all of them") }
         return (tensors, object["__metadata__"] as? [String: String] ?? [:])
     }
 

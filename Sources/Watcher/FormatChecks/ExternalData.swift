@@ -9,6 +9,13 @@ struct ExternalData {
         var companions: [String] = []
         var missing: String?
         for (location, needed) in needs.sorted(by: { $0.key < $1.key }) {
+            if location.contains(Self.memoryMarker) {
+                return .unsafe(
+                    Explanation(
+                        reason: "its external data \"\(location)\" is an address in memory, which only a running process may name",
+                        rule: .modelExternalDataOutside,
+                        remedy: "Save the model again with external data beside it: this file was tampered with, or written from memory"))
+            }
             guard let parts = Self.parts(of: location) else {
                 return .unsafe(
                     Explanation(
@@ -28,6 +35,9 @@ struct ExternalData {
         if let missing { return .incomplete(missing) }
         return .whole(companions: Array(Set(companions)).sorted())
     }
+
+    /// ONNX Runtime takes what is behind this for a pointer, where a file says so too.
+    private static let memoryMarker = "_ORT_MEM_ADDR_"
 
     private enum State {
         case whole

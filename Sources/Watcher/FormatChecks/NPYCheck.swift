@@ -54,7 +54,8 @@ enum NPYCheck {
         guard let rest = value(of: "descr", in: header), let quote = rest.first, quote == "'" || quote == "\"" else { return nil }
         var type = rest.dropFirst().prefix { $0 != quote }
         if let order = type.first, "<>|=".contains(order) { type = type.dropFirst() }
-        guard let kind = type.popFirst(), let count = Int(type.prefix { $0.isNumber }) else { return nil }
+        // No item of an honest array comes near this size, and that of characters is multiplied.
+        guard let kind = type.popFirst(), let count = Int(type.prefix { $0.isNumber }), count <= Int32.max else { return nil }
         return switch kind {
         case "b", "i", "u", "f", "c", "S", "a", "V", "m", "M", "?": count
         case "U": count * 4
