@@ -133,7 +133,7 @@ import Testing
         ("listen: 8080", "millrace.yaml:1:1: listen: not implemented in this version; remove it"),
         (
             "trust: { models: {} }",
-            "millrace.yaml:1:10: trust.models.keys: missing; name the public keys of those whose signatures count: keys: [FILE.pub]"
+            "millrace.yaml:1:18: trust.models.keys: missing; name the public keys of those whose signatures count: keys: [FILE.pub]"
         ),
         ("state: .", "millrace.yaml:1:8: state: the state cannot be the root itself; write a folder of its own, like .millrace"),
         (
@@ -144,7 +144,7 @@ import Testing
             "[1]",
             """
             millrace.yaml:1:1: a list stands where a mapping belongs; \
-            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain
+            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign
             """
         ),
     ])
