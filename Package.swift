@@ -131,9 +131,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Signatures", "Watcher", "Ledger",
-                "Landing",
-                "PipelineConfig",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Signatures", "Watcher",
+                "Ledger", "Landing", "PipelineConfig",
                 logging, serviceLifecycle, system,
             ]),
         .target(
@@ -235,7 +234,8 @@ let package = Package(
             dependencies: [
                 "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "ModelSupport", "TestSupport", "Reasons", "Recipes", "Tensors",
                 "ONNX", "Engine", "Columnar",
-                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Signatures", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
+                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Signatures", "Terminal", "WorkerProcesses", "WorkerProtocol",
+                "millrace",
                 "millrace-worker", "confined-probe", system,
             ],
             exclude: [

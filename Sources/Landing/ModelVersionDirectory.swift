@@ -76,8 +76,8 @@ package struct ModelVersionDirectory: Sendable {
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
     }
 
-    /// Writes the signatures of a version, which become visible with it: of its card, which names every other file by its digest, and of the
-    /// model with its external data, so that it can be dropped elsewhere together with its signature. No card names them.
+    /// Writes the signatures of a version, which become visible with it: of its card, which names every other file by its digest, and of
+    /// the model with its external data, so that it can be dropped elsewhere together with its signature. No card names them.
     private func sign(
         _ card: Card, _ bytes: [UInt8], in directory: FilePath, _ ofModel: Set<String>, _ signer: SigningKey
     ) throws(FileSystemError) {

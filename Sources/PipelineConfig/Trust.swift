@@ -22,9 +22,12 @@ package struct TrustedSigners: Sendable, Equatable {
     package let keys: [VerifyingKey]
     /// Tells whether a file waits for its signature. Otherwise one that has none is admitted, and only one that has a wrong one is not.
     package let isRequired: Bool
+    /// The files that keys were read from: who may change them decides whose signatures count.
+    package let files: [String]
 
-    package init(keys: [VerifyingKey], isRequired: Bool = true) {
+    package init(keys: [VerifyingKey], isRequired: Bool = true, files: [String] = []) {
         self.keys = keys
         self.isRequired = isRequired
+        self.files = files
     }
 }

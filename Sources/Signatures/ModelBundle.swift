@@ -1,9 +1,9 @@
 internal import Crypto
 internal import Foundation
 
-/// A signature by OpenSSF model signing, version 1, of the method "key": a Sigstore bundle that has an in-toto statement in a DSSE envelope.
-/// The statement names every file of a model's folder with its digest. Bundles whose signer is an identity need the network or a root of
-/// certificates, and are refused by name.
+/// A signature by OpenSSF model signing, version 1, of the method "key": a Sigstore bundle that has an in-toto statement in a DSSE
+/// envelope. The statement names every file of a model's folder with its digest. Bundles whose signer is an identity need the network or a
+/// root of certificates, and are refused by name.
 package struct ModelBundle: Sendable {
     private struct Document: Decodable {
         struct Material: Decodable {
@@ -78,7 +78,8 @@ package struct ModelBundle: Sendable {
         guard material.certificate == nil, material.x509CertificateChain == nil, material.publicKey != nil else {
             throw .badSignature("its signer is an identity with a certificate; only the method \"key\" of OpenSSF model signing is taken")
         }
-        guard document.mediaType.hasPrefix("application/vnd.dev.sigstore.bundle"), document.dsseEnvelope.payloadType == Self.payloadType,
+        guard document.mediaType.hasPrefix("application/vnd.dev.sigstore.bundle"),
+            document.dsseEnvelope.payloadType == Self.payloadType,
             document.dsseEnvelope.signatures.count == 1
         else { throw .badSignature("it is a bundle of another kind than OpenSSF model signing writes") }
         payload = Array(document.dsseEnvelope.payload)
@@ -93,7 +94,7 @@ package struct ModelBundle: Sendable {
         predicate = statement.predicate
         guard predicate.serialization.method == "files", predicate.serialization.hashType == "sha256" else {
             throw .badSignature(
-                "it names \(predicate.serialization.method) by \(predicate.serialization.hashType), and only whole files by sha256 are taken")
+                "it names \(predicate.serialization.method) by \(predicate.serialization.hashType), and only whole files by sha256 count")
         }
         // The digest of the subject is over those of the files, in their order.
         var hash = SHA256()
@@ -114,8 +115,8 @@ package struct ModelBundle: Sendable {
         return stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0]! << 4 | digits[$0 + 1]!) }
     }
 
-    /// Returns the key that the bundle is by, where it names these files; the folder may have had others. The model is meant by its name, or
-    /// by `.` where it was signed alone.
+    /// Returns the key that the bundle is by, where it names these files; the folder may have had others. The model is meant by its name,
+    /// or by `.` where it was signed alone.
     func verify(_ files: SignedFiles, by keys: [VerifyingKey]) throws(SignatureError) -> VerifyingKey {
         let message = Array("DSSEv1 \(Self.payloadType.utf8.count) \(Self.payloadType) \(payload.count) ".utf8) + payload
         guard let key = keys.first(where: { $0.verifies(signature, of: message) }) else {

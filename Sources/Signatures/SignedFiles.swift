@@ -22,9 +22,9 @@ package struct SignedFiles: Hashable, Sendable {
     }
 
     /// The message that a detached signature is of. It is what `sha256sum < FILE` prints and then `sha256sum NAME` for each file of
-    /// external data, so that standard tools can make and check it. Ed25519 reads its message twice, which a large file does not allow; the
-    /// digests are those by which the files are numbered. The name of the first file is no part of it, since files are renamed on their way;
-    /// those of external data are, since the model names them. Throws for a name that cannot stand on a line.
+    /// external data, so that standard tools can make and check it. Ed25519 needs its whole message at once, which would be a large file
+    /// in memory; the digests are those by which the files are numbered. The name of the first file is no part of it, since files are
+    /// renamed on their way; those of external data are, since the model names them. Throws for a name that cannot stand on a line.
     package func statement() throws(SignatureError) -> [UInt8] {
         var text = "\(file.digest)  -\n"
         for companion in companions {

@@ -22,7 +22,7 @@ package struct VerifyingKey: Hashable, Sendable {
         } else if let data = Data(base64Encoded: text.filter { !$0.isWhitespace }), !data.isEmpty {
             try self.init(bytes: Array(data))
         } else {
-            throw .badKey("it is no public key: neither PEM, as `millrace keys new` and `openssl pkey -pubout` write it, nor its Base64 alone")
+            throw .badKey("it is no public key: neither PEM, as `millrace keys new` and openssl write it, nor its Base64 alone")
         }
     }
 

@@ -13,8 +13,8 @@ struct Keys: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make an Ed25519 key: FILE, which only its owner may read, and FILE.pub for all who check.",
             discussion: """
-                Both are files as OpenSSL has them: `openssl genpkey -algorithm ed25519 -out FILE` and `openssl pkey -in FILE -pubout` make the \
-                same. Nothing that stands is replaced.
+                Both are files as OpenSSL has them: `openssl genpkey -algorithm ed25519 -out FILE` and `openssl pkey -in FILE -pubout` \
+                make the same. Nothing that stands is replaced.
                 """)
 
         @Argument(help: "The file of the private key.", completion: .file()) var file: String

@@ -8,8 +8,8 @@ struct Sign: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sign models or labels: the signature of FILE goes to FILE.sig.",
         discussion: """
-            What is signed is a short text: what `sha256sum < FILE` prints and, for a model, what `sha256sum NAME` prints for each file of its \
-            external data, by name. --statement prints it, for a key that is elsewhere: \
+            What is signed is a short text: what `sha256sum < FILE` prints and, for a model, what `sha256sum NAME` prints for each file of \
+            its external data, by name. --statement prints it, for a key that is elsewhere: \
             `openssl pkeyutl -sign -rawin -inkey KEY -in STATEMENT -out FILE.sig` makes the same signature.
             """)
 

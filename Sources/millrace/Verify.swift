@@ -8,8 +8,8 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check signatures, without a daemon: of files, of model versions and their cards, of outputs and their manifests.",
         discussion: """
-            A path is a file with its FILE.sig (a detached signature, or an OpenSSF bundle), the folder of one version or of all of them, or \
-            a folder of outputs. Given several of them, it says how they hang together: which version came of which file and made which \
+            A path is a file with its FILE.sig (a detached signature, or an OpenSSF bundle), the folder of one version or of all of them, \
+            or a folder of outputs. Given several of them, it says how they hang together: which version came of which file and made which \
             output. Ends with 0 where every signature is good and nothing was changed, else with 1.
             """)
 

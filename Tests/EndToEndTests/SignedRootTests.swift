@@ -70,7 +70,9 @@ import Testing
         let other = try DaemonProcess("downstream")
         try other.root.write(scoringPipeline + "\ntrust: { models: { keys: [up.pub] } }\n", to: "pipelines/p.yaml")
         try other.root.write(try daemon.root.read("landing.pub"), to: "up.pub")
-        for name in ["model.onnx", "model.onnx.sig"] { try other.root.write(try daemon.root.read("out/models/1/" + name), to: "spool/models/" + name) }
+        for name in ["model.onnx", "model.onnx.sig"] {
+            try other.root.write(try daemon.root.read("out/models/1/" + name), to: "spool/models/" + name)
+        }
         try once(other)
         #expect(try String(decoding: other.root.read("out/models/ACTIVE"), as: UTF8.self) == "1\n")
         #expect(!other.root.files().contains { $0.hasSuffix("card.json.sig") }, "nothing is signed by default")

@@ -97,7 +97,8 @@ import Testing
         #expect(isPublished(1, daemon), "\(daemon.logText)")
     }
 
-    @Test(arguments: ["another key", "another content", "a changed signature"]) func aWrongSignatureIsRefusedAndReplaced(how: String) throws {
+    @Test(arguments: ["another key", "another content", "a changed signature"])
+    func aWrongSignatureIsRefusedAndReplaced(how: String) throws {
         let daemon = try world()
         try daemon.root.write(TinyModel.adding(1), to: "m.onnx")
         try sign("m.onnx", by: how == "another key" ? "stranger" : "author", to: "spool/models/m.onnx.sig", in: daemon)

@@ -45,8 +45,9 @@ import Testing
     @Test func keysStandInFilesOrInTheLine() throws {
         let line = other.publicKey.text.split(separator: "\n").dropFirst().dropLast().joined()
         let trust = try trust("trust: { models: { keys: [keys/a.pub, \"\(line)\"] }, labelled: { keys: keys/a.pub, require: false } }")
-        #expect(trust.models == TrustedSigners(keys: [key.publicKey, other.publicKey]))
-        #expect(trust.labelled == TrustedSigners(keys: [key.publicKey], isRequired: false))
+        let file = folder("keys/a.pub")
+        #expect(trust.models == TrustedSigners(keys: [key.publicKey, other.publicKey], files: [file]))
+        #expect(trust.labelled == TrustedSigners(keys: [key.publicKey], isRequired: false, files: [file]))
         #expect(trust.signers(of: .model) == trust.models && trust.signers(of: .labelled) == trust.labelled)
         #expect(trust.signers(of: .data) == nil)
         let block = other.publicKey.text.split(separator: "\n").map { "      " + $0 }.joined(separator: "\n")
@@ -57,7 +58,7 @@ import Testing
 
     @Test func aPipelineGoesBeforeTheSettings() throws {
         let settings = "trust: { models: { keys: [keys/a.pub] }, labelled: { keys: [keys/a.pub] } }"
-        let both = TrustedSigners(keys: [key.publicKey])
+        let both = TrustedSigners(keys: [key.publicKey], files: [folder("keys/a.pub")])
         #expect(try trust("", settings: settings).models == both && trust("", settings: settings).labelled == both)
         let line = other.publicKey.text.split(separator: "\n").dropFirst().dropLast().joined()
         let own = try trust("trust: { models: { keys: [\"\(line)\"] } }", settings: settings)
@@ -101,7 +102,7 @@ import Testing
         for mode: mode_t in [0o644, 0o640, 0o602] {
             try #require(chmod(folder("keys/a"), mode) == 0)
             let found = try problems("", settings: "sign: keys/a")
-            #expect(found.count == 1 && found.first?.contains("sign: keys/a: others than its owner may read or write it") == true, "\(found)")
+            #expect(found.count == 1 && found.first?.contains("keys/a: others than its owner may read or write it") == true, "\(found)")
             let file = SigningKeyFile(path: folder("keys/a"))
             #expect(throws: SigningKeyFile.Fault.self) { try file.read() }
         }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Signatures
 
-/// The bundles were made by `model_signing sign key`, version 1.1.1, of OpenSSF model signing: `folder-CURVE.sig` of a folder with the three
-/// files below, `alone-p256.sig` of its `model.onnx` alone.
+/// The bundles were made by `model_signing sign key`, version 1.1.1, of OpenSSF model signing: `folder-CURVE.sig` of a folder with the
+/// three files below, `alone-p256.sig` of its `model.onnx` alone.
 @Suite struct ModelBundleTests {
     private static let bundles = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Bundles")
     private static let contents = ["model.onnx": "a model", "model.onnx.data": "its weights", "README.md": "read me"]
@@ -42,7 +42,9 @@ import Testing
         let signature = try DetachedSignature(try content("alone-p256.sig"))
         #expect(try signature.verify(files(as: "any.onnx"), by: [key("p256")]) == key("p256"))
         #expect(throws: SignatureError.self) { try signature.verify(files(model: "a modem"), by: [key("p256")]) }
-        #expect(throws: SignatureError.self, "its data was not signed") { try signature.verify(files(["model.onnx.data"]), by: [key("p256")]) }
+        #expect(throws: SignatureError.self, "its data was not signed") {
+            try signature.verify(files(["model.onnx.data"]), by: [key("p256")])
+        }
     }
 
     /// Changes the statement in a bundle, as who has no key would.

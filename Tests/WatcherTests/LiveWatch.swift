@@ -50,7 +50,8 @@ final class LiveWatch: Sendable {
     init(
         include: [String] = ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy", "barrier-*"], order: Int = 0,
         watch: SpoolDirectory.WatchMode = .inotify,
-        backend: SpoolWatcher.Backend = .automatic, signatures: SpoolDirectory.Signatures = .ignored, remembers: Bool = true, starts: Bool = true, logger: Logger = Logger(label: "test"),
+        backend: SpoolWatcher.Backend = .automatic, signatures: SpoolDirectory.Signatures = .ignored, remembers: Bool = true,
+        starts: Bool = true, logger: Logger = Logger(label: "test"),
         prepare: (String) throws -> Void = { _ in }
     ) throws {
         base = try TemporaryDirectory("watch")

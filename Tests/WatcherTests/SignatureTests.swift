@@ -9,7 +9,7 @@ import Testing
 @testable import Watcher
 
 extension WithInotify {
-    /// A file waits for its signature as a model waits for its external data. Whether the signature is a good one is not the watcher's to say.
+    /// A file waits for its signature as a model waits for its external data. Whether it is a good one is not the watcher's to say.
     @Suite(.timeLimit(.minutes(5))) struct SignatureTests {
         private static let signature = [UInt8](repeating: 7, count: 64)
 
@@ -143,8 +143,8 @@ extension WithInotify {
 
     @Test func aFileThatWasRefusedIsKnownByAnotherStamp() {
         let file = FileStamp(device: 1, inode: 2, size: 3, changed: 1_800_000_000_000_000_000)
-        let one = FileStamp(device: 1, inode: 3, size: 64, changed: 1_800_000_000_000_000_001), other = FileStamp(
-            device: 1, inode: 4, size: 64, changed: 1_800_000_000_000_000_002)
+        let one = FileStamp(device: 1, inode: 3, size: 64, changed: 1_800_000_000_000_000_001)
+        let other = FileStamp(device: 1, inode: 4, size: 64, changed: 1_800_000_000_000_000_002)
         #expect(Set([file, file.judged(with: nil), file.judged(with: one), file.judged(with: other)]).count == 4)
         #expect(file.judged(with: nil).size == 3 && file.judged(with: one).changed > 0)
     }

@@ -21,26 +21,31 @@ enum TrustReader {
         if section.has("keys"), texts.isEmpty, section.texts("keys")?.isEmpty == true {
             section.refuse(.badValue, "keys", "an empty list admits no file", "name a key, or remove `\(role)`")
         }
-        let keys = texts.enumerated().compactMap { key($1, section, texts.count == 1 ? "keys" : "keys[\($0)]") }
-        return keys.isEmpty ? nil : TrustedSigners(keys: keys, isRequired: isRequired)
+        var files: [String] = []
+        let keys = texts.enumerated().compactMap { key($1, section, texts.count == 1 ? "keys" : "keys[\($0)]", &files) }
+        return keys.isEmpty ? nil : TrustedSigners(keys: keys, isRequired: isRequired, files: files)
     }
 
     /// Reads a key that stands in the file, or the file that it names.
-    private static func key(_ text: String, _ section: Section, _ place: String) -> VerifyingKey? {
+    private static func key(_ text: String, _ section: Section, _ place: String, _ files: inout [String]) -> VerifyingKey? {
         if text.contains("-----BEGIN") || text.utf8.count > 40 && !text.contains(".") && Data(base64Encoded: text) != nil {
             do throws(SignatureError) { return try VerifyingKey(text) } catch {
                 section.refuse(.badValue, place, "\(error)", "write a public key, or the path of its file")
                 return nil
             }
         }
+        let path = CanonicalPaths.absolute(text, root: section.reading.root)
         let content: [UInt8]
-        do throws(PipelineFile.Unreadable) {
-            content = try PipelineFile.contents(of: CanonicalPaths.absolute(text, root: section.reading.root))
-        } catch {
-            section.refuse(error.rule, place, "\(text): \(error.fault)", "name a file of a public key, relative to the root, or write the key")
+        do throws(PipelineFile.Unreadable) { content = try PipelineFile.contents(of: path) } catch {
+            section.refuse(
+                error.rule, place, "\(text): \(error.fault)", "name the file of a public key, relative to the root, or write the key")
             return nil
         }
-        do throws(SignatureError) { return try VerifyingKey(String(decoding: content, as: UTF8.self)) } catch {
+        do throws(SignatureError) {
+            let key = try VerifyingKey(String(decoding: content, as: UTF8.self))
+            files.append(path)
+            return key
+        } catch {
             section.refuse(.badValue, place, "\(text): \(error)", "name the file of a public key; `millrace keys new` writes one")
             return nil
         }

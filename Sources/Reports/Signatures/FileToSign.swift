@@ -34,5 +34,7 @@ extension SignedFiles {
     }
 
     /// The digest by which the ledger and cards name these files.
-    package var digest: String { FileDigest.ofModel(digest: file.digest, companions: companions.map { (name: $0.name, digest: $0.digest) }) }
+    package var digest: String {
+        FileDigest.ofModel(digest: file.digest, companions: companions.map { (name: $0.name, digest: $0.digest) })
+    }
 }

@@ -12,7 +12,8 @@ extension SignatureAudit {
             if entry.isPruned {
                 _ = checkCard(entry.path)
             } else {
-                checkVersion(entry.path.removingLastComponent(), number: Int(entry.path.removingLastComponent().lastComponent?.string ?? ""))
+                let folder = entry.path.removingLastComponent()
+                checkVersion(folder, number: Int(folder.lastComponent?.string ?? ""))
             }
         }
     }

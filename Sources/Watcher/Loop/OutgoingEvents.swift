@@ -31,7 +31,8 @@ struct OutgoingEvents {
             .complete(
                 CompleteFile(
                     place: spool.place(of: path), stamp: facts.stamp, format: facts.format?.rawValue, settledBy: facts.sign,
-                    companions: facts.companions.map { SpoolPath.join(directory, $0) }, signature: facts.signature, endsWithNewline: facts.endsWithNewline,
+                    companions: facts.companions.map { SpoolPath.join(directory, $0) }, signature: facts.signature,
+                    endsWithNewline: facts.endsWithNewline,
                     sequence: completeCount, settledIn: settledIn)))
     }
 
