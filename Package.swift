@@ -73,6 +73,9 @@ let package = Package(
         // Files, folders, digests, mounts: the system calls.
         .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
 
+        // Keys, and signatures of files by their digests.
+        .target(name: "Signatures", dependencies: [crypto]),
+
         // What the kernel takes from a process that computes.
         .target(name: "Confinement", dependencies: ["CConfinement"]),
 
@@ -95,10 +98,10 @@ let package = Package(
         .target(name: "Columnar", dependencies: ["Machine", "Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
         .target(
             name: "Watcher",
-            dependencies: ["Arrivals", "FileSystem", "Names", "ONNXWire", "Reasons", "CInotifyTools", heap, system, logging]),
-        .target(name: "Landing", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", system]),
+            dependencies: ["Arrivals", "FileSystem", "Names", "ONNXWire", "Reasons", "Signatures", "CInotifyTools", heap, system, logging]),
+        .target(name: "Landing", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", "Signatures", system]),
         .target(name: "Ledger", dependencies: ["Arrivals", "FileSystem", "Machine", "Names", "Reasons", grdb]),
-        .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
+        .target(name: "PipelineConfig", dependencies: ["Arrivals", "Names", "Reasons", "Recipes", "Signatures", yams, crypto]),
 
         // What an attempt is told and what it answers, between the daemon and what computes.
         .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Machine", "Reasons", "Recipes", "PipelineConfig", system]),
@@ -132,15 +135,15 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Watcher", "Ledger",
-                "Landing",
-                "PipelineConfig",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Names", "Reasons", "Recipes", "Signatures", "Watcher",
+                "Ledger", "Landing", "PipelineConfig",
                 logging, serviceLifecycle, system,
             ]),
         .target(
             name: "Reports",
             dependencies: [
-                "Arrivals", "Confinement", "FileSystem", "Machine", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system,
+                "Arrivals", "Confinement", "FileSystem", "Machine", "Reasons", "Recipes", "Signatures", "Watcher", "Ledger",
+                "Landing", "PipelineConfig", system,
             ]),
         // What both programs show and take on the command line.
         .target(name: "Terminal", dependencies: ["Ledger", "PipelineConfig", "Reasons", "Recipes", "Reports", argumentParser]),
@@ -148,7 +151,7 @@ let package = Package(
             name: "millrace",
             dependencies: [
                 "Arrivals", "Attempts", "Confinement", "Daemon", "FileSystem", "Landing", "Ledger", "PipelineConfig", "Reasons", "Reports",
-                "Terminal",
+                "Signatures", "Terminal",
                 "Watcher", "WorkerProcesses", argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
         .executableTarget(
@@ -221,10 +224,11 @@ let package = Package(
                 "millrace-worker", system,
             ]),
         tests("FileSystem", [system]),
-        tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
-        tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
+        tests("Signatures", ["FileSystem"], exclude: ["Bundles"]),
+        tests("Watcher", ["Arrivals", "Names", "Reasons", "Signatures", logging], exclude: ["Traces"]),
+        tests("Landing", ["Arrivals", "FileSystem", "Reasons", "Signatures", system]),
         tests("Ledger", ["Arrivals", "LedgerSupport", "Machine", "Reasons", grdb]),
-        tests("PipelineConfig", ["Reasons", "Recipes"]),
+        tests("PipelineConfig", ["Arrivals", "Reasons", "Recipes", "Signatures"]),
         tests("Deployment", ["Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes"]),
         tests(
             "Runner",
@@ -245,7 +249,8 @@ let package = Package(
             dependencies: [
                 "Arrivals", "Attempts", "ConformanceSupport", "FileSystem", "ModelSupport", "TestSupport", "Reasons", "Recipes", "Tensors",
                 "ONNX", "Engine", "Columnar",
-                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Terminal", "WorkerProcesses", "WorkerProtocol", "millrace",
+                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "Signatures", "Terminal", "WorkerProcesses", "WorkerProtocol",
+                "millrace",
                 "millrace-worker", "confined-probe", system,
             ],
             exclude: [

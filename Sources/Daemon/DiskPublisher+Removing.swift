@@ -32,7 +32,8 @@ extension DiskPublisher {
             OutputFolder(root: $0.publication.output.root, pipeline: $0.publication.pipeline)
         }
         for (place, outputs) in places {
-            let manifest = Manifest(outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline))
+            let manifest = Manifest(
+                outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline), signer: signer)
             do throws(FileSystemError) {
                 try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: .now)
             } catch {

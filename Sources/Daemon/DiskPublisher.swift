@@ -7,6 +7,7 @@ package import Ledger
 package import PipelineConfig
 import Reasons
 import Recipes
+import Signatures
 import Synchronization
 import SystemPackage
 
@@ -35,11 +36,16 @@ package final class DiskPublisher: Publisher, Sendable {
     let work: FilePath
     /// The claims on the folders that no other daemon may work on; nil where no other daemon can run.
     private let claims: FolderClaims?
+    /// The key by which is signed what lands; nil where nothing is.
+    let signer: SigningKey?
     private let state = Mutex(State())
 
     /// Makes a publisher. It throws where a pipeline has no place to stage.
     /// - Parameter work: the folder that keeps what training needs, and in which staging is preferred; nil for `ROOT/.millrace`.
-    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(FileSystemError) {
+    init(
+        root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, signer: SigningKey? = nil
+    ) throws(FileSystemError) {
+        self.signer = signer
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
@@ -68,7 +74,10 @@ package final class DiskPublisher: Publisher, Sendable {
             next.places[pipeline.name] = Places(
                 outputs: try pipeline.land.outputs.map { landing throws(FileSystemError) in try area(landing.path) },
                 models: pipeline.land.models.flatMap { landing in
-                    modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0, access: pipeline.land.access.landing) }
+                    modelArea.map {
+                        ModelVersionDirectory(
+                            path: FilePath(landing.path), area: $0, access: pipeline.land.access.landing, signer: signer)
+                    }
                 },
                 modelArea: modelArea,
                 quarantine: Quarantine(
@@ -190,7 +199,7 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     private func round() -> LandingRound {
-        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: .now)
+        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: .now, signer: signer)
     }
 
     // MARK: Models
@@ -277,7 +286,22 @@ package final class DiskPublisher: Publisher, Sendable {
         }
         let spool = pipeline.spoolPath(of: file.role)
         guard let area = places.spools[spool], let files = try file.files(in: spool) else { return }
-        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
+        let disposal = Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing)
+        _ = try disposal.dispose(files)
+        try takeSignature(of: file, pipeline, disposal)
+    }
+
+    /// Lets the signature of a file follow it, where signatures count.
+    private func takeSignature(of file: ArrivedFile, _ pipeline: Pipeline, _ disposal: Disposal) throws(FileSystemError) {
+        guard pipeline.trust.signers(of: file.role) != nil else { return }
+        let spool = FilePath(pipeline.spoolPath(of: file.role))
+        let relative = FilePath(DetachedSignature.name(of: file.path))
+        let access = SpoolAccess(root: spool)
+        // One that belongs to a file which is still there, or came since, stays.
+        guard try access.status(FilePath(file.path)) == nil, let status = try? access.status(relative),
+            let digest = try? access.digest(relative)
+        else { return }
+        _ = try disposal.dispose([SpoolFile(path: spool.pushing(relative), relative: relative, digest: digest, stamp: status.stamp)])
     }
 
     package func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
@@ -297,6 +321,10 @@ package final class DiskPublisher: Publisher, Sendable {
         if case .read(let file) = input, let area = places.spools[spool] {
             guard let files = try file.files(in: spool) else { return }
             _ = try places.quarantine.take(files, reason: reason, spoolArea: area)
+            let quarantine = FilePath(pipeline.onError.quarantine)
+            try takeSignature(
+                of: file, pipeline,
+                Disposal(.archive(quarantine), area: area, areas: places.areas, access: pipeline.land.access.landing))
         } else {
             try places.quarantine.explain(reason, relative: FilePath(path))
         }

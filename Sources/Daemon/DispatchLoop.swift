@@ -100,7 +100,9 @@ final class DispatchLoop: @unchecked Sendable {
     }
 
     private func applyRequests() throws(LedgerError) {
-        for run in try dispatcher.applyRequests(at: .now) { workers.stop(run) }
+        let applied = try dispatcher.applyRequests(at: .now)
+        for run in applied.stopping { workers.stop(run) }
+        if !applied.again.isEmpty { unread(applied.again) }
     }
 
     private func handOut() throws(LedgerError) {

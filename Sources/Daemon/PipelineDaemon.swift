@@ -117,8 +117,10 @@ package final class PipelineDaemon: Service {
         try PipelineFolders.make(inForce)
         try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
+        let signer = try pipelines.settings.sign?.read()
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
-        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
+        publisher = try DiskPublisher(
+            root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims, signer: signer)
         try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
@@ -155,7 +157,9 @@ package final class PipelineDaemon: Service {
             knowsAny: { spool in (try? ledger.hasFiles(pipeline: spool.pipeline, role: spool.role)) ?? true },
             hasRoom: { room.isFree(for: $0.pipeline) },
             isKnown: { place, stamp in
-                let isCurrent = (try? ledger.isCurrent(place.pipeline, place.role, place.path, stamp)) ?? false
+                let isCurrent =
+                    (try? ledger.isCurrent(
+                        place.pipeline, place.role, place.path, stamp, stampOf: pipelines.stampsOfSignedData(of: place))) ?? false
                 if isCurrent { reasons.stands(place, pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
                 if isCurrent, pipelines.inForce.contains(where: { $0.name == place.pipeline && $0.after != .keep }) {
@@ -328,7 +332,7 @@ package final class PipelineDaemon: Service {
 
     private func reload(isAsked: Bool = false) {
         if pipelineFiles.needsRestart {
-            log.warning("workers, threads, sessions, state and work of millrace.yaml take effect with the next start")
+            log.warning("workers, threads, sessions, state, work and sign of millrace.yaml take effect with the next start")
         }
         switch pipelineFiles.reload() {
         case .unchanged:

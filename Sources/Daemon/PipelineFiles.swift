@@ -1,3 +1,5 @@
+import Arrivals
+import Foundation
 package import PipelineConfig
 import Synchronization
 
@@ -40,7 +42,7 @@ package final class PipelineFiles: Sendable {
     package var needsRestart: Bool {
         let now = RootFile.load(root: root).settings
         return (now.workers, now.threads, now.sessions, now.state, now.work)
-            != (first.workers, first.threads, first.sessions, first.state, first.work)
+            != (first.workers, first.threads, first.sessions, first.state, first.work) || now.sign != first.sign
     }
 
     package func putInForce(_ read: PipelineSet) { current.withLock { $0 = read } }
@@ -53,5 +55,18 @@ package final class PipelineFiles: Sendable {
         } catch {
             return .refused(error.problems)
         }
+    }
+}
+
+extension PipelineFiles {
+    /// Returns how to find the stamps of a model's external data, where files of its spool need signatures; nil elsewhere. A model that was
+    /// admitted is known by them, whatever has become of its signature. Elsewhere such a model is read again when it is found, which costs
+    /// nothing but time.
+    func stampsOfSignedData(of place: SpoolPlace) -> ((String) -> FileStamp?)? {
+        guard let pipeline = inForce.first(where: { $0.name == place.pipeline }), pipeline.trust.signers(of: place.role) != nil else {
+            return nil
+        }
+        let folder = (pipeline.spoolPath(of: place.role) + "/" + place.path as NSString).deletingLastPathComponent
+        return { FileStamp(path: folder + "/" + $0) }
     }
 }

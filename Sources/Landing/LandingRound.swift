@@ -1,5 +1,6 @@
 package import Arrivals
 package import FileSystem
+package import Signatures
 package import SystemPackage
 
 /// Describes one output that an attempt has written to a staging area.
@@ -86,12 +87,15 @@ package struct LandingRound {
     private let areas: [StagingArea]
     /// The time that is recorded as the time of publication.
     private let now: UTCTime
+    /// The key by which lines of manifests are signed.
+    private let signer: SigningKey?
     /// The number of files on one file system from which one `syncfs` makes them durable; below it, each gets an `fsync`.
     package var syncfsFrom = Durability.syncfsFrom
     /// Called between steps; an error that it throws stops the round as a crash would.
     package var onStep: (LandingStep) throws -> Void = { _ in }
 
-    package init(areas: [StagingArea], now: UTCTime) {
+    package init(areas: [StagingArea], now: UTCTime, signer: SigningKey? = nil) {
+        self.signer = signer
         self.areas = areas
         self.now = now
     }
@@ -269,7 +273,8 @@ package struct LandingRound {
                     work[index].stamp = status.stamp
                     lines.append(work[index].manifestLine(publishedAt: now))
                 }
-                let manifest = Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline, access: first.access)
+                let manifest = Manifest(
+                    outputRoot: first.outputRoot, pipeline: first.provenance.pipeline, access: first.access, signer: signer)
                 if mayBeListed || indices.contains(where: { work[$0].placed == .alreadyThere }) {
                     try manifest.appendMissing(lines, day: now)
                 } else {

@@ -1,6 +1,7 @@
 package import Arrivals
 package import FileSystem
 import Foundation
+package import Signatures
 package import SystemPackage
 
 /// One line of a manifest.
@@ -28,6 +29,8 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     /// The time when the output was removed because its input was deleted; the line then records the removal, not a publication. In UTC and
     /// ISO 8601.
     package var removedAt: String?
+    /// The Ed25519 signature of the line without this, in Base64; nil where nothing is signed. It is the last field of the line.
+    package internal(set) var signature: String?
 
     package init(
         path: String, outputDigest: String, bytes: Int64, rows: Int?, pipeline: String, input: String, inputDigest: String,
@@ -54,7 +57,7 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case path, bytes, rows, pipeline, input, revision, arrival, run, execution, pins
+        case path, bytes, rows, pipeline, input, revision, arrival, run, execution, pins, signature
         case formDigest = "form_digest"
         case outputDigest = "output_digest"
         case inputDigest = "input_digest"
@@ -71,9 +74,11 @@ package struct Manifest: Sendable {
     package let directory: FilePath
     private let pipeline: String
     private let access: FileAccess
+    private let signer: SigningKey?
 
-    package init(outputRoot: FilePath, pipeline: String, access: FileAccess = .standard) {
+    package init(outputRoot: FilePath, pipeline: String, access: FileAccess = .standard, signer: SigningKey? = nil) {
         self.access = access
+        self.signer = signer
         directory = outputRoot.appending("_millrace")
         self.pipeline = String(pipeline.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
     }
@@ -94,7 +99,7 @@ package struct Manifest: Sendable {
         Disk.lock(descriptor)
         let end = try Self.cutTornLine(descriptor, path)
         do throws(FileSystemError) {
-            try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
+            try Disk.write(try text(of: lines, path), to: descriptor, path)
             FaultPoint.reach(.manifestWritten)
             try Disk.sync(descriptor, path)
         } catch {
@@ -202,10 +207,10 @@ package struct Manifest: Sendable {
         return end
     }
 
-    private static func text(of lines: [ManifestLine], _ path: FilePath) throws(FileSystemError) -> [UInt8] {
+    private func text(of lines: [ManifestLine], _ path: FilePath) throws(FileSystemError) -> [UInt8] {
         var text: [UInt8] = []
         for line in lines {
-            do { try line.append(to: &text) } catch { throw .badDocument(path, why: "\(error)") }
+            do { try line.append(to: &text, signedBy: signer) } catch { throw .badDocument(path, why: "\(error)") }
         }
         return text
     }

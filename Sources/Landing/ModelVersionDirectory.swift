@@ -1,5 +1,6 @@
 import Arrivals
 package import FileSystem
+package import Signatures
 package import SystemPackage
 
 /// Keeps the model versions of `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`.
@@ -9,9 +10,11 @@ package struct ModelVersionDirectory: Sendable {
     private let area: StagingArea
     private let published: PublishedModels
     private let access: FileAccess
+    private let signer: SigningKey?
 
-    package init(path: FilePath, area: StagingArea, access: FileAccess = .standard) {
+    package init(path: FilePath, area: StagingArea, access: FileAccess = .standard, signer: SigningKey? = nil) {
         self.access = access
+        self.signer = signer
         self.path = path
         self.area = area
         published = PublishedModels(path: path)
@@ -21,10 +24,13 @@ package struct ModelVersionDirectory: Sendable {
         /// The name in the version directory: `model.onnx`, `model.onnx.data`.
         package let name: String
         package let staged: FilePath
+        /// Tells whether it is of the model, as its external data is, and does not only stand beside it.
+        package let isOfModel: Bool
 
-        package init(name: String, staged: FilePath) {
+        package init(name: String, staged: FilePath, isOfModel: Bool = true) {
             self.name = name
             self.staged = staged
+            self.isOfModel = isOfModel && name != VersionFile.adapter
         }
     }
 
@@ -64,9 +70,30 @@ package struct ModelVersionDirectory: Sendable {
         FaultPoint.reach(.versionMoved)
         let bytes = try JSONFile.encode(card, for: directory.appending("card.json"))
         try JSONFile.write(bytes, to: directory.appending("card.json"), access)
+        if let signer { try sign(card, bytes, in: directory, Set(files.filter(\.isOfModel).map(\.name)), signer) }
         try Disk.sync(directory: directory)
         FaultPoint.reach(.versionStaged)
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
+    }
+
+    /// Writes the signatures of a version, which become visible with it: of its card, which names every other file by its digest, and of
+    /// the model with its external data, so that it can be dropped elsewhere together with its signature. No card names them.
+    private func sign(
+        _ card: Card, _ bytes: [UInt8], in directory: FilePath, _ ofModel: Set<String>, _ signer: SigningKey
+    ) throws(FileSystemError) {
+        var signed = [("card.json", SignedFiles(.init(name: "card.json", digest: FileDigest.of(bytes: bytes))))]
+        let parts = card.files.filter { ofModel.contains($0.path) }.map { SignedFiles.File(name: $0.path, digest: $0.digest) }
+        if let graph = parts.first(where: { $0.name == VersionFile.model }) {
+            signed.append((graph.name, SignedFiles(graph, companions: parts.filter { $0.name != graph.name })))
+        }
+        for (name, files) in signed {
+            let file = directory.appending(DetachedSignature.name(of: name))
+            let signature: [UInt8]
+            do throws(SignatureError) { signature = try signer.signature(of: files.statement()) } catch {
+                throw .badDocument(file, why: "\(error)")
+            }
+            try JSONFile.write(signature, to: file, access)
+        }
     }
 
     /// Makes the version visible by one rename. Returns false when an earlier attempt to land had done it: then the same files of the same

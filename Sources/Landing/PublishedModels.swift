@@ -80,6 +80,12 @@ package struct PublishedModels: Sendable {
     /// Copies the card of a version, before the version is removed.
     func keepCard(_ version: Int, staged: FilePath, _ access: FileAccess) throws(FileSystemError) {
         for changed in try Disk.makeDirectories(keptCards, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
+        // The signature comes first, so that a card which has one is never without it.
+        let signature = cardPath(version).removingLastComponent().appending("card.json.sig")
+        if try Disk.status(signature) != nil {
+            try JSONFile.replace(
+                keptCards.appending("\(version).json.sig"), with: try JSONFile.read(signature), staged: staged, access)
+        }
         try JSONFile.replace(keptCards.appending("\(version).json"), with: try JSONFile.read(cardPath(version)), staged: staged, access)
     }
 }

@@ -24,6 +24,7 @@ package final class Pipeline: Sendable {
     package let onInputDeleted: OnInputDeleted
     package let notify: Notify
     package let retain: Retain
+    package let trust: Trust
     /// The name that the pipeline had before: everything known under that name belongs to this pipeline.
     package let was: String?
     /// The text that the ledger keeps of the revision; see `under(revision:body:)`.
@@ -35,7 +36,7 @@ package final class Pipeline: Sendable {
         name: String, source: String, spool: SpoolEntries, order: ArrivalOrder, settle: Settle, schema: RowSchema, stages: [Stage],
         land: Land,
         after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify,
-        retain: Retain, was: String?, revisionBody: RevisionBody, positions: SourceMap
+        retain: Retain, trust: Trust, was: String?, revisionBody: RevisionBody, positions: SourceMap
     ) {
         self.name = name
         self.source = source
@@ -52,6 +53,7 @@ package final class Pipeline: Sendable {
         self.onInputDeleted = onInputDeleted
         self.notify = notify
         self.retain = retain
+        self.trust = trust
         self.was = was
         self.revisionBody = revisionBody
         self.positions = positions
@@ -81,7 +83,7 @@ extension Pipeline: Equatable {
             && (one.schema, one.stages, one.land, one.after) == (other.schema, other.stages, other.land, other.after)
             && (one.allowUpstreamDelete, one.onError, one.limits) == (other.allowUpstreamDelete, other.onError, other.limits)
             && (one.onInputDeleted, one.notify, one.retain) == (other.onInputDeleted, other.notify, other.retain)
-            && (one.was, one.positions) == (other.was, other.positions)
+            && (one.trust, one.was, one.positions) == (other.trust, other.was, other.positions)
     }
 }
 

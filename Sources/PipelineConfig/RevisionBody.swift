@@ -53,7 +53,7 @@ extension Pipeline {
         let former = Pipeline(
             name: name, source: source, spool: spool, order: order, settle: settle, schema: read.schema, stages: read.stages, land: land,
             after: after, allowUpstreamDelete: allowUpstreamDelete, onError: onError, limits: limits, onInputDeleted: onInputDeleted,
-            notify: notify, retain: retain, was: was, revisionBody: RevisionBody(body), positions: positions)
+            notify: notify, retain: retain, trust: trust, was: was, revisionBody: RevisionBody(body), positions: positions)
         return former.revision.full == revision ? former : nil
     }
 }

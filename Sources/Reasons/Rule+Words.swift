@@ -43,6 +43,7 @@ extension Rule {
                 "Resolve the conflict, and drop the right content under the plain name."
             )
         case .nameSystem: ("Files that a desktop, an editor or a file system keeps for itself are not taken.", "Nothing.")
+        case .nameSignature: ("A signature, `NAME.sig`, is read with the file that it is of.", "Ask about that file.")
         case .nameControl: ("A name has no control characters.", "Rename it to printable characters.")
         case .nameEncoding: ("A name is valid UTF-8.", "Rename it to UTF-8, for example with convmv.")
         case .linkDangling: ("A symbolic link leads to a file.", "Drop the file itself, or make the link's target first.")
@@ -50,6 +51,17 @@ extension Rule {
         case .linkDirectory: ("A directory is scanned where it stands, not through a link to it.", "Nothing.")
         case .specialFIFO, .specialSocket, .specialDevice, .specialUnknown:
             ("Only regular files are arrivals.", "Remove it, or drop a regular file under this name.")
+
+        case .trustMissing:
+            (
+                "Where `trust` wants signatures, a file may stand without one for `settle.give_up`.",
+                "Put the signature beside it, as NAME.sig; it is taken up as soon as that is there."
+            )
+        case .trustInvalid:
+            (
+                "Where `trust` wants signatures, a file is admitted that one of the keys has signed as it is.",
+                "Sign the file and replace NAME.sig; or, after adding the signer's key to `trust`, `millrace retry`."
+            )
 
         case .waitPaused: ("A paused pipeline starts nothing.", "`millrace resume` starts it again.")
         case .waitModel:

@@ -24,6 +24,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case nameTemporary = "name.temporary"
     case nameConflict = "name.conflict"
     case nameSystem = "name.system"
+    case nameSignature = "name.signature"
     case nameControl = "name.control"
     case nameEncoding = "name.encoding"
     case linkDangling = "link.dangling"
@@ -33,6 +34,10 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case specialSocket = "special.socket"
     case specialDevice = "special.device"
     case specialUnknown = "special.unknown"
+
+    // MARK: Signatures
+    case trustMissing = "trust.missing"
+    case trustInvalid = "trust.invalid"
 
     // MARK: Waiting
     case waitPaused = "wait.paused"

@@ -21,6 +21,16 @@ package struct SpoolDirectory: Sendable, Hashable {
         }
     }
 
+    /// Says what a `NAME.sig` beside a file means. It is an arrival nowhere.
+    package enum Signatures: Sendable, Hashable {
+        /// It means nothing.
+        case ignored
+        /// A file may have one, which must be whole.
+        case taken
+        /// A file waits for one.
+        case required
+    }
+
     /// The spool that the directory is of. It is unique within one watcher.
     package var id: SpoolID
     /// The absolute path.
@@ -35,10 +45,11 @@ package struct SpoolDirectory: Sendable, Hashable {
     package var order: Int
     package var watch: WatchMode
     package var settle: SettlePolicy
+    package var signatures: Signatures
 
     package init(
         id: SpoolID, path: String, include: [String], ignoresSuffixCase: Bool = false, order: Int = 2, watch: WatchMode = .auto,
-        settle: SettlePolicy = SettlePolicy()
+        settle: SettlePolicy = SettlePolicy(), signatures: Signatures = .ignored
     ) {
         self.id = id
         self.path = path
@@ -47,5 +58,6 @@ package struct SpoolDirectory: Sendable, Hashable {
         self.order = order
         self.watch = watch
         self.settle = settle
+        self.signatures = signatures
     }
 }

@@ -43,6 +43,8 @@ package struct CompleteFile: Sendable, Equatable {
     package var settledBy: Settling.Sign
     /// The external data of a model, relative to the spool, sorted.
     package var companions: [String]
+    /// The stamp of its signature, where one is there and the spool takes signatures.
+    package var signature: FileStamp?
     /// Tells whether the last byte is a newline; nil where the file is not text.
     package var endsWithNewline: Bool?
     /// The number of the file among those that the watcher delivered as complete, from 1.
@@ -54,9 +56,12 @@ package struct CompleteFile: Sendable, Equatable {
 /// Describes a file that stayed incomplete for too long.
 package struct TruncatedFile: Sendable, Equatable {
     package var place: SpoolPlace
+    /// The stamp; of a file that lacks only its signature, the one that `FileStamp.judged` gives.
     package var stamp: FileStamp
     /// The reason, which says what is missing, in words for an operator.
     package var reason: String
+    /// Tells whether only a whole signature is missing.
+    package var isUnsigned = false
 }
 
 /// Describes an entry of a spool that can never be an arrival as it is.

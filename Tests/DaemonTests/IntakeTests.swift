@@ -202,4 +202,38 @@ import Testing
         pool.stop()
         _ = threads
     }
+
+    // MARK: Signatures
+
+    private func complete(signature: FileStamp?) -> SpoolEvent {
+        guard case .complete(var file) = complete("p/model", "m.onnx") else { fatalError("it makes complete files") }
+        file.signature = signature
+        return .complete(file)
+    }
+
+    @Test func anotherSignatureIsReadAgain() throws {
+        try use("p")
+        let one = FileStamp(device: 1, inode: 8, size: 64, changed: 1)
+        let first = try #require(intake.take([complete(signature: one)]).first)
+        #expect(intake.take([complete(signature: one)]).isEmpty, "it is being read")
+        var other = one
+        other.changed += 1
+        #expect(intake.take([complete(signature: other)]).count == 1)
+        #expect(first.isCancelled)
+    }
+
+    @Test func aFileWithoutASignatureIsRefusedByItsOwnRule() throws {
+        try use("p")
+        let file = TruncatedFile(
+            place: SpoolPlace("p/model", "m.onnx"), stamp: .init(device: 1, inode: 1, size: 1, changed: 1),
+            reason: "its signature m.onnx.sig is not there", isUnsigned: true)
+        _ = intake.take([.truncated(file)])
+        let refused = try intake.number(at: .now, lost: { _ in }).flatMap(\.refused)
+        #expect(refused.map(\.report.explanation.rule) == [.trustMissing])
+        // Who retries it has the watcher look at it again, and it is not the same state any more that is on record.
+        #expect(try ledger.isCurrent("p", .model, "m.onnx", file.stamp))
+        let outcome = try ledger.write { (tx) throws(LedgerError) in try tx.retry(Selection(pipeline: "p")) }
+        #expect(!outcome.isRefused && outcome.affected.map(\.path) == ["m.onnx"])
+        #expect(try !ledger.isCurrent("p", .model, "m.onnx", file.stamp))
+    }
 }

@@ -102,6 +102,8 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
 
     // MARK: Documents
 
+    private static let publicKey = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
     /// The keys that an optimize stage has only where it makes the model faster, and those that each kind of stage has with other keys in
     /// them.
     private static let faster = ["graph", "precision", "budget", "gate.cosine", "gate.same_top"].map { "stages[].optimize.\($0)" }
@@ -114,6 +116,7 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
         ("stages[].optimize.gradient.early_stopping", ["patience": "3"]),
         ("stages[].optimize.gradient.adapters", ["rank": "8", "targets": "[a]"]), ("stages[].forward.outputs.NAME", ["columns": "c"]),
         ("notify.waiting_long", ["tell": "[ops]"]),
+        ("trust.models", ["keys": "[\(publicKey)]"]), ("trust.labelled", ["keys": "[\(publicKey)]"]),
     ]
 
     /// A file with a value at one key; without a value the key is absent, and its mapping is there. A pipeline is one that trains, unless

@@ -1,5 +1,6 @@
 import Foundation
 import PipelineConfig
+import Signatures
 import TestSupport
 import Testing
 
@@ -47,6 +48,8 @@ import Testing
         let settings = try #require(page.examples.first { $0.kind == "millrace.yaml" })
         let folder = try TemporaryDirectory("documented-keys")
         try folder.write(settings.text, to: "millrace.yaml")
+        let key = try folder.write(SigningKey().text, to: "keys/landing")
+        try #require(chmod(key, 0o600) == 0)
         var shown: Set<String> = []
         for (number, example) in page.examples.enumerated() where example.kind != "millrace.yaml" {
             try folder.write(example.wholePipeline(after: page.examples[0].text), to: "pipelines/\(number).yaml")

@@ -113,7 +113,7 @@ import Testing
             "colour: red",
             """
             millrace.yaml:1:1: colour: there is no such key; \
-            the keys here are workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain
+            the keys here are workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign
             """
         ),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
@@ -131,7 +131,10 @@ import Testing
         ("executor: []", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("executor: child", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("listen: 8080", "millrace.yaml:1:1: listen: not implemented in this version; remove it"),
-        ("trust: {}", "millrace.yaml:1:1: trust: not implemented in this version; remove it"),
+        (
+            "trust: { models: {} }",
+            "millrace.yaml:1:18: trust.models.keys: missing; name the public keys of those whose signatures count: keys: [FILE.pub]"
+        ),
         ("state: .", "millrace.yaml:1:8: state: the state cannot be the root itself; write a folder of its own, like .millrace"),
         (
             "land: { outputs: { format: parket } }",
@@ -141,7 +144,7 @@ import Testing
             "[1]",
             """
             millrace.yaml:1:1: a list stands where a mapping belongs; \
-            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain
+            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign
             """
         ),
     ])

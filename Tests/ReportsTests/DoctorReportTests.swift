@@ -39,6 +39,18 @@ import Testing
         #expect(report.lines.contains { $0.text.contains("chmod o-w") })
     }
 
+    /// Who may change the file of a key decides whose signatures count.
+    @Test func whoMayChangeAKeyIsTold() throws {
+        let key = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+        try scene.directory.write("-----BEGIN PUBLIC KEY-----\n\(key)\n-----END PUBLIC KEY-----\n", to: "author.pub")
+        let pipeline = String(decoding: try scene.directory.read("pipelines/p.yaml"), as: UTF8.self)
+        try scene.directory.write(pipeline + "\ntrust: { models: { keys: [author.pub, \(key)] } }\n", to: "pipelines/p.yaml")
+        for path in ["pipelines/p.yaml", "author.pub"] { chmod(scene.directory(path), 0o644) }
+        #expect(mended(report()) == [])
+        chmod(scene.directory("author.pub"), 0o666)
+        #expect(mended(report()) == ["/author.pub"])
+    }
+
     /// Where the sticky bit is set nobody can replace what belongs to another.
     @Test func aStickyFolderAboveIsNotFound() {
         chmod(scene.directory("out"), 0o1777)

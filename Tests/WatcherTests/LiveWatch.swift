@@ -50,7 +50,8 @@ final class LiveWatch: Sendable {
     init(
         include: [String] = ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy", "barrier-*"], order: Int = 0,
         watch: SpoolDirectory.WatchMode = .inotify,
-        backend: SpoolWatcher.Backend = .automatic, remembers: Bool = true, starts: Bool = true, logger: Logger = Logger(label: "test"),
+        backend: SpoolWatcher.Backend = .automatic, signatures: SpoolDirectory.Signatures = .ignored, remembers: Bool = true,
+        starts: Bool = true, logger: Logger = Logger(label: "test"),
         prepare: (String) throws -> Void = { _ in }
     ) throws {
         base = try TemporaryDirectory("watch")
@@ -64,7 +65,8 @@ final class LiveWatch: Sendable {
         thread = Mutex(false)
         hold = Mutex(false)
         let directory = SpoolDirectory(
-            id: "s", path: spool, include: include, order: order, watch: watch, settle: .init(quiet: Self.quiet, giveUp: Self.giveUp))
+            id: "s", path: spool, include: include, order: order, watch: watch, settle: .init(quiet: Self.quiet, giveUp: Self.giveUp),
+            signatures: signatures)
         let box = Box()
         watcher = SpoolWatcher(
             directories: [directory], backend: backend,

@@ -6,11 +6,18 @@ import Logging
 import PipelineConfig
 
 extension Dispatcher {
-    /// Does what commands have asked for, in the order in which they asked.
-    /// - Returns: the runs whose attempts are to end.
-    @discardableResult
-    package func applyRequests(at now: UTCTime) throws(LedgerError) -> [Int64] {
+    /// What others are to do for the requests that were applied.
+    package struct Applied {
+        /// The runs whose attempts are to end.
         var stopping: [Int64] = []
+        /// The files that the watcher is to look at again: those that were refused for their signatures were never read into the ledger.
+        var again: [SpoolPlace] = []
+    }
+
+    /// Does what commands have asked for, in the order in which they asked.
+    @discardableResult
+    package func applyRequests(at now: UTCTime) throws(LedgerError) -> Applied {
+        var applied = Applied()
         let inputs = publisher.lookup(among: Array(pipelines.all))
         for pending in try ledger.pendingRequests() {
             FaultPoint.reach(.requestBegin)
@@ -27,7 +34,7 @@ extension Dispatcher {
                 forget(affected.arrival, in: affected.pipeline)
                 window.readAgain(affected.pipeline)
             }
-            if let run = outcome.stopping { stopping.append(run) }
+            if let run = outcome.stopping { applied.stopping.append(run) }
             switch pending.request {
             case .forget:
                 for affected in outcome.affected { clearReason(affected.role, affected.path, in: affected.pipeline) }
@@ -38,11 +45,15 @@ extension Dispatcher {
                 try versions.pin(version, in: name)
             case .pause, .resume:
                 try applyPauses()
-            case .retry, .replay, .stop:
+            case .retry:
+                applied.again += outcome.affected.filter { $0.role != .data }.map {
+                    SpoolPlace(pipeline: $0.pipeline, role: $0.role, path: $0.path)
+                }
+            case .replay, .stop:
                 break
             }
         }
-        return stopping
+        return applied
     }
 }
 

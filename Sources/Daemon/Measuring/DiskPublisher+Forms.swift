@@ -16,6 +16,6 @@ extension DiskPublisher {
         let copy = FilePath(graph.path).removingLastComponent().appending(form.name)
         try Disk.remove(copy)
         try Disk.clone(FilePath(form.path), to: copy)
-        return [ModelVersionDirectory.File(name: form.name, staged: copy)]
+        return [ModelVersionDirectory.File(name: form.name, staged: copy, isOfModel: false)]
     }
 }

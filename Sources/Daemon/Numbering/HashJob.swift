@@ -35,6 +35,8 @@ package final class HashJob: @unchecked Sendable {
     private let parts: [(name: String, path: FilePath)]
     private var digested: [FileDigest.Digested] = []
     private var current: (descriptor: FileDescriptor, hashing: FileHashing)?
+    /// Says why the file is not admitted, once it has been read; nil where it is.
+    private(set) var distrust: Explanation?
     /// The number of bytes in parts that are done.
     private var bytesBefore: Int64 = 0
 
@@ -131,6 +133,9 @@ package final class HashJob: @unchecked Sendable {
         }
         let companions = zip(parts, digested).dropFirst().map { part, file in
             Companion(path: part.name, digest: file.digest, stamp: file.stamp)
+        }
+        if let signers = route.signers {
+            distrust = try SignatureJudge(signers).distrust(of: file, access, digest: digested[0].digest, companions: companions)
         }
         let key =
             route.role == .data

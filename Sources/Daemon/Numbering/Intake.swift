@@ -22,6 +22,8 @@ package final class Intake {
         let role: ArrivalRole
 
         var folder: String { pipeline.spoolPath(of: role) }
+        /// Those whose signatures count; nil where files need none.
+        var signers: TrustedSigners? { pipeline.trust.signers(of: role) }
     }
 
     private struct Retry {
@@ -76,7 +78,8 @@ package final class Intake {
                     SpoolDirectory(
                         id: id, path: entry.path, include: entry.include, ignoresSuffixCase: entry.ignoresSuffixCase, order: order,
                         watch: SpoolDirectory.WatchMode(rawValue: entry.watch.rawValue) ?? .auto,
-                        settle: .init(quiet: pipeline.settle.quiet, giveUp: pipeline.settle.giveUp)))
+                        settle: .init(quiet: pipeline.settle.quiet, giveUp: pipeline.settle.giveUp),
+                        signatures: pipeline.trust.signers(of: role).map { $0.isRequired ? .required : .taken } ?? .ignored))
             }
         }
         return directories
@@ -120,6 +123,11 @@ package final class Intake {
                 complete.append((file, route, [ArrivalRole.model: 0, .labelled: 1, .data: 2][route.role]!))
             case .truncated(let file):
                 guard let route = routes[file.place.spool] else { continue }
+                if file.isUnsigned {
+                    let reason = "\(file.place.path): not admitted: \(file.reason)"
+                    refuse(file.place, route, file.stamp, Explanation(reason: Reason(reason), rule: .trustMissing))
+                    continue
+                }
                 let rule: Rule = route.role == .model ? .modelTruncated : .dataTruncated
                 refuse(file.place, route, file.stamp, Explanation(reason: "\(file.place.path): truncated: \(file.reason)", rule: rule))
             case .refused(let file):
@@ -143,7 +151,7 @@ package final class Intake {
     /// Begins to read a file. Returns nil where the same state of it is being read already.
     private func begin(_ file: CompleteFile, _ route: Route) -> HashJob? {
         let key = file.place
-        if let known = jobs[key], known.file.stamp == file.stamp { return nil }
+        if let known = jobs[key], known.file.stamp == file.stamp, known.file.signature == file.signature { return nil }
         forget(key)
         let job = HashJob(file, route, contents: contents)
         jobs[key] = job
@@ -186,6 +194,10 @@ package final class Intake {
             case .success(let file):
                 FaultPoint.reach(.intakeHashed)
                 if retries.removeValue(forKey: job.place) != nil { conditions.clear(job.unreadableKey) }
+                if let distrust = job.distrust {
+                    refuse(job.place, job.route, job.file.stamp.judged(with: job.file.signature), distrust)
+                    continue
+                }
                 if job.isInLane { job.stage = .read(file) } else { read.append((job, file)) }
             case .failure(let error):
                 let failure = Failure(opening: error, place: job.place.path)

@@ -155,6 +155,11 @@ extension LedgerTransaction {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
         for row in try select(selection, among: [.quarantined, .rejected, .waiting]) {
+            if try isDistrusted(row) {
+                // Whoever judges files looks at it again, with the keys of now.
+                if try forgetStamp(of: row) { outcome.affected.append(try affected(row)) }
+                continue
+            }
             var refusal = try refusalOfRetry(row)
             if refusal == nil, let inputs { refusal = inputs.refusal(try input(row)) }
             if let refusal {
@@ -171,6 +176,13 @@ extension LedgerTransaction {
             &outcome, "waits again", refusals,
             nothing: "nothing there to retry: only what is in quarantine, rejected or waiting for a later attempt can be retried. "
                 + "millrace replay does a finished file again.")
+    }
+
+    /// Returns whether it was refused for its signature, before it was an arrival that could run.
+    private func isDistrusted(_ row: ArrivalRow) throws(LedgerError) -> Bool {
+        guard row.state == .quarantined, row.digest == nil else { return false }
+        let rule = try connection.first("SELECT rule FROM arrivals WHERE number = ?", row.number, row: { $0.textOrNil(0) }) ?? nil
+        return rule == Rule.trustMissing.code || rule == Rule.trustInvalid.code
     }
 
     private func refusalOfRetry(_ row: ArrivalRow) throws(LedgerError) -> String? {

@@ -12,6 +12,14 @@ struct CrossSectionCheck {
         if !top.mistyped.contains("spool"), !top.mistyped.contains("schema") { checkLabels() }
         checkColumns()
         checkMetric()
+        checkTrust()
+    }
+
+    /// Checks that files can arrive that need a signature. `models` always can.
+    private func checkTrust() {
+        if statedKeys("trust").contains("labelled"), !statedKeys("spool").contains("labelled"), !top.mistyped.contains("spool") {
+            add(.chain, "trust.labelled", "no labels arrive that could be signed", "add spool: { labelled: FOLDER }, or remove it")
+        }
     }
 
     private func add(_ rule: Rule, _ key: String, _ fault: String, _ remedy: String) {

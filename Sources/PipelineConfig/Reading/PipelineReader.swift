@@ -19,7 +19,7 @@ struct PipelineReader {
 
     static let keys = [
         "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
-        "on_input_deleted", "notify", "retain", "was",
+        "on_input_deleted", "notify", "retain", "trust", "was",
     ]
 
     static func read(_ root: Node, source: String, in reading: ReadingContext) -> Pipeline? {
@@ -40,7 +40,8 @@ struct PipelineReader {
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name),
             limits: Limits(top, defaults: reading.defaults.limits),
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
-            retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
+            retain: RetainReader.retain(top, defaults: reading.defaults.retain),
+            trust: TrustReader.trust(top, defaults: reading.defaults.trust), was: was(name),
             revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
         CrossSectionCheck(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil

@@ -2,7 +2,9 @@ internal import Reasons
 
 /// Reads `ROOT/millrace.yaml`, with the same checks as a pipeline: positions, near spellings, unknown keys by name.
 enum RootReader {
-    static let keys = ["workers", "jobs", "threads", "sessions", "confinement", "state", "work", "limits", "land", "notify", "retain"]
+    static let keys = [
+        "workers", "jobs", "threads", "sessions", "confinement", "state", "work", "limits", "land", "notify", "retain", "trust", "sign",
+    ]
 
     /// Returns the settings that could be read; nil where the file cannot be read at all.
     static func read(path: String, root: String, problems: ProblemList) -> RootSettings? {
@@ -45,6 +47,11 @@ enum RootReader {
         settings.limits = Limits(top)
         settings.retain = RetainReader.retain(top, defaults: Retain())
         settings.notify = NotifyReader.targets(top)
+        settings.trust = TrustReader.trust(top, defaults: Trust())
+        settings.sign = top.folder("sign").map { SigningKeyFile(path: $0) }
+        if let fault = settings.sign?.fault() {
+            top.refuse(.badValue, "sign", fault, "name a private key of mode 600, as `millrace keys new` writes it")
+        }
         guard let land = top.section("land", keys: ["models", "outputs", "mode", "group"]) else { return settings }
         settings.keep = land.section("models", keys: ["keep"])?.integer("keep", in: 1...1_000_000) ?? settings.keep
         settings.format = land.section("outputs", keys: ["format"])?.choice("format", of: OutputFormat.self) ?? settings.format

@@ -19,6 +19,9 @@ package struct RootSettings: Sendable, Equatable {
     package internal(set) var access = LandAccess()
     package internal(set) var retain = Retain()
     package internal(set) var notify: [String: NotifyTarget] = [:]
+    package internal(set) var trust = Trust()
+    /// The key by which what lands is signed; nil where nothing is.
+    package internal(set) var sign: SigningKeyFile?
 
     /// Makes the settings that hold without a file.
     package init(root: String) {

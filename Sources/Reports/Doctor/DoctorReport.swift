@@ -61,6 +61,7 @@ package struct DoctorReport: Report {
             (settings.state + "/ledger.sqlite", .own("the ledger")),
         ]
         places += RootFile.paths(root: root.path).map { ($0, .settings("the settings")) }
+        if let key = settings.sign { places.append((key.path, .settings("the key by which what lands is signed"))) }
         for file in lint.files { places.append((CanonicalPaths.absolute(file.path, root: "."), .settings("a pipeline"))) }
         for pipeline in lint.pipelines { places += Self.places(of: pipeline) }
         let writers = OtherWriters()
@@ -79,6 +80,9 @@ package struct DoctorReport: Report {
         if let path = pipeline.land.models?.path { places.append((path, .published("the models of \(name)"))) }
         if let path = pipeline.land.outputs?.path { places.append((path, .published("the outputs of \(name)"))) }
         if case .archive(let path) = pipeline.after { places.append((path, .published("the archive of \(name)"))) }
+        for file in Set([pipeline.trust.models, pipeline.trust.labelled].flatMap { $0?.files ?? [] }) {
+            places.append((file, .settings("a key whose signatures count in \(name)")))
+        }
         places.append((pipeline.onError.quarantine, .published("the quarantine of \(name)")))
         return places
     }

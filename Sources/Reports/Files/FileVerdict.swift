@@ -5,6 +5,7 @@ import Landing
 package import Ledger
 import PipelineConfig
 package import Reasons
+import Signatures
 import SystemPackage
 import Watcher
 
@@ -71,6 +72,7 @@ extension FileVerdict {
         let folder = (path as NSString).deletingLastPathComponent
         let parts = companions.map { folder + "/" + $0.path }
         guard let stamp = FileStamp(path: path, companions: parts), let arrival = known.visits.first?.arrival else { return nil }
+        if arrival.isDistrusted, known.stamp == .judged(path) { return nil }
         if known.stamp.inode == 0 || arrival.state == .waiting { return nil }
         if stamp == known.stamp { return nil }
         let wentAway = known.stamp.changed < 0
@@ -117,7 +119,11 @@ extension FileVerdict {
                 .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: .directoryUnreadable,
                 remedy: "Give the daemon's user search permission on its folder, or mend the disk; it is taken up by itself then.")
         case .refused(let explanation, _): self.init(.quarantined, explanation)
-        case .file: self.init(settling: path, settle, daemon)
+        case .file:
+            self.init(settling: path, settle, daemon)
+            if word == .waiting, explanation.rule != .settleSeal, let signers = place.pipeline.trust.signers(of: place.role) {
+                judgeSignature(of: path, signers, settle, daemon)
+            }
         }
     }
 
@@ -140,6 +146,21 @@ extension FileVerdict {
         }
     }
 
+    /// Says where it waits for its signature, which nothing else about it shows.
+    private mutating func judgeSignature(of path: String, _ signers: TrustedSigners, _ settle: Settle, _ daemon: DaemonLock.Holder?) {
+        let lack: String
+        switch SignatureFile(of: path).look() {
+        case .whole: return
+        case .missing where !signers.isRequired: return
+        case .missing: lack = "is not there"
+        case .unusable(_, let why): lack = "does not count: \(why)"
+        }
+        self = FileVerdict(
+            .waiting, "its signature \(DetachedSignature.name(of: (path as NSString).lastPathComponent)) \(lack)", rule: .trustMissing,
+            remedy: (daemon == nil ? Self.startTheDaemon + " " : "")
+                + "Sign it with millrace sign; without a signature for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine.")
+    }
+
     /// Judges a file that is in no spool.
     init(outside path: String, _ map: SpoolMap, exists: Bool) {
         if let (pipeline, folder) = map.folder(of: path) {
@@ -157,5 +178,22 @@ extension FileVerdict {
                 rule: .spoolOutside,
                 remedy: "Drop it into \(map.pipelines.flatMap(\.spools).map { shownPath($0.entry.path) }.joined(separator: " or ")).")
         }
+    }
+}
+
+extension Arrival {
+    /// Tells whether it was refused for its signature, or for the lack of one.
+    fileprivate var isDistrusted: Bool {
+        state == .quarantined && digest == nil && [.trustMissing, .trustInvalid].contains(explanation?.rule)
+    }
+}
+
+extension FileStamp {
+    /// Returns the stamp by which the file at `path` would be known if it were refused now for its signature.
+    fileprivate static func judged(_ path: String) -> FileStamp? {
+        var companions: [String] = []
+        if case .whole(let found) = FormatCheck.check(path: path) { companions = found }
+        let folder = (path as NSString).deletingLastPathComponent
+        return FileStamp(path: path, companions: companions.map { folder + "/" + $0 })?.judged(with: SignatureFile(of: path).stamp)
     }
 }

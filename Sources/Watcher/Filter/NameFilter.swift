@@ -1,4 +1,5 @@
 package import Reasons
+internal import Signatures
 
 /// Decides by its name alone whether a file can be an arrival at all.
 package struct NameFilter: Sendable, Hashable {
@@ -38,6 +39,9 @@ package struct NameFilter: Sendable, Hashable {
     /// Decides by the last component only, for a file in a directory that was decided on already.
     func decide(name: Substring, of relativePath: String) -> Decision {
         if let decision = Self.hidden(name, isDirectory: false) { return decision }
+        if name.utf8.count > 4, name.hasSuffix(DetachedSignature.suffix) {
+            return .ignored(rule: .nameSignature, reason: "it is the signature of the file whose name it begins with")
+        }
         // The patterns come before the table of temporary names: they end most names that are not wanted, and cheaply.
         if !include.isEmpty, !include.contains(where: { $0.matches(path: relativePath, name: name.utf8) }) {
             return .ignored(rule: .nameInclude, reason: "matches no pattern of the spool's include list")

@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Signatures
 
 /// Tells the meaning of a change in a spool, as far as the name alone shows it.
 enum EntryMeaning: Equatable {
@@ -13,6 +14,8 @@ enum EntryMeaning: Equatable {
     case unmatchedGone
     /// The mark of a download of that file went away.
     case markGone(of: String)
+    /// The signature of that file came, changed or went away.
+    case signature(of: String)
     /// A directory came: what is in it is to be scanned.
     case newDirectory
     /// A directory came from elsewhere, perhaps over one that was here.
@@ -32,6 +35,13 @@ extension WatchedSpool {
             return change == .gone ? .fileGone : .settle(signal(change))
         case .refused(let explanation):
             return change == .created || change == .movedIn ? .refused(explanation) : .nothing
+        case .ignored(rule: .nameSignature, _):
+            let file = String(path.dropLast(DetachedSignature.suffix.count))
+            // What was only created is still to be written.
+            guard directory.signatures != .ignored, change != .created, filter.decide(relativePath: file) == .candidate else {
+                return .nothing
+            }
+            return .signature(of: file)
         case .ignored:
             if filter.isUnmatched(name[...], decision) { return change == .gone ? .unmatchedGone : .unmatched }
             guard change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) else { return .nothing }

@@ -22,20 +22,23 @@ struct OutgoingEvents {
     mutating func send(_ event: SpoolEvent?) { if let event { events.append(event) } }
 
     mutating func sendComplete(_ facts: SettlingDriver.CompleteFacts, _ path: String, in spool: WatchedSpool, settledIn: Duration) {
-        recent.insert(path, of: spool.slot, stamp: facts.stamp)
+        // Where signatures count, another one makes it another state of the file until the owner has it on record.
+        let stamp = spool.directory.signatures == .ignored ? facts.stamp : facts.stamp.judged(with: facts.signature)
+        recent.insert(path, of: spool.slot, stamp: stamp)
         completeCount += 1
         let directory = SpoolPath.split(path).directory
         events.append(
             .complete(
                 CompleteFile(
                     place: spool.place(of: path), stamp: facts.stamp, format: facts.format?.rawValue, settledBy: facts.sign,
-                    companions: facts.companions.map { SpoolPath.join(directory, $0) }, endsWithNewline: facts.endsWithNewline,
+                    companions: facts.companions.map { SpoolPath.join(directory, $0) }, signature: facts.signature,
+                    endsWithNewline: facts.endsWithNewline,
                     sequence: completeCount, settledIn: settledIn)))
     }
 
-    mutating func sendTruncated(_ path: String, in spool: WatchedSpool, stamp: FileStamp, reason: String) {
+    mutating func sendTruncated(_ path: String, in spool: WatchedSpool, stamp: FileStamp, reason: String, isUnsigned: Bool) {
         recent.insert(path, of: spool.slot, stamp: stamp)
-        events.append(.truncated(TruncatedFile(place: spool.place(of: path), stamp: stamp, reason: reason)))
+        events.append(.truncated(TruncatedFile(place: spool.place(of: path), stamp: stamp, reason: reason, isUnsigned: isUnsigned)))
     }
 
     /// Sends a refusal, unless it was sent before of the same stamp.

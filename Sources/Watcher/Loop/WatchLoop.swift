@@ -153,6 +153,7 @@ final class WatchLoop {
         case .unmatched: spool.unmatched.insert(path, now: now)
         case .unmatchedGone: spool.unmatched.remove(path, now: now)
         case .markGone(let base): if files.isUnsettled(base, in: spool) { files.hear(.companion, of: base, in: spool, &out) }
+        case .signature(let file): files.hear(.companion, of: file, in: spool, &out)
         case .newDirectory: scan(spool, below: path)
         case .movedDirectory:
             drop(path, of: spool)

@@ -7,7 +7,8 @@ struct SettlingDriver {
     enum Outcome {
         case waits
         case complete(CompleteFacts)
-        case truncated(FileStamp, String)
+        /// `isUnsigned` says that only its signature is missing.
+        case truncated(FileStamp, String, isUnsigned: Bool)
         case refused(Explanation, FileStamp?)
         /// The file is gone, or no file any more.
         case dropped
@@ -24,6 +25,8 @@ struct SettlingDriver {
         /// The external data of a model, relative to its own directory.
         var companions: [String]
         var endsWithNewline: Bool?
+        /// The stamp of its signature, where one counts.
+        var signature: FileStamp?
     }
 
     private static let mostSteps = 16
@@ -33,17 +36,26 @@ struct SettlingDriver {
     let clock: WatchClock
     /// Tells whether the file's age by its change time counts, because there is no time to wait.
     let countsAge: Bool
+    let signatures: SpoolDirectory.Signatures
     private let directory: String
+    private let name: String
     private let check: FormatCheck
 
-    init(root: String, path: String, clock: WatchClock, countsAge: Bool) {
+    init(_ path: String, in spool: WatchedSpool, clock: WatchClock, countsAge: Bool) {
+        self.init(
+            root: spool.root, path: spool.path(of: path), clock: clock, countsAge: countsAge, signatures: spool.directory.signatures)
+    }
+
+    init(root: String, path: String, clock: WatchClock, countsAge: Bool, signatures: SpoolDirectory.Signatures = .ignored) {
         self.root = root
         self.path = path
+        self.signatures = signatures
         self.clock = clock
         self.countsAge = countsAge
         let (directory, name) = SpoolPath.split(path)
         self.directory = directory
         check = FormatCheck(name: String(name))
+        self.name = String(name)
     }
 
     /// Takes one step after the other, until the file has to wait or its settling is over.
@@ -53,6 +65,8 @@ struct SettlingDriver {
         var known = known
         var file: SealedFile?
         var result = FormatCheck.Result.undecided(endsWithNewline: nil)
+        var signature = SignatureFile.Look.missing
+        var isUnsigned = false
         for _ in 0..<Self.mostSteps {
             switch step {
             case .look:
@@ -98,7 +112,12 @@ struct SettlingDriver {
                     continue
                 }
                 file = consume opened
-                step = settling.checked(content(of: result, of: stamp, for: settling), now: clock.now())
+                var content = content(of: result, of: stamp, for: settling)
+                signature = signatures == .ignored ? .missing : SignatureFile(of: path).look()
+                let lack = content.isWhole ? lack(signature) : nil
+                if let lack { content = .incomplete(lack) }
+                isUnsigned = lack != nil
+                step = settling.checked(content, now: clock.now())
             case .probeLease:
                 var lease = Settling.Lease.unavailable
                 if let opened = file.take() {
@@ -109,9 +128,12 @@ struct SettlingDriver {
             case .wait:
                 return .waits
             case .complete(let sign):
-                return .complete(facts(result, sign: sign, stamp: settling.wholeStamp!))
+                var facts = facts(result, sign: sign, stamp: settling.wholeStamp!)
+                if case .whole(let stamp) = signature { facts.signature = stamp }
+                return .complete(facts)
             case .truncated(let reason):
-                return .truncated(settling.stamp!, reason)
+                guard isUnsigned else { return .truncated(settling.stamp!, reason, isUnsigned: false) }
+                return .truncated(judgedStamp(stampIfWhole(settling.stamp!)), reason, isUnsigned: true)
             case .refuse:
                 guard case .unsafe(let explanation) = result else { return .dropped }
                 return .refused(explanation, settling.stamp)
@@ -131,6 +153,18 @@ struct SettlingDriver {
             !companions.isEmpty
         else { return stamp }
         return FileStamp(path: path, companions: companions.map { directory + "/" + $0 }) ?? stamp
+    }
+
+    /// Returns the stamp by which the file would be known that was judged with its signature as it is now.
+    func judgedStamp(_ whole: FileStamp) -> FileStamp { whole.judged(with: SignatureFile(of: path).stamp) }
+
+    /// Says what is missing of the signature.
+    private func lack(_ signature: SignatureFile.Look) -> String? {
+        switch signature {
+        case .missing: signatures == .required ? "its signature \(name).sig is not there" : nil
+        case .whole: nil
+        case .unusable(_, let why): "its signature \(name).sig does not count: \(why)"
+        }
     }
 
     private func age(of stamp: FileStamp) -> Duration? {
@@ -178,6 +212,16 @@ struct SettlingDriver {
             CompleteFacts(stamp: stamp, format: nil, sign: sign, companions: [], endsWithNewline: endsWithNewline)
         case .incomplete, .unsafe:
             CompleteFacts(stamp: stamp, format: nil, sign: sign, companions: [], endsWithNewline: nil)
+        }
+    }
+}
+
+extension Settling.Content {
+    /// Tells whether nothing is missing that the file itself would show.
+    fileprivate var isWhole: Bool {
+        switch self {
+        case .whole, .wholeWithData, .undecided: true
+        case .incomplete, .unsafe, .unread: false
         }
     }
 }

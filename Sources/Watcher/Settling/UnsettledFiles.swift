@@ -223,7 +223,7 @@ struct UnsettledFiles {
     /// - Returns: the reason why it has to wait, where it does.
     func settleNow(_ path: String, in spool: WatchedSpool, _ settling: Settling, _ out: inout OutgoingEvents) -> String? {
         var settling = settling
-        let driver = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: true)
+        let driver = SettlingDriver(path, in: spool, clock: clock, countsAge: true)
         let outcome = driver.drive(&settling, from: .look)
         if outcome.isWaiting { return settling.reason }
         report(outcome, of: path, in: spool, firstSeen: settling.firstSeen, &out)
@@ -240,7 +240,8 @@ struct UnsettledFiles {
             if FileStamp(path: spool.path(of: path)) == nil { out.send(.gone(spool.place(of: path))) }
         case .unreachable(let code): spool.blockDirectory(of: path, errno: code, now: now, &out)
         case .complete(let facts): out.sendComplete(facts, path, in: spool, settledIn: now - firstSeen)
-        case .truncated(let stamp, let reason): out.sendTruncated(path, in: spool, stamp: stamp, reason: reason)
+        case .truncated(let stamp, let reason, let isUnsigned):
+            out.sendTruncated(path, in: spool, stamp: stamp, reason: reason, isUnsigned: isUnsigned)
         case .refused(let explanation, let stamp): out.sendRefusal(of: path, in: spool, explanation, stamp: stamp)
         }
     }
@@ -261,7 +262,7 @@ struct UnsettledFiles {
         _ pending: inout Pending, from step: Settling.Step, of path: String, in spool: WatchedSpool, isNew: Bool, known: FileStamp? = nil,
         _ out: inout OutgoingEvents
     ) {
-        let driver = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: false)
+        let driver = SettlingDriver(path, in: spool, clock: clock, countsAge: false)
         let outcome = driver.drive(&pending.settling, from: step, known: known)
         if pending.isBacklog, pending.settling.wasChecked || !outcome.isWaiting {
             pending.isBacklog = false
@@ -291,11 +292,12 @@ struct UnsettledFiles {
     private func isKnown(
         _ path: String, stamp: FileStamp, in spool: WatchedSpool, _ out: OutgoingEvents, mayBeOnRecord: Bool = true
     ) -> Bool {
-        var whole = stamp
-        if FormatCheck(name: path) == .onnx {
-            whole = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: false).stampIfWhole(stamp)
-        }
-        return out.wasSent(path, stamp: whole, in: spool, mayBeOnRecord: mayBeOnRecord)
+        let driver = SettlingDriver(path, in: spool, clock: clock, countsAge: false)
+        let whole = FormatCheck(name: path) == .onnx ? driver.stampIfWhole(stamp) : stamp
+        if out.wasSent(path, stamp: whole, in: spool, mayBeOnRecord: mayBeOnRecord) { return true }
+        // One that was refused for its signature is known only together with that.
+        return spool.directory.signatures != .ignored
+            && out.wasSent(path, stamp: driver.judgedStamp(whole), in: spool, mayBeOnRecord: mayBeOnRecord)
     }
 
     // MARK: Files that a scan found

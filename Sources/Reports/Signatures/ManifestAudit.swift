@@ -1,0 +1,83 @@
+import FileSystem
+import Foundation
+import Landing
+import Signatures
+import SystemPackage
+
+/// Checks the lines of the manifests of one folder of outputs, and the outputs by their newest lines.
+struct ManifestAudit {
+    private let folder: FilePath
+
+    init(_ folder: FilePath) { self.folder = folder }
+
+    static func files(below folder: FilePath) -> [FilePath] {
+        let manifests = folder.appending("_millrace")
+        return ((try? Disk.names(in: manifests)) ?? []).map(\.string).filter { $0.hasPrefix("manifest-") && $0.hasSuffix(".jsonl") }
+            .sorted().map { manifests.appending($0) }
+    }
+
+    func check(_ audit: inout SignatureAudit) {
+        var newest: [String: ManifestLine] = [:]
+        for file in Self.files(below: folder) {
+            for line in signedLines(of: file, &audit) { newest[line.path] = line }
+        }
+        for (path, line) in newest.sorted(by: { $0.key < $1.key }) {
+            link(line, &audit)
+            let output = folder.pushing(FilePath(path))
+            guard line.removedAt == nil, let digest = try? FileDigest.of(output).digest else { continue }
+            audit.compared += 1
+            if digest != line.outputDigest { audit.note(output, "it is not the output that its signed line names") }
+        }
+        for path in outputs() where newest[path] == nil { audit.note(folder.pushing(FilePath(path)), "no signed line names it") }
+    }
+
+    /// Returns the lines with a good signature. The daemon may be at the last one.
+    private func signedLines(of file: FilePath, _ audit: inout SignatureAudit) -> [ManifestLine] {
+        guard let bytes = try? JSONFile.read(file) else {
+            audit.note(file, "it cannot be read")
+            return []
+        }
+        var lines: [ManifestLine] = []
+        let whole = bytes[..<((bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)]
+        for (index, text) in whole.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast().enumerated() {
+            guard let (message, signature) = ManifestLine.signed(text) else {
+                audit.note(file, "line \(index + 1) has no signature")
+                continue
+            }
+            guard audit.keys.contains(where: { $0.isEd25519 && $0.verifies(signature, of: message) }),
+                let line = try? JSONDecoder().decode(ManifestLine.self, from: Data(message))
+            else {
+                audit.note(file, "line \(index + 1) is by none of the keys, or it was changed")
+                continue
+            }
+            audit.good += 1
+            lines.append(line)
+        }
+        return lines
+    }
+
+    /// Compares the model of an output with the signed card of its version, where that was given.
+    private func link(_ line: ManifestLine, _ audit: inout SignatureAudit) {
+        guard let version = line.modelVersion, let digest = line.modelDigest,
+            let card = audit.cards.first(where: { $0.pipeline == line.pipeline && $0.version == version })
+        else { return }
+        let output = folder.pushing(FilePath(line.path))
+        if card.modelDigest == digest {
+            audit.links.append("\(output) was made by version \(version) of \(line.pipeline)")
+        } else {
+            audit.note(output, "its line names another model than the signed card of version \(version)")
+        }
+    }
+
+    /// Returns the files that stand in the folder, without our own and those that are still written.
+    private func outputs() -> [String] {
+        guard let walk = FileManager.default.enumerator(atPath: folder.string) else { return [] }
+        var found: [String] = []
+        for case let path as String in walk {
+            let parts = path.split(separator: "/")
+            if parts.first == "_millrace" || parts.contains(where: { $0.hasPrefix(".") }) { continue }
+            if walk.fileAttributes?[.type] as? FileAttributeType == .typeRegular { found.append(path) }
+        }
+        return found
+    }
+}
