@@ -16,7 +16,7 @@ import Testing
     private static let width = 2896, blocks = 10, features = 128, rows = 400
     private static let block = 4 * width * width
     /// The weight that the engine is laying out for its kernels, the program, the engine, the activations and gradients of a batch.
-    private static let rest = block + (140 << 20)
+    private static let rest = block + (150 << 20)
 
     /// From reading labels to a version that was loaded and has scored rows. Frozen weights are in memory once; of trained ones there are
     /// two sets and their gradient; what they are written from is there when training's own memory is gone.
