@@ -47,6 +47,8 @@ import Testing
         let settings = try #require(page.examples.first { $0.kind == "millrace.yaml" })
         let folder = try TemporaryDirectory("documented-keys")
         try folder.write(settings.text, to: "millrace.yaml")
+        try folder.write(String(repeating: "0f", count: 32), to: "keys/digits.key")
+        #expect(chmod(folder("keys/digits.key"), 0o600) == 0)
         var shown: Set<String> = []
         for (number, example) in page.examples.enumerated() where example.kind != "millrace.yaml" {
             try folder.write(example.wholePipeline(after: page.examples[0].text), to: "pipelines/\(number).yaml")

@@ -1,0 +1,24 @@
+package import Recipes
+
+/// Says what of the tables that arrive may stand in what Millrace writes.
+package struct Privacy: Sendable, Equatable {
+    /// The columns that are left out or hashed; nil where there are none.
+    package let rows: RowPrivacy?
+    /// Tells whether the values of cells may stand in the log, the ledger and reasons.
+    package let showsValues: Bool
+
+    package init(rows: RowPrivacy? = nil, showsValues: Bool = false) {
+        self.rows = rows
+        self.showsValues = showsValues
+    }
+}
+
+extension CanonicalForm {
+    /// Adds the columns, whose order has no meaning, and the name of the key, since another key makes other bytes.
+    mutating func add(_ privacy: Privacy) {
+        guard let rows = privacy.rows else { return }
+        add("privacy.drop", rows.drop.sorted())
+        add("privacy.hash", rows.hash.sorted())
+        add("privacy.key", rows.key.map { [$0.id] } ?? [])
+    }
+}
