@@ -73,7 +73,7 @@ package final class DiskPublisher: Publisher, Sendable {
                 modelArea: modelArea,
                 quarantine: Quarantine(
                     path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine),
-                    access: pipeline.land.access.landing),
+                    access: pipeline.land.access.landing, mode: pipeline.privacy.inputMode),
                 spools: spools, archive: archive)
         }
         let made = next
@@ -277,7 +277,9 @@ package final class DiskPublisher: Publisher, Sendable {
         }
         let spool = pipeline.spoolPath(of: file.role)
         guard let area = places.spools[spool], let files = try file.files(in: spool) else { return }
-        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
+        _ = try Disposal(
+            rule, area: area, areas: places.areas, access: pipeline.land.access.landing, mode: pipeline.privacy.inputMode
+        ).dispose(files)
     }
 
     package func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {

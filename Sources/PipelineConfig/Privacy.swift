@@ -11,6 +11,9 @@ package struct Privacy: Sendable, Equatable {
         self.rows = rows
         self.showsValues = showsValues
     }
+
+    /// The mode of inputs where they are moved to; nil where they have nothing that others may not read.
+    package var inputMode: UInt16? { rows == nil ? nil : 0o600 }
 }
 
 extension CanonicalForm {

@@ -4,6 +4,14 @@ package import Recipes
 package import Training
 
 extension RowSchema {
+    /// The schema that reads labelled rows as they are kept: where columns are left out or hashed, files are no copies of those that
+    /// arrived.
+    package var ofKeptRows: RowSchema {
+        var schema = self
+        if privacy != nil { schema.dialect = PrivateCopy.dialect(of: dialect) }
+        return schema
+    }
+
     /// Returns the labelled files as this schema reads them.
     /// - Parameters:
     ///   - open: opens the files; nil reads them where their paths lead.

@@ -9,11 +9,16 @@ internal import Tensors
 struct ColumnHash {
     let field: Field
     private let key: SymmetricKey
-    private let isText: Bool
+    /// Tells whether each text has its own hash, also one that writes the same number.
+    let isText: Bool
 
     /// Makes the hash of a column of a table; nil where the column is not hashed.
     init?(of column: String, _ table: TableSchemaRule) throws(ColumnarError) {
-        guard let privacy = table.privacy, privacy.hash.containsName(column) else { return nil }
+        try self.init(of: column, table.privacy, types: table.types)
+    }
+
+    init?(of column: String, _ privacy: RowPrivacy?, types: NameMap<String>) throws(ColumnarError) {
+        guard let privacy, privacy.hash.containsName(column) else { return nil }
         guard let key = privacy.key else {
             throw .badRule(
                 "privacy.hash names the column \"\(column)\", and the key of its hashes is not there: a daemon makes it in its state "
@@ -21,8 +26,19 @@ struct ColumnHash {
         }
         field = Field(name: column, format: "u")
         self.key = SymmetricKey(data: key.bytes)
-        isText = table.types[column] == "string"
+        isText = types[column] == "string"
     }
+
+    /// Returns the hash of a text; nil for an empty one.
+    func hashed(_ text: String) -> String? {
+        if text.isEmpty { return nil }
+        var digits: [UInt8] = []
+        for byte in digest(canonical(text)) { digits += [Self.hexadecimal[Int(byte >> 4)], Self.hexadecimal[Int(byte & 15)]] }
+        return String(decoding: digits, as: UTF8.self)
+    }
+
+    /// Returns the hash of a number; nil where it is none.
+    func hashed(_ number: Double) -> String? { number.isNaN ? nil : hashed(isText ? "\(number)" : DecimalText.canonical(number)) }
 
     /// Returns the column with the hash of each value in its place.
     func hashed(_ column: Column, file: String) throws(ColumnarError) -> Column {
@@ -77,11 +93,12 @@ struct ColumnHash {
         case .boolean, .number, .string, .decimal, .time, .dictionary: break
         }
         let texts = try column.texts(file: file).map { text in text.flatMap { $0.isEmpty ? nil : $0 } }
-        if isText { return texts }
-        guard case .number(let number) = type.ofValues, number.isFloatingPoint else {
-            return texts.map { text in text.map { DecimalText.canonical($0) ?? $0 } }
+        guard !isText, case .number(let number) = type.ofValues, number.isFloatingPoint else {
+            return texts.map { text in text.map(canonical) }
         }
         // Large whole numbers are printed with an exponent.
         return texts.map { text in text.flatMap(Double.init).flatMap { $0.isNaN ? nil : DecimalText.canonical($0) } }
     }
+
+    private func canonical(_ text: String) -> String { isText ? text : DecimalText.canonical(text) ?? text }
 }
