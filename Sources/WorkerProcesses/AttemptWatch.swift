@@ -72,7 +72,7 @@ final class AttemptWatch {
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
-            try worker.send(spec, reference, courier)
+            if try worker.send(spec, reference, courier) { worker.giveOutput(of: reference) }
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))

@@ -31,8 +31,4 @@ struct InputCourier: Sendable {
         else { return nil }
         return .content(content)
     }
-
-    /// Makes the output of an attempt that scores, so that the worker need not ask for it.
-    /// - Returns: the open file, which the caller closes; nil where it cannot be made. The worker finds out why.
-    func output(of spec: AttemptSpec) -> FileDescriptor? { try? NamedFiles(spec).open(.output) }
 }

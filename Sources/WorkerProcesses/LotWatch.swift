@@ -26,9 +26,12 @@ struct LotWatch {
         var left = Set(references.indices)
         let deadline = ContinuousClock.now + Self.patience
         do throws(FrameError) {
+            var withOutput: [AttemptReference] = []
             for place in references.indices {
-                try worker.send(attempts[place].spec, references[place], courier, isLast: place == references.indices.last)
+                let (reference, isLast) = (references[place], place == references.indices.last)
+                if try worker.send(attempts[place].spec, reference, courier, isLast: isLast) { withOutput.append(reference) }
             }
+            for reference in withOutput { worker.giveOutput(of: reference) }
             while !left.isEmpty {
                 let patience = deadline - .now
                 guard patience > .zero, let frame = try worker.connection.receive(WorkerFrame.self, within: patience) else { return false }

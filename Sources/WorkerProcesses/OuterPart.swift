@@ -43,6 +43,15 @@ final class OuterPart: Sendable {
         attempts.withLock { $0[reference] = Admitted(files: NamedFiles(spec, prepared: prepared)) }
     }
 
+    /// Makes the output of an attempt and sends it to the process, which has been told that it follows. Where it cannot be made, the process
+    /// is told so, asks for it, and finds out why.
+    func giveOutput(of attempt: AttemptReference) {
+        let files = attempts.withLock { $0[attempt]?.files }
+        let output = try? files?.open(.output)
+        // A process that is gone is found out by the thread that follows its attempt.
+        try? connection.send(FileAnswer.output(attempt, isOpen: output != nil), with: output.map { [$0.rawValue] } ?? [])
+    }
+
     /// Lets the process ask for nothing any more, since it executes nothing.
     func dismissAll() { attempts.withLock { $0.removeAll(keepingCapacity: true) } }
 

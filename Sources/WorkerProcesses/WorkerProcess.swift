@@ -231,32 +231,37 @@ final class WorkerProcess: Sendable {
     /// - Parameters:
     ///   - courier: finds the data to score.
     ///   - isLast: whether it is sent now, and not together with the next one.
+    /// - Returns: whether the process was told that the output follows: `giveOutput` must be called when the attempt was sent.
     func send(
         _ spec: AttemptSpec, _ reference: AttemptReference, _ courier: InputCourier, isLast: Bool = true
-    ) throws(FrameError) {
+    ) throws(FrameError) -> Bool {
         let spec = boundedByKernel(spec)
         FaultPoint.reach(.orderSend)
         defer { FaultPoint.reach(.orderSent) }
         outer?.admit(spec, reference)
         guard case .score(let files) = spec.work, files.parts == nil else {
             let file = data(for: spec, courier).file
-            return try connection.send(
+            try connection.send(
                 DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file.map { [$0] } ?? [])
+            return false
         }
         var order = ScoreOrder(reference: reference, setting: try number(of: ScoreSetting(spec, files)), spec, files)
         let (content, file) = data(for: spec, courier)
         order.content = content
         order.hasFile = file != nil
         // Nothing is made where the data cannot be had.
-        let output = connection.isLocal && (content != nil || file != nil) ? courier.output(of: spec)?.rawValue : nil
-        order.hasOutput = output != nil
-        let opened = [file, output].compactMap { $0 }
+        order.outputFollows = outer != nil && (content != nil || file != nil)
+        let opened = file.map { [$0] } ?? []
         if isLast {
             try connection.send(DaemonFrame.score(order), with: opened)
         } else {
             try connection.hold(DaemonFrame.score(order), with: opened)
         }
+        return order.outputFollows
     }
+
+    /// Makes the output of an attempt that was sent, and sends it to the process.
+    func giveOutput(of attempt: AttemptReference) { outer?.giveOutput(of: attempt) }
 
     /// Lets the process ask for no file any more, since it has executed what it was sent.
     func dismiss() { outer?.dismissAll() }

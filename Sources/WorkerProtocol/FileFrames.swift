@@ -35,8 +35,10 @@ package enum FolderAct: Codable, Sendable {
     case descriptor
 }
 
-/// Answers a `FileRequest`.
+/// Answers a `FileRequest`, or brings the output of an attempt without being asked.
 package enum FileAnswer: Codable, Sendable {
+    /// The output that an order has announced comes with the frame, where it could be opened.
+    case output(AttemptReference, isOpen: Bool)
     /// An open file comes with the frame.
     case file
     /// The folder has that number from now on, and the path, which is for messages.
@@ -47,13 +49,41 @@ package enum FileAnswer: Codable, Sendable {
     case failure(FileSystemError)
 }
 
-// These are rare beside the orders of small files, which need none of them.
+// Questions, and the answers to them, are rare beside the orders of small files, which need none of them.
 extension FileRequest: QuickFrame {
     package func quickLine() -> [UInt8]? { nil }
     package static func quick(_ line: UnsafeRawBufferPointer) -> FileRequest? { nil }
 }
 
 extension FileAnswer: QuickFrame {
-    package func quickLine() -> [UInt8]? { nil }
-    package static func quick(_ line: UnsafeRawBufferPointer) -> FileAnswer? { nil }
+    private static let beginning = Array(#"{"opened":"#.utf8)
+
+    package func quickLine() -> [UInt8]? {
+        guard case .output(let attempt, let isOpen) = self else { return nil }
+        var writer = JSONObjectWriter()
+        writer.object("opened") { writer in
+            writer.field("run", attempt.run)
+            writer.field("attempt", attempt.attempt)
+            writer.field("nonce", attempt.nonce)
+            if isOpen { writer.field("file", 1) }
+        }
+        return writer.line()
+    }
+
+    package static func quick(_ line: UnsafeRawBufferPointer) throws -> FileAnswer? {
+        guard line.starts(with: beginning) else { return nil }
+        var reader = try JSONObjectReader(line, at: beginning.count)
+        var attempt = AttemptReference(run: 0, attempt: 0, nonce: 0)
+        var isOpen = false
+        while let key = try reader.key() {
+            switch key {
+            case "run": attempt.run = try reader.integer()
+            case "attempt": attempt.attempt = try reader.integer()
+            case "nonce": attempt.nonce = try reader.integer()
+            case "file": isOpen = try reader.integer(Int.self) == 1
+            default: try reader.anything()
+            }
+        }
+        return .output(attempt, isOpen: isOpen)
+    }
 }

@@ -36,7 +36,7 @@ extension DaemonFrame: QuickFrame {
             writer.field("provenance", order.provenance)
             if let content = order.content { writer.field("content", Data(content).base64EncodedString()) }
             if order.hasFile { writer.field("file", 1) }
-            if order.hasOutput { writer.field("made", 1) }
+            if order.outputFollows { writer.field("output follows", 1) }
         }
         return writer.line()
     }
@@ -68,7 +68,7 @@ extension DaemonFrame: QuickFrame {
                 }
                 order.content = Array(content)
             case "file": order.hasFile = try reader.integer(Int.self) == 1
-            case "made": order.hasOutput = try reader.integer(Int.self) == 1
+            case "output follows": order.outputFollows = try reader.integer(Int.self) == 1
             default: try reader.anything()
             }
         }

@@ -47,8 +47,8 @@ package struct ScoreOrder: Codable, Sendable {
     package var content: [UInt8]?
     /// Tells whether the open file with the data comes with the frame.
     package var hasFile = false
-    /// Tells whether the open output comes with the frame, after the data.
-    package var hasOutput = false
+    /// Tells whether the open output follows over the connection for files. The daemon opens it while the worker reads and computes.
+    package var outputFollows = false
 
     /// Makes an order of nothing, to be filled in.
     init() {

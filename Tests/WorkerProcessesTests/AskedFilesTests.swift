@@ -68,6 +68,22 @@ import WorkerProtocol
         #expect(status.kind == .regular)
     }
 
+    /// The output comes without being asked for, where the attempt is under way.
+    @Test func anOutputIsGiven() throws {
+        let over = AttemptReference(run: 1, attempt: 1, nonce: 8)
+        for reference in [attempt, over] { outer.giveOutput(of: reference) }
+        guard case .output(attempt, isOpen: true)? = try worker.receive(FileAnswer.self, within: .seconds(30)) else {
+            Issue.record("no output comes")
+            return
+        }
+        close(try #require(worker.takeFile()))
+        guard case .output(over, isOpen: false)? = try worker.receive(FileAnswer.self, within: .seconds(30)) else {
+            Issue.record("nothing is said of an attempt that is over")
+            return
+        }
+        #expect(worker.takeFile() == nil)
+    }
+
     /// Neither files that the attempt does not have, nor those of attempts that are over, nor those that were never handed out.
     @Test func otherFilesAreNot() throws {
         for file in [AttemptFile.rows, .labels(0), .written(.graph), .model(.weights(["..", "secret"]))] {

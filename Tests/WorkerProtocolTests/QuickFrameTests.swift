@@ -50,6 +50,16 @@ import Testing
         #expect(try text(order.spec(setting)) == text(spec))
     }
 
+    @Test(arguments: [true, false]) func anOutputComesBack(_ isOpen: Bool) throws {
+        let line = try #require(FileAnswer.output(reference, isOpen: isOpen).quickLine())
+        #expect(try JSONSerialization.jsonObject(with: Data(line)) is [String: Any])
+        guard case .output(reference, isOpen)? = try line.withUnsafeBytes({ try FileAnswer.quick($0) }) else {
+            Issue.record("no output")
+            return
+        }
+        #expect(FileAnswer.done.quickLine() == nil)
+    }
+
     @Test func anAnswerComesBack() throws {
         var result = AttemptResult(
             files: [.init(slot: "output", path: "/o/a.csv", digest: "x", byteCount: 5)], rowCount: 9, timings: ["run": 0.25, "odd": .nan])

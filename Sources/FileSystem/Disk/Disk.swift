@@ -145,6 +145,15 @@ package enum Disk {
         }
     }
 
+    /// Writes one byte in place.
+    package static func write(_ byte: UInt8, to descriptor: FileDescriptor, at offset: Int64, _ path: FilePath) throws(FileSystemError) {
+        if let refusal = DiskObservers.refusal(of: .write(path)) { throw error("write", path, refusal) }
+        var byte = byte
+        if let failure = failure({ pwrite(descriptor.rawValue, &byte, 1, off_t(offset)) == 1 ? 0 : -1 }) {
+            throw error("write", path, failure)
+        }
+    }
+
     /// Fills `bytes[range]`; returns how many bytes it read.
     package static func read(
         _ descriptor: FileDescriptor, at offset: Int64, into bytes: inout [UInt8], _ range: Range<Int>, _ path: FilePath

@@ -7,15 +7,19 @@ import SystemPackage
 /// Manages the folder in which the attempts of one run leave the parts of a large file that they have scored: `plan.json`, and a part for
 /// each range.
 ///
-/// Several processes work on it at a time. A range is claimed by a lock of the kernel on a byte of the file `claims`, which goes with the
-/// process that has it. A part has its name once it is whole.
+/// Several processes work on it at a time. A range is claimed by a lock of the kernel on its byte of the file `claims`, which goes with the
+/// process that has it. A part has its name once it is whole, and then the byte says so: whoever looks for a range to score looks at dozens
+/// of them, and to look for names costs a question to the daemon each.
 final class PartsFolder {
     private let folder: any GivenFolder
     private let claims: FileDescriptor
+    private var claimsPath: FilePath { folder.path(of: Self.claimsName) }
+
+    private static let claimsName = "claims"
 
     init(_ folder: any GivenFolder) throws(FileSystemError) {
         self.folder = folder
-        claims = try folder.create("claims", .kept)
+        claims = try folder.create(Self.claimsName, .kept)
     }
 
     deinit { Disk.close(claims) }
@@ -57,7 +61,8 @@ final class PartsFolder {
 
     /// Removes all parts, and the plan that they belong to.
     func clear() throws(FileSystemError) {
-        for name in try folder.names() where name != "claims" { try folder.remove(name) }
+        try Disk.truncate(claims, to: 0, claimsPath)
+        for name in try folder.names() where name != Self.claimsName { try folder.remove(name) }
     }
 
     // MARK: Parts
@@ -87,13 +92,31 @@ final class PartsFolder {
         return try PartReader(path: path, open: file.rawValue)
     }
 
-    func isFinished(_ range: Int) -> Bool { (try? folder.has(name(range))) ?? false }
+    /// Returns whether a whole part is said to be there. A process that dies before it says so has scored the range in vain.
+    func isFinished(_ range: Int) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { byte in
+            guard let count = try? Disk.read(claims, at: Int64(range), into: byte, claimsPath) else { return false }
+            return count == 1 && byte[0] == Self.finishedMark
+        }
+    }
 
     /// Gives a part that is whole its name. It must survive the process, but not a stop of the machine: a part whose bytes a stopped
     /// machine has lost is not accepted when it is read.
-    func finish(_ range: Int) throws(FileSystemError) { try folder.rename(stagedName(range), to: name(range)) }
+    func finish(_ range: Int) throws(FileSystemError) {
+        try folder.rename(stagedName(range), to: name(range))
+        try mark(range, Self.finishedMark)
+    }
 
-    func remove(_ range: Int) throws(FileSystemError) { try folder.remove(name(range)) }
+    func remove(_ range: Int) throws(FileSystemError) {
+        try mark(range, 0)
+        try folder.remove(name(range))
+    }
+
+    private static let finishedMark: UInt8 = 1
+
+    private func mark(_ range: Int, _ mark: UInt8) throws(FileSystemError) {
+        try Disk.write(mark, to: claims, at: Int64(range), claimsPath)
+    }
 
     // MARK: Claims
 

@@ -1,7 +1,7 @@
 import FileSystem
 
 /// Knows which ranges of a file are still to be scored, as far as one attempt knows, because others score some of them meanwhile. It looks
-/// at the disk only for ranges that it does not know to be finished.
+/// at the folder only for ranges that it does not know to be finished.
 final class RangeQueue {
     private let folder: PartsFolder
     private var finished: [Bool]

@@ -9,6 +9,8 @@ package import WorkerProtocol
 package final class FileAsking: @unchecked Sendable {
     private let connection: FrameConnection
     private let lock = NSLock()
+    /// The outputs that have come and were not taken; nil where one could not be made.
+    private var outputs: [AttemptReference: FileDescriptor?] = [:]
 
     /// - Parameter connection: a local connection on which nothing else is said.
     package init(_ connection: FrameConnection) { self.connection = connection }
@@ -19,16 +21,16 @@ package final class FileAsking: @unchecked Sendable {
     ) throws(FileSystemError) -> (answer: FileAnswer, file: FileDescriptor?) {
         lock.lock()
         defer { lock.unlock() }
-        let answer: FileAnswer?
+        var answer: FileAnswer?
         do throws(FrameError) {
             try connection.send(FileRequest(attempt: attempt, act: act))
-            answer = try connection.receive(FileAnswer.self)
+            repeat { answer = try connection.receive(FileAnswer.self) } while keeps(answer)
         } catch {
             // The daemon is gone, or cannot be understood.
-            throw .system(doing: "ask the daemon for", path: "a file", errno: .brokenPipe)
+            throw Self.gone
         }
         switch answer {
-        case nil: throw .system(doing: "ask the daemon for", path: "a file", errno: .brokenPipe)
+        case nil: throw Self.gone
         case .failure(let error)?: throw error
         case .file?:
             // The kernel drops files that a process has no room for.
@@ -38,6 +40,29 @@ package final class FileAsking: @unchecked Sendable {
         }
     }
 
+    private static let gone = FileSystemError.system(doing: "ask the daemon for", path: "a file", errno: .brokenPipe)
+
+    /// Keeps an output that has come without being asked for; returns false where the frame is no such.
+    private func keeps(_ frame: FileAnswer?) -> Bool {
+        guard case .output(let attempt, let isOpen)? = frame else { return false }
+        outputs[attempt] = .some(isOpen ? connection.takeFile().map { FileDescriptor(rawValue: $0) } : nil)
+        return true
+    }
+
+    /// Waits for the output of an attempt, of which it was said that it follows.
+    /// - Returns: the open file, which is the caller's from then on; nil where it could not be made, or the daemon is gone.
+    fileprivate func output(of attempt: AttemptReference) -> FileDescriptor? {
+        lock.lock()
+        defer { lock.unlock() }
+        while true {
+            if let output = outputs.removeValue(forKey: attempt) { return output }
+            guard let frame = try? connection.receive(FileAnswer.self), keeps(frame) else { return nil }
+        }
+    }
+
+    /// Closes the output of an attempt, of which it was said that it follows, and which nobody has taken.
+    func closeOutput(of attempt: AttemptReference) { try? output(of: attempt)?.close() }
+
     /// Returns the open file that is the answer.
     fileprivate func file(_ attempt: AttemptReference, _ act: FileRequest.Act) throws(FileSystemError) -> FileDescriptor {
         let (_, file) = try ask(attempt, act)
@@ -46,43 +71,36 @@ package final class FileAsking: @unchecked Sendable {
     }
 }
 
-/// Asks for the files of one attempt. Its output may have come with the order.
-struct AskedFiles: AttemptFiles {
+/// Asks for the files of one attempt. Its output may come without being asked for.
+final class AskedFiles: AttemptFiles {
     private let attempt: AttemptReference
     private let asking: FileAsking
-    private let output: GivenOutput?
+    /// Tells whether the output comes, or has come, and was not taken. A writer that begins its output again asks for it.
+    private let outputFollows: Atomic<Bool>
 
-    /// - Parameter output: the output, which stays the caller's.
-    init(_ attempt: AttemptReference, _ asking: FileAsking, output: FileDescriptor?) {
+    init(_ attempt: AttemptReference, _ asking: FileAsking, outputFollows: Bool) {
         self.attempt = attempt
         self.asking = asking
-        self.output = output.map { GivenOutput($0) }
+        self.outputFollows = Atomic(outputFollows)
     }
 
     func open(_ file: AttemptFile) throws(FileSystemError) -> FileDescriptor {
-        if file == .output, let output = output?.take() { return output }
+        if file == .output, takesOutput(), let output = asking.output(of: attempt) { return output }
         return try asking.file(attempt, .open(file))
     }
+
+    /// Closes the output where nobody has taken it. To be called at the end of the attempt.
+    func closeOutput() {
+        if takesOutput() { asking.closeOutput(of: attempt) }
+    }
+
+    private func takesOutput() -> Bool { outputFollows.exchange(false, ordering: .relaxed) }
 
     func folder(_ folder: AttemptFolder) throws(FileSystemError) -> any GivenFolder {
         guard case (.folder(let number, let path), _) = try asking.ask(attempt, .folder(folder)) else {
             throw .system(doing: "take", path: "a folder", errno: .protocolError)
         }
         return AskedFolder(path: FilePath(path), number: number, attempt: attempt, asking: asking)
-    }
-}
-
-/// Gives away the output that has come with an order, once. A writer that begins it again asks for it.
-private final class GivenOutput: Sendable {
-    private let file: Mutex<FileDescriptor?>
-
-    init(_ file: FileDescriptor) { self.file = Mutex(file) }
-
-    func take() -> FileDescriptor? {
-        file.withLock { file in
-            defer { file = nil }
-            return file.flatMap { try? $0.duplicate() }
-        }
     }
 }
 

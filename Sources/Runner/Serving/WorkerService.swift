@@ -30,8 +30,8 @@ package final class WorkerService: Sendable {
         let reference: AttemptReference
         let spec: AttemptSpec
         let data: AttemptData?
-        /// The output, where that came with the order.
-        var output: FileDescriptor?
+        /// Tells whether the daemon sends the open output without being asked.
+        var outputFollows = false
     }
 
     private let connection: FrameConnection
@@ -98,9 +98,10 @@ package final class WorkerService: Sendable {
 
     private func execute(_ order: Order, _ limits: inout AttemptSpec.Limits) {
         let (spec, reference) = (order.spec, order.reference)
+        let files = asking.map { AskedFiles(reference, $0, outputFollows: order.outputFollows) }
         defer {
             if case .file(let file) = order.data { try? file.close() }
-            try? order.output?.close()
+            files?.closeOutput()
         }
         if spec.limits != limits {
             ProcessLimits.apply(spec)
@@ -116,7 +117,6 @@ package final class WorkerService: Sendable {
         if mustWake { isNeeded.signal() }
         FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
-        let files = asking.map { AskedFiles(reference, $0, output: order.output) }
         var result = attempt.execute(spec, order.data, files, executor)
         // The machine is known from the first frame of this connection, where the attempt ran on the usual engine.
         if result.machine == LocalExecutor.machine { result.machine = nil }
@@ -183,14 +183,15 @@ package final class WorkerService: Sendable {
             }
         case .score(let order):
             guard let setting = settings.withLock({ $0[order.setting] }) else {
-                for isThere in [order.hasFile, order.hasOutput] { try? receivedFile(isThere)?.close() }
+                try? receivedFile(order.hasFile)?.close()
+                if order.outputFollows { asking?.closeOutput(of: order.reference) }
                 let failure = Failure(
                     .executorLost, what: "its setting \(order.setting) is not known here", place: order.data.path, remedy: "It runs again.")
                 try? connection.send(WorkerFrame.answer(reference: order.reference, result: AttemptResult(failure: failure)))
                 return
             }
             let data = order.content.map { .content($0) } ?? receivedFile(order.hasFile).map { AttemptData.file($0) }
-            queue(order.spec(setting), order.reference, data, output: receivedFile(order.hasOutput))
+            queue(order.spec(setting), order.reference, data, outputFollows: order.outputFollows)
         case .attempt(let reference, let spec, let hasFile): queue(spec, reference, receivedFile(hasFile).map { .file($0) })
         case .cancel(let reference, let cause): attempt(reference)?.cancellation.cancel(cause)
         case .pause(let reference): attempt(reference)?.askForPause()
@@ -203,10 +204,10 @@ package final class WorkerService: Sendable {
         isThere ? connection.takeFile().map { FileDescriptor(rawValue: $0) } : nil
     }
 
-    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference, _ data: AttemptData?, output: FileDescriptor? = nil) {
+    private func queue(_ spec: AttemptSpec, _ reference: AttemptReference, _ data: AttemptData?, outputFollows: Bool = false) {
         state.withLock { state in
             state.attempts[reference] = RemoteAttempt(reference, connection)
-            state.waiting.append(Order(reference: reference, spec: spec, data: data, output: output))
+            state.waiting.append(Order(reference: reference, spec: spec, data: data, outputFollows: outputFollows))
         }
     }
 

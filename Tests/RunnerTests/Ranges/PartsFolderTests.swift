@@ -62,6 +62,10 @@ import Testing
         try folder.finish(4)
         #expect(folder.isFinished(4) && !folder.isFinished(3))
         #expect(throws: FileSystemError.self) { try folder.finish(3) }
+        #expect(!folder.isFinished(3), "what has no name is not said to be there")
+        #expect(try self.folder().isFinished(4), "others know it too")
+        try folder.remove(4)
+        #expect(try !folder.isFinished(4) && !self.folder().isFinished(4))
     }
 
     @Test func aPlanIsForItsSubject() throws {
@@ -70,8 +74,10 @@ import Testing
         let plan = try folder.plan(.whole, for: "a", columns: ["x": ["c"]], types: ["k": "int"])
         #expect(try self.folder().plan(for: ["a"]) == plan)
         #expect(folder.plan(for: ["b"]) == nil)
-        try directory.write([1, 2], to: "7-parts/4.part")
+        try directory.write([1, 2], to: "7-parts/4.new")
+        try folder.finish(4)
         try folder.clear()
+        #expect(!FileManager.default.fileExists(atPath: directory("7-parts/4.part")))
         #expect(folder.plan(for: ["a"]) == nil && !folder.isFinished(4))
     }
 }
