@@ -16,6 +16,11 @@ package struct Privacy: Sendable, Equatable {
     package var inputMode: UInt16? { rows == nil ? nil : 0o600 }
 }
 
+extension [Pipeline] {
+    /// Tells whether one of the pipelines lets values of cells be told. Otherwise those that were stored before stay hidden.
+    package var showValues: Bool { contains { $0.privacy.showsValues } }
+}
+
 extension CanonicalForm {
     /// Adds the columns, whose order has no meaning, and the name of the key, since another key makes other bytes.
     mutating func add(_ privacy: Privacy) {

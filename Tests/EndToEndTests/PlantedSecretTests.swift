@@ -218,8 +218,46 @@ import Testing
         let after = root.files().filter { $0.contains("training/t/labels/") }
         #expect(after.count == 2 && !after.contains(before[0]), "\(after)\n\(log.suffix(2000))")
         for name in after { #expect(Self.found(in: Data(try root.read(name)), Self.secrets) == [], "\(name)") }
-        let card = String(decoding: try root.read("out/t/models/3/card.json"), as: UTF8.self)
+        try #require(root.files().contains("out/t/models/2/card.json"), "\(log)")
+        let card = String(decoding: try root.read("out/t/models/2/card.json"), as: UTF8.self)
         #expect(card.contains("\"superseded_rows\" : 30") && card.contains("\"training_rows\" : 40"), "\(card)")
+    }
+
+    /// A pipeline that showed values and does not any more: what was stored of them is in no command's answer.
+    @Test func whatWasShownBeforeIsShownNoMore() throws {
+        try world("privacy: { show_values: true }")
+        try root.write(csv(30, x: "ZoeBadCell"), to: "spool/csv/data/bad.csv")
+        let shown = try ran() + (said().map { String(decoding: $0.bytes, as: UTF8.self) }).joined()
+        #expect(shown.contains("ZoeBadCell"))
+        try world("")
+        try DaemonProcess.command(["retry", "--state", "quarantined", "--root", root.path])
+        let log = try ran()
+        #expect(Self.found(in: Data(log.utf8), Self.secrets) == [])
+        for answer in try said() { #expect(Self.found(in: answer.bytes, Self.secrets) == [], "\(answer.name)") }
+    }
+
+    /// A crash leaves nothing of what is in memory on the disk: neither the daemon nor a worker may dump it.
+    @Test func noProcessMayDumpItsMemory() throws {
+        let daemon = try DaemonProcess("core")
+        try daemon.root.write(
+            """
+            name: p
+            spool: { models: m, data: d }
+            stages: [deserialize, forward]
+            land: { models: om, outputs: od }
+
+            """, to: "pipelines/p.yaml")
+        try daemon.start()
+        let process = try #require(daemon.process).processIdentifier
+        func limits(_ process: Int32) -> String { (try? String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)) ?? "" }
+        func children() -> [Int32] {
+            let text = (try? String(contentsOfFile: "/proc/\(process)/task/\(process)/children", encoding: .utf8)) ?? ""
+            return text.split(separator: " ").compactMap { Int32($0) }
+        }
+        func mayDump(_ process: Int32) -> Bool { limits(process).firstMatch(of: #/Max core file size +0 +0 /#) == nil }
+        #expect(eventually { !mayDump(process) && !children().isEmpty })
+        for child in children() { #expect(!mayDump(child)) }
+        daemon.stop()
     }
 
     /// HMAC-SHA256 by Python.

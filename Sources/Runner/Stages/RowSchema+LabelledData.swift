@@ -7,8 +7,11 @@ extension RowSchema {
     /// The schema that reads labelled rows as they are kept: where columns are left out or hashed, files are no copies of those that
     /// arrived.
     package var ofKeptRows: RowSchema {
+        guard let privacy else { return self }
         var schema = self
-        if privacy != nil { schema.dialect = PrivateCopy.dialect(of: dialect) }
+        schema.dialect = PrivateCopy.dialect(of: dialect)
+        // A hash is a text, whatever it is the hash of.
+        schema.types = types.filter { !privacy.hash.containsName($0.key) }
         return schema
     }
 
