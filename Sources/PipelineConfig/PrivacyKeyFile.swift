@@ -21,7 +21,8 @@ enum PrivacyKeyFile {
         let digits = Array(content.utf8.drop(while: \.isBlank).reversed().drop(while: \.isBlank).reversed())
         guard digits.count == 2 * byteCount, digits.allSatisfy({ $0.hexadecimalValue != nil }) else {
             throw .init(
-                "\(path) holds no key, which is \(2 * byteCount) hexadecimal digits", remedy: "make one with: openssl rand -hex \(byteCount)")
+                "\(path) holds no key, which is \(2 * byteCount) hexadecimal digits",
+                remedy: "make one with: openssl rand -hex \(byteCount)")
         }
         return key(stride(from: 0, to: digits.count, by: 2).map { digits[$0].hexadecimalValue! << 4 | digits[$0 + 1].hexadecimalValue! })
     }

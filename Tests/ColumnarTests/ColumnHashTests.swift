@@ -77,7 +77,8 @@ import Testing
         ]
         let columns = ["id", "f", "s", "t"]
         for file in ["a.csv", "a.jsonl"] {
-            for column in columns { #expect(try kept(directory(file), columns, privacy(columns))[column] == wanted[column], "\(file): \(column)") }
+            let found = try kept(directory(file), columns, privacy(columns))
+            for column in columns { #expect(found[column] == wanted[column], "\(file): \(column)") }
             #expect(try kept(directory(file), columns, privacy(columns), batchRows: 100) == wanted, "\(file)")
         }
         #expect(known.allSatisfy { $0.count == 64 } && Set(known).count == known.count)
@@ -94,8 +95,8 @@ import Testing
     /// The columns of the frames that have one spelling in every tool, from every file that has them.
     @Test func everyFormatGivesTheSameHashes() throws {
         let columns = [
-            "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "wide", "gaps", "f64", "whole", "holes", "text", "quotes", "spaces", "digits",
-            "bignums", "words", "colour", "code", "price", "count",
+            "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "wide", "gaps", "f64", "whole", "holes", "text", "quotes", "spaces",
+            "digits", "bignums", "words", "colour", "code", "price", "count",
         ]
         var first: [String: [String?]] = [:], compared = 0
         for file in FrameTests.Frame.shared.files {

@@ -3,12 +3,12 @@ package import Names
 internal import Reasons
 package import Recipes
 
-/// Writes a table once more without what a pipeline's `privacy` keeps out: without the columns that are dropped, and with hashes in place of
-/// values. Every other cell means the same in the copy, to whatever takes it.
+/// Writes a table once more without what a pipeline's `privacy` keeps out: without the columns that are dropped, and with hashes in place
+/// of values. Every other cell means the same in the copy, to whatever takes it.
 ///
-/// A copy of CSV is in UTF-8, with a header, commas and quotes (`dialect`); null words that were not quoted are not quoted there. One of JSON
-/// Lines has the lines as they are, but for these keys. Parquet and Arrow keep their types. Copies are not compressed. An archive of arrays
-/// is copied as it is where it has none of the columns, and refused otherwise.
+/// A copy of CSV is in UTF-8, with a header, commas and quotes (`dialect`); null words that were not quoted are not quoted there. One of
+/// JSON Lines has the lines as they are, but for these keys. Parquet and Arrow keep their types. Copies are not compressed. An archive of
+/// arrays is copied as it is where it has none of the columns, and refused otherwise.
 package struct PrivateCopy {
     private let path: String
     private let format: TableFormat
@@ -44,7 +44,7 @@ package struct PrivateCopy {
     }
 
     /// - Parameter descriptor: an empty file, which the caller closes.
-    package func write(to descriptor: Int32) throws(ColumnarError) {
+    package func write(into descriptor: Int32) throws(ColumnarError) {
         let target = OwnedDescriptor(borrowing: descriptor)
         switch format.kind {
         case .csv: try writeCSV(to: target)
@@ -57,7 +57,8 @@ package struct PrivateCopy {
                 guard privacy.columns.contains(name) else { continue }
                 throw .unsupported(
                     file: path,
-                    reason: "`privacy` names the array \"\(name)\", and no array is taken out of an archive: write Parquet, or leave it out")
+                    reason: "`privacy` names the array \"\(name)\", and no array is taken out of an archive: write Parquet, or leave it "
+                        + "out")
             }
             try copyBytes(to: target)
         }
@@ -108,8 +109,8 @@ package struct PrivateCopy {
             }
             for row in 0..<batch.rowCount {
                 for (index, column) in columns.enumerated() {
-                    lines.add(
-                        column.text.column.isNull(row) ? nil : column.text.bytes(row), isWord: column.known.isNull(row), isFirst: index == 0)
+                    let text = column.text.column.isNull(row) ? nil : column.text.bytes(row)
+                    lines.add(text, isWord: column.known.isNull(row), isFirst: index == 0)
                 }
                 try lines.endLine()
             }
@@ -160,109 +161,10 @@ package struct PrivateCopy {
         }
     }
 
-    fileprivate static func flush(_ bytes: inout [UInt8], to target: OwnedDescriptor, file: String) throws(ColumnarError) {
+    static func flush(_ bytes: inout [UInt8], to target: OwnedDescriptor, file: String) throws(ColumnarError) {
         try bytes.withUnsafeBufferPointer { bytes throws(ColumnarError) in
             try target.write(UnsafeRawBufferPointer(bytes), file: file)
         }
         bytes.removeAll(keepingCapacity: true)
-    }
-}
-
-/// Writes lines of CSV in which each cell is quoted that must be.
-private struct CSVLines {
-    private let target: OwnedDescriptor
-    private let file: String
-    private let nullWords: [[UInt8]]
-    private var written: [UInt8] = []
-
-    init(_ target: OwnedDescriptor, file: String, nullWords: [String]) {
-        self.target = target
-        self.file = file
-        self.nullWords = nullWords.map { Array($0.utf8) }
-    }
-
-    mutating func add(name: String, isFirst: Bool) {
-        if !isFirst { written.append(UInt8(ascii: ",")) }
-        Array(name.utf8).withUnsafeBytes { appendCSVText($0, to: &written) }
-    }
-
-    /// - Parameter isWord: whether the text marks a missing value, which it does only without quotes.
-    mutating func add(_ text: UnsafeRawBufferPointer?, isWord: Bool, isFirst: Bool) {
-        if !isFirst { written.append(UInt8(ascii: ",")) }
-        guard let text else { return }
-        if !isWord, nullWords.contains(where: { $0.elementsEqual(text) }) {
-            written.append(UInt8(ascii: "\""))
-            for byte in text { written += byte == UInt8(ascii: "\"") ? [byte, byte] : [byte] }
-            written.append(UInt8(ascii: "\""))
-        } else {
-            appendCSVText(text, to: &written)
-        }
-    }
-
-    mutating func endLine() throws(ColumnarError) {
-        written.append(UInt8(ascii: "\n"))
-        if written.count >= 1 << 18 { try flush() }
-    }
-
-    mutating func flush() throws(ColumnarError) { try PrivateCopy.flush(&written, to: target, file: file) }
-}
-
-/// Reads a text file line by line, unpacked and in UTF-8.
-private final class TextStream {
-    private let handle: OpaquePointer
-    private let file: String
-    private let limit: Int
-    private let source: OwnedDescriptor
-    private var buffer: [UInt8] = []
-    private var position = 0
-    private var isAtEnd = false
-
-    init(_ path: String, _ format: TableFormat, _ options: ReadOptions, _ source: OwnedDescriptor) throws(ColumnarError) {
-        var native = options.native(format, code: format.code ?? 0, path: path, descriptor: source.number)
-        var opened: OpaquePointer?
-        var error = CArrowError()
-        guard carrow_text_open(&native, &opened, &error) == 0, let opened else { throw ColumnarError(error, file: path) }
-        handle = opened
-        file = path
-        limit = options.rowByteLimit
-        self.source = source
-    }
-
-    deinit { carrow_text_close(handle) }
-
-    /// Returns the next line without its end; nil at the end of the file.
-    func nextLine() throws(ColumnarError) -> ArraySlice<UInt8>? {
-        var searched = position
-        while true {
-            if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
-                defer { position = end + 1 }
-                return buffer[position..<end]
-            }
-            if isAtEnd {
-                guard position < buffer.count else { return nil }
-                defer { position = buffer.count }
-                return buffer[position...]
-            }
-            if buffer.count - position > limit {
-                throw .limit(TableLocation(file: file), .limitRow, reason: "a line has more than \(limit >> 20) MiB")
-            }
-            buffer.removeFirst(position)
-            position = 0
-            searched = buffer.count
-            try fill()
-        }
-    }
-
-    private func fill() throws(ColumnarError) {
-        let before = buffer.count, step = 1 << 18
-        buffer += [UInt8](repeating: 0, count: step)
-        var filled: Int64 = 0
-        var error = CArrowError()
-        let status = buffer.withUnsafeMutableBufferPointer {
-            carrow_text_read(handle, $0.baseAddress! + before, Int64(step), &filled, &error)
-        }
-        guard status == 0 else { throw ColumnarError(error, file: file) }
-        buffer.removeLast(step - Int(filled))
-        isAtEnd = filled < step
     }
 }

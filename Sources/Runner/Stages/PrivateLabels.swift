@@ -3,6 +3,7 @@ import Attempts
 import Columnar
 import FileSystem
 import Foundation
+import Names
 import Reasons
 import Recipes
 import SystemPackage
@@ -22,32 +23,76 @@ struct PrivateLabels {
         self.folder = folder
     }
 
+    /// Says without what a file of rows was kept, in a small file beside it. From such a file rows can be kept under another `privacy` when
+    /// the labels themselves are gone.
+    private struct Record: Codable {
+        let drop: [String]
+        let hash: [String]
+    }
+
+    private static let recordEnd = ".privacy.json"
+
     /// Makes `name` a durable file with these rows, and removes what was kept of them under another `privacy`, or under none.
     func keep(as name: String, _ privacy: RowPrivacy) throws(Failure) {
+        let stem = Self.stem(name)
         let others = try onDisk { () throws(FileSystemError) in
-            try folder.names().filter { $0.hasPrefix(labelled.file.digest) && $0 != name }
+            let others = try folder.names().filter { $0.hasPrefix(labelled.file.digest) && Self.stem($0) != stem }
+            let record = Record(drop: privacy.drop, hash: privacy.hash)
+            try folder.write(JSONFile.encode(record, for: folder.path(of: stem)), to: stem + Self.recordEnd)
+            return others
         }
         if let whole = others.first(where: { $0.hasPrefix(labelled.file.digest + ".") }) {
-            let kept = try onDisk { () throws(FileSystemError) in try folder.open(whole) }
-            defer { Disk.close(kept) }
-            try write(kept, as: name, privacy)
+            try write(whole, as: name, tools.spec.schema.dialect, privacy)
         } else {
-            let opened = try OpenedInput(labelled.file, as: .labels(number), from: tools.opener)
-            try write(opened.file, as: name, privacy) { () throws(Failure) in try opened.verifyUnchanged() }
+            do throws(Failure) {
+                let opened = try OpenedInput(labelled.file, as: .labels(number), from: tools.opener)
+                try write(opened.file, as: name, tools.spec.schema.dialect, privacy) { () throws(Failure) in
+                    try opened.verifyUnchanged()
+                }
+            } catch {
+                guard let (earlier, record) = earlier(others) else { throw error }
+                // What is a hash already stays one, also where it was made with another key.
+                let rest = RowPrivacy(
+                    drop: privacy.drop, hash: privacy.hash.filter { !record.hash.containsName($0) }, key: privacy.key)
+                try write(earlier, as: name, tools.spec.schema.ofKeptRows.dialect, rest)
+            }
         }
         for other in others { try onDisk { () throws(FileSystemError) in try folder.remove(other) } }
         if !others.isEmpty { try onDisk { () throws(FileSystemError) in try folder.sync() } }
     }
 
-    /// - Parameter check: throws where the rows are not those that were numbered.
+    /// Returns the rows as they were kept under another `privacy`, and which that was; nil where there are none.
+    private func earlier(_ others: [String]) -> (name: String, record: Record)? {
+        for name in others where !name.hasSuffix(Self.recordEnd) {
+            guard let record = try? folder.decode(Record.self, from: Self.stem(name) + Self.recordEnd) else { continue }
+            return (name, record)
+        }
+        return nil
+    }
+
+    /// Returns the name without its extensions.
+    private static func stem(_ name: String) -> String { String(name.prefix { $0 != "." }) }
+
+    /// Writes the rows that are kept in `source`.
+    private func write(_ source: String, as name: String, _ dialect: TextDialect, _ privacy: RowPrivacy) throws(Failure) {
+        let kept = try onDisk { () throws(FileSystemError) in try folder.open(source) }
+        defer { Disk.close(kept) }
+        try write(kept, as: name, dialect, privacy, named: source)
+    }
+
+    /// - Parameters:
+    ///   - source: the open file with the rows.
+    ///   - named: a name for its format; nil where it has the name of the labels.
+    ///   - check: throws where the rows are not those that were numbered.
     private func write(
-        _ source: FileDescriptor, as name: String, _ privacy: RowPrivacy, _ check: () throws(Failure) -> Void = {}
+        _ source: FileDescriptor, as name: String, _ dialect: TextDialect, _ privacy: RowPrivacy, named: String? = nil,
+        _ check: () throws(Failure) -> Void = {}
     ) throws(Failure) {
         var failure: Failure?
         do throws(FileSystemError) {
             try folder.keep(as: name) { (copy, path) throws(FileSystemError) in
                 do throws(Failure) {
-                    try copyRows(source, privacy, to: copy)
+                    try copyRows(source, named ?? labelled.file.path, dialect, privacy, to: copy)
                     try check()
                 } catch {
                     failure = error
@@ -60,12 +105,13 @@ struct PrivateLabels {
         }
     }
 
-    private func copyRows(_ source: FileDescriptor, _ privacy: RowPrivacy, to copy: FileDescriptor) throws(Failure) {
-        let schema = tools.spec.schema
+    private func copyRows(
+        _ source: FileDescriptor, _ name: String, _ dialect: TextDialect, _ privacy: RowPrivacy, to copy: FileDescriptor
+    ) throws(Failure) {
         do throws(ColumnarError) {
             let rows = try PrivateCopy(
-                of: labelled.file.path, open: source.rawValue, dialect: schema.dialect, privacy: privacy, types: schema.typeNames)
-            try rows.write(to: copy.rawValue)
+                of: name, open: source.rawValue, dialect: dialect, privacy: privacy, types: tools.spec.schema.typeNames)
+            try rows.write(into: copy.rawValue)
         } catch {
             throw Failure(reading: error, file: labelled.file.path)
         }
