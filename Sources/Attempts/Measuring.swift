@@ -24,6 +24,8 @@ extension AttemptSpec {
         package var adapter: String?
         /// The rows; nil where the model is run on made-up ones.
         package var data: InputFile?
+        /// Older files, the newest first, whose rows follow those of `data` where these are too few.
+        package var older: [InputFile] = []
         /// The number of rows that are used, from the first on.
         package var rows: Int
         /// The path of the folder with the outputs to compare with.

@@ -16,6 +16,8 @@ extension AttemptSpec {
         package var adapter: String?
         /// The rows; nil where none are known.
         package var data: InputFile?
+        /// Older files, the newest first, whose rows follow those of `data` where these are too few.
+        package var older: [InputFile] = []
         /// The number of rows from the first on with which outputs are compared. Ranges are found from as many rows after them where
         /// there are enough, so that a form is judged by rows that it has not seen.
         package var comparedRows: Int

@@ -42,9 +42,11 @@ extension ModelMeasuring {
     private func rewritten(
         _ form: ModelForm, float: [String], task: AttemptSpec.RewrittenFiles.Task = .write
     ) -> AttemptSpec.RewrittenFiles {
-        AttemptSpec.RewrittenFiles(
+        var rewritten = AttemptSpec.RewrittenFiles(
             model: files.model, adapter: files.adapter, data: files.data, comparedRows: plan.comparedRows, form: form, float: float,
             directory: files.reference + "/" + form.rawValue, task: task)
+        rewritten.older = files.older
+        return rewritten
     }
 
     // MARK: Refining

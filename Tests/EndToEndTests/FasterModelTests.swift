@@ -14,7 +14,7 @@ struct FasterModelTests {
         schema: { key: id, inputs: { pixels: { columns: "pixel_*", scale: 0.0625 } } }
         stages:
           - deserialize: {}
-          - optimize: { precision: auto, budget: 1s, graph: [fold_constants, fuse_gemm, remove_dead_nodes] }
+          - optimize: { precision: auto, budget: 2s, graph: [fold_constants, fuse_gemm, remove_dead_nodes] }
           - forward: { outputs: { probabilities: "p_*" } }
         land: { models: out/models, outputs: { path: out/outputs, format: csv } }
         """
@@ -89,8 +89,10 @@ struct FasterModelTests {
             for (score, right) in zip(row, wanted) { #expect(abs(score - right) < 0.02) }
         }
 
-        // Another version is measured before it is published, since rows are known only within one daemon: so both in one.
+        // Another version is measured before it is published, on the rows of all files that this daemon has scored.
         try daemon.start()
+        try daemon.drop(try sample("data/digits-2.parquet"), at: "spool/data/again.parquet")
+        #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/outputs/again.csv")) }, "the second file lands again")
         try daemon.drop(try sample("data/digits-3.csv.gz"), at: "spool/data/digits-3.csv.gz")
         #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/outputs/digits-3.csv")) }, "the third file lands")
         try daemon.drop(try sample("undertrained.onnx"), at: "spool/models/n.onnx")
@@ -102,15 +104,21 @@ struct FasterModelTests {
         let second = try #require(try decisions(daemon, version: 2)["execution"] as? [String: Any])
         let candidates = try #require(second["candidates"] as? [[String: Any]])
         #expect(Set(candidates.compactMap { $0["engine"] as? String }) == ["onnxruntime", "openvino"])
-        #expect(second["compared_rows"] as? Int == 100 && second["chosen"] is String)
+        #expect(second["compared_rows"] as? Int == 200 && second["chosen"] is String)
         #expect(try choices(daemon).count == 2)
-        // The ways are timed alone, and in as many processes as there are workers, which decides.
+        // The ways are timed alone, and in as many processes as there are workers, which decides. On a machine that is busy the budget may
+        // be spent before that (`SessionsTests` does without a clock).
         let workers = ProcessInfo.processInfo.activeProcessorCount
-        #expect(Set(candidates.compactMap { $0["sessions"] as? Int }) == [1, workers])
-        if workers > 1 { #expect((second["chosen"] as? String)?.contains("\(workers) sessions of 1 thread") == true) }
+        let sessions = Set(candidates.compactMap { $0["sessions"] as? Int })
+        #expect(sessions.isSubset(of: [1, workers]) && sessions.contains(1), "\(second)")
+        if workers > 1, sessions.contains(workers) {
+            #expect((second["chosen"] as? String)?.contains("\(workers) sessions of 1 thread") == true, "\(second)")
+        } else {
+            #expect(workers == 1 || second["decided_by"] as? String == "processor", "\(second)")
+        }
         // Outputs of every format say how they were made.
         let lines = try manifest(daemon)
-        #expect(lines.count == 3)
+        #expect(lines.count == 4)
         for line in lines { #expect(["onnxruntime", "openvino"].contains(line.execution?.split(separator: " ").first)) }
     }
 

@@ -14,6 +14,8 @@ package enum ModelPart: Codable, Hashable, Sendable {
 package enum AttemptFile: Codable, Hashable, Sendable {
     /// The rows to score.
     case data
+    /// A file whose rows follow those of `data`, by its place among them: a model is measured on more rows than its newest file has.
+    case older(Int)
     /// The rows that an earlier version has scored, on which a model that arrived is tried.
     case rows
     /// A file of the model that scores, that is trained, or that has arrived.

@@ -37,19 +37,23 @@ package struct NamedFiles: AttemptFiles {
                 guard let judged = files.judged, judged.files.indices.contains(number) else { throw none }
                 return try InputAccess(judged.files[number].file).open()
             }
-            return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
-        case .rewrite(let files): return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data)
+            return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data, files.older)
+        case .rewrite(let files):
+            return try open(file, of: NamedModel(files.model.path, adapter: files.adapter), files.data, files.older)
         }
     }
 
     /// Opens a file of an attempt that only reads: a model, and the rows where there are some.
     private func open(
-        _ file: AttemptFile, of model: NamedModel, _ data: AttemptSpec.InputFile?
+        _ file: AttemptFile, of model: NamedModel, _ data: AttemptSpec.InputFile?, _ older: [AttemptSpec.InputFile]
     ) throws(FileSystemError) -> FileDescriptor {
         switch file {
         case .data:
             guard let data else { throw none }
             return try InputAccess(data).open()
+        case .older(let number):
+            guard older.indices.contains(number) else { throw none }
+            return try InputAccess(older[number]).open()
         case .model(let part): return try model.open(part)
         case .rows, .written, .labels, .output, .temporary: throw none
         }
@@ -91,7 +95,7 @@ package struct NamedFiles: AttemptFiles {
         switch file {
         case .data: return try InputAccess(files.data).open()
         case .model(let part): return try NamedModel(files.model.path, adapter: files.adapter).open(part)
-        case .rows, .written, .labels, .output, .temporary: throw none
+        case .older, .rows, .written, .labels, .output, .temporary: throw none
         }
     }
 
@@ -106,7 +110,7 @@ package struct NamedFiles: AttemptFiles {
         case .labels(let number):
             guard let training, training.labelled.indices.contains(number) else { throw none }
             return try InputAccess(training.labelled[number].file).open()
-        case .data, .model, .output, .temporary: throw none
+        case .data, .older, .model, .output, .temporary: throw none
         }
     }
 

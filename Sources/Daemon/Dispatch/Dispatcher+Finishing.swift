@@ -99,8 +99,8 @@ extension Dispatcher {
     /// Closes the run of an output that is visible, durable and in its manifest.
     private func landed(_ assignment: Assignment, _ result: AttemptResult, _ decisions: inout RunDecisions) {
         let (pipeline, revision) = (assignment.pipeline.name, assignment.run.revision)
-        if result.rowCount ?? 0 > 0 {
-            history.scored(assignment.spec.data, in: pipeline)
+        if let rows = result.rowCount, rows > 0 {
+            if let data = assignment.spec.data { history.scored(data, rows: rows, in: pipeline) }
             if pipelines.revision(of: pipeline) == revision { columns.firstIsScored(of: pipeline, revision: revision) }
         }
         decisions.close(assignment.opened, .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)

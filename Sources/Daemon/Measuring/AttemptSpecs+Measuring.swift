@@ -56,6 +56,7 @@ extension AttemptSpecs {
         else { return nil }
         let limits = limits(pipeline)
         var files = AttemptSpec.MeasuredFiles(model: model, data: rows, rows: 0, reference: MeasuringQueue.folder(work: work))
+        files.older = history.rows(of: pipeline.name, before: rows)
         files.judged = judged
         var spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: pipeline.name, work: .measure(files), schema: pipeline.schema, stages: [.forward(forward)],

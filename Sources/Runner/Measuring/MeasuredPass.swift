@@ -117,14 +117,14 @@ struct MeasuredPass {
                 while left > 0, ran < seconds, let (batch, runs) = try rows.nextInputs(pass.tools.interruption, &phases) {
                     left -= batch.rowCount
                     var first = Phases(countsProcessor: true)
-                    try rows.run(runs, pass.tools.interruption, &first)
+                    try rows.rows.run(runs, pass.tools.interruption, &first)
                     if first.seconds["run"] ?? 0 > Self.shortRun {
                         phases.add(first)
                         self.rows += batch.rowCount
                         continue
                     }
                     for _ in 0..<Self.repeats {
-                        try rows.run(runs, pass.tools.interruption, &phases)
+                        try rows.rows.run(runs, pass.tools.interruption, &phases)
                         self.rows += batch.rowCount
                     }
                 }
@@ -144,17 +144,18 @@ struct MeasuredPass {
             let rows = try opened(data)
             var left = pass.files.rows
             while left > 0, let (batch, values) = try rows.next(pass.tools.interruption, &phases) {
-                try body(rows.outputNames, values, batch.rowCount)
+                try body(rows.rows.outputNames, values, batch.rowCount)
                 self.rows += batch.rowCount
                 left -= batch.rowCount
             }
             if left == pass.files.rows { throw noRows(data) }
         }
 
-        private func opened(_ data: AttemptSpec.InputFile) throws(Failure) -> Rows {
-            try Rows(
-                try OpenedInput(data, as: .data, from: pass.tools.opener), loaded, pass.tools.spec.schema, pass.stage,
-                pinned: pass.tools.spec.columns)
+        private func opened(_ data: AttemptSpec.InputFile) throws(Failure) -> SampleRows {
+            let (loaded, spec, stage) = (loaded, pass.tools.spec, pass.stage)
+            return try SampleRows(data, pass.files.older, from: pass.tools.opener) { (input) throws(Failure) in
+                try Rows(input, loaded, spec.schema, stage, pinned: spec.columns)
+            }
         }
 
         private func noRows(_ data: AttemptSpec.InputFile) -> Failure {

@@ -41,7 +41,10 @@ struct CalibrationRun {
             key: .init(digest: files.model.digest, options: spec.sessionOptions))
         let stage = ForwardStage(batchSize: .rows(Self.batchRows), outputs: self.stage.outputs ?? outputs.map { OutputMapping(output: $0) })
         func feed(skipping skipped: Int) throws(Failure) -> (calibration: Calibration, rows: Int) {
-            let rows = try Rows(try OpenedInput(data, as: .data, from: opener), loaded, spec.schema, stage, pinned: spec.columns)
+            let spec = spec
+            let rows = try SampleRows(data, files.older, from: opener) { (input) throws(Failure) in
+                try Rows(input, loaded, spec.schema, stage, pinned: spec.columns)
+            }
             return try self.feed(fresh, rows, loaded.session, skipping: skipped)
         }
         let apart = try feed(skipping: files.comparedRows)
@@ -49,11 +52,11 @@ struct CalibrationRun {
     }
 
     private func feed(
-        _ fresh: Calibration, _ rows: Rows, _ session: Session, skipping skipped: Int
+        _ fresh: Calibration, _ rows: SampleRows, _ session: Session, skipping skipped: Int
     ) throws(Failure) -> (calibration: Calibration, rows: Int) {
         var calibration = fresh
         let inside = calibration.values.filter { (try? session.outputIndex($0)) != nil }
-        let run = rows.run(for: inside, of: session)
+        let run = rows.rows.run(for: inside, of: session)
         var phases = Phases(), seen = 0, used = 0
         while used < files.comparedRows, let (batch, runs) = try rows.nextInputs(interruption, &phases) {
             defer { seen += batch.rowCount }

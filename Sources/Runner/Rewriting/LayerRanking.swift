@@ -65,7 +65,10 @@ struct LayerRanking {
             session: session, facts: ModelFacts(form.model), evidence: GatheredEvidence(),
             key: .init(digest: run.files.model.digest, options: run.spec.sessionOptions))
         let stage = ForwardStage(batchSize: .rows(Self.rowCount), outputs: run.stage.outputs)
-        let rows = try Rows(try OpenedInput(data, as: .data, from: run.opener), loaded, run.spec.schema, stage, pinned: run.spec.columns)
+        let spec = run.spec
+        let rows = try SampleRows(data, run.files.older, from: run.opener) { (input) throws(Failure) in
+            try Rows(input, loaded, spec.schema, stage, pinned: spec.columns)
+        }
         var lots: [Lot] = [], count = 0, phases = Phases()
         while count < Self.rowCount, let (batch, runs) = try rows.nextInputs(run.interruption, &phases) {
             count += batch.rowCount
@@ -74,7 +77,7 @@ struct LayerRanking {
                     let copies = NameMap<Tensor>(uniqueKeysWithValues: tensors.map { ($0.key, $0.value.copied) })
                     lots.append(
                         Lot(
-                            inputs: try rows.run(for: [], of: session).inputs(copies, rows: positions.count), rows: positions.count))
+                            inputs: try rows.rows.run(for: [], of: session).inputs(copies, rows: positions.count), rows: positions.count))
                 } catch { throw Failure(loading: error, place: data.path) }
             }
         }

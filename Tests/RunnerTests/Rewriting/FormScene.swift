@@ -25,10 +25,10 @@ struct FormScene {
         try write(rows)
     }
 
-    func write(_ rows: [[Float]]) throws {
+    func write(_ rows: [[Float]], to name: String = "rows.csv") throws {
         let header = (0..<(rows.first?.count ?? 1)).map { "x\($0)" }.joined(separator: ",")
         let lines = rows.map { $0.map { "\($0)" }.joined(separator: ",") }
-        try directory.write(([header] + lines).joined(separator: "\n") + "\n", to: "rows.csv")
+        try directory.write(([header] + lines).joined(separator: "\n") + "\n", to: name)
     }
 
     func input(_ name: String) throws -> AttemptSpec.InputFile {
