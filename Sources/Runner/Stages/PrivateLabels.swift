@@ -36,11 +36,9 @@ struct PrivateLabels {
     func keep(as name: String, _ privacy: RowPrivacy) throws(Failure) {
         let stem = Self.stem(name)
         let others = try onDisk { () throws(FileSystemError) in
-            let others = try folder.names().filter { $0.hasPrefix(labelled.file.digest) && Self.stem($0) != stem }
-            let record = Record(drop: privacy.drop, hash: privacy.hash)
-            try folder.write(JSONFile.encode(record, for: folder.path(of: stem)), to: stem + Self.recordEnd)
-            return others
+            try folder.names().filter { $0.hasPrefix(labelled.file.digest) && Self.stem($0) != stem }
         }
+        try note(Record(drop: privacy.drop, hash: privacy.hash), stem)
         if let whole = others.first(where: { $0.hasPrefix(labelled.file.digest + ".") }) {
             try write(whole, as: name, tools.spec.schema.dialect, privacy)
         } else {
@@ -50,19 +48,26 @@ struct PrivateLabels {
                     try opened.verifyUnchanged()
                 }
             } catch {
-                guard let (earlier, record) = earlier(others) else { throw error }
+                guard let kept = keptBefore(others) else { throw error }
                 // What is a hash already stays one, also where it was made with another key.
-                let rest = RowPrivacy(
-                    drop: privacy.drop, hash: privacy.hash.filter { !record.hash.containsName($0) }, key: privacy.key)
-                try write(earlier, as: name, tools.spec.schema.ofKeptRows.dialect, rest)
+                let added = privacy.hash.filter { !kept.record.hash.containsName($0) }
+                try note(Record(drop: privacy.drop, hash: kept.record.hash + added), stem)
+                let rest = RowPrivacy(drop: privacy.drop, hash: added, key: privacy.key)
+                try write(kept.name, as: name, tools.spec.schema.ofKeptRows.dialect, rest)
             }
         }
         for other in others { try onDisk { () throws(FileSystemError) in try folder.remove(other) } }
         if !others.isEmpty { try onDisk { () throws(FileSystemError) in try folder.sync() } }
     }
 
+    private func note(_ record: Record, _ stem: String) throws(Failure) {
+        try onDisk { () throws(FileSystemError) in
+            try folder.write(JSONFile.encode(record, for: folder.path(of: stem)), to: stem + Self.recordEnd)
+        }
+    }
+
     /// Returns the rows as they were kept under another `privacy`, and which that was; nil where there are none.
-    private func earlier(_ others: [String]) -> (name: String, record: Record)? {
+    private func keptBefore(_ others: [String]) -> (name: String, record: Record)? {
         for name in others where !name.hasSuffix(Self.recordEnd) {
             guard let record = try? folder.decode(Record.self, from: Self.stem(name) + Self.recordEnd) else { continue }
             return (name, record)
