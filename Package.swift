@@ -95,7 +95,7 @@ let package = Package(
         .target(name: "Engine", dependencies: ["Machine", "Names", "ONNXWire", "Reasons", "Tensors", "COnnxRuntime", "COpenVINO"]),
 
         // The file half.
-        .target(name: "Columnar", dependencies: ["Machine", "Names", "Reasons", "Recipes", "Tensors", "CArrow"]),
+        .target(name: "Columnar", dependencies: ["Machine", "Names", "Reasons", "Recipes", "Tensors", "CArrow", crypto]),
         .target(
             name: "Watcher",
             dependencies: ["Arrivals", "FileSystem", "Names", "ONNXWire", "Reasons", "Signatures", "CInotifyTools", heap, system, logging]),

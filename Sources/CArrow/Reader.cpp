@@ -13,6 +13,12 @@ struct CArrowReader {
   bool finished = false;
 };
 
+struct CArrowText {
+  std::shared_ptr<carrow::SystemFailure> failure = std::make_shared<carrow::SystemFailure>();
+  std::shared_ptr<carrow::DescriptorFile> file;
+  std::shared_ptr<arrow::io::InputStream> stream;
+};
+
 namespace carrow {
 namespace {
 
@@ -33,8 +39,8 @@ arrow::Result<std::unique_ptr<Source>> OpenSource(const CArrowReadOptions &optio
 }
 
 /// `guarded`, with the place and the errno that the source left behind.
-template <typename Body>
-int32_t located(CArrowReader *reader, CArrowError *error, Place *place, Body &&body) noexcept {
+template <typename Reader, typename Body>
+int32_t located(Reader *reader, CArrowError *error, Place *place, Body &&body) noexcept {
   const int32_t result = guarded(error, std::forward<Body>(body), place);
   if (result != 0 && error != nullptr) {
     error->row = place->row;
@@ -134,6 +140,39 @@ bool carrow_reader_has_no_rows(const CArrowReader *reader) { return reader->sour
 void carrow_reader_close(CArrowReader *reader) {
   try {
     delete reader;
+  } catch (...) {
+  }
+}
+
+int32_t carrow_text_open(const CArrowReadOptions *options, CArrowText **out, CArrowError *error) {
+  *out = nullptr;
+  auto text = std::unique_ptr<CArrowText>(new (std::nothrow) CArrowText);
+  if (!text) return carrow::guarded(error, [] { return arrow::Status::OutOfMemory("out of memory"); });
+  carrow::Place place;
+  const int32_t result = carrow::located(text.get(), error, &place, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(text->file, carrow::DescriptorFile::Make(options->descriptor, text->failure));
+    ARROW_ASSIGN_OR_RAISE(text->stream, carrow::TextStream(*options, text->file));
+    return arrow::Status::OK();
+  });
+  if (result == 0) *out = text.release();
+  return result;
+}
+
+int32_t carrow_text_read(CArrowText *text, uint8_t *buffer, int64_t count, int64_t *filled, CArrowError *error) {
+  carrow::Place place;
+  return carrow::located(text, error, &place, [&]() -> arrow::Status {
+    for (*filled = 0; *filled < count;) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t read, text->stream->Read(count - *filled, buffer + *filled));
+      if (read == 0) break;
+      *filled += read;
+    }
+    return arrow::Status::OK();
+  });
+}
+
+void carrow_text_close(CArrowText *text) {
+  try {
+    delete text;
   } catch (...) {
   }
 }

@@ -3,6 +3,7 @@ package import FileSystem
 import Landing
 package import Ledger
 package import PipelineConfig
+import Recipes
 import SystemPackage
 
 /// Finds the content of inputs that were decided: in their spool, or where they were put when they were done or failed.
@@ -14,8 +15,12 @@ package enum DecidedInputs {
         let spooled = FilePath(pipeline.spoolPath(of: input.role)).pushing(relative)
         if (try? FileDigest.stamp(spooled)) ?? nil != nil { return spooled.string }
         if input.role == .labelled {
-            let kept = KeptFiles(work: FilePath(work), pipeline: pipeline.name).labels(input.digest, named: input.path)
-            if (try? FileDigest.stamp(kept)) ?? nil != nil { return spooled.string }
+            let files = KeptFiles(work: FilePath(work), pipeline: pipeline.name)
+            // Before the pipeline had this `privacy` they were kept as they arrived, and are kept without its columns when they are used.
+            for privacy in [pipeline.schema.privacy, nil] {
+                let kept = files.labels(input.digest, named: input.path, privacy: privacy)
+                if (try? FileDigest.stamp(kept)) ?? nil != nil { return spooled.string }
+            }
         }
         var places: [String] = []
         if case .archive(let archive) = pipeline.after { places.append(archive) }

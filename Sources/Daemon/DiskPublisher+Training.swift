@@ -7,6 +7,7 @@ import Landing
 import Ledger
 package import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 
 extension DiskPublisher {
@@ -14,7 +15,7 @@ extension DiskPublisher {
 
     private func path(_ kept: Kept, _ pipeline: Pipeline) -> FilePath {
         switch kept {
-        case .labels(let digest, let name): files(pipeline).labels(digest, named: name)
+        case .labels(let digest, let name): files(pipeline).labels(digest, named: name, privacy: pipeline.schema.privacy)
         case .model(let digest): files(pipeline).model(digest)
         case .checkpoints(let run): files(pipeline).checkpoints(run: run)
         }
@@ -22,7 +23,10 @@ extension DiskPublisher {
 
     package func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { path(kept, pipeline).string }
 
-    package func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError) { try files(pipeline).discard(path(kept, pipeline)) }
+    package func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError) {
+        if case .labels(let digest, _) = kept { return try files(pipeline).discardLabels(digest) }
+        try files(pipeline).discard(path(kept, pipeline))
+    }
 
     package func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError) {
         try files(pipeline).pruneModels(keeping: digests)

@@ -82,7 +82,7 @@ package final class DiskPublisher: Publisher, Sendable {
                 modelArea: modelArea,
                 quarantine: Quarantine(
                     path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine),
-                    access: pipeline.land.access.landing),
+                    access: pipeline.land.access.landing, mode: pipeline.privacy.inputMode),
                 spools: spools, archive: archive)
         }
         let made = next
@@ -286,7 +286,8 @@ package final class DiskPublisher: Publisher, Sendable {
         }
         let spool = pipeline.spoolPath(of: file.role)
         guard let area = places.spools[spool], let files = try file.files(in: spool) else { return }
-        let disposal = Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing)
+        let disposal = Disposal(
+            rule, area: area, areas: places.areas, access: pipeline.land.access.landing, mode: pipeline.privacy.inputMode)
         _ = try disposal.dispose(files)
         try takeSignature(of: file, pipeline, disposal)
     }
@@ -307,13 +308,15 @@ package final class DiskPublisher: Publisher, Sendable {
     package func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
         let (spool, path) = (pipeline.spoolPath(of: input.place.role), input.place.path)
+        // Values that were stored while they were shown are not written any more.
+        func told(_ reason: Reason) -> Reason { pipeline.privacy.showsValues ? reason : Reason(reason.text) }
         var reason = QuarantineReason(
-            pipeline: pipeline.name, path: path, digest: input.digest, what: report.explanation.fullReason,
+            pipeline: pipeline.name, path: path, digest: input.digest, what: told(report.explanation.fullReason),
             place: spool + "/" + path, rule: report.explanation.rule, remedy: report.explanation.remedy,
             attempts: report.attempts.map {
                 .init(
                     number: $0.number, startedAt: $0.startedAt?.description, endedAt: $0.endedAt?.description,
-                    error: $0.fullReason ?? report.explanation.fullReason)
+                    error: told($0.fullReason ?? report.explanation.fullReason))
             },
             quarantinedAt: (report.attempts.last?.endedAt ?? .now).description)
         reason.arrival = report.arrival

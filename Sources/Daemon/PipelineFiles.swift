@@ -23,7 +23,7 @@ package final class PipelineFiles: Sendable {
     package init(patterns: [String], root: String) throws(PipelineError) {
         self.patterns = patterns
         self.root = root
-        let read = try PipelineSet.load(patterns, root: root)
+        let read = try PipelineSet.load(patterns, root: root, makesKeys: true)
         current = Mutex(read)
         first = read.settings
     }
@@ -50,7 +50,7 @@ package final class PipelineFiles: Sendable {
     /// Reads all files again.
     package func reload() -> Reloaded {
         do throws(PipelineError) {
-            let read = try PipelineSet.load(patterns, root: root)
+            let read = try PipelineSet.load(patterns, root: root, makesKeys: true)
             return current.withLock { $0 == read } ? .unchanged : .changed(read)
         } catch {
             return .refused(error.problems)

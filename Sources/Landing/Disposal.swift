@@ -68,10 +68,17 @@ package struct Disposal: Sendable {
     private let area: StagingArea
     private let areas: [StagingArea]
     private let access: FileAccess
+    private let mode: UInt16?
 
     /// Makes a disposal. `area` is on the spool's mount; `areas` has one on the archive's mount.
-    package init(_ rule: Rule, area: StagingArea, areas: [StagingArea] = [], access: FileAccess = .standard) {
+    /// - Parameters:
+    ///   - access: the access of folders that are made in the archive.
+    ///   - mode: the mode of the files in the archive; nil leaves them theirs.
+    package init(
+        _ rule: Rule, area: StagingArea, areas: [StagingArea] = [], access: FileAccess = .standard, mode: UInt16? = nil
+    ) {
         self.access = access
+        self.mode = mode
         self.rule = rule
         self.area = area
         self.areas = areas
@@ -85,7 +92,7 @@ package struct Disposal: Sendable {
         case .archive(let root): destination = root
         case .delete: destination = nil
         }
-        switch try InputRemoval(destination: destination, area: area, areas: areas, access: access).remove(files) {
+        switch try InputRemoval(destination: destination, area: area, areas: areas, access: access, mode: mode).remove(files) {
         case .removed(let targets): return destination == nil ? .deleted : .archived(targets)
         case .changed: return .changed
         case .gone: return .gone

@@ -17,6 +17,9 @@ struct InputRemoval {
     let areas: [StagingArea]
     /// The access of folders made for the destination.
     var access = FileAccess.standard
+    /// The mode that files get where they go; nil leaves them theirs. The files of another user keep their mode: only that user may change
+    /// it.
+    var mode: UInt16?
 
     /// Called when the files have left the spool and before they are looked at.
     var onTaken: () throws(FileSystemError) -> Void = {}
@@ -39,6 +42,7 @@ struct InputRemoval {
 
         let destination: Data?
         let files: [File]
+        var mode: UInt16?
     }
 
     func remove(_ files: [SpoolFile]) throws(FileSystemError) -> Outcome {
@@ -57,7 +61,7 @@ struct InputRemoval {
         }
         let plan = Plan(
             destination: destination.map(Self.bytes),
-            files: files.map { .init(origin: Self.bytes($0.path), relative: Self.bytes($0.relative), digest: $0.digest) })
+            files: files.map { .init(origin: Self.bytes($0.path), relative: Self.bytes($0.relative), digest: $0.digest) }, mode: mode)
         let directory = try begin(plan)
         FaultPoint.reach(.removePlanned)
         for (index, file) in files.enumerated() {
@@ -107,7 +111,7 @@ struct InputRemoval {
             }
             FaultPoint.reach(.recoverRemoval)
             let plan = try JSONFile.decode(Plan.self, from: planPath)
-            let removal = InputRemoval(destination: plan.destination.map(path), area: area, areas: areas)
+            let removal = InputRemoval(destination: plan.destination.map(path), area: area, areas: areas, mode: plan.mode)
             let goes = isChecked ? true : try removal.isWhole(plan, directory)
             if goes { _ = try removal.finish(plan, directory) } else { try removal.giveBack(plan, directory) }
         }
@@ -154,6 +158,7 @@ struct InputRemoval {
             let held = directory.appending("\(index)")
             guard try Disk.status(held) != nil else { continue }
             if let root {
+                try restrict(held)
                 targets.append(try archive(held, below: root, as: Self.path(file.relative), digest: file.digest))
             } else {
                 try Disk.remove(held)
@@ -217,8 +222,14 @@ struct InputRemoval {
             FaultPoint.reach(.removeArchived)
             try Disk.sync(directory: parent)
             if source != held { try Disk.remove(held) }
+            // The same content may have stood there before.
+            try restrict(target)
             return target
         }
+    }
+
+    private func restrict(_ file: FilePath) throws(FileSystemError) {
+        if let mode { try Disk.grant(FileAccess(mode: mode), file: file) }
     }
 
     /// Copies a file to the mount of `parent`: the copy is made durable and read back.
@@ -229,6 +240,7 @@ struct InputRemoval {
         }
         let copy = other.work.appending("copy-" + UUID().uuidString)
         try Disk.copy(held, to: copy)
+        try restrict(copy)
         FaultPoint.reach(.removeCopied)
         guard try FileDigest.of(copy).digest == digest else {
             try Disk.remove(copy)

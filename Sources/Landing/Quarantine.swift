@@ -85,9 +85,14 @@ package struct Quarantine: Sendable {
     /// The staging area on the mount of `path`.
     private let area: StagingArea
     private let access: FileAccess
+    private let mode: UInt16?
 
-    package init(path: FilePath, area: StagingArea, access: FileAccess = .standard) {
+    /// - Parameters:
+    ///   - access: the access of reasons, and of inputs unless `mode` says another.
+    ///   - mode: the mode of inputs.
+    package init(path: FilePath, area: StagingArea, access: FileAccess = .standard, mode: UInt16? = nil) {
         self.access = access
+        self.mode = mode
         self.path = path
         self.area = area
     }
@@ -115,10 +120,10 @@ package struct Quarantine: Sendable {
         reason.input = target.string
         let written = try write(reason, beside: target)
         FaultPoint.reach(.quarantineReason)
-        switch try InputRemoval(destination: path, area: spoolArea, areas: [area], access: access).remove(files) {
+        switch try InputRemoval(destination: path, area: spoolArea, areas: [area], access: access, mode: mode).remove(files) {
         case .removed(let targets):
             // The files of another user keep their mode: only that user may change it.
-            for target in targets { try? Disk.grant(access, file: target) }
+            if mode == nil { for target in targets { try? Disk.grant(access, file: target) } }
             return .moved(targets, reason: written)
         case .changed:
             try Disk.remove(written)

@@ -26,14 +26,15 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
 
     package var problems: [Problem] { otherProblems + (settingsFile?.problems ?? []) + files.flatMap(\.problems) }
 
-    package static func lint(_ patterns: [String], root: String) -> LintReport {
+    /// - Parameter makesKeys: whether the root's key of hashes is made where a pipeline needs it and it is missing.
+    package static func lint(_ patterns: [String], root: String, makesKeys: Bool = false) -> LintReport {
         let settings = RootFile.load(root: root)
         let (found, otherProblems) = PipelineSet.files(patterns)
         let paths = found.filter { !settings.isItself($0) }
         var read: [(path: String, pipeline: Pipeline?, problems: [Problem])] = []
         for path in paths {
             do {
-                read.append((path, try PipelineFile.load(path: path, root: root, defaults: settings.settings), []))
+                read.append((path, try PipelineFile.load(path: path, root: root, defaults: settings.settings, makesKeys: makesKeys), []))
             } catch {
                 read.append((path, nil, error.problems))
             }

@@ -27,6 +27,7 @@ package final class Pipeline: Sendable {
     package let trust: Trust
     /// The name that the pipeline had before: everything known under that name belongs to this pipeline.
     package let was: String?
+    package let privacy: Privacy
     /// The text that the ledger keeps of the revision; see `under(revision:body:)`.
     package let revisionBody: RevisionBody
     /// The positions of the keys in the file.
@@ -36,14 +37,14 @@ package final class Pipeline: Sendable {
         name: String, source: String, spool: SpoolEntries, order: ArrivalOrder, settle: Settle, schema: RowSchema, stages: [Stage],
         land: Land,
         after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify,
-        retain: Retain, trust: Trust, was: String?, revisionBody: RevisionBody, positions: SourceMap
+        retain: Retain, trust: Trust, was: String?, privacy: Privacy, revisionBody: RevisionBody, positions: SourceMap
     ) {
         self.name = name
         self.source = source
         self.spool = spool
         self.order = order
         self.settle = settle
-        self.schema = schema
+        self.schema = schema.under(privacy)
         self.stages = stages
         self.land = land
         self.after = after
@@ -55,6 +56,7 @@ package final class Pipeline: Sendable {
         self.retain = retain
         self.trust = trust
         self.was = was
+        self.privacy = privacy
         self.revisionBody = revisionBody
         self.positions = positions
     }
@@ -76,6 +78,15 @@ package final class Pipeline: Sendable {
     }
 }
 
+extension RowSchema {
+    /// Returns the schema with the columns of which nothing is written.
+    fileprivate func under(_ privacy: Privacy) -> RowSchema {
+        var schema = self
+        schema.privacy = privacy.rows
+        return schema
+    }
+}
+
 extension Pipeline: Equatable {
     /// Compares everything but the text of the revision, which only repeats what the other properties say.
     package static func == (one: Pipeline, other: Pipeline) -> Bool {
@@ -83,7 +94,7 @@ extension Pipeline: Equatable {
             && (one.schema, one.stages, one.land, one.after) == (other.schema, other.stages, other.land, other.after)
             && (one.allowUpstreamDelete, one.onError, one.limits) == (other.allowUpstreamDelete, other.onError, other.limits)
             && (one.onInputDeleted, one.notify, one.retain) == (other.onInputDeleted, other.notify, other.retain)
-            && (one.trust, one.was, one.positions) == (other.trust, other.was, other.positions)
+            && (one.trust, one.was, one.privacy, one.positions) == (other.trust, other.was, other.privacy, other.positions)
     }
 }
 

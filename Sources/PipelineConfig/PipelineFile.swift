@@ -5,7 +5,10 @@ internal import Reasons
 package enum PipelineFile {
     /// Reads the file at `path`. Relative paths in the file are relative to `root`. `defaults` are the settings of `ROOT/millrace.yaml`;
     /// without them, the defaults hold that hold without that file.
-    package static func load(path: String, root: String, defaults: RootSettings? = nil) throws(PipelineError) -> Pipeline {
+    /// - Parameter makesKeys: whether the root's key of hashes is made where a pipeline needs it and it is missing.
+    package static func load(
+        path: String, root: String, defaults: RootSettings? = nil, makesKeys: Bool = false
+    ) throws(PipelineError) -> Pipeline {
         let bytes: [UInt8]
         do {
             bytes = try contents(of: path)
@@ -16,7 +19,7 @@ package enum PipelineFile {
                 )
             ])
         }
-        return try read(bytes, source: path, root: root, defaults: defaults)
+        return try read(bytes, source: path, root: root, defaults: defaults, makesKeys: makesKeys)
     }
 
     struct Unreadable: Error {
@@ -63,11 +66,12 @@ package enum PipelineFile {
 
     /// Reads a pipeline from bytes. `source` is the name of the file in problems.
     package static func read(
-        _ bytes: [UInt8], source: String, root: String, defaults: RootSettings? = nil
+        _ bytes: [UInt8], source: String, root: String, defaults: RootSettings? = nil, makesKeys: Bool = false
     ) throws(PipelineError) -> Pipeline {
         let problems = ProblemList(file: source)
         let pipeline = YAMLDocument.read(bytes, problems: problems).flatMap { node in
-            PipelineReader.read(node, source: source, in: ReadingContext(problems: problems, root: root, defaults: defaults))
+            PipelineReader.read(
+                node, source: source, in: ReadingContext(problems: problems, root: root, defaults: defaults, makesKeys: makesKeys))
         }
         guard let pipeline, problems.all.isEmpty else { throw .problems(problems.sorted) }
         return pipeline

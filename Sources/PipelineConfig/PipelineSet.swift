@@ -9,8 +9,9 @@ package struct PipelineSet: Sendable, Equatable {
 
     /// Reads the pipelines that `patterns` name: files, folders (their `*.yaml` and `*.yml`), or shell patterns. Throws every problem of
     /// every file, then those between the files.
-    package static func load(_ patterns: [String], root: String) throws(PipelineError) -> PipelineSet {
-        let report = LintReport.lint(patterns, root: root)
+    /// - Parameter makesKeys: whether the root's key of hashes is made where a pipeline needs it and it is missing.
+    package static func load(_ patterns: [String], root: String, makesKeys: Bool = false) throws(PipelineError) -> PipelineSet {
+        let report = LintReport.lint(patterns, root: root, makesKeys: makesKeys)
         guard report.isClean else { throw .problems(report.problems) }
         return PipelineSet(pipelines: report.pipelines, settings: report.settings ?? RootSettings(root: root))
     }

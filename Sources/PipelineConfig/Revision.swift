@@ -29,7 +29,7 @@ extension Revision {
 }
 
 extension Pipeline {
-    /// The digest of `schema`, `stages`, and the `land` keys that change bytes.
+    /// The digest of `schema`, `stages`, `privacy`, and the `land` keys that change bytes.
     package var revision: Revision { Revision(of: canonicalForm(version: CanonicalForm.version)) }
 
     /// The revision that this file had while the form was version 1, under which a ledger may know it. A file with keys that version 1 did
@@ -46,6 +46,7 @@ extension Pipeline {
             if outputs.format != .parquet { form.add("land.outputs.format", [outputs.format.rawValue]) }
             form.add("land.outputs.partition_by", outputs.partitionBy.map(\.rawValue))
         }
+        form.add(privacy)
         return form.text
     }
 }

@@ -45,6 +45,9 @@ package struct RevisionBody: Sendable {
 extension Pipeline {
     /// Returns the pipeline as it was under another revision, with the paths, times and limits of now; nil where `body`, which the ledger
     /// keeps for that revision, cannot be read or has another digest.
+    ///
+    /// The body has nothing of `privacy`, which is that of now. So there is no pipeline under a revision with other privacy: what was
+    /// opened before columns were dropped or hashed, or under another key, is not finished with their values in it.
     package func under(revision: String, body: String) -> Pipeline? {
         guard let read = RevisionBody.read(body, root: "/") else { return nil }
         var land = land
@@ -53,7 +56,8 @@ extension Pipeline {
         let former = Pipeline(
             name: name, source: source, spool: spool, order: order, settle: settle, schema: read.schema, stages: read.stages, land: land,
             after: after, allowUpstreamDelete: allowUpstreamDelete, onError: onError, limits: limits, onInputDeleted: onInputDeleted,
-            notify: notify, retain: retain, trust: trust, was: was, revisionBody: RevisionBody(body), positions: positions)
+            notify: notify, retain: retain, trust: trust, was: was, privacy: privacy,
+            revisionBody: RevisionBody(body), positions: positions)
         return former.revision.full == revision ? former : nil
     }
 }

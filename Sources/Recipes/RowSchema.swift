@@ -34,6 +34,9 @@ package struct RowSchema: Sendable, Equatable, Codable {
     /// The types of columns that are read from text and kept; a kept column that is not in it is a string.
     package var types: [String: StatedType]
     package var dialect: TextDialect
+    /// The columns whose values stand in nothing that is written; nil where there are none. It is no key of `schema`, but belongs to what
+    /// rows become.
+    package var privacy: RowPrivacy?
 
     package init(
         key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil,

@@ -29,6 +29,7 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
+        CoreDumps.forbid()
         // A terminal's Ctrl-C goes to the whole group; the daemon decides what its workers do.
         signal(SIGINT, SIG_IGN)
         // The first frame shows this, so that the daemon knows this process.

@@ -29,7 +29,7 @@ struct Explain: ParsableCommand {
     private func openedLedger() throws -> RunLedger? {
         let stateDirectory = try root.stateDirectory
         do throws(LedgerError) {
-            return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: values.hideValues)
+            return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: root.hides(values))
         } catch .missing {
             return nil
         } catch {

@@ -15,9 +15,9 @@ extension RootOption {
     var stateDirectory: String { get throws { try settings.state } }
 
     /// Opens the ledger for reading, while a daemon may be writing. A ledger of an earlier version is brought up to date first, if no
-    /// daemon works on it.
+    /// daemon works on it. What cells hold is read where a command shows it and a pipeline says `show_values: true`.
     func ledger(_ values: ValuesFlag? = nil) throws -> RunLedger {
-        let hidesValues = values?.hideValues ?? false
+        let hidesValues = values.map(hides) ?? true
         let stateDirectory = try stateDirectory
         return try reportingErrors {
             do throws(LedgerError) {
@@ -28,6 +28,9 @@ extension RootOption {
             }
         }
     }
+
+    /// Returns whether values of cells are left out, by the command or by all pipelines.
+    func hides(_ values: ValuesFlag) -> Bool { values.hideValues || !folder.lint([]).pipelines.showValues }
 
     /// The daemon that works on this root now.
     var daemon: DaemonLock.Holder? { folder.daemon }

@@ -69,6 +69,7 @@ struct Run: AsyncParsableCommand {
         try? InotifyEvents.prepare()
         // Files that the daemon does not share on purpose are its own.
         CreationMask.restrict()
+        CoreDumps.forbid()
         endAtOnceWhenStopped()
         // A log that nobody reads any more does not end the process.
         signal(SIGPIPE, SIG_IGN)

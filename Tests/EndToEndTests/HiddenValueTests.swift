@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 
 /// A bad cell of every kind, each with a marker in it. The daemon and the commands tell it in a field of its own, or, where values are
-/// hidden, nowhere: not in the log, the ledger, the events, the notes in quarantine, the cards, or what commands print.
+/// hidden, as they are by default, nowhere: not in the log, the ledger, the events, the notes in quarantine, the cards, or what commands
+/// print.
 @Suite(.serialized) struct HiddenValueTests {
     struct Bad: Sendable {
         let path: String, text: String, marker: String
@@ -66,7 +67,8 @@ import Testing
 
     /// Identities of every type, a lookup that fails beyond its three rows, a pipeline that learns, and one that reads what the first
     /// writes.
-    private func world() throws -> TemporaryDirectory {
+    /// - Parameter shows: whether the pipelines say `show_values: true`.
+    private func world(shows: Bool = false) throws -> TemporaryDirectory {
         let root = try TemporaryDirectory("hidden")
         let column = [Dimension.symbolic("N"), .fixed(1)]
         let types: [(name: String, type: ElementType)] = [("f", .float32), ("i", .int32), ("b", .bool), ("s", .string)]
@@ -83,6 +85,7 @@ import Testing
             initializers: [StoredTensor("table", Tensor(.float32, [3], [Float(1), 2, 3]))])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         try root.write(Array(try model.serialized()), to: "spool/p/models/m.onnx")
+        let privacy = shows ? "privacy: { show_values: true }" : ""
         func scoring(_ name: String, _ schema: String) -> String {
             """
             name: \(name)
@@ -91,6 +94,7 @@ import Testing
             schema: \(schema)
             stages: [ deserialize: {}, forward: {} ]
             land: { models: out/\(name)/models, outputs: { path: out/\(name)/o, format: csv } }
+            \(privacy)
 
             """
         }
@@ -109,6 +113,7 @@ import Testing
               - deserialize: {}
               - optimize: { gradient: { loss: mean_squared_error, epochs: 2, batch_size: 4, validation: 0, train: [addend] } }
             land: { models: out/t/models }
+            \(privacy)
 
             """, to: "pipelines/t.yaml")
         try root.write(TinyModel.adding(1), to: "spool/t/models/m.onnx")
@@ -184,9 +189,10 @@ import Testing
         (try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]) ?? [:]
     }
 
-    @Test func hiddenValuesAreNowhere() throws {
-        let root = try world()
-        let log = try ran(root, ["--hide-values"])
+    /// Values are hidden unless a pipeline says `show_values: true`; `run --hide-values` goes before that.
+    @Test(arguments: [false, true]) func hiddenValuesAreNowhere(isHiddenByTheCommand: Bool) throws {
+        let root = try world(shows: isHiddenByTheCommand)
+        let log = try ran(root, isHiddenByTheCommand ? ["--hide-values"] : [])
         #expect(markers(in: try written(root, log: log)) == [])
         #expect(markers(in: try commands(root, [])) == [])
         // What is left says where the cell is, and what is wrong.
@@ -198,7 +204,7 @@ import Testing
     }
 
     @Test func shownValuesAreAFieldOfTheirOwn() throws {
-        let root = try world()
+        let root = try world(shows: true)
         let log = try ran(root, [])
         let lines = log.split(separator: "\n").map { object($0) }
         for (bad, file) in spooled(root) {

@@ -14,7 +14,7 @@ import Testing
                     """
                     1:1: `name` stands where a mapping belongs; \
                     give it keys: name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, \
-                    limits, on_input_deleted, notify, retain, trust, was
+                    limits, on_input_deleted, notify, retain, trust, was, privacy
                     """
                 ]
             ),
@@ -24,7 +24,7 @@ import Testing
                     """
                     1:1: a list stands where a mapping belongs; \
                     give it keys: name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, \
-                    limits, on_input_deleted, notify, retain, trust, was
+                    limits, on_input_deleted, notify, retain, trust, was, privacy
                     """
                 ]
             ),

@@ -12,7 +12,7 @@ import Testing
                     """
                     5:1: colour: there is no such key; \
                     the keys here are name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, \
-                    limits, on_input_deleted, notify, retain, trust, was
+                    limits, on_input_deleted, notify, retain, trust, was, privacy
                     """
                 ]
             ),

@@ -50,6 +50,8 @@ import Testing
         try folder.write(settings.text, to: "millrace.yaml")
         let key = try folder.write(SigningKey().text, to: "keys/landing")
         try #require(chmod(key, 0o600) == 0)
+        try folder.write(String(repeating: "0f", count: 32), to: "keys/digits.key")
+        #expect(chmod(folder("keys/digits.key"), 0o600) == 0)
         var shown: Set<String> = []
         for (number, example) in page.examples.enumerated() where example.kind != "millrace.yaml" {
             try folder.write(example.wholePipeline(after: page.examples[0].text), to: "pipelines/\(number).yaml")

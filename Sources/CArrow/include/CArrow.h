@@ -139,6 +139,14 @@ int32_t carrow_reader_cut(CArrowReader *reader, int64_t target_bytes, int64_t **
 bool carrow_reader_has_no_rows(const CArrowReader *reader);
 void carrow_reader_close(CArrowReader *reader);
 
+typedef struct CArrowText CArrowText;
+
+// The text of a CSV or JSON Lines file as it is read: unpacked, in UTF-8.
+int32_t carrow_text_open(const CArrowReadOptions *options, CArrowText **text, CArrowError *error);
+// Fills `buffer` with the next `count` bytes; `filled` is less at the end only.
+int32_t carrow_text_read(CArrowText *text, uint8_t *buffer, int64_t count, int64_t *filled, CArrowError *error);
+void carrow_text_close(CArrowText *text);
+
 typedef struct {
   int32_t format;      // CARROW_PARQUET, CARROW_IPC or CARROW_IPC_STREAM
   int32_t descriptor;  // stays open and the caller's

@@ -35,6 +35,8 @@ package final class ArrayBinder: InputBatches {
     /// The place in `bound` of each input of the model; nil for a mask that is made.
     private let places: [Int?]
     private let nullWords: [String]?
+    /// The hash of each kept array; nil for one that is kept as it is.
+    private let hashes: [ColumnHash?]
     /// The size of a `.npy` file that is read whole; `nil` for other files.
     private let cuttableBytes: Int?
     private var rowsGiven = 0
@@ -67,7 +69,7 @@ package final class ArrayBinder: InputBatches {
             return try ArrayRows(name: name, EntryBytes(descriptor, entry, file: path), file: path)
         }
         let features = inFileOrder.filter { name in
-            !table.keep.containsName(name) && !table.key.containsName(name) && !table.isToLearn(name)
+            !table.keep.containsName(name) && !table.key.containsName(name) && !table.isNoFeature(name)
         }
         for name in rules.keys.sorted() where !inputs.contains(where: { $0.name.isName(name) }) {
             throw .badRule(
@@ -140,6 +142,7 @@ package final class ArrayBinder: InputBatches {
         }
         self.bound = bound
         self.kept = kept
+        hashes = try table.keep.map { (name) throws(ColumnarError) in try ColumnHash(of: name, table) }
         rowCount = first.rowCount
         cuttableBytes = kind == .npy && range == .whole ? try descriptor.size(file: path) : nil
         self.batchRows = max(batchRows, 1)
@@ -155,7 +158,9 @@ package final class ArrayBinder: InputBatches {
             lengths = nil
         }
         boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.input.name, $0.names) })
-        keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
+        keptFields = zip(kept, hashes).map { array, hash in
+            hash?.field ?? Field(name: array.name, format: array.columnFormat, isNullable: false)
+        }
     }
 
     /// Returns the number of rows of the first array.
@@ -197,7 +202,10 @@ package final class ArrayBinder: InputBatches {
             tensors[bound.input.name] = bound.filler.take(rowShape: bound.input.dimensions.count == 1 ? [] : bound.rowShape)
         }
         var columns: [Column] = []
-        for array in kept { columns.append(try array.next(rows).withBooleans(array)) }
+        for (array, hash) in zip(kept, hashes) {
+            let column = try array.next(rows).withBooleans(array)
+            columns.append(try hash?.hashed(column, file: file) ?? column)
+        }
         rowsGiven += rows
         let keptRows = RecordBatch(columns: columns, rowCount: rows)
         if let lengths {
@@ -214,7 +222,7 @@ package final class ArrayBinder: InputBatches {
     ) -> [String]? {
         func matching(_ pattern: String) -> [String] {
             let pattern = NamePattern(pattern)
-            return names.filter { pattern.matches($0) && !table.isToLearn($0) }.sorted { precedesNumerically($0, $1) }
+            return names.filter { pattern.matches($0) && !table.isNoFeature($0) }.sorted { precedesNumerically($0, $1) }
         }
         var found: [String] = []
         switch rule.columns {

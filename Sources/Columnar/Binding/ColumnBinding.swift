@@ -219,7 +219,7 @@ struct ColumnBinding {
         if isOnly { return (try features(input), true) }
         if input.width != 1 {
             let pattern = NamePattern(input.name + "_*")
-            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
+            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isNoFeature($0) && !isIndex($0) }
             if !numbered.isEmpty {
                 return (numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }, false)
             }
@@ -227,7 +227,7 @@ struct ColumnBinding {
         return ([try position(of: input.name, input: input.name)], false)
     }
 
-    private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
+    private func isNoFeature(_ position: Int) -> Bool { table.isNoFeature(schema.fields[position].name) }
 
     /// Returns whether a column only counts or names the rows, so that it fills an input only if the pipeline names it: a column without a
     /// name, as pandas writes its index in CSV, or one that pandas' metadata lists as the index.
@@ -238,7 +238,7 @@ struct ColumnBinding {
 
     private func matching(_ pattern: String, _ input: ModelInput) throws(ColumnarError) -> [Int] {
         let names = NamePattern(pattern)
-        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
+        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isNoFeature($0) && !isIndex($0) }
         guard !found.isEmpty else {
             throw .mismatch(
                 TableLocation(file: file, input: input.name),
@@ -251,7 +251,7 @@ struct ColumnBinding {
     /// Returns all numeric columns (of text for an input of strings) except label, key and kept ones, in file order.
     private func features(_ input: ModelInput) throws(ColumnarError) -> [Int] {
         let others = NameSet(table.key + table.keep)
-        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
+        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isNoFeature($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[input.name] {
             // A column of the first file is bound whatever its type is here: it may have no values, or hold its numbers as text.

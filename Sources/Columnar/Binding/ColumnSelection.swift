@@ -18,7 +18,10 @@ struct ColumnSelection {
 
     /// Adds a kept column. Returns its position, and the type to cast it to once it is read: columns of text are read as their type, others
     /// are cast.
-    mutating func keep(_ position: Int, types: NameMap<String>) throws(ColumnarError) -> (position: Int, cast: String?) {
+    /// - Parameter isHashed: whether its values are hashed, so that missing ones must be told from texts.
+    mutating func keep(
+        _ position: Int, types: NameMap<String>, isHashed: Bool = false
+    ) throws(ColumnarError) -> (position: Int, cast: String?) {
         let field = schema.fields[position]
         var wanted: String?
         if let name = types[field.name] {
@@ -28,7 +31,7 @@ struct ColumnSelection {
             wanted = format
         }
         switch format.kind {
-        case .csv: return (add(position, wanted ?? "u"), nil)
+        case .csv: return (add(position, isHashed ? "~" + (wanted ?? "u") : wanted ?? "u"), nil)
         // Numbers that no type holds exactly stay text.
         case .jsonLines: return (add(position, wanted ?? (field.type == .null || field.type == .decimal ? "u" : nil)), nil)
         default:

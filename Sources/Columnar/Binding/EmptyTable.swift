@@ -27,7 +27,9 @@ final class EmptyTable: InputBatches {
         let positions = hasNames ? try binding.keptPositions() : []
         var fields: [Field] = []
         for (index, name) in table.keep.enumerated() {
-            if let type = table.types[name], let format = TableSchemaRule.format(ofType: type) {
+            if let hash = try ColumnHash(of: name, table) {
+                fields.append(hash.field)
+            } else if let type = table.types[name], let format = TableSchemaRule.format(ofType: type) {
                 fields.append(Field(name: name, format: format))
             } else if reader.format.isText {
                 fields.append(Field(name: name, format: KeptColumnType(column: name, typing: typing, nullWords: nil).ofNoRows.format))

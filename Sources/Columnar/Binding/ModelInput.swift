@@ -112,17 +112,26 @@ package struct TableSchemaRule: Hashable, Sendable {
     /// The types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`), `date`,
     /// `timestamp`.
     package var types: NameMap<String>
+    /// The columns that are kept hashed or not at all. They are features only where an input names them.
+    package var privacy: RowPrivacy?
 
     package init(
         key: [String] = [], label: String? = nil, others: [String] = [], keep: [String] = [],
-        types: NameMap<String> = [:]
+        types: NameMap<String> = [:], privacy: RowPrivacy? = nil
     ) {
         self.key = key
         self.label = label
         self.others = others
         self.keep = keep
         self.types = types
+        self.privacy = privacy
+        guard let privacy, !privacy.drop.isEmpty else { return }
+        self.keep.removeAll { privacy.drop.containsName($0) }
     }
+
+    /// Returns whether a column is none of the features that a pattern or the lack of names finds: it is there for training only, or is
+    /// left out or hashed in what is written.
+    func isNoFeature(_ name: String) -> Bool { isToLearn(name) || privacy?.columns.contains(name) ?? false }
 
     /// Returns whether a column is there for training only.
     func isToLearn(_ name: String) -> Bool {

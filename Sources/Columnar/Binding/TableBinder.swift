@@ -40,6 +40,8 @@ package final class TableBinder: InputBatches {
     private let kept: [(position: Int, cast: String?)]
     /// The kept columns of text whose type is to be found, by their place among the kept columns.
     private var types: [Int: KeptColumnType]
+    /// The hash of each kept column; nil for one that is kept as it is.
+    private let hashes: [ColumnHash?]
     private let batchRows: Int
     /// Puts rows of different lengths together and fills them up; nil where all rows have the model's shape.
     private let lengths: LengthBatches?
@@ -96,7 +98,10 @@ package final class TableBinder: InputBatches {
         }
         var selection = ColumnSelection(schema: reader.schema, format: reader.format)
         var kept: [(position: Int, cast: String?)] = []
-        for position in keptPositions { kept.append(try selection.keep(position, types: table.types)) }
+        hashes = try table.keep.map { (name) throws(ColumnarError) in try ColumnHash(of: name, table) }
+        for (position, hash) in zip(keptPositions, hashes) {
+            kept.append(try selection.keep(position, types: table.types, isHashed: hash != nil))
+        }
         sources = bindings.map { bound in
             bound.positions.map { selection.typed($0, for: bound.input, bound.rule) }
         }
@@ -113,14 +118,15 @@ package final class TableBinder: InputBatches {
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         spellings = bindings.map { SpellingCheck($0.input, $0.rule, columns: $0.positions.count, reader.format) }
-        keptFields = kept.map { kept in
+        keptFields = zip(kept, hashes).map { kept, hash in
+            if let hash { return hash.field }
             let field = reader.schema.fields[kept.position]
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
         }
         self.kept = kept
         var types: [Int: KeptColumnType] = [:]
         if reader.format.kind == .csv, typing != .asText {
-            for (place, name) in table.keep.enumerated() where table.types[name] == nil {
+            for (place, name) in table.keep.enumerated() where table.types[name] == nil && hashes[place] == nil {
                 types[place] = KeptColumnType(
                     column: name, typing: typing, nullWords: reader.dialect.nullWords, known: reader.known.types[name])
             }
@@ -285,7 +291,8 @@ package final class TableBinder: InputBatches {
                 keptColumns.append(try typed(column, place))
                 continue
             }
-            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try asKept(column, format) } ?? column)
+            let typed = try kept.cast.map { format throws(ColumnarError) in try asKept(column, format) } ?? column
+            keptColumns.append(try hashes[place]?.hashed(typed, file: reader.file) ?? typed)
         }
         position = 0
         return (batch, all, lists, keptColumns)

@@ -73,31 +73,7 @@ package final class TableReader {
             throw .unsupported(file: path, reason: "\(format) holds arrays, not a table")
         }
         let dialect = options.dialect
-        var native = CArrowReadOptions()
-        native.format = code
-        native.compression = format.compression.code
-        native.descriptor = descriptor.number
-        native.delimiter = CChar(bitPattern: dialect.delimiter(of: path))
-        native.quote = CChar(bitPattern: dialect.quote ?? 0)
-        native.escape = CChar(bitPattern: dialect.escape ?? 0)
-        native.encoding = dialect.encoding.code
-        native.is_header_sure = dialect.header == .present
-        native.decimal_point = CChar(bitPattern: dialect.decimal)
-        native.has_header = dialect.hasHeader
-        native.block_bytes = Int32(clamping: options.blockByteCount)
-        native.row_bytes_limit = Int64(min(options.rowByteLimit, 1 << 30))
-        native.batch_rows = Int64(max(options.batchRows, 1))
-        native.most_columns = Int32(TableLimits.columns)
-        native.deepest = Int32(TableLimits.nesting)
-        native.unpacked_freely = Int64(TableLimits.unpackedFreelyOfText)
-        native.most_blank = Int64(TableLimits.blankBytes)
-        native.most_ratio = Int64(TableLimits.ratio)
-        native.memory_limit = TableLimits.memory
-        if let bounds = options.range.bounds {
-            native.has_range = true
-            native.range_begin = Int64(bounds.lowerBound)
-            native.range_end = Int64(bounds.upperBound)
-        }
+        var native = options.native(format, code: code, path: path, descriptor: descriptor.number)
         var columns = exportSchema(options.known.columns?.map(\.field) ?? [])
         defer { columns.release?(&columns) }
         var opened: OpaquePointer?
@@ -368,4 +344,36 @@ func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointe
     let pointers = memory.allocate(UnsafePointer<CChar>?.self, count: max(texts.count, 1))
     for (index, text) in texts.enumerated() { (pointers + index).initialize(to: memory.cString(text)) }
     return withExtendedLifetime(memory) { body(UnsafeMutableBufferPointer(start: pointers, count: texts.count)) }
+}
+
+extension ReadOptions {
+    /// Returns the options as CArrow takes them, without words, names and known columns.
+    func native(_ format: TableFormat, code: Int32, path: String, descriptor: Int32) -> CArrowReadOptions {
+        var native = CArrowReadOptions()
+        native.format = code
+        native.compression = format.compression.code
+        native.descriptor = descriptor
+        native.delimiter = CChar(bitPattern: dialect.delimiter(of: path))
+        native.quote = CChar(bitPattern: dialect.quote ?? 0)
+        native.escape = CChar(bitPattern: dialect.escape ?? 0)
+        native.encoding = dialect.encoding.code
+        native.is_header_sure = dialect.header == .present
+        native.decimal_point = CChar(bitPattern: dialect.decimal)
+        native.has_header = dialect.hasHeader
+        native.block_bytes = Int32(clamping: blockByteCount)
+        native.row_bytes_limit = Int64(min(rowByteLimit, 1 << 30))
+        native.batch_rows = Int64(max(batchRows, 1))
+        native.most_columns = Int32(TableLimits.columns)
+        native.deepest = Int32(TableLimits.nesting)
+        native.unpacked_freely = Int64(TableLimits.unpackedFreelyOfText)
+        native.most_blank = Int64(TableLimits.blankBytes)
+        native.most_ratio = Int64(TableLimits.ratio)
+        native.memory_limit = TableLimits.memory
+        if let bounds = range.bounds {
+            native.has_range = true
+            native.range_begin = Int64(bounds.lowerBound)
+            native.range_end = Int64(bounds.upperBound)
+        }
+        return native
+    }
 }

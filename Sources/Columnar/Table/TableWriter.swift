@@ -59,7 +59,7 @@ package final class TableWriter {
         }
     }
 
-    private init(
+    init(
         _ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ schema: TableSchema,
         _ metadata: [(key: String, value: String)]
     ) throws(ColumnarError) {

@@ -62,7 +62,7 @@ struct AttemptSpecs {
         var spec = AttemptSpec(
             run: run.number, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
             provenance: provenance, limits: limits)
-        complete(&spec, pins)
+        complete(&spec, pipeline, pins)
         if goal == .score { execute(&spec, run.version, arrival: arrival.number, pipeline) }
         return spec
     }
@@ -79,7 +79,7 @@ struct AttemptSpecs {
         var spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: pipeline.name, work: .scoreAhead(files), schema: pipeline.schema, stages: pipeline.stages,
             limits: limits(pipeline))
-        complete(&spec, pins)
+        complete(&spec, pipeline, pins)
         execute(&spec, version, arrival: nil, pipeline)
         return spec
     }
@@ -90,8 +90,8 @@ struct AttemptSpecs {
         return limits
     }
 
-    func complete(_ spec: inout AttemptSpec, _ pins: ColumnPins?) {
-        spec.hidesValues = configuration.hidesValues
+    func complete(_ spec: inout AttemptSpec, _ pipeline: Pipeline, _ pins: ColumnPins?) {
+        spec.hidesValues = configuration.hidesValues || !pipeline.privacy.showsValues
         spec.columns = pins?.orders ?? [:]
         spec.types = pins?.types ?? [:]
     }

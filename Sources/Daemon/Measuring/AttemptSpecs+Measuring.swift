@@ -61,7 +61,7 @@ extension AttemptSpecs {
         var spec = AttemptSpec(
             run: 0, attempt: 1, pipeline: pipeline.name, work: .measure(files), schema: pipeline.schema, stages: [.forward(forward)],
             limits: limits)
-        complete(&spec, pins)
+        complete(&spec, pipeline, pins)
         var plan = MeasuringPlan(
             precision, sharings: sharings(threads: limits.threads), sessions: sessions(threads: limits.threads),
             batches: forward.batchSize.rows.map { [$0] } ?? Self.triedBatches, gate: stage.gate, budget: stage.budget.seconds)

@@ -4,6 +4,7 @@ import Foundation
 import Landing
 package import Ledger
 package import PipelineConfig
+import Recipes
 import SystemPackage
 
 /// Lets go what `retain` does not keep: archived inputs, inputs in quarantine, history, labelled rows. Nothing goes that is needed by an
@@ -166,7 +167,7 @@ package struct Retention {
         let labels = try ledger.keptLabels(of: pipeline.name)
         var files: [String: (path: FilePath, bytes: Int64)] = [:]
         for label in labels {
-            let path = kept.labels(label.digest, named: label.path)
+            let path = kept.labels(label.digest, named: label.path, privacy: pipeline.schema.privacy)
             files[label.digest] = (path, AgedFolder.bytes(of: path.string) ?? 0)
         }
         var going: [KeptLabels] = []
@@ -192,7 +193,7 @@ package struct Retention {
         for label in going {
             let isFirst = removed.insert(label.digest).inserted
             share.add("\(label.path), arrival \(label.arrival)", bytes: isFirst ? files[label.digest]!.bytes : 0)
-            if !dry, isFirst { try kept.discard(files[label.digest]!.path) }
+            if !dry, isFirst { try kept.discardLabels(label.digest) }
         }
         return share
     }

@@ -107,15 +107,24 @@ extension GivenFolder {
     package func keep(
         _ descriptor: FileDescriptor, digest: String, as name: String, named source: FilePath
     ) throws(FileSystemError) {
+        try keep(as: name) { (copy, path) throws(FileSystemError) in
+            try Disk.clone(descriptor, source, into: copy, path)
+            guard try FileDigest.of(copy, named: path).digest == digest else { throw .changedWhileRead(source) }
+        }
+    }
+
+    /// Makes `name` a durable file with what `body` writes and syncs. Does nothing where `name` is there.
+    package func keep(
+        as name: String, _ body: (FileDescriptor, FilePath) throws(FileSystemError) -> Void
+    ) throws(FileSystemError) {
         if try has(name) { return }
         let beside = "." + name
         try remove(beside)
         let copy = try create(beside, .fresh)
         defer { Disk.close(copy) }
-        try Disk.clone(descriptor, source, into: copy, path(of: beside))
-        guard try FileDigest.of(copy, named: path(of: beside)).digest == digest else {
-            try remove(beside)
-            throw .changedWhileRead(source)
+        do throws(FileSystemError) { try body(copy, path(of: beside)) } catch {
+            try? remove(beside)
+            throw error
         }
         FaultPoint.reach(.labelsCopied)
         try replace(name, by: beside)

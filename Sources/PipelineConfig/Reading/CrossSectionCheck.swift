@@ -1,3 +1,5 @@
+internal import Glibc
+internal import Names
 internal import Reasons
 internal import Recipes
 
@@ -13,6 +15,7 @@ struct CrossSectionCheck {
         checkColumns()
         checkMetric()
         checkTrust()
+        checkPrivacy()
     }
 
     /// Checks that files can arrive that need a signature. `models` always can.
@@ -115,6 +118,30 @@ struct CrossSectionCheck {
         }
     }
 
+    /// Checks that no column is dropped or hashed that training needs, and that a column which is hashed stands somewhere.
+    private func checkPrivacy() {
+        guard let rows = pipeline.privacy.rows, !top.mistyped.contains("schema") else { return }
+        let schema = pipeline.schema
+        for (word, names) in [("drop", rows.drop), ("hash", rows.hash)] {
+            for name in names {
+                if stages.trains, let use = schema.trainingUse(of: name) {
+                    add(
+                        .contradiction, "privacy.\(word)",
+                        "\"\(name.clipped)\" is \(use), which training needs, and labelled rows are kept without it",
+                        "remove it from `\(word)`")
+                } else if stages.trains, word == "drop", schema.key.containsName(name) {
+                    add(
+                        .contradiction, "privacy.drop",
+                        "\"\(name.clipped)\" is in schema.key, by which labelled rows are held out and corrected", "write it in `hash`")
+                } else if word == "hash", !stages.trains, !schema.keep.containsName(name) {
+                    add(
+                        .contradiction, "privacy.hash",
+                        "\"\(name.clipped)\" is not kept, so that its hash would stand nowhere", "add it to schema.keep, or remove it")
+                }
+            }
+        }
+    }
+
     private var forwardKey: String { key(of: "forward") }
 
     private func key(of stage: String) -> String {
@@ -151,15 +178,38 @@ struct CrossSectionCheck {
         }
         guard pipeline.land.outputs?.format == .npy else { return }
         let arrays = (forward.outputs ?? []).reduce(0) { $0 + [$1.columns, $1.classColumn, $1.argmaxColumn].count { $0 != nil } }
-        if !pipeline.schema.keep.isEmpty {
+        let kept = pipeline.schema.keep.filter { name in pipeline.privacy.rows?.drop.containsName(name) != true }
+        if !kept.isEmpty {
             add(
                 .badValue, "land.outputs.format",
-                "npy holds one array, and there are kept columns (\(pipeline.schema.keep.joined(separator: ", ")))",
+                "npy holds one array, and there are kept columns (\(kept.joined(separator: ", ")))",
                 "write `keep: []` in schema, or use npz")
         }
         if arrays > 1 {
             add(.badValue, "land.outputs.format", "npy holds one array, and \(arrays) are asked for", "name one output, or use npz")
         }
+    }
+}
+
+extension RowSchema {
+    /// Returns what a column is to training, where the schema names it so; nil for others. A key is not among them: its hash identifies a
+    /// row too.
+    fileprivate func trainingUse(of name: String) -> String? {
+        if label?.takes(name) == true { return "a label" }
+        if weight?.isName(name) == true { return "the weight" }
+        for input in inputs where input.columns?.names.containsName(name) == true { return "a feature (schema.inputs.\(input.name))" }
+        return nil
+    }
+}
+
+extension ColumnSelector {
+    /// Returns whether it names a column, or has a pattern that the column's name fits.
+    fileprivate func takes(_ name: String) -> Bool {
+        names.containsName(name)
+            || names.contains { pattern in
+                // A bracket stands for itself in a pattern of columns.
+                fnmatch(pattern.replacing("\\", with: "\\\\").replacing("[", with: "\\["), name, 0) == 0
+            }
     }
 }
 

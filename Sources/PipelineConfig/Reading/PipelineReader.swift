@@ -19,7 +19,7 @@ struct PipelineReader {
 
     static let keys = [
         "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
-        "on_input_deleted", "notify", "retain", "trust", "was",
+        "on_input_deleted", "notify", "retain", "trust", "was", "privacy",
     ]
 
     static func read(_ root: Node, source: String, in reading: ReadingContext) -> Pipeline? {
@@ -42,6 +42,7 @@ struct PipelineReader {
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain),
             trust: TrustReader.trust(top, defaults: reading.defaults.trust), was: was(name),
+            privacy: PrivacyReader(top).privacy(),
             revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
         CrossSectionCheck(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil

@@ -9,9 +9,14 @@ final class ReadingContext {
     let defaults: RootSettings
     /// The names that `notify` of millrace.yaml defines; nil where that file was not read.
     let knownTargets: [String]?
+    /// Tells whether the root's key of hashes is made where it is missing.
+    let makesKeys: Bool
     private(set) var positions = SourceMap()
 
-    init(problems: ProblemList, root: String, file: ConfigurationFile = .pipeline, defaults: RootSettings? = nil) {
+    init(
+        problems: ProblemList, root: String, file: ConfigurationFile = .pipeline, defaults: RootSettings? = nil, makesKeys: Bool = false
+    ) {
+        self.makesKeys = makesKeys
         self.problems = problems
         self.root = root
         self.file = file

@@ -2,6 +2,7 @@ package import Attempts
 import FileSystem
 import Foundation
 package import PipelineConfig
+import Recipes
 import SystemPackage
 
 /// Finds what the daemon would do with a model and a data file under a pipeline, before either is dropped: it makes the same attempts, into
@@ -25,9 +26,14 @@ package enum AdmissionCheck {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let executor = LocalExecutor(sessionBytes: 1 << 30)
+        var schema = pipeline.schema
+        if let privacy = schema.privacy, privacy.key == nil {
+            // No daemon has made the key of hashes yet. Nobody reads the output, which has no such columns then.
+            schema.privacy = RowPrivacy(drop: privacy.drop + privacy.hash)
+        }
         func run(_ work: AttemptSpec.Work) -> AttemptResult {
             let spec = AttemptSpec(
-                run: 0, attempt: 1, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
+                run: 0, attempt: 1, pipeline: pipeline.name, work: work, schema: schema, stages: pipeline.stages,
                 limits: .init(threads: ProcessInfo.processInfo.activeProcessorCount))
             return executor.execute(spec, cancellation: AttemptCancellation())
         }

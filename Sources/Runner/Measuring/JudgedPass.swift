@@ -46,7 +46,9 @@ struct JudgedPass {
 
     private func keep(in folder: any GivenFolder) throws(TrainingError) -> JudgedRows {
         let model = try published()
-        let data = judged.schema.labelledData(
+        // Files that a command names stand as they are.
+        let schema = judged.files.contains { $0.arrived == nil } ? judged.schema : judged.schema.ofKeptRows
+        let data = schema.labelledData(
             judged.files.map { LabelledData.File($0.file.path, originalPath: $0.arrived) },
             open: { [judged, opener = tools.opener] file in
                 Result { () throws(FileSystemError) in

@@ -35,7 +35,7 @@ extension RowSchema {
         let learnt = label?.names ?? []
         return TableSchemaRule(
             key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep,
-            types: typeNames)
+            types: typeNames, privacy: privacy)
     }
 }
 

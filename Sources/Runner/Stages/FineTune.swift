@@ -92,7 +92,7 @@ struct FineTune {
             report.trainingData = usable.map { TrainingSource(path: $0.name, digest: $0.file.digest, arrival: $0.arrival) }
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter,
-                data: tools.spec.schema.labelledData(
+                data: tools.spec.schema.ofKeptRows.labelledData(
                     usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) },
                     open: { [opener = tools.opener] file in
                         Result { () throws(FileSystemError) in try Self.open(file.path, opener) }
@@ -121,7 +121,7 @@ struct FineTune {
     /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
-        options.dialect = tools.spec.schema.dialect
+        options.dialect = tools.spec.schema.ofKeptRows.dialect
         guard let file = try? Self.open(labelled.kept, tools.opener) else { return true }
         defer { Disk.close(file) }
         options.descriptor = file.rawValue
@@ -146,7 +146,8 @@ struct FineTune {
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 
-    /// Makes a copy of ours of the labels, so that training reads the same content, however long it takes.
+    /// Keeps the labels, so that training reads the same content, however long it takes: a copy of them or, where columns are left out or
+    /// hashed, a file without these.
     private func keep(_ number: Int) throws(Failure) {
         let labelled = training.labelled[number], name = Self.name(labelled.kept)
         let folder: any GivenFolder
@@ -156,6 +157,7 @@ struct FineTune {
         } catch {
             throw Failure(landing: error, place: labelled.file.path)
         }
+        if let privacy = tools.spec.schema.privacy { return try PrivateLabels(tools, labelled, number, folder).keep(as: name, privacy) }
         let opened = try OpenedInput(labelled.file, as: .labels(number), from: tools.opener)
         do throws(FileSystemError) {
             try folder.keep(opened.file, digest: labelled.file.digest, as: name, named: FilePath(labelled.file.path))

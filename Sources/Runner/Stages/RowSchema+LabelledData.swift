@@ -4,6 +4,17 @@ package import Recipes
 package import Training
 
 extension RowSchema {
+    /// The schema that reads labelled rows as they are kept: where columns are left out or hashed, files are no copies of those that
+    /// arrived.
+    package var ofKeptRows: RowSchema {
+        guard let privacy else { return self }
+        var schema = self
+        schema.dialect = PrivateCopy.dialect(of: dialect)
+        // A hash is a text, whatever it is the hash of.
+        schema.types = types.filter { !privacy.hash.containsName($0.key) }
+        return schema
+    }
+
     /// Returns the labelled files as this schema reads them.
     /// - Parameters:
     ///   - open: opens the files; nil reads them where their paths lead.

@@ -123,11 +123,14 @@ struct RowPacking {
         }
         for input in modelInputs where input.elementType.isFloatingPoint { rules[input.name, default: InputRule()].refusesNonFinite = true }
         let others = labels.dropFirst() + [data.schema.weight].compactMap(\.self)
+        // The rows were kept without what these columns held.
+        let noFeatures = (data.schema.privacy?.drop ?? []) + (data.schema.privacy?.hash ?? [])
         do throws(ColumnarError) {
             if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
                 return try ArrayBinder(
                     path: file.path, format: file.format, inputs: modelInputs, rules: rules,
-                    schema: TableSchemaRule(key: data.schema.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
+                    schema: TableSchemaRule(key: data.schema.key, label: labels.first, others: noFeatures, keep: Array(others)),
+                    batchRows: batchRows,
                     lists: Self.lists, pinned: pinned, descriptor: descriptor)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
@@ -136,7 +139,8 @@ struct RowPacking {
             return try openTable(
                 reader, inputs: modelInputs, rules: rules,
                 schema: TableSchemaRule(
-                    key: data.schema.key, label: labels.first, keep: Array(others) + kept, types: data.schema.typeNames),
+                    key: data.schema.key, label: labels.first, others: noFeatures, keep: Array(others) + kept,
+                    types: data.schema.typeNames),
                 batchRows: batchRows, pinned: pinned, lists: Self.lists)
         } catch { throw Self.trainingError(error, file: file.path) }
     }
