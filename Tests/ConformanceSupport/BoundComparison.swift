@@ -30,8 +30,8 @@ package struct BoundComparison {
             return .refused("\(error)")
         }
         guard let count = plan.inputs.first.flatMap({ rows[$0.name]?.shape.dimensions.first }), count > 0,
-            plan.inputs.allSatisfy({ rows[$0.name] != nil })
-        else { return .refused("no rows") }
+            plan.inputs.allSatisfy({ rows[$0.name]?.shape.dimensions.first == count })
+        else { return .refused("no rows, or not equally many for each input") }
         let bound: BoundSession
         do { bound = try BoundSession(session, plan: plan, capacity: count + 1) } catch { return .refused("\(error)") }
         var order = [Array(0..<count), Array((0..<count).reversed())]

@@ -16,6 +16,8 @@ import WorkerProtocol
     private let worker: FrameConnection
     private let outer: OuterPart
     private let attempt = AttemptReference(run: 1, attempt: 1, nonce: 7)
+    /// The digest of the attempt's model.
+    private let model: String
 
     init() throws {
         directory = try TemporaryDirectory("asked")
@@ -27,6 +29,7 @@ import WorkerProtocol
             files.parts = directory("parts")
             spec.work = .score(files)
         }
+        model = spec.model.digest
         outer.admit(spec, attempt)
         try directory.write("secret", to: "secret")
     }
@@ -124,5 +127,25 @@ import WorkerProtocol
             return
         }
         #expect(try isRefused(ask(.inFolder(folder(.parts), .descriptor))))
+    }
+
+    /// Of the prepared models those of the attempt's own model are given: nothing is learnt of others, and nothing becomes of them.
+    @Test func preparedModelsOfOthersAreNotGiven() throws {
+        let (own, other) = ("\(model)-1", "0\(model.dropFirst())-1")
+        for name in ["prepared/\(own)/model.onnx", "prepared/\(other)/model.onnx"] { try directory.write("weights", to: name) }
+        let prepared = try folder(.prepared)
+        func ask(_ act: FolderAct) throws -> FileAnswer { try self.ask(.inFolder(prepared, act)) }
+        for (name, isOthers) in [(own, false), ("." + own, false), (other, true), ("." + other, true), ("x/../\(other)", true)] {
+            #expect(try isRefused(ask(.status(name + "/model.onnx"))) == isOthers, "\(name)")
+            #expect(try isRefused(ask(.makeFolder(name + "-new"))) == isOthers, "\(name)")
+            #expect(try isRefused(ask(.create(name + "-new/file", .fresh))) == isOthers, "\(name)")
+        }
+        for act in [
+            FolderAct.open(other + "/model.onnx"), .remove(other), .rename("." + own + "-new", to: other), .rename(other, to: own + "-2"),
+            .sync(other), .create("\(own)/../\(other)/model.onnx", .emptied), .remove("\(own)/../\(other)"),
+        ] { #expect(try isRefused(ask(act)), "\(act)") }
+        #expect(try directory.read("prepared/\(other)/model.onnx") == Array("weights".utf8))
+        guard case .names(let names) = try ask(.names) else { throw POSIXError(.ENOENT) }
+        #expect(Set(names) == [own, own + "-new", "." + own + "-new"])
     }
 }

@@ -82,11 +82,17 @@ package struct NamedFiles: AttemptFiles {
             return try HeldFolder(making: FilePath(checkpoints))
         case (.prepared, _):
             guard let prepared else { throw none }
-            return try HeldFolder(making: prepared.path)
+            return OwnPreparedFolder(folder: try HeldFolder(making: prepared.path), digest: try loadedDigest())
         case (.reference, .measure(let files)): return try HeldFolder(FilePath(files.reference))
         case (.form, .rewrite(let files)): return try HeldFolder(making: FilePath(files.directory))
         case (.arrived, _), (.version, _), (.parts, _), (.reference, _), (.form, _): throw none
         }
+    }
+
+    /// Returns the digest of the model that the attempt loads to score with: where it makes a version, that of the model it has written.
+    private func loadedDigest() throws(FileSystemError) -> String {
+        guard let files = spec.modelFiles else { return spec.model.digest }
+        return try NamedModel(files.writtenModel).digest()
     }
 
     // MARK: Names

@@ -28,6 +28,22 @@ package struct NamedModel: Sendable {
         }
     }
 
+    /// Returns the digest of the model together with its adapter, where it has one.
+    package func digest() throws(FileSystemError) -> String {
+        func digest(_ part: ModelPart) throws(FileSystemError) -> String {
+            let file = try open(part)
+            defer { Disk.close(file) }
+            return try FileDigest.of(file, named: FilePath(path)).digest
+        }
+        let own = try digest(.graph)
+        let added: String
+        do throws(FileSystemError) { added = try digest(.adapter) } catch {
+            if case .missing = error, adapter == nil { return own }
+            throw error
+        }
+        return FileDigest.ofModel(digest: own, companions: [(VersionFile.adapter, added)])
+    }
+
     /// Returns the path that an adapter in the model's folder has.
     package static func adapter(beside model: String) -> String {
         (model as NSString).deletingLastPathComponent + "/" + VersionFile.adapter
