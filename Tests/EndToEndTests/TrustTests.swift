@@ -1,3 +1,4 @@
+import Arrivals
 import FileSystem
 import Foundation
 import Ledger
@@ -129,7 +130,13 @@ import Testing
         try sign("m.onnx", by: "stranger", to: "spool/models/m.onnx.sig", in: daemon)
         try daemon.drop(TinyModel.adding(1), at: "spool/models/m.onnx")
         try #require(eventually { reason("m.onnx", daemon) != nil }, "\(daemon.logText)")
+        // Tried again under the same keys it is refused again.
         #expect(try command(["retry", "spool/models/m.onnx"], daemon).contains("waits again"))
+        let isRefused = try eventually {
+            let ledger = try RunLedger(stateDirectory: daemon.root(".millrace"), readOnly: true)
+            return try ledger.status(naming: ["p"], now: .now).first?.count(.quarantined, role: .model) == 1
+        }
+        try #require(isRefused, "\(daemon.logText)")
         try daemon.drop((Self.pipeline + "trust: { models: { keys: [author.pub, stranger.pub] } }\n").utf8, at: "pipelines/p.yaml")
         try #require(eventually { daemon.logText.contains("pipelines re-read") }, "\(daemon.logText)")
         usleep(500_000)
