@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// What `NAME.sig` beside a file holds: an Ed25519 signature of the file's statement, as its 64 bytes or as their Base64; or an OpenSSF
+/// Represents what `NAME.sig` beside a file holds: an Ed25519 signature of the file's statement, as its 64 bytes or as their Base64; or an OpenSSF
 /// bundle.
 package enum DetachedSignature: Sendable {
     case ed25519([UInt8])

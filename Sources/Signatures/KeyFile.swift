@@ -2,9 +2,9 @@ internal import Foundation
 
 /// Reads and writes the armour of key files, as OpenSSL does (RFC 7468), and knows the few bytes around an Ed25519 key in them (RFC 8410).
 enum KeyFile {
-    /// What stands before the 32 bytes of a public key: a SubjectPublicKeyInfo with the algorithm 1.3.101.112.
+    /// The bytes that stand before the 32 of a public key are a SubjectPublicKeyInfo with the algorithm 1.3.101.112.
     static let publicPrefix: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]
-    /// What stands before the 32 bytes of a private key: a PrivateKeyInfo (PKCS #8) of version 0.
+    /// The bytes that stand before the 32 of a private key are a PrivateKeyInfo (PKCS #8) of version 0.
     static let privatePrefix: [UInt8] = [
         0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
     ]

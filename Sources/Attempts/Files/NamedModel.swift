@@ -29,15 +29,23 @@ package struct NamedModel: Sendable {
     }
 
     /// Returns the digest of the model together with its adapter, where it has one.
-    package func digest() throws(FileSystemError) -> String {
-        func digest(_ part: ModelPart) throws(FileSystemError) -> String {
+    package func digest() throws(FileSystemError) -> String { try Self.digest(of: path, adapter: adapter, open: open) }
+
+    /// Returns the digest of a model together with its adapter, where it has one.
+    /// - Parameters:
+    ///   - adapter: the path of the adapter; nil where the model may have one in its folder, or none.
+    ///   - open: opens a file of the model.
+    package static func digest(
+        of path: String, adapter: String?, open: (ModelPart) throws(FileSystemError) -> FileDescriptor
+    ) throws(FileSystemError) -> String {
+        func digest(_ part: ModelPart, _ path: String) throws(FileSystemError) -> String {
             let file = try open(part)
             defer { Disk.close(file) }
             return try FileDigest.of(file, named: FilePath(path)).digest
         }
-        let own = try digest(.graph)
+        let own = try digest(.graph, path)
         let added: String
-        do throws(FileSystemError) { added = try digest(.adapter) } catch {
+        do throws(FileSystemError) { added = try digest(.adapter, adapter ?? Self.adapter(beside: path)) } catch {
             if case .missing = error, adapter == nil { return own }
             throw error
         }

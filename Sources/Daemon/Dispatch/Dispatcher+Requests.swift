@@ -6,7 +6,7 @@ import Logging
 import PipelineConfig
 
 extension Dispatcher {
-    /// What others are to do for the requests that were applied.
+    /// Holds what others are to do for the requests that were applied.
     package struct Applied {
         /// The runs whose attempts are to end.
         var stopping: [Int64] = []

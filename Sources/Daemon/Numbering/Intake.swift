@@ -22,7 +22,7 @@ package final class Intake {
         let role: ArrivalRole
 
         var folder: String { pipeline.spoolPath(of: role) }
-        /// Those whose signatures count; nil where files need none.
+        /// The keys whose signatures count; nil where files need none.
         var signers: TrustedSigners? { pipeline.trust.signers(of: role) }
     }
 

@@ -18,7 +18,7 @@ package struct SignatureAudit: Report {
     /// The number of files whose digest was compared with one that is signed.
     package internal(set) var compared = 0
     package internal(set) var problems: [Problem] = []
-    /// What was found to be made of what, one sentence each.
+    /// The list says what was found to be made of what, in one sentence each.
     package internal(set) var links: [String] = []
     let keys: [VerifyingKey]
     /// The files that are signed themselves, by their digest.

@@ -65,13 +65,7 @@ struct ModelSource: Sendable {
     }
 
     /// Returns the digest of the model together with its adapter.
-    func digest() throws(FileSystemError) -> String {
-        let graph = OwnedFile(try open(.graph))
-        let own = try FileDigest.of(graph.descriptor, named: FilePath(path)).digest
-        guard let adapter = try openAdapter() else { return own }
-        let added = try FileDigest.of(adapter.descriptor, named: FilePath(adapterPath)).digest
-        return FileDigest.ofModel(digest: own, companions: [(VersionFile.adapter, added)])
-    }
+    func digest() throws(FileSystemError) -> String { try NamedModel.digest(of: path, adapter: adapter, open: open) }
 }
 
 extension AttemptFiles {
