@@ -114,6 +114,14 @@ let package = Package(
                 "Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProtocol", system,
             ]),
 
+        // Workers on other machines: who starts them.
+        .target(
+            name: "Nodes",
+            dependencies: [
+                "Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProcesses",
+                "WorkerProtocol", system,
+            ]),
+
         // Where the halves meet.
         .target(
             name: "Training",
@@ -223,6 +231,7 @@ let package = Package(
                 "WorkerProtocol",
                 "millrace-worker", system,
             ]),
+        tests("Nodes", ["Arrivals", "PipelineConfig"]),
         tests("FileSystem", [system]),
         tests("Signatures", ["FileSystem"], exclude: ["Bundles"]),
         tests("Watcher", ["Arrivals", "Names", "Reasons", "Signatures", logging], exclude: ["Traces"]),
