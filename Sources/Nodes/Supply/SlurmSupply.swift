@@ -106,10 +106,11 @@ package final class SlurmSupply: WorkerSupply {
     package func end(_ names: [String], isUnneeded: Bool) throws(SupplyError) {
         for start in stride(from: 0, to: names.count, by: Self.largestArray) {
             let some = names[start..<min(start + Self.largestArray, names.count)]
-            let words = ["scancel", "--quiet"] + (isUnneeded ? ["--state=PENDING"] : []) + some
+            let words = ["scancel"] + (isUnneeded ? ["--state=PENDING"] : []) + some
             do throws(SupplyError) { _ = try calls.run(launcher + words, "scancel") } catch {
                 // A task that has ended by itself is what was wanted.
-                guard case .failed(_, _, let said) = error, said.contains("Invalid job id") else { throw error }
+                guard case .failed(_, _, let said) = error, said.contains("Invalid job id") || said.contains("already completing")
+                else { throw error }
             }
         }
     }

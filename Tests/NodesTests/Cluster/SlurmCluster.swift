@@ -88,12 +88,13 @@ final class SlurmScene: @unchecked Sendable {
         return supplier
     }
 
-    func wait(_ waiting: Int, each seconds: Int = 1) {
+    /// - Parameter isBusy: whether workers have something to do; left out: whether something waits.
+    func wait(_ waiting: Int, each seconds: Int = 1, isBusy: Bool? = nil) {
         lock.withLock {
             demand.waiting = waiting
             demand.expected = .seconds(waiting * seconds)
         }
-        if waiting > 0 { worker.make("work") } else { worker.remove("work") }
+        if isBusy ?? (waiting > 0) { worker.make("work") } else { worker.remove("work") }
     }
 
     var lines: [String] { lock.withLock { said } }

@@ -198,7 +198,6 @@ import Testing
         world.end("0_1")
         world.pass(10)
         #expect(world.starts == [2, 1] && world.demand.joined.count == 2)
-        #expect(world.plan.next(SupplyDemand(), own: [], at: world.now) != .nothing)
     }
 
     @Test func theLeastStayWithoutWork() {
