@@ -76,8 +76,9 @@ final class SlurmScene: @unchecked Sendable {
             settings, worker: worker.command(), identity: identity, launcher: cluster.launcher(log: directory("calls")), limit: limit)
     }
 
-    func supplier(_ supply: any WorkerSupply) -> Supplier {
-        let supplier = Supplier(supply, turn: .milliseconds(200), say: { [self] line in lock.withLock { said.append(line) } }) { [self] in
+    func supplier(_ supply: any WorkerSupply, patience: Duration = .seconds(120)) -> Supplier {
+        let say: @Sendable (String) -> Void = { [self] line in lock.withLock { said.append(line) } }
+        let supplier = Supplier(supply, turn: .milliseconds(200), patience: patience, say: say) { [self] in
             lock.withLock {
                 demand.joined = worker.joined
                 demand.places = demand.joined.count

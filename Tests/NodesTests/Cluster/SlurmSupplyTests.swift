@@ -148,6 +148,21 @@ import Testing
         scene.wait(0)
     }
 
+    /// A job that runs and whose worker does not join is ended.
+    @Test func aWorkerThatDoesNotJoin() throws {
+        let scene = try SlurmScene(), supply = scene.supply(0...1)
+        scene.worker.make("deaf")
+        let supplier = scene.supplier(supply, patience: .seconds(3))
+        scene.wait(10)
+        #expect(
+            eventually {
+                supplier.status.fault?.contains("has not joined in time; it was ended: the daemon cannot be reached") == true
+            }, "\(supplier.status)")
+        supplier.stop()
+        #expect(try eventually { try supply.look().isEmpty })
+        #expect(scene.calls(of: "sbatch") == 1)
+    }
+
     // MARK: Words
 
     /// No name of a folder is taken for more by Slurm, or by the shell of the job.
