@@ -16,15 +16,15 @@ final class SlurmCluster: @unchecked Sendable {
 
     static let shared = Result { try SlurmCluster() }
 
-    private let directory: TemporaryDirectory
     private let process = Process()
     private let input = Pipe(), output = Pipe()
     let configuration: String
 
     private init() throws {
-        directory = try TemporaryDirectory("slurm")
+        // The program removes it at its end, which is after this one's.
+        let folder = FileManager.default.temporaryDirectory.path + "/millrace-slurm-\(UUID().uuidString.prefix(8))"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", ProjectScript.repository + "/Tests/Cluster/slurm.py", directory("cluster")]
+        process.arguments = ["python3", ProjectScript.repository + "/Tests/Cluster/slurm.py", folder]
         process.standardInput = input
         process.standardOutput = output
         try process.run()
