@@ -11,7 +11,7 @@ package final class Supplier: Sendable {
     private let say: @Sendable (String) -> Void
     private let turn: Duration, patience: Duration
     private let shown: Mutex<SupplyStatus>
-    private let isStopping = Atomic(false)
+    private let isStarted = Atomic(false), isStopping = Atomic(false)
     private let wake = DispatchSemaphore(value: 0), isOver = DispatchSemaphore(value: 0)
     private let begin = ContinuousClock.now
 
@@ -32,6 +32,7 @@ package final class Supplier: Sendable {
     package var status: SupplyStatus { shown.withLock { $0 } }
 
     package func start() {
+        guard !isStarted.exchange(true, ordering: .relaxed) else { return }
         let thread = Thread { [self] in
             LinuxCalls.nameThread("supply")
             run()
@@ -42,7 +43,7 @@ package final class Supplier: Sendable {
 
     /// Takes back the workers that have not begun, lets go of the others, and returns after a few seconds at most.
     package func stop() {
-        guard !isStopping.exchange(true, ordering: .relaxed) else { return }
+        guard isStarted.load(ordering: .relaxed), !isStopping.exchange(true, ordering: .relaxed) else { return }
         supply.stop()
         wake.signal()
         isOver.wait()

@@ -173,8 +173,10 @@ import Testing
             $0.time = .seconds(3600)
             $0.partition = "all"
         }
+        scene.wait(1)
         let started = try supply.start(1, stays: false)
         #expect(eventually { scene.worker.joined == Set(started.map(\.name)) })
+        scene.wait(0)
         #expect(FileManager.default.fileExists(atPath: scene.worker.folder + "/slurm-\(started[0].name).out"))
         #expect(try eventually { try supply.look().isEmpty })
         // What has ended by itself can be ended again.

@@ -48,9 +48,11 @@ import Testing
 
     @Test func aWorkerThatIsDoneIsStartedAgain() throws {
         let supply = supply("{worker}", 0...1)
+        worker.make("work")
         #expect(try supply.start(5, stays: false).map(\.name) == ["1"])
         #expect(eventually { worker.joined == ["1"] })
         supply.note(joined: ["1"])
+        worker.remove("work")
         #expect(throws: SupplyError.self) { try supply.start(1, stays: false) }
         #expect(try eventually { try supply.look().isEmpty })
         supply.note(joined: [])
