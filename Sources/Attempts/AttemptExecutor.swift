@@ -4,6 +4,9 @@ package protocol AttemptExecutor: Sendable {
     func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult
     /// Executes short attempts of one pipeline, and calls `ended` once for each, with its place in the list, from the calling thread.
     func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void)
+    /// Calls `tell` with the number of attempts that can be executed at once, now and whenever that changes, as workers come and go. An
+    /// executor that takes as many as it is given never calls it.
+    func follow(_ tell: @escaping @Sendable (Int) -> Void)
 }
 
 extension AttemptExecutor {
@@ -11,6 +14,8 @@ extension AttemptExecutor {
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
         for (place, attempt) in attempts.enumerated() { ended(place, execute(attempt.spec, control: attempt.control)) }
     }
+
+    package func follow(_ tell: @escaping @Sendable (Int) -> Void) {}
 
     /// Executes an attempt that has the thread to itself.
     package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {

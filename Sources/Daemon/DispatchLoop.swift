@@ -20,8 +20,8 @@ final class DispatchLoop: @unchecked Sendable {
         case foundKnown(SpoolPlace, FileStamp)
         /// Data files are not in their spool any more, and their pipeline removes the outputs of deleted inputs.
         case deleted([String], pipeline: String)
-        /// An attempt was paused, so that another took its worker: there may be room for more.
-        case paused
+        /// There may be room for more: an attempt was paused, so that another took its worker, or workers have come.
+        case room
         case pipelines([Pipeline])
         /// With `--once`, nothing more will be numbered; these files had not settled.
         case caughtUp([String])
@@ -137,7 +137,7 @@ final class DispatchLoop: @unchecked Sendable {
             case .foundKnown(let place, let stamp): try dispatcher.foundKnown(place, stamp, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .measured(let purpose, let outcome): try dispatcher.measured(purpose, outcome, at: .now)
-            case .paused: break
+            case .room: break
             case .pipelines(let pipelines):
                 try dispatcher.use(pipelines)
                 try dispatcher.recover(at: .now)

@@ -61,6 +61,10 @@ package enum DaemonFrame: Codable, Sendable {
     case pause(reference: AttemptReference)
     /// The attempt that waits may go on.
     case goOn(reference: AttemptReference)
+    /// Nothing is to be done: the frame only shows that the daemon is there.
+    case alive
+    /// The worker is to show that it sees the daemon's folders, before it gets work in them.
+    case probe([FolderProbe])
 }
 
 /// Holds what a worker tells the daemon.
@@ -76,4 +80,12 @@ package enum WorkerFrame: Codable, Sendable {
     /// The attempt waits, as it was told to.
     case paused(reference: AttemptReference)
     case answer(reference: AttemptReference, result: AttemptResult)
+    /// Attempts whose answers name no machine are executed on this one.
+    case machine(AttemptMachine)
+    /// Nothing has happened: the frame only shows that the worker is there.
+    case alive
+    /// This is what the worker sees of folders that it was asked about, in their order.
+    case seen([FolderProbe.Sight])
+    /// The worker is about to end, and takes no more work.
+    case leaving
 }
