@@ -3,8 +3,8 @@ import Attempts
 import Confinement
 import FileSystem
 import Foundation
-import Nodes
 import Logging
+import Nodes
 import PipelineConfig
 import Reports
 import SystemPackage

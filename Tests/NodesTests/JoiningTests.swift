@@ -139,7 +139,8 @@ import WorkerProtocol
     @Test func aWorkerWithoutWorkLeaves() throws {
         let fixture = try NodeFixture()
         fixture.join(idle: .milliseconds(300))
-        #expect(eventually { fixture.words.all.contains { $0.contains("nothing to do") && $0.hasPrefix("worker:") } }, "\(fixture.words.all)")
+        #expect(
+            eventually { fixture.words.all.contains { $0.contains("nothing to do") && $0.hasPrefix("worker:") } }, "\(fixture.words.all)")
         #expect(eventually { fixture.roster.entries.isEmpty })
         #expect(fixture.roster.complaints == [:])
     }

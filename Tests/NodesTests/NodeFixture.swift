@@ -56,7 +56,8 @@ final class NodeFixture: Sendable {
     /// Starts a worker on a thread.
     @discardableResult
     func join(
-        _ executor: any AttemptExecutor = LocalExecutor(sessionBytes: 1 << 20), places: Int = 1, idle: Duration? = nil, patience: Duration = .seconds(5),
+        _ executor: any AttemptExecutor = LocalExecutor(sessionBytes: 1 << 20), places: Int = 1, idle: Duration? = nil,
+        patience: Duration = .seconds(5),
         job: String? = nil
     ) -> NodeWorker {
         let words = words

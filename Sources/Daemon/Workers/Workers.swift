@@ -62,7 +62,8 @@ final class Workers: Sendable {
             return { [finished] in deliver(.finished(finished)) }
         }
         scoring = WorkerPool(
-            "worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: Self.pausedEach * jobs, onPause: { deliver(.room) }, body)
+            "worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: Self.pausedEach * jobs, onPause: { deliver(.room) },
+            body)
         training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.room) }, body)
         executor.follow { [weak scoring] places in
             scoring?.use(workers: places, pausedEach: Self.pausedEach)

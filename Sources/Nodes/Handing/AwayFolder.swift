@@ -108,7 +108,9 @@ extension AttemptSpec {
             work = .score(files)
         case .validateModel(var files, var training):
             files.directory = below(files.directory)
-            if training != nil { training!.checkpoints = try AwayCheckpoints(training!.checkpoints).handOut(as: folder.lastComponent!.string).string }
+            if training != nil {
+                training!.checkpoints = try AwayCheckpoints(training!.checkpoints).handOut(as: folder.lastComponent!.string).string
+            }
             work = .validateModel(files, training: training)
         case .fineTune(var files, var training):
             files.directory = below(files.directory)

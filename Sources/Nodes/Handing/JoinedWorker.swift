@@ -35,7 +35,8 @@ final class JoinedWorker: Sendable {
     private let asking = Mutex(())
 
     init(
-        _ number: Int, _ hello: JoinHello, _ connection: FrameConnection, _ terms: JoinTerms, shared: [SharedFolder], _ courier: InputCourier
+        _ number: Int, _ hello: JoinHello, _ connection: FrameConnection, _ terms: JoinTerms, shared: [SharedFolder],
+        _ courier: InputCourier
     ) {
         self.number = number
         self.hello = hello
