@@ -63,7 +63,7 @@ struct AwayFolder: Sendable {
 
     /// Waits until a file is here as its worker has written it. It is not looked for before it was answered: a cache might remember that
     /// it was not there.
-    private static func awaitFile(_ file: AttemptResult.WrittenFile) throws(FileSystemError) {
+    static func awaitFile(_ file: AttemptResult.WrittenFile) throws(FileSystemError) {
         let path = FilePath(file.path), end = ContinuousClock.now + patience
         var pause: UInt32 = 5000
         while true {

@@ -8,6 +8,7 @@ struct HandOut {
     private let worker: JoinedWorker
     private let attempts: [(spec: AttemptSpec, control: AttemptControl)]
     private let references: [AttemptReference]
+    private let ranges: SharedRanges
     private let begun = ContinuousClock.now
 
     /// The time between two looks at cancellations and turns.
@@ -16,8 +17,9 @@ struct HandOut {
     private static let grace: Duration = .seconds(10)
 
     /// - Parameter attempts: attempts of one pipeline.
-    init(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], to worker: JoinedWorker) {
+    init(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], to worker: JoinedWorker, _ ranges: SharedRanges) {
         self.worker = worker
+        self.ranges = ranges
         self.attempts = attempts
         references = attempts.map { AttemptReference(run: $0.spec.run, attempt: $0.spec.attempt, nonce: .random(in: .min ... .max)) }
     }
@@ -36,6 +38,15 @@ struct HandOut {
             worker.forget(references)
             away.remove()
         }
+        guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
+            let awayParts = there.parts
+        else { return follow(away, ended) }
+        // Workers that are free may score ranges of it meanwhile.
+        let owner = AwayRanges(parts: awayParts, worker: worker, reference: references[0])
+        return ranges.with(owner, of: parts) { follow(away, ended) }
+    }
+
+    private func follow(_ away: AwayFolder, _ ended: (Int, AttemptResult) -> Void) -> Bool {
         let inbox = HandOutInbox()
         guard (try? worker.send(away.specs, references, inbox)) != nil else { return false }
         var left = Set(references.indices)
@@ -71,6 +82,7 @@ struct HandOut {
             guard let place = references.firstIndex(of: reference) else { return nil }
             return (place, takeHome(result, place, away))
         case .progress(let reference, let progress): control(of: reference)?.progress(progress)
+        case .ranges(let reference, let open): control(of: reference)?.offer(open)
         case .paused(let reference): pause(reference)
         default: break
         }

@@ -17,7 +17,7 @@ final class JoinedWorker: Sendable {
         var machine: AttemptMachine?
         var isLeaving = false
         var lost: String?
-        /// What waits for an answer to a question about folders.
+        /// What waits for the answer to a question.
         var asked: HandOutInbox?
         var models: [String] = []
     }
@@ -31,7 +31,7 @@ final class JoinedWorker: Sendable {
     /// Is held while orders are sent, since a setting must be told before the orders that name it.
     private let settings = Mutex(KnownSettings())
     private let courier: InputCourier
-    /// Is held while the worker is asked about folders.
+    /// Is held while the worker is asked something: there is one question at a time.
     private let asking = Mutex(())
 
     init(
@@ -71,13 +71,13 @@ final class JoinedWorker: Sendable {
 
     private func take(_ frame: WorkerFrame) {
         switch frame {
-        case .answer(let reference, _), .paused(let reference), .progress(let reference, _):
+        case .answer(let reference, _), .paused(let reference), .ranges(let reference, _), .progress(let reference, _):
             // A frame about an attempt that is another's by now is of no use.
             state.withLock { $0.inboxes[reference] }?.put(frame)
-        case .seen: state.withLock { $0.asked }?.put(frame)
+        case .seen, .claimed: state.withLock { $0.asked }?.put(frame)
         case .leaving: state.withLock { $0.isLeaving = true }
         case .machine(let machine): state.withLock { $0.machine = machine }
-        case .alive, .phase, .heartbeat, .ranges, .hello: break
+        case .alive, .phase, .heartbeat, .hello: break
         }
     }
 
@@ -147,26 +147,34 @@ final class JoinedWorker: Sendable {
 
     func tell(_ frame: DaemonFrame) { try? connection.send(frame) }
 
+    /// Asks the worker something, and returns its answer; nil where there is none in time.
+    func ask(_ question: DaemonFrame, within patience: Duration) -> WorkerFrame? {
+        asking.withLock { _ in
+            let inbox = HandOutInbox()
+            let isLost = state.withLock { state in
+                state.asked = inbox
+                return state.lost != nil
+            }
+            defer { state.withLock { $0.asked = nil } }
+            guard !isLost else { return nil }
+            tell(question)
+            guard case .frame(let answer)? = inbox.next(within: patience) else { return nil }
+            return answer
+        }
+    }
+
     // MARK: Folders
 
     /// Finds out whether the worker sees these folders as the daemon does, as far as that is not known.
     /// - Returns: what is wrong; nil where nothing is.
     func fault(in folders: [SharedFolder]) -> String? {
-        if state.withLock({ $0.shared.isSuperset(of: folders) }) { return nil }
-        return asking.withLock { _ in
-            let unknown = state.withLock { state in folders.filter { !state.shared.contains($0) } }
-            guard !unknown.isEmpty else { return nil }
-            let proof = FolderProof(unknown), inbox = HandOutInbox()
-            defer {
-                proof.remove()
-                state.withLock { $0.asked = nil }
-            }
-            state.withLock { $0.asked = inbox }
-            tell(.probe(proof.probes))
-            guard case .frame(.seen(let sights)) = inbox.next(within: .seconds(30)) else { return "it does not say what it sees" }
-            if let fault = proof.fault(in: sights) { return fault }
-            state.withLock { $0.shared.formUnion(unknown) }
-            return nil
-        }
+        let unknown = state.withLock { state in folders.filter { !state.shared.contains($0) } }
+        guard !unknown.isEmpty else { return nil }
+        let proof = FolderProof(unknown)
+        defer { proof.remove() }
+        guard case .seen(let sights)? = ask(.probe(proof.probes), within: .seconds(30)) else { return "it does not say what it sees" }
+        if let fault = proof.fault(in: sights) { return fault }
+        state.withLock { $0.shared.formUnion(unknown) }
+        return nil
     }
 }

@@ -10,6 +10,7 @@ package final class NodeExecutor: AttemptExecutor {
     private let roster: Roster
     /// Returns the folders that an attempt uses, which its worker must share.
     private let folders: @Sendable (AttemptSpec) -> [SharedFolder]
+    private let ranges = SharedRanges()
 
     /// The number of workers that an attempt may lose; after the last one it fails.
     private static let mostLosses = 3
@@ -31,7 +32,9 @@ package final class NodeExecutor: AttemptExecutor {
         roster.follow { tell(own + $0) }
     }
 
-    package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult { again(spec, control, after: nil) }
+    package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
+        spec.isOneRange ? executeRange(spec, control) : again(spec, control, after: nil)
+    }
 
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
         var doubts: [Int: Doubt] = [:]
@@ -84,7 +87,6 @@ package final class NodeExecutor: AttemptExecutor {
         _ attempts: [(spec: AttemptSpec, control: AttemptControl)], _ ended: (Int, AttemptResult, JoinedWorker?) -> Void
     ) {
         let spec = attempts[0].spec
-        if spec.isOneRange { return executeHere(attempts, ended) }
         if localPlaces.take() {
             defer { localPlaces.giveBack() }
             return executeHere(attempts, ended)
@@ -110,8 +112,11 @@ package final class NodeExecutor: AttemptExecutor {
         }
         // What a worker elsewhere has written of a training is gone on with.
         if let training = attempts[0].spec.training { try? AwayCheckpoints(training.checkpoints).takeHome() }
-        if attempts.count == 1 { return ended(0, local.execute(attempts[0].spec, control: attempts[0].control), nil) }
-        local.execute(attempts) { ended($0, $1, nil) }
+        guard attempts.count == 1 else { return local.execute(attempts) { ended($0, $1, nil) } }
+        let (spec, control) = attempts[0]
+        let execute = { local.execute(spec, control: control) }
+        guard case .score(let files) = spec.work, let parts = files.parts else { return ended(0, execute(), nil) }
+        ended(0, ranges.with(OwnRanges(parts: parts), of: parts, execute), nil)
     }
 
     private func execute(
@@ -121,10 +126,46 @@ package final class NodeExecutor: AttemptExecutor {
         var answered = 0
         defer { roster.giveBack(worker, answered: answered) }
         if let fault = worker.fault(in: folders(attempts[0].spec)) { return roster.failed(worker, fault) }
-        let isWhole = HandOut(attempts, to: worker).run { place, result in
+        let isWhole = HandOut(attempts, to: worker, ranges).run { place, result in
             answered += 1
             ended(place, result, worker)
         }
         if !isWhole { roster.failed(worker, "a worker was lost with an attempt") }
+    }
+
+    // MARK: Ranges
+
+    /// Scores one range of a file that an attempt is about, here or elsewhere. `rowCount` of the answer is nil where nothing was done.
+    private func executeRange(_ spec: AttemptSpec, _ control: AttemptControl) -> AttemptResult {
+        guard case .scoreRange(let files) = spec.work, let parts = files.parts, let owner = ranges.owner(parts) else {
+            // A file that has no run yet is read here, and so are its ranges.
+            return local?.execute(spec, control: control) ?? AttemptResult()
+        }
+        let isHere = localPlaces.take()
+        defer { if isHere { localPlaces.giveBack() } }
+        if isHere, let local, owner is OwnRanges { return local.execute(spec, control: control) }
+        let worker = isHere ? nil : roster.take(for: spec)
+        guard isHere || worker != nil else { return AttemptResult() }
+        var answered = 0
+        defer { if let worker { roster.giveBack(worker, answered: answered) } }
+        if let worker, let fault = worker.fault(in: folders(spec)) {
+            roster.failed(worker, fault)
+            return AttemptResult()
+        }
+        guard let range = owner.claim() else { return AttemptResult() }
+        var piece = files
+        piece.parts = owner.parts
+        piece.piece = .init(range: range, name: "\(range)-\(String(UInt64.random(in: .min ... .max), radix: 16)).new")
+        var order = spec
+        order.work = .scoreRange(piece)
+        let result: AttemptResult
+        if let worker {
+            result = PieceOrder(order, control, on: worker).run()
+            answered = 1
+        } else {
+            result = local?.execute(order, control: control) ?? AttemptResult()
+        }
+        owner.end(range, result.failure == nil && order.mayBeAnswered(with: result) ? result.files.first : nil)
+        return result
     }
 }

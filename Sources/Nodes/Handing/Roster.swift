@@ -111,13 +111,16 @@ package final class Roster: Sendable {
     // MARK: Attempts
 
     /// Returns the worker that is best for an attempt: one that has a place free and has executed the model, or one with the most places
-    /// free. Where none has a place free, it is the one with the least to do: an attempt that trains has none of the counted places.
+    /// free. Where none has a place free, it is the one with the least to do: an attempt that trains has none of the counted places. A range
+    /// goes to a place that is free, or nowhere: the attempt that it belongs to would wait for it, maybe in the place that it waits for.
     func take(for spec: AttemptSpec) -> JoinedWorker? {
         state.withLock { state in
             let able = state.workers.filter { state.mayGetWork($0) }
             func free(_ worker: JoinedWorker) -> Int { worker.hello.places - (state.busy[worker.number] ?? 0) }
             let warm = able.filter { free($0) > 0 && $0.hasExecuted(spec.model.digest) }
-            guard let best = (warm.isEmpty ? able : warm).max(by: { free($0) < free($1) }) else { return nil }
+            guard let best = (warm.isEmpty ? able : warm).max(by: { free($0) < free($1) }), free(best) > 0 || !spec.isOneRange else {
+                return nil
+            }
             state.busy[best.number, default: 0] += 1
             return best
         }

@@ -33,6 +33,8 @@ package final class NodeService: Sendable {
         var partial: [Order] = []
         /// The attempts that wait or are executed.
         var attempts: [AttemptReference: RemoteAttempt] = [:]
+        /// What gives ranges of large files to others, for the attempts that are about one.
+        var ranges: [AttemptReference: OwnRanges] = [:]
         var executing = 0
         var lastWork = ContinuousClock.now
         var machine: AttemptMachine?
@@ -123,9 +125,18 @@ package final class NodeService: Sendable {
             // To look may take long, and the daemon's next frames do not wait for that.
             let connection = connection
             Thread.detachNewThread { try? connection.send(WorkerFrame.seen(probes.map { $0.look() })) }
+        case .claim(let reference):
+            try connection.send(WorkerFrame.claimed(reference: reference, range: ranges(of: reference)?.claim()))
+        case .scored(let reference, let range, let part):
+            // To see what another machine has written may take long.
+            guard let ranges = ranges(of: reference) else { break }
+            Thread.detachNewThread { ranges.end(range, part) }
         case .alive: break
         }
     }
+
+    /// Returns what gives ranges of the file of an attempt that is executed here.
+    private func ranges(of reference: AttemptReference) -> OwnRanges? { state.withLock { $0.ranges[reference] } }
 
     private let settings = Mutex(ToldSettings())
 
@@ -136,6 +147,7 @@ package final class NodeService: Sendable {
         let isWhole = state.withLock { state in
             guard state.end == nil else { return false }
             state.attempts[reference] = attempt
+            if case .score(let files) = spec.work, let parts = files.parts { state.ranges[reference] = OwnRanges(parts: parts) }
             state.partial.append(Order(reference: reference, spec: spec.bounded, content: content, attempt: attempt))
             guard !isFollowed else { return false }
             state.waiting.append(state.partial)
@@ -181,6 +193,7 @@ package final class NodeService: Sendable {
         var result = result
         let isNew = state.withLock { state in
             state.attempts[reference] = nil
+            state.ranges[reference] = nil
             guard let machine = result.machine, machine != state.machine else { return false }
             state.machine = machine
             return true
