@@ -113,7 +113,8 @@ let package = Package(
             dependencies: [
                 "Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProtocol", system,
             ]),
-        // Workers on other machines: how they join, and what is handed to them.
+
+        // Workers on other machines: who starts them, how they join, and what is handed to them.
         .target(
             name: "Nodes",
             dependencies: [

@@ -7,6 +7,9 @@ package protocol AttemptExecutor: Sendable {
     /// Calls `tell` with the number of attempts that can be executed at once, now and whenever that changes, as workers come and go. An
     /// executor that takes as many as it is given never calls it.
     func follow(_ tell: @escaping @Sendable (Int) -> Void)
+    /// Is told once a second how much waits, so that more workers can be had where somebody starts them. Returns what there is to tell of
+    /// workers elsewhere.
+    func note(_ demand: WorkDemand) -> [WorkerNews]
 }
 
 extension AttemptExecutor {
@@ -16,6 +19,8 @@ extension AttemptExecutor {
     }
 
     package func follow(_ tell: @escaping @Sendable (Int) -> Void) {}
+
+    package func note(_ demand: WorkDemand) -> [WorkerNews] { [] }
 
     /// Executes an attempt that has the thread to itself.
     package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {

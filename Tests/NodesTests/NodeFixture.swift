@@ -58,11 +58,11 @@ final class NodeFixture: Sendable {
     func join(
         _ executor: any AttemptExecutor = LocalExecutor(sessionBytes: 1 << 20), places: Int = 1, idle: Duration? = nil,
         patience: Duration = .seconds(5),
-        job: String? = nil
+        name: String? = nil
     ) -> NodeWorker {
         let words = words
         let worker = NodeWorker(
-            .init(folder: folder.path, places: places, idle: idle, patience: patience, job: job), executor: executor
+            .init(folder: folder.path, places: places, idle: idle, patience: patience, name: name), executor: executor
         ) { words.add("worker: " + $0) }
         Thread.detachNewThread { do throws(JoinError) { try worker.run() } catch { words.add("worker: \(error)") } }
         workers.withLock { $0.append(worker) }

@@ -82,6 +82,20 @@ final class Workers: Sendable {
 
     var haveRoom: Bool { scoring.hasRoom }
 
+    /// Tells the executor how much waits: what is not handed out, and what is and has not begun.
+    /// - Returns: what there is to tell of workers elsewhere.
+    func tell(_ demand: WorkDemand) -> [WorkerNews] {
+        var demand = demand
+        let load = scoring.load
+        for backlog in load.backlogs.values {
+            demand.waiting += backlog.count
+            demand.unknown += backlog.long
+            demand.seconds += backlog.seconds
+        }
+        demand.busy = load.workers - load.free
+        return executor.note(demand)
+    }
+
     func put(_ assignments: [Dispatcher.Assignment]) {
         guard !assignments.isEmpty else { return }
         func items(_ trains: Bool) -> [WorkerPool<Dispatcher.Assignment>.Item] {

@@ -11,6 +11,9 @@ package final class NodeExecutor: AttemptExecutor {
     /// Returns the folders that an attempt uses, which its worker must share.
     private let folders: @Sendable (AttemptSpec) -> [SharedFolder]
     private let ranges = SharedRanges()
+    private let board: DemandBoard
+    /// Tells how those do who start workers; nil where nobody does.
+    private let supply: @Sendable () -> String?
 
     /// The number of workers that an attempt may lose; after the last one it fails.
     private static let mostLosses = 3
@@ -18,18 +21,30 @@ package final class NodeExecutor: AttemptExecutor {
     /// - Parameters:
     ///   - local: runs attempts on this machine; nil where none run here.
     ///   - places: the number of them that run here at once.
+    ///   - board: takes how much waits.
     package init(
-        local: ProcessExecutor?, places: Int, roster: Roster, folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
+        local: ProcessExecutor?, places: Int, roster: Roster, board: DemandBoard = DemandBoard(),
+        supply: @escaping @Sendable () -> String? = { nil }, folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
     ) {
         self.local = local
         localPlaces = Places(local == nil ? 0 : places)
         self.roster = roster
+        self.board = board
+        self.supply = supply
         self.folders = folders
     }
 
     package func follow(_ tell: @escaping @Sendable (Int) -> Void) {
         let own = localPlaces.count
         roster.follow { tell(own + $0) }
+    }
+
+    package func note(_ demand: WorkDemand) -> [WorkerNews] {
+        board.demand = demand
+        var news = roster.entries.map { WorkerNews(subject: "\($0.number)", text: "\($0)") }
+        news += roster.complaints.map { WorkerNews(subject: "host \($0.key)", text: $0.value) }
+        if let supply = supply() { news.append(WorkerNews(subject: "supply", text: supply)) }
+        return news
     }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {

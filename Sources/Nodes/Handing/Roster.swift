@@ -32,6 +32,8 @@ package final class Roster: Sendable {
         package var host: String
         package var process: Int32
         package var places: Int
+        /// The name by which somebody who starts workers knows it; nil where it has none.
+        package var name: String?
         /// The runs that it executes.
         package var runs: [Int64]
         /// The number of attempts that it has answered.
@@ -58,7 +60,8 @@ package final class Roster: Sendable {
             state.workers.map { worker in
                 Entry(
                     number: worker.number, host: worker.hello.host, process: worker.hello.process, places: worker.hello.places,
-                    runs: worker.runs, done: state.done[worker.number] ?? 0, rests: state.failures.reason(for: worker.hello.host))
+                    name: worker.hello.name, runs: worker.runs, done: state.done[worker.number] ?? 0,
+                    rests: state.failures.reason(for: worker.hello.host))
             }
         }
     }
@@ -138,4 +141,14 @@ package final class Roster: Sendable {
 
     /// Takes note that something has failed on a worker's host that is not an attempt's own fault.
     func failed(_ worker: JoinedWorker, _ why: String) { change { _ = $0.failures.note(worker.hello.host, why) } }
+}
+
+extension Roster.Entry: CustomStringConvertible {
+    package var description: String {
+        let what =
+            rests.map { "gets no work: \($0)" }
+            ?? (runs.isEmpty ? "waits for work" : "runs \(runs.map { "\($0)" }.joined(separator: ", "))")
+        return
+            "\(host), process \(process)\(name.map { ", \($0)" } ?? ""), \(places == 1 ? "1 place" : "\(places) places"), \(done) done; \(what)"
+    }
 }

@@ -11,22 +11,22 @@ package struct JoinHello: Codable, Sendable, Hashable {
     package var places: Int
     /// The number that the worker has drawn for this connection.
     package var nonce: String
-    /// The number of the worker where somebody who starts workers has given it one, such as `12_3` for task 3 of Slurm's job 12.
-    package var job: String?
+    /// The name of the worker where somebody who starts workers has given it one, such as `12_3` for task 3 of Slurm's job 12.
+    package var name: String?
 
-    package init(build: String, host: String, process: Int32, places: Int, job: String? = nil) {
+    package init(build: String, host: String, process: Int32, places: Int, name: String? = nil) {
         frames = WorkerHello.currentFrames
         self.build = build
         self.host = host
         self.process = process
         self.places = places
-        self.job = job
+        self.name = name
         nonce = WorkerToken.nonce()
     }
 
     /// Returns what both sides have said once the daemon has drawn its number, as the proofs cover it.
     func transcript(_ challenge: String) -> [String] {
-        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", job ?? ""]
+        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? ""]
     }
 }
 

@@ -18,19 +18,19 @@ package final class NodeWorker: Sendable {
         package var idle: Duration?
         /// The time that a daemon may be gone.
         package var patience: Duration
-        /// The number that the worker has where somebody starts it.
-        package var job: String?
+        /// The name that the worker has where somebody starts it.
+        package var name: String?
 
         package init(
             folder: FilePath, token: FilePath? = nil, places: Int, idle: Duration? = nil, patience: Duration = .seconds(120),
-            job: String? = nil
+            name: String? = nil
         ) {
             self.folder = folder
             self.token = token
             self.places = places
             self.idle = idle
             self.patience = patience
-            self.job = job
+            self.name = name
         }
     }
 
@@ -103,7 +103,7 @@ package final class NodeWorker: Sendable {
         let connection: FrameConnection
         do throws(FrameError) { connection = try FrameConnection.connect(to: address.address) } catch { throw .connection(error) }
         let hello = JoinHello(
-            build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, job: options.job)
+            build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name)
         return (connection, try Joining(token: token).join(connection, as: hello), address.address)
     }
 }

@@ -11,7 +11,7 @@ import SystemPackage
 import Terminal
 import WorkerProcesses
 
-struct WorkerCommand: ParsableCommand {
+struct Worker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
         abstract: "Work for a daemon on another machine.",
@@ -26,6 +26,7 @@ struct WorkerCommand: ParsableCommand {
     @Option(name: .long, help: "End after that long without work. Default: never.") var idle: String?
     @Option(name: .long, help: "How long the daemon may be gone.") var patience = "2m"
     @Option(name: .long, help: "The folder for large models as the engine lays them out, on a disk of this machine.") var cache: String?
+    @Option(name: .long, help: "What the worker calls itself, where somebody starts workers.") var name: String?
     @Option(name: .long, help: "required, auto or off: as `confinement` of millrace.yaml.") var confinement = ConfinementMode.auto
 
     func validate() throws {
@@ -52,7 +53,7 @@ struct WorkerCommand: ParsableCommand {
         let worker = NodeWorker(
             .init(
                 folder: FilePath(join), token: token.map { FilePath($0) }, places: places, idle: idle.flatMap { Quantities.duration($0) },
-                patience: Quantities.duration(patience) ?? .seconds(120), job: Self.job), executor: executor
+                patience: Quantities.duration(patience) ?? .seconds(120), name: name), executor: executor
         ) { log.notice("\($0)") }
         let sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
@@ -75,13 +76,6 @@ struct WorkerCommand: ParsableCommand {
             throw fail("\(folder) belongs to somebody else, or others may write in it: name another folder by --cache")
         }
         return folder
-    }
-
-    /// The number that Slurm gives the process.
-    private static var job: String? {
-        let environment = ProcessInfo.processInfo.environment
-        if let job = environment["SLURM_ARRAY_JOB_ID"], let task = environment["SLURM_ARRAY_TASK_ID"] { return "\(job)_\(task)" }
-        return environment["SLURM_JOB_ID"]
     }
 }
 
