@@ -19,7 +19,7 @@ struct NodesSetup {
     ///   - local: executes attempts on this machine, `places` at once; nil where none are executed here.
     ///   - threads: the engine threads of one attempt.
     init(
-        _ settings: ExecutorSettings, files: PipelineFiles, root: String, work: String, local: ProcessExecutor?, places: Int, threads: Int,
+        _ settings: ExecutorSettings, files: PipelineFiles, work: String, local: ProcessExecutor?, places: Int, threads: Int,
         contents: SmallContents, log: Logger
     ) throws {
         let folder = JoinFolder(work: FilePath(work)), token = FilePath(settings.token)
@@ -39,7 +39,7 @@ struct NodesSetup {
         listener.start()
         log.notice("workers from other machines can join", metadata: ["address": "\(address)", "folder": "\(folder.path)"])
         let board = DemandBoard()
-        supplier = try Self.supply(settings, folder: folder, root: root, threads: threads).map { supply in
+        supplier = try Self.supply(settings, folder: folder, threads: threads).map { supply in
             Supplier(supply, say: { log.notice("\($0)") }) {
                 let (demand, entries) = (board.demand, roster.entries)
                 return SupplyDemand(
@@ -54,9 +54,7 @@ struct NodesSetup {
         ) { SharedFolder.all(of: $0) }
     }
 
-    private static func supply(
-        _ settings: ExecutorSettings, folder: JoinFolder, root: String, threads: Int
-    ) throws -> (any WorkerSupply)? {
+    private static func supply(_ settings: ExecutorSettings, folder: JoinFolder, threads: Int) throws -> (any WorkerSupply)? {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         func command(_ attempts: Int?) -> WorkerCommand {
             WorkerCommand(program: program, folder: folder.path.string, idle: settings.idle, attempts: attempts)
@@ -64,7 +62,8 @@ struct NodesSetup {
         switch settings.supply {
         case nil: return nil
         case .slurm(let slurm):
-            let identity = String(FileDigest.of(bytes: root.utf8).prefix(12))
+            // The root may have the same path on several machines; the work folder is shared, and this root's alone.
+            let identity = String(FileDigest.of(bytes: folder.path.string.utf8).prefix(12))
             return SlurmSupply(slurm, worker: command(slurm.attempts(threads: threads)), identity: identity)
         case .command(let settings): return CommandSupply(settings, worker: command(nil))
         }

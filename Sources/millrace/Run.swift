@@ -115,7 +115,7 @@ struct Run: AsyncParsableCommand {
         do {
             nodes = try files.settings.executor.map { settings in
                 try NodesSetup(
-                    settings, files: files, root: root.path, work: options.workDirectory, local: local, places: workers, threads: threads,
+                    settings, files: files, work: options.workDirectory, local: local, places: workers, threads: threads,
                     contents: contents, log: log)
             }
         } catch {
