@@ -42,6 +42,20 @@ import Testing
         #expect(asked(in: daemon) == 2, "\(daemon.logText)")
     }
 
+    /// Workers outlive a daemon that is killed, and the next one has work for them before it asks for others.
+    @Test func workersOutliveAKilledDaemon() throws {
+        let daemon = try world("  idle: 30s\n  slurm: { workers: 0..4 }")
+        try daemon.start()
+        try daemon.drop(Array("id,x\na,1\n".utf8), at: "spool/data/1.csv")
+        #expect(eventually(within: 60) { outputs(of: daemon) == 1 }, "\(daemon.logText)")
+        daemon.kill()
+        for number in 2..<10 { try daemon.drop(Array("id,x\na,\(number)\n".utf8), at: "spool/data/\(number).csv") }
+        try daemon.start()
+        defer { daemon.stop() }
+        #expect(eventually(within: 60) { outputs(of: daemon) == 9 }, "\(outputs(of: daemon)) \(daemon.logText)")
+        #expect(asked(in: daemon) == 1, "\(daemon.logText)")
+    }
+
     /// Why nothing is executed stands in the status.
     @Test func whyThereAreNoWorkersIsInTheStatus() throws {
         let daemon = try world("  slurm: { workers: 0..4, partition: nope }")
