@@ -237,7 +237,8 @@ let package = Package(
         tests(
             "Nodes",
             [
-                "Arrivals", "AttemptSupport", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "Runner",
+                "Arrivals", "AttemptSupport", "Attempts", "FileSystem", "Landing", "Machine", "PipelineConfig", "Reasons", "Recipes",
+                "Runner",
                 "WorkerProcesses",
                 "WorkerProtocol", "millrace-worker", system,
             ]),
