@@ -3,7 +3,8 @@
     with Cluster(folder) as cluster: subprocess.run(["sbatch", ...], env=cluster.environment)
 
 As a program: `slurm.py FOLDER` starts one, prints the path of its configuration, obeys lines of its standard input (`kill`: slurmctld by
-SIGKILL; `stop`: slurmctld answers nobody; `start`: it goes on, or is started again), answers each with `done`, and ends with it.
+SIGKILL; `stop`: slurmctld answers nobody; `start`: it goes on, or is started again), answers each with `done`, and ends with it. Then it
+removes the folder.
 """
 import ctypes, getpass, os, secrets, shutil, signal, socket, subprocess, sys, time
 
@@ -191,3 +192,4 @@ if __name__ == "__main__":
         for line in sys.stdin:
             acts[line.strip()]()
             print("done", flush=True)
+    shutil.rmtree(cluster.folder)

@@ -16,6 +16,18 @@ package final class CommandSupply: WorkerSupply {
     private struct State {
         var slots: CommandSlots
         var commands: [Int: SpawnedCommand] = [:]
+
+        /// Takes in which commands have ended.
+        mutating func collect(at now: Duration) {
+            for (number, command) in commands {
+                guard let status = command.status() else {
+                    command.trimOutput(above: largestOutput)
+                    continue
+                }
+                commands[number] = nil
+                slots.ended(number, status: status, ProgramCalls.end(of: command.said()), at: now)
+            }
+        }
     }
     private let state: Mutex<State>
 
@@ -39,8 +51,11 @@ package final class CommandSupply: WorkerSupply {
     package func owns(_ name: String) -> Bool { number(name) != nil }
 
     package func note(joined: Set<String>) {
-        let numbers = Set(joined.compactMap(number))
-        state.withLock { $0.slots.note(joined: numbers) }
+        let numbers = Set(joined.compactMap(number)), now = now
+        state.withLock { state in
+            state.collect(at: now)
+            state.slots.note(joined: numbers)
+        }
     }
 
     package func start(_ count: Int, stays: Bool) throws(SupplyError) -> [SuppliedWorker] {
@@ -70,14 +85,7 @@ package final class CommandSupply: WorkerSupply {
     package func look() throws(SupplyError) -> [SuppliedWorker] {
         let now = now
         return state.withLock { state in
-            for (number, command) in state.commands {
-                guard let status = command.status() else {
-                    command.trimOutput(above: Self.largestOutput)
-                    continue
-                }
-                state.commands[number] = nil
-                state.slots.ended(number, status: status, ProgramCalls.end(of: command.said()), at: now)
-            }
+            state.collect(at: now)
             return state.slots.found
         }
     }

@@ -9,9 +9,9 @@ package final class Supplier: Sendable {
     private let supply: any WorkerSupply
     private let demand: @Sendable () -> SupplyDemand
     private let say: @Sendable (String) -> Void
-    private let turn: Duration
+    private let turn: Duration, patience: Duration
     private let shown: Mutex<SupplyStatus>
-    private let isStopping = Atomic(false)
+    private let isStarted = Atomic(false), isStopping = Atomic(false)
     private let wake = DispatchSemaphore(value: 0), isOver = DispatchSemaphore(value: 0)
     private let begin = ContinuousClock.now
 
@@ -19,11 +19,12 @@ package final class Supplier: Sendable {
     ///   - demand: says how much work waits, and which workers are there; it is called once in each turn.
     ///   - say: is told what was done and what is wrong, a line each time.
     ///   - turn: the time between two decisions.
+    ///   - patience: the time in which a worker that runs must join.
     package init(
-        _ supply: any WorkerSupply, turn: Duration = .seconds(1), say: @escaping @Sendable (String) -> Void = { _ in },
-        demand: @escaping @Sendable () -> SupplyDemand
+        _ supply: any WorkerSupply, turn: Duration = .seconds(1), patience: Duration = .seconds(120),
+        say: @escaping @Sendable (String) -> Void = { _ in }, demand: @escaping @Sendable () -> SupplyDemand
     ) {
-        (self.supply, self.demand, self.say, self.turn) = (supply, demand, say, turn)
+        (self.supply, self.demand, self.say, self.turn, self.patience) = (supply, demand, say, turn, patience)
         shown = Mutex(SupplyStatus())
     }
 
@@ -31,6 +32,7 @@ package final class Supplier: Sendable {
     package var status: SupplyStatus { shown.withLock { $0 } }
 
     package func start() {
+        guard !isStarted.exchange(true, ordering: .relaxed) else { return }
         let thread = Thread { [self] in
             LinuxCalls.nameThread("supply")
             run()
@@ -41,7 +43,7 @@ package final class Supplier: Sendable {
 
     /// Takes back the workers that have not begun, lets go of the others, and returns after a few seconds at most.
     package func stop() {
-        guard !isStopping.exchange(true, ordering: .relaxed) else { return }
+        guard isStarted.load(ordering: .relaxed), !isStopping.exchange(true, ordering: .relaxed) else { return }
         supply.stop()
         wake.signal()
         isOver.wait()
@@ -53,7 +55,7 @@ package final class Supplier: Sendable {
     private var mustStop: Bool { isStopping.load(ordering: .relaxed) }
 
     private func run() {
-        var plan = SupplyPlan(workers: supply.workers, attempts: supply.attempts)
+        var plan = SupplyPlan(workers: supply.workers, attempts: supply.attempts, patience: patience)
         while !mustStop {
             takeTurn(&plan)
             let status = plan.status(at: now)

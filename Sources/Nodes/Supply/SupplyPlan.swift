@@ -2,8 +2,8 @@ import Arrivals
 
 /// Decides when workers are started. It has no clock and starts nothing: it is asked what is to be done, and told what came of it.
 ///
-/// Times are counted from one moment that the caller chooses. Workers that were asked for and have not joined are `asked`, whether they wait
-/// in a queue or run already.
+/// Times are counted from one moment that the caller chooses. Workers that were asked for and have not joined are `asked`, whether they
+/// wait in a queue or run already.
 struct SupplyPlan: Sendable {
     /// Says what is to be done next.
     enum Act: Sendable, Equatable {
@@ -26,8 +26,8 @@ struct SupplyPlan: Sendable {
     static let trial = Duration.seconds(5)
     /// The time for which nothing must wait before workers are taken back.
     static let quiet = Duration.seconds(10)
-    /// The time in which a worker that runs must join, and one that somebody else was told to start.
-    static let patience = Duration.seconds(120), longPatience = Duration.seconds(600)
+    /// The time in which a worker must join that somebody else was told to start.
+    static let longPatience = Duration.seconds(600)
     /// The age that what was seen last may have when workers are asked for or taken back.
     static let freshness = Duration.seconds(3)
 
@@ -52,6 +52,8 @@ struct SupplyPlan: Sendable {
     let workers: ClosedRange<Int>
     /// The number of attempts that one worker executes at once.
     let attempts: Int
+    /// The time in which a worker that runs must join.
+    let patience: Duration
     private var asked: [String: Asked] = [:]
     private var joined: Set<String> = []
     /// The workers that may end without a word: they had joined, or were ended on purpose.
@@ -67,8 +69,9 @@ struct SupplyPlan: Sendable {
     private static var pausesAfterFaults: GrowingPauses { GrowingPauses(first: .seconds(5), longest: .seconds(120)) }
     private static var pausesBetweenLooks: GrowingPauses { GrowingPauses(first: .seconds(5), longest: .seconds(30)) }
 
-    init(workers: ClosedRange<Int>, attempts: Int) {
+    init(workers: ClosedRange<Int>, attempts: Int, patience: Duration = .seconds(120)) {
         self.workers = workers
+        self.patience = patience
         self.attempts = max(attempts, 1)
     }
 
@@ -96,7 +99,7 @@ struct SupplyPlan: Sendable {
         if let retryAt, now < retryAt { return .nothing }
         // Workers of an earlier daemon count.
         guard let lookedAt else { return .look }
-        let overdue = asked.filter { now - $0.value.since >= Self.patience(in: $0.value.state) ?? .seconds(Int64.max) }.keys.sorted()
+        let overdue = asked.filter { isOverdue($0.value, at: now) }.keys.sorted()
         if !overdue.isEmpty { return .giveUp(overdue) }
         let isFresh = now - lookedAt <= Self.freshness
         let lacking = workers.lowerBound - joined.count - asked.count
@@ -108,12 +111,12 @@ struct SupplyPlan: Sendable {
         return !asked.isEmpty && now - lookedAt >= looks.pause(after: looks.count) ? .look : .nothing
     }
 
-    /// Returns the time in which a worker must join; nil where that depends on the scheduler.
-    private static func patience(in state: SuppliedWorker.State) -> Duration? {
-        switch state {
-        case .queued: nil
-        case .running: patience
-        case .handedOver: longPatience
+    private func isOverdue(_ worker: Asked, at now: Duration) -> Bool {
+        switch worker.state {
+        // How long that takes is the scheduler's.
+        case .queued: false
+        case .running: now - worker.since >= patience
+        case .handedOver: now - worker.since >= max(patience, Self.longPatience)
         }
     }
 

@@ -2,8 +2,8 @@ import Arrivals
 
 /// Starts workers on other machines: it supplies processes, and knows nothing of their work.
 ///
-/// Each worker has a name, which it says when it joins. All calls come from one thread, may block for half a minute, and may be ended early by
-/// `stop`.
+/// Each worker has a name, which it says when it joins. All calls come from one thread, may block for half a minute, and may be ended early
+/// by `stop`.
 package protocol WorkerSupply: AnyObject, Sendable {
     /// What supplies, for messages: Slurm, or the command.
     var label: String { get }

@@ -23,7 +23,8 @@ enum ExecutorReader {
         case (false, false):
             if section.has("workers") {
                 section.refuse(
-                    .contradiction, "workers", "nothing starts workers", "add `command` or `slurm`, or start workers by hand and remove it")
+                    .contradiction, "workers", "nothing starts workers",
+                    "add `command` or `slurm`, or start workers by hand and remove it")
             }
         }
         return executor
@@ -65,8 +66,8 @@ enum ExecutorReader {
         ("constraint", "C", "write slurm: { constraint: … }"), ("time", "t", "write slurm: { time: … }"),
         ("cpus-per-task", "c", "write slurm: { cpus: … }"), ("array", "a", own), ("job-name", "J", own), ("output", "o", own),
         ("error", "e", own), ("open-mode", nil, own), ("chdir", "D", own), ("ntasks", "n", own), ("nodes", "N", own),
-        ("parsable", nil, own),
-        ("requeue", nil, "remove it: Millrace itself starts workers again"), ("no-requeue", nil, own), ("wrap", nil, own),
+        ("parsable", nil, own), ("requeue", nil, "remove it: Millrace itself starts workers again"), ("no-requeue", nil, own),
+        ("wrap", nil, own),
         ("wait", "W", "remove it: Millrace waits for no job"),
         ("clusters", "M", "remove it: only jobs of this cluster are looked for"),
         ("uid", nil, "remove it: only the daemon's own jobs are looked for"),

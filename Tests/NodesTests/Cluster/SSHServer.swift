@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import TestSupport
 
-/// An `sshd` of one's own on loopback, with keys of its own, in a folder. The machines `node1` and `node2` are it; at `node3` nobody listens.
+/// An `sshd` of one's own on loopback, with keys of its own, in a folder. The machines `node1` and `node2` are it; at `node3` nobody
+/// listens.
 final class SSHServer {
     static var isThere: Bool {
         getuid() == 0 && ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/ssh-keygen"].allSatisfy(FileManager.default.isExecutableFile)

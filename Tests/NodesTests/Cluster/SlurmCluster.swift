@@ -16,15 +16,15 @@ final class SlurmCluster: @unchecked Sendable {
 
     static let shared = Result { try SlurmCluster() }
 
-    private let directory: TemporaryDirectory
     private let process = Process()
     private let input = Pipe(), output = Pipe()
     let configuration: String
 
     private init() throws {
-        directory = try TemporaryDirectory("slurm")
+        // The program removes it at its end, which is after this one's.
+        let folder = FileManager.default.temporaryDirectory.path + "/millrace-slurm-\(UUID().uuidString.prefix(8))"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", ProjectScript.repository + "/Tests/Cluster/slurm.py", directory("cluster")]
+        process.arguments = ["python3", ProjectScript.repository + "/Tests/Cluster/slurm.py", folder]
         process.standardInput = input
         process.standardOutput = output
         try process.run()
@@ -76,8 +76,9 @@ final class SlurmScene: @unchecked Sendable {
             settings, worker: worker.command(), identity: identity, launcher: cluster.launcher(log: directory("calls")), limit: limit)
     }
 
-    func supplier(_ supply: any WorkerSupply) -> Supplier {
-        let supplier = Supplier(supply, turn: .milliseconds(200), say: { [self] line in lock.withLock { said.append(line) } }) { [self] in
+    func supplier(_ supply: any WorkerSupply, patience: Duration = .seconds(120)) -> Supplier {
+        let say: @Sendable (String) -> Void = { [self] line in lock.withLock { said.append(line) } }
+        let supplier = Supplier(supply, turn: .milliseconds(200), patience: patience, say: say) { [self] in
             lock.withLock {
                 demand.joined = worker.joined
                 demand.places = demand.joined.count

@@ -148,6 +148,21 @@ import Testing
         scene.wait(0)
     }
 
+    /// A job that runs and whose worker does not join is ended.
+    @Test func aWorkerThatDoesNotJoin() throws {
+        let scene = try SlurmScene(), supply = scene.supply(0...1)
+        scene.worker.make("deaf")
+        let supplier = scene.supplier(supply, patience: .seconds(3))
+        scene.wait(10)
+        #expect(
+            eventually {
+                supplier.status.fault?.contains("has not joined in time; it was ended: the daemon cannot be reached") == true
+            }, "\(supplier.status)")
+        supplier.stop()
+        #expect(try eventually { try supply.look().isEmpty })
+        #expect(scene.calls(of: "sbatch") == 1)
+    }
+
     // MARK: Words
 
     /// No name of a folder is taken for more by Slurm, or by the shell of the job.
@@ -158,8 +173,10 @@ import Testing
             $0.time = .seconds(3600)
             $0.partition = "all"
         }
+        scene.wait(1)
         let started = try supply.start(1, stays: false)
         #expect(eventually { scene.worker.joined == Set(started.map(\.name)) })
+        scene.wait(0)
         #expect(FileManager.default.fileExists(atPath: scene.worker.folder + "/slurm-\(started[0].name).out"))
         #expect(try eventually { try supply.look().isEmpty })
         // What has ended by itself can be ended again.

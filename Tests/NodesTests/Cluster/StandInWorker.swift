@@ -3,8 +3,8 @@ import TestSupport
 
 @testable import Nodes
 
-/// A shell script in place of `millrace worker`, and the folder that it joins. It writes its name into `joined` there, and ends after its time
-/// without a file `work`. With a file `broken` it ends at once; with a file `deaf` it runs and does not join.
+/// A shell script in place of `millrace worker`, and the folder that it joins. It writes its name into `joined` there, and ends after its
+/// time without a file `work`. With a file `broken` it ends at once; with a file `deaf` it runs and does not join.
 struct StandInWorker: Sendable {
     let folder: String
     let program: String
@@ -25,7 +25,7 @@ struct StandInWorker: Sendable {
                 shift
             done
             if [ -e "$folder/broken" ]; then echo "no licence on this machine" >&2; exit 3; fi
-            if [ -e "$folder/deaf" ]; then exec sleep 1000; fi
+            if [ -e "$folder/deaf" ]; then echo "the daemon cannot be reached"; exec sleep 1000; fi
             trap 'rm -f "$folder/joined/$name"; exit 0' TERM INT EXIT
             : >"$folder/joined/$name"
             left=$idle

@@ -48,9 +48,11 @@ import Testing
 
     @Test func aWorkerThatIsDoneIsStartedAgain() throws {
         let supply = supply("{worker}", 0...1)
+        worker.make("work")
         #expect(try supply.start(5, stays: false).map(\.name) == ["1"])
         #expect(eventually { worker.joined == ["1"] })
         supply.note(joined: ["1"])
+        worker.remove("work")
         #expect(throws: SupplyError.self) { try supply.start(1, stays: false) }
         #expect(try eventually { try supply.look().isEmpty })
         supply.note(joined: [])
@@ -92,7 +94,8 @@ import Testing
         _ = try supply.start(1, stays: false)
         #expect(
             try eventually {
-                _ = try supply.look(); return supply.lastWords(of: "1") == "done" || supply.lastWords(of: "1") == ""
+                _ = try supply.look()
+                return ["done", ""].contains(supply.lastWords(of: "1"))
             })
         supply.close()
     }
