@@ -53,7 +53,7 @@ struct NodesSetup {
         supplier?.start()
         executor = NodeExecutor(
             local: local, places: places, roster: roster, hadWorkers: hadWorkers, board: board,
-            supply: { [supplier] in supplier?.status.description }
+            supply: { [supplier] in supplier?.status.description }, tell: { log.notice("\($0)") }
         ) { SharedFolder.all(of: $0) }
     }
 

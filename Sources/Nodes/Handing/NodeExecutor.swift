@@ -14,6 +14,7 @@ package final class NodeExecutor: AttemptExecutor {
     private let board: DemandBoard
     /// Tells how those do who start workers; nil where nobody does.
     private let supply: @Sendable () -> String?
+    private let tell: @Sendable (String) -> Void
 
     /// The time until which workers of an earlier daemon may join with what they have.
     private let waitsForHeld: ContinuousClock.Instant
@@ -28,15 +29,18 @@ package final class NodeExecutor: AttemptExecutor {
     ///   - places: the number of them that run here at once.
     ///   - hadWorkers: whether an earlier daemon had workers of other machines, which may come back with what they execute.
     ///   - board: takes how much waits.
+    ///   - tell: says what happens.
     package init(
         local: ProcessExecutor?, places: Int, roster: Roster, hadWorkers: Bool = false, board: DemandBoard = DemandBoard(),
-        supply: @escaping @Sendable () -> String? = { nil }, folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
+        supply: @escaping @Sendable () -> String? = { nil }, tell: @escaping @Sendable (String) -> Void = { _ in },
+        folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
     ) {
         self.local = local
         localPlaces = Places(local == nil ? 0 : places)
         self.roster = roster
         self.board = board
         self.supply = supply
+        self.tell = tell
         waitsForHeld = hadWorkers ? .now + Self.returning : .now
         self.folders = folders
     }
@@ -59,6 +63,7 @@ package final class NodeExecutor: AttemptExecutor {
     }
 
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
+        guard attempts.count > 1 else { return ended(0, execute(attempts[0].spec, control: attempts[0].control)) }
         var doubts: [Int: Doubt] = [:]
         var left = Set(attempts.indices)
         executeOnce(attempts) { place, result, worker in
@@ -136,6 +141,7 @@ package final class NodeExecutor: AttemptExecutor {
         while !control.cancellation.isCancelled {
             let inbox = HandOutInbox()
             if let (worker, held) = roster.adopt(spec, inbox) {
+                tell("worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
                 var answered = 0
                 defer { roster.giveBack(worker, answered: answered) }
                 _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in
