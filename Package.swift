@@ -240,7 +240,7 @@ let package = Package(
                 "Arrivals", "AttemptSupport", "Attempts", "FileSystem", "Landing", "Machine", "PipelineConfig", "Reasons", "Recipes",
                 "Runner",
                 "WorkerProcesses",
-                "WorkerProtocol", "millrace-worker", system,
+                "WorkerProtocol", "millrace", "millrace-worker", system,
             ]),
         tests("FileSystem", [system]),
         tests("Signatures", ["FileSystem"], exclude: ["Bundles"]),
