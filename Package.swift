@@ -237,9 +237,10 @@ let package = Package(
         tests(
             "Nodes",
             [
-                "Arrivals", "AttemptSupport", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "Runner",
+                "Arrivals", "AttemptSupport", "Attempts", "FileSystem", "Landing", "Machine", "PipelineConfig", "Reasons", "Recipes",
+                "Runner",
                 "WorkerProcesses",
-                "WorkerProtocol", "millrace-worker", system,
+                "WorkerProtocol", "millrace", "millrace-worker", system,
             ]),
         tests("FileSystem", [system]),
         tests("Signatures", ["FileSystem"], exclude: ["Bundles"]),

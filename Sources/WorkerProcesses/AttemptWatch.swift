@@ -110,7 +110,7 @@ final class AttemptWatch {
         case .ranges(reference, let open): if gate != nil { control.offer(open) }
         case .paused(reference): pause()
         // A frame about another attempt comes too late.
-        case .answer, .phase, .heartbeat, .progress, .ranges, .paused, .hello, .machine, .alive, .claimed, .seen, .leaving: break
+        case .answer, .phase, .heartbeat, .progress, .ranges, .paused, .hello, .machine, .alive, .held, .claimed, .seen, .leaving: break
         }
         return nil
     }

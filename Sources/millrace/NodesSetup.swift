@@ -35,6 +35,8 @@ struct NodesSetup {
         ) { log.notice("\($0)") }
         self.listener = listener
         let address = Self.address(host, listener.port)
+        // Where an earlier daemon has left its address, it may have workers, which come back.
+        let hadWorkers = (try? folder.address()) != nil
         try folder.write(.init(address: address, build: toolVersion))
         listener.start()
         log.notice("workers from other machines can join", metadata: ["address": "\(address)", "folder": "\(folder.path)"])
@@ -50,7 +52,8 @@ struct NodesSetup {
         }
         supplier?.start()
         executor = NodeExecutor(
-            local: local, places: places, roster: roster, board: board, supply: { [supplier] in supplier?.status.description }
+            local: local, places: places, roster: roster, hadWorkers: hadWorkers, board: board,
+            supply: { [supplier] in supplier?.status.description }, tell: { log.notice("\($0)") }
         ) { SharedFolder.all(of: $0) }
     }
 

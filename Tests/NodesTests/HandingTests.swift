@@ -4,6 +4,7 @@ import Attempts
 import FileSystem
 import Foundation
 import Glibc
+import Landing
 import Reasons
 import Runner
 import Synchronization
@@ -22,7 +23,9 @@ import WorkerProtocol
     }
 
     private func away(_ fixture: NodeFixture) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: fixture.directory.path)) ?? []).filter { $0.hasPrefix(AwayFolder.prefix) }
+        ((try? FileManager.default.contentsOfDirectory(atPath: fixture.directory.path)) ?? []).filter {
+            $0.hasPrefix(StagingArea.awayPrefix)
+        }
     }
 
     @Test func aWorkerThatHasJoinedScores() throws {
@@ -87,7 +90,8 @@ import WorkerProtocol
         let fixture = try NodeFixture(), zombie = Zombie()
         let spec = try Scoring.spec(rows: "id,x\na,1\n", in: fixture.directory)
         try fixture.directory.write("id,x\na,100\n", to: "data.csv.zombie")
-        fixture.join(zombie)
+        // It does not come back.
+        fixture.join(zombie, patience: .zero)
         let result = Mutex<AttemptResult?>(nil)
         let thread = Thread {
             let answer = fixture.executor.execute(spec, cancellation: AttemptCancellation())

@@ -17,28 +17,39 @@ final class NodeFixture: Sendable {
     let roster = Roster()
     let listener: JoinListener
     let executor: NodeExecutor
-    private let told = Mutex<[String]>([])
     private let workers = Mutex<[NodeWorker]>([])
 
-    init(
+    convenience init(
         local: ProcessExecutor? = nil, places: Int = 0, terms: JoinTerms = JoinTerms(heartbeat: 0.2, lease: 2),
         folders: [SharedFolder] = []
     ) throws {
-        let directory = try TemporaryDirectory("nodes")
+        try self.init(
+            TemporaryDirectory("nodes"), local: local, places: places, terms: terms, folders: folders, words: Told(), hadWorkers: false)
+    }
+
+    /// Makes the daemon that comes after one that is gone.
+    convenience init(nextOf former: NodeFixture) throws {
+        try self.init(
+            former.directory, local: nil, places: 0, terms: JoinTerms(heartbeat: 0.2, lease: 2), folders: [], words: former.words,
+            hadWorkers: true)
+    }
+
+    private init(
+        _ directory: TemporaryDirectory, local: ProcessExecutor?, places: Int, terms: JoinTerms, folders: [SharedFolder], words: Told,
+        hadWorkers: Bool
+    ) throws {
         self.directory = directory
+        self.words = words
         let folder = JoinFolder(work: FilePath(directory("work")))
         self.folder = folder
         try folder.make()
         try WorkerToken.make(folder.token)
         let shared = folders + [SharedFolder(folder.path, .ours)]
-        let roster = roster
-        let told = Told()
         listener = try JoinListener(
             on: "127.0.0.1:0", gatekeeper: Gatekeeper(token: WorkerToken(folder.token), terms: terms) { shared }, terms: terms,
             roster: roster, contents: nil
-        ) { told.add($0) }
-        self.words = told
-        executor = NodeExecutor(local: local, places: places, roster: roster) { _ in shared }
+        ) { words.add($0) }
+        executor = NodeExecutor(local: local, places: places, roster: roster, hadWorkers: hadWorkers) { _ in shared }
         try folder.write(.init(address: "127.0.0.1:\(listener.port)", build: toolVersion))
         listener.start()
     }

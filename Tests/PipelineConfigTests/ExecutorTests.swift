@@ -65,7 +65,7 @@ import Testing
         ("executor: { slrum: {} }", "1:13: executor.slrum: there is no such key; did you mean `slurm`?"),
         ("executor: { tls: { certificate: a } }", "1:13: executor.tls: not implemented in this version; remove it"),
         ("executor: { listen: here }", "1:21: executor.listen: \"here\" is no address; write HOST:PORT, like "),
-        ("executor: { listen: \"here:0\" }", "1:21: executor.listen: \"here:0\" is no address; "),
+        ("executor: { listen: \"here:x\" }", "1:21: executor.listen: \"here:x\" is no address; "),
         ("executor: { listen: \"a b:80\" }", "1:21: executor.listen: \"a b:80\" is no address; "),
         ("executor: { idle: 60 }", "1:19: executor.idle: `60` has no unit; "),
         (

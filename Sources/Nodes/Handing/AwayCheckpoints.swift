@@ -1,4 +1,5 @@
 import FileSystem
+import Landing
 import SystemPackage
 
 /// The checkpoints of a run whose attempts are handed to workers on other machines. Each hand-out has a folder of its own in that of the run,
@@ -22,7 +23,7 @@ struct AwayCheckpoints {
 
     /// Links what the latest hand-out has left into the run's own folder, and removes the folders of all hand-outs.
     func takeHome() throws(FileSystemError) {
-        let away = try Disk.names(in: run).filter { $0.string.hasPrefix(AwayFolder.prefix) }.map { run.appending($0) }
+        let away = try Disk.names(in: run).filter { $0.string.hasPrefix(StagingArea.awayPrefix) }.map { run.appending($0) }
         var newest: (folder: FilePath, number: Int)?
         for folder in away {
             let number = try Self.newest(in: folder)

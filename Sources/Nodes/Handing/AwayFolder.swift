@@ -3,6 +3,7 @@ import Attempts
 import FileSystem
 import Foundation
 import Glibc
+import Landing
 import SystemPackage
 import WorkerProtocol
 
@@ -15,16 +16,15 @@ struct AwayFolder: Sendable {
     let specs: [AttemptSpec]
     private let home: [AttemptSpec]
 
-    /// The beginning of the names of such folders in staging.
-    static let prefix = "away-"
     /// The time that the file system of another machine may take to show here what was written there.
     private static let patience: Duration = .seconds(60)
 
     /// Makes the folder for attempts, which are of one pipeline.
     init(for attempts: [AttemptSpec], _ reference: AttemptReference) throws(FileSystemError) {
         home = attempts
-        let name = Self.prefix + "\(reference.run)-\(reference.attempt)-" + String(reference.nonce, radix: 16)
-        folder = FilePath(attempts[0].written).removingLastComponent().appending(name)
+        let staging = FilePath(attempts[0].written).removingLastComponent()
+        let mark = String(reference.nonce, radix: 16)
+        folder = staging.appending(StagingArea.awayName(run: reference.run, attempt: reference.attempt, mark: mark))
         try Disk.makeDirectories(folder)
         var specs: [AttemptSpec] = []
         for attempt in attempts {
@@ -33,6 +33,25 @@ struct AwayFolder: Sendable {
             specs.append(spec)
         }
         self.specs = specs
+    }
+
+    /// Returns the folder of a hand-out of an earlier daemon, whose attempt is the same as this one; nil where it is none, or lies somewhere
+    /// else.
+    /// - Parameter away: the attempt as the worker has it.
+    init?(of attempt: AttemptSpec, adopted away: AttemptSpec) {
+        let folder = FilePath(away.written).removingLastComponent()
+        guard folder.removingLastComponent() == FilePath(attempt.written).removingLastComponent(), let name = folder.lastComponent,
+            StagingArea.isAway(name.string, run: attempt.run), name.kind == .regular
+        else { return nil }
+        (self.folder, specs, home) = (folder, [away], [attempt])
+    }
+
+    /// Removes what earlier hand-outs of a run have left: a worker that still writes there is not listened to.
+    static func removeEarlier(of attempt: AttemptSpec) {
+        let staging = FilePath(attempt.written).removingLastComponent()
+        for name in (try? Disk.names(in: staging)) ?? [] where StagingArea.isAway(name.string, run: attempt.run) {
+            try? Disk.removeTree(staging.appending(name))
+        }
     }
 
     /// Takes the files of an answer home.
@@ -88,6 +107,27 @@ struct AwayFolder: Sendable {
 }
 
 extension AttemptSpec {
+    /// What tells the work of an attempt from that of others: two attempts with the same one write the same.
+    var essence: String {
+        var spec = self
+        spec.attempt = 0
+        switch spec.work {
+        case .score(var files):
+            (files.output, files.parts) = ("", files.parts.map { _ in "" })
+            spec.work = .score(files)
+        case .validateModel(var files, var training):
+            files.directory = ""
+            training?.checkpoints = ""
+            spec.work = .validateModel(files, training: training)
+        case .fineTune(var files, var training):
+            files.directory = ""
+            training.checkpoints = ""
+            spec.work = .fineTune(files, training: training)
+        case .scoreRange, .scoreAhead, .measure, .rewrite: break
+        }
+        return (try? FileDigest.of(bytes: JSONFile.encode(spec, for: ""))) ?? ""
+    }
+
     /// The path of what the attempt writes: the output, or the folder of a model.
     var written: String {
         switch work {

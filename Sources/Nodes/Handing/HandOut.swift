@@ -8,6 +8,8 @@ struct HandOut {
     private let worker: JoinedWorker
     private let attempts: [(spec: AttemptSpec, control: AttemptControl)]
     private let references: [AttemptReference]
+    /// The attempt as the worker had it before it joined; nil for one that is handed out now.
+    private let adopted: (attempt: HeldAttempt, inbox: HandOutInbox)?
     private let ranges: SharedRanges
     private let begun = ContinuousClock.now
 
@@ -21,34 +23,61 @@ struct HandOut {
         self.worker = worker
         self.ranges = ranges
         self.attempts = attempts
+        adopted = nil
         references = attempts.map { AttemptReference(run: $0.spec.run, attempt: $0.spec.attempt, nonce: .random(in: .min ... .max)) }
+    }
+
+    /// Follows an attempt that a worker had before it joined.
+    /// - Parameter inbox: gets what the worker says of it.
+    init(
+        _ spec: AttemptSpec, _ control: AttemptControl, adopting held: HeldAttempt, _ inbox: HandOutInbox, of worker: JoinedWorker,
+        _ ranges: SharedRanges
+    ) {
+        self.worker = worker
+        self.ranges = ranges
+        attempts = [(spec, control)]
+        adopted = (held, inbox)
+        references = [held.reference]
     }
 
     /// Calls `ended` for each attempt that is answered.
     /// - Returns: whether all were. If not, the worker is gone, and nobody knows what it still does.
     func run(_ ended: (Int, AttemptResult) -> Void) -> Bool {
         let away: AwayFolder
-        do throws(FileSystemError) { away = try AwayFolder(for: attempts.map(\.spec), references[0]) } catch {
+        do throws(FileSystemError) {
+            if let adopted {
+                guard let folder = AwayFolder(of: attempts[0].spec, adopted: adopted.attempt.spec) else { return false }
+                away = folder
+            } else {
+                away = try AwayFolder(for: attempts.map(\.spec), references[0])
+            }
+        } catch {
             for (place, attempt) in attempts.enumerated() {
                 ended(place, AttemptResult(failure: Failure(landing: error, place: attempt.spec.place)))
             }
             return true
         }
+        var isWhole = false
         defer {
             worker.forget(references)
-            away.remove()
+            // A worker that is lost may come back with one attempt, but not with several that were handed out together.
+            if isWhole || attempts.count > 1 { away.remove() }
         }
         guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
             let awayParts = there.parts
-        else { return follow(away, ended) }
+        else {
+            isWhole = follow(away, ended)
+            return isWhole
+        }
         // Workers that are free may score ranges of it meanwhile.
         let owner = AwayRanges(parts: awayParts, worker: worker, reference: references[0])
-        return ranges.with(owner, of: parts) { follow(away, ended) }
+        isWhole = ranges.with(owner, of: parts) { follow(away, ended) }
+        return isWhole
     }
 
     private func follow(_ away: AwayFolder, _ ended: (Int, AttemptResult) -> Void) -> Bool {
-        let inbox = HandOutInbox()
-        guard (try? worker.send(away.specs, references, inbox)) != nil else { return false }
+        let inbox = adopted?.inbox ?? HandOutInbox()
+        guard adopted != nil || (try? worker.send(away.specs, references, inbox)) != nil else { return false }
         var left = Set(references.indices)
         var told: [Int: ContinuousClock.Instant] = [:]
         while !left.isEmpty {

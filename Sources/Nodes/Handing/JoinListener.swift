@@ -16,6 +16,8 @@ package final class JoinListener: Sendable {
     /// The number of connections of which it is not known who they are.
     private let strangers = Atomic(0)
 
+    /// The seconds for which a worker keeps what it had before it joined.
+    private static let heldPatience = 60.0
     /// The most such connections at a time.
     private static let mostStrangers = 64
 
@@ -92,6 +94,8 @@ package final class JoinListener: Sendable {
         let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
         roster.add(worker)
         tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")
+        // What nobody has taken over by then is not wanted.
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.heldPatience) { [weak worker] in worker?.voidHeld() }
         let why = worker.read()
         roster.remove(worker, worker.hasLeft ? nil : why)
         if !isClosed.load(ordering: .relaxed) { tell("worker \(worker.number) of \(hello.host) is gone: \(why)") }

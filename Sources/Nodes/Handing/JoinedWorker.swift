@@ -20,6 +20,8 @@ final class JoinedWorker: Sendable {
         /// What waits for the answer to a question.
         var asked: HandOutInbox?
         var models: [String] = []
+        /// The attempts that the worker had before it joined and that nobody follows, by what they are.
+        var held: [String: HeldAttempt] = [:]
     }
 
     /// The number of the worker, from 1 since the daemon has started.
@@ -76,6 +78,7 @@ final class JoinedWorker: Sendable {
             state.withLock { $0.inboxes[reference] }?.put(frame)
         case .seen, .claimed: state.withLock { $0.asked }?.put(frame)
         case .leaving: state.withLock { $0.isLeaving = true }
+        case .held(let held): state.withLock { state in for attempt in held { state.held[attempt.spec.essence] = attempt } }
         case .machine(let machine): state.withLock { $0.machine = machine }
         case .alive, .phase, .heartbeat, .hello: break
         }
@@ -138,6 +141,27 @@ final class JoinedWorker: Sendable {
         if case .content(let content)? = courier.data(of: files.data, isLocal: false) { order.content = content }
         order.isFollowed = isFollowed
         try connection.hold(DaemonFrame.score(order))
+    }
+
+    /// Takes over an attempt that the worker had before it joined, if it has one that is the same as this one.
+    /// - Returns: the attempt as the worker has it.
+    func adopt(_ essence: String, _ inbox: HandOutInbox) -> HeldAttempt? {
+        let held: HeldAttempt? = state.withLock { state in
+            guard state.lost == nil, let held = state.held.removeValue(forKey: essence) else { return nil }
+            state.inboxes[held.reference] = inbox
+            return held
+        }
+        if let held { tell(.adopt(reference: held.reference)) }
+        return held
+    }
+
+    /// Tells the worker to end what it had before it joined and nobody wants.
+    func voidHeld() {
+        let held = state.withLock { state in
+            defer { state.held = [:] }
+            return Array(state.held.values)
+        }
+        for attempt in held { tell(.cancel(reference: attempt.reference, cause: .takenBack)) }
     }
 
     /// Takes no more answers to an attempt.

@@ -14,23 +14,34 @@ package final class NodeExecutor: AttemptExecutor {
     private let board: DemandBoard
     /// Tells how those do who start workers; nil where nobody does.
     private let supply: @Sendable () -> String?
+    private let tell: @Sendable (String) -> Void
 
+    /// The time until which workers of an earlier daemon may join with what they have.
+    private let waitsForHeld: ContinuousClock.Instant
+
+    /// The time after the start in which they are waited for.
+    private static let returning: Duration = .seconds(5)
     /// The number of workers that an attempt may lose; after the last one it fails.
     private static let mostLosses = 3
 
     /// - Parameters:
     ///   - local: runs attempts on this machine; nil where none run here.
     ///   - places: the number of them that run here at once.
+    ///   - hadWorkers: whether an earlier daemon had workers of other machines, which may come back with what they execute.
     ///   - board: takes how much waits.
+    ///   - tell: says what happens.
     package init(
-        local: ProcessExecutor?, places: Int, roster: Roster, board: DemandBoard = DemandBoard(),
-        supply: @escaping @Sendable () -> String? = { nil }, folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
+        local: ProcessExecutor?, places: Int, roster: Roster, hadWorkers: Bool = false, board: DemandBoard = DemandBoard(),
+        supply: @escaping @Sendable () -> String? = { nil }, tell: @escaping @Sendable (String) -> Void = { _ in },
+        folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
     ) {
         self.local = local
         localPlaces = Places(local == nil ? 0 : places)
         self.roster = roster
         self.board = board
         self.supply = supply
+        self.tell = tell
+        waitsForHeld = hadWorkers ? .now + Self.returning : .now
         self.folders = folders
     }
 
@@ -52,6 +63,7 @@ package final class NodeExecutor: AttemptExecutor {
     }
 
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
+        guard attempts.count > 1 else { return ended(0, execute(attempts[0].spec, control: attempts[0].control)) }
         var doubts: [Int: Doubt] = [:]
         var left = Set(attempts.indices)
         executeOnce(attempts) { place, result, worker in
@@ -70,14 +82,19 @@ package final class NodeExecutor: AttemptExecutor {
     private func again(_ spec: AttemptSpec, _ control: AttemptControl, after first: Doubt?) -> AttemptResult {
         var doubt = first
         var losses = 0
+        // A worker that is lost may come back with the attempt, as one may that an earlier daemon had.
+        var comesBackUntil = spec.attempt > 1 ? waitsForHeld : nil
         while true {
             if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
             if doubt != nil || losses > 0 { usleep(200_000) }
             var answer: (result: AttemptResult, worker: JoinedWorker?)?
-            executeOnce([(spec, control)]) { answer = ($1, $2) }
+            if let until = comesBackUntil { adopt(spec, control, until) { answer = ($1, $2) } }
+            comesBackUntil = nil
+            if answer == nil { executeOnce([(spec, control)]) { answer = ($1, $2) } }
             guard let answer else {
                 if control.cancellation.isCancelled { continue }
                 losses += 1
+                comesBackUntil = .now + Self.returning
                 guard losses < Self.mostLosses else {
                     return AttemptResult(
                         failure: .workerDied(spec, why: "the workers that executed it were lost, \(losses) of them", lastWords: ""))
@@ -114,6 +131,29 @@ package final class NodeExecutor: AttemptExecutor {
             }
             return execute(attempts, on: worker, ended)
         }
+    }
+
+    /// Follows an attempt that a worker was given by an earlier daemon, or over an earlier connection, if one comes back with it in time.
+    private func adopt(
+        _ spec: AttemptSpec, _ control: AttemptControl, _ until: ContinuousClock.Instant,
+        _ ended: (Int, AttemptResult, JoinedWorker?) -> Void
+    ) {
+        while !control.cancellation.isCancelled {
+            let inbox = HandOutInbox()
+            if let (worker, held) = roster.adopt(spec, inbox) {
+                tell("worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
+                var answered = 0
+                defer { roster.giveBack(worker, answered: answered) }
+                _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in
+                    answered += 1
+                    ended(place, result, worker)
+                }
+                return
+            }
+            guard ContinuousClock.now < until else { break }
+            usleep(20_000)
+        }
+        AwayFolder.removeEarlier(of: spec)
     }
 
     private func executeHere(

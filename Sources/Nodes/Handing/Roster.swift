@@ -1,6 +1,7 @@
 import Attempts
 import Foundation
 import Synchronization
+import WorkerProtocol
 
 /// Knows the workers that have joined, and which attempts they have; it decides which of them gets an attempt.
 package final class Roster: Sendable {
@@ -127,6 +128,19 @@ package final class Roster: Sendable {
             state.busy[best.number, default: 0] += 1
             return best
         }
+    }
+
+    /// Takes a worker that had an attempt before it joined that is the same as this one; nil where none has.
+    func adopt(_ spec: AttemptSpec, _ inbox: HandOutInbox) -> (worker: JoinedWorker, held: HeldAttempt)? {
+        let workers = state.withLock { $0.workers }
+        guard !workers.isEmpty else { return nil }
+        let essence = spec.essence
+        for worker in workers {
+            guard let held = worker.adopt(essence, inbox) else { continue }
+            state.withLock { $0.busy[worker.number, default: 0] += 1 }
+            return (worker, held)
+        }
+        return nil
     }
 
     /// Gives back a worker that was taken.

@@ -35,9 +35,9 @@ package final class NodeWorker: Sendable {
     }
 
     private let options: Options
-    private let executor: any AttemptExecutor
+    private let service: NodeService
     private let tell: @Sendable (String) -> Void
-    private let state = Mutex<(service: NodeService?, isStopped: Bool)>((nil, false))
+    private let isStopped = Atomic(false)
 
     /// The pause between two tries to join.
     private static let pause: Duration = .seconds(1)
@@ -47,26 +47,19 @@ package final class NodeWorker: Sendable {
     ///   - tell: says what happens.
     package init(_ options: Options, executor: any AttemptExecutor, tell: @escaping @Sendable (String) -> Void) {
         self.options = options
-        self.executor = executor
+        service = NodeService(executor: executor, places: options.places, idle: options.idle)
         self.tell = tell
     }
 
     /// Serves until there is nothing to do for long, or `stop` is called. Throws where no daemon could be joined.
     package func run() throws(JoinError) {
         var lastSeen = ContinuousClock.now
-        while !state.withLock({ $0.isStopped }) {
+        while !isStopped.load(ordering: .relaxed) {
             let failure: JoinError
             do throws(JoinError) {
                 let (connection, terms, address) = try join()
                 tell("joined the daemon at \(address)")
-                let service = NodeService(
-                    connection, executor: executor, places: options.places, terms: terms, idle: options.idle)
-                let isStopped = state.withLock { state in
-                    state.service = service
-                    return state.isStopped
-                }
-                if isStopped { service.stop() }
-                switch service.run() {
+                switch service.serve(connection, terms) {
                 case .idle: return tell("there was nothing to do for \(options.idle ?? .zero)")
                 case .stopped: return
                 case .lost(let why):
@@ -89,11 +82,8 @@ package final class NodeWorker: Sendable {
 
     /// Ends the worker. What it executes is taken back.
     package func stop() {
-        let service = state.withLock { state in
-            state.isStopped = true
-            return state.service
-        }
-        service?.stop()
+        isStopped.store(true, ordering: .relaxed)
+        service.stop()
     }
 
     private func join() throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {

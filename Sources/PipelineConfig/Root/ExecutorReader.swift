@@ -155,7 +155,7 @@ enum ExecutorReader {
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         if isBracketed { host = host.dropFirst().dropLast() }
         let others = isBracketed ? ":.%-" : "._-"
-        guard let port = UInt16(digits), port > 0, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), !host.isEmpty,
+        guard let port = UInt16(digits), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), !host.isEmpty,
             host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || others.contains($0)) })
         else {
             section.refuse(.badValue, key, "\"\(text.clipped)\" is no address", "write HOST:PORT, like head.example:7400 or [::1]:7400")
