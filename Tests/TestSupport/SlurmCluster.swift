@@ -10,13 +10,14 @@ package final class SlurmCluster: @unchecked Sendable {
         return programs.isEmpty ? nil : "Slurm is not installed here (\(programs.joined(separator: ", ")) missing): Scripts/cluster-tools"
     }()
 
+    /// A cluster for tests that take what room there is on it. Those that count its processors, or have its controller killed, start their own.
     package static let shared = Result { try SlurmCluster() }
 
     private let process = Process()
     private let input = Pipe(), output = Pipe()
     package let configuration: String
 
-    private init() throws {
+    package init() throws {
         // The program removes it at its end, which is after this one's.
         let folder = FileManager.default.temporaryDirectory.path + "/millrace-slurm-\(UUID().uuidString.prefix(8))"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")

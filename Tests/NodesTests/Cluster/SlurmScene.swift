@@ -6,6 +6,8 @@ import TestSupport
 
 /// One root's supply on the cluster, its workers and its demand.
 final class SlurmScene: @unchecked Sendable {
+    private static let own = Result { try SlurmCluster() }
+
     let directory: TemporaryDirectory
     let cluster: SlurmCluster
     let worker: StandInWorker
@@ -16,7 +18,7 @@ final class SlurmScene: @unchecked Sendable {
 
     init(folder: String = "workers") throws {
         directory = try TemporaryDirectory("supply")
-        cluster = try SlurmCluster.shared.get()
+        cluster = try Self.own.get()
         worker = try StandInWorker(in: directory, folder: folder)
     }
 
