@@ -141,7 +141,8 @@ package final class NodeExecutor: AttemptExecutor {
         while !control.cancellation.isCancelled {
             let inbox = HandOutInbox()
             if let (worker, held) = roster.adopt(spec, inbox) {
-                tell("worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
+                let who = "worker \(worker.number) of \(worker.hello.host)"
+                tell("\(who) goes on with run \(spec.run), which it has had since before it joined")
                 var answered = 0
                 defer { roster.giveBack(worker, answered: answered) }
                 _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in

@@ -8,7 +8,7 @@ package struct SupplyDemand: Sendable, Equatable {
     package var unknown: Int
     /// The time that the others take together, one after another.
     package var expected: Duration
-    /// The time for which the attempt waits that waits the longest.
+    /// The time for which the attempt waits that waits the longest, or for which some have been waiting without a break.
     package var longestWait: Duration
     /// The number of attempts that all workers that are there execute at once, on this machine and on others.
     package var places: Int
