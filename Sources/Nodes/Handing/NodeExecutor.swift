@@ -58,6 +58,8 @@ package final class NodeExecutor: AttemptExecutor {
         return news
     }
 
+    package var mayGetPlaces: Bool { supply() != nil || roster.places > 0 }
+
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         spec.isOneRange ? executeRange(spec, control) : again(spec, control, after: nil)
     }
