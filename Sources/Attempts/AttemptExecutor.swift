@@ -10,6 +10,8 @@ package protocol AttemptExecutor: Sendable {
     /// Is told once a second how much waits, so that more workers can be had where somebody starts them. Returns what there is to tell of
     /// workers elsewhere.
     func note(_ demand: WorkDemand) -> [WorkerNews]
+    /// Tells whether places may come for what waits, so that it is waited for.
+    var mayGetPlaces: Bool { get }
 }
 
 extension AttemptExecutor {
@@ -21,6 +23,8 @@ extension AttemptExecutor {
     package func follow(_ tell: @escaping @Sendable (Int) -> Void) {}
 
     package func note(_ demand: WorkDemand) -> [WorkerNews] { [] }
+
+    package var mayGetPlaces: Bool { false }
 
     /// Executes an attempt that has the thread to itself.
     package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {

@@ -143,7 +143,10 @@ final class DispatchLoop: @unchecked Sendable {
 
     private var isDone: Bool {
         guard dispatcher.isIdle else { return false }
-        return isStopping || unsettled != nil && nextWake == nil && !dispatcher.isMeasuring
+        if isStopping { return true }
+        guard unsettled != nil, nextWake == nil, !dispatcher.isMeasuring else { return false }
+        // What may start and does not, waits for a worker from elsewhere.
+        return !workers.mayCome || dispatcher.demand(at: .now).waiting == 0
     }
 
     private var nextWake: UTCTime? { dispatcher.nextWake(awaitingMachineUntil: machineIsAwaitedUntil) }

@@ -81,14 +81,18 @@ extension EngineError {
     package var isOutOfMemory: Bool {
         switch self {
         case .outOfMemory: true
-        case .runFailed(_, _, let detail): detail.contains("Failed to allocate memory") || detail.contains("bad_alloc")
-        case .libraryTooOld, .openVINOMissing, .unsupportedOperator, .invalidModel, .modelRefused, .externalData, .unknownInput,
-            .unknownOutput,
-            .missingInput,
-            .wrongType, .wrongShape, .unsupportedElementType, .cancelled, .notText, .noBatchAxis, .engine:
+        // A model that takes more memory than there is, is refused as it is loaded in the words of whatever was at work.
+        case .runFailed(_, _, let detail), .modelRefused(let detail, _), .invalidModel(let detail), .externalData(_, let detail),
+            .engine(let detail, _):
+            Self.wordsOfNoMemory.contains { detail.contains($0) }
+        case .libraryTooOld, .openVINOMissing, .unsupportedOperator, .unknownInput, .unknownOutput, .missingInput, .wrongType, .wrongShape,
+            .unsupportedElementType, .cancelled, .notText, .noBatchAxis:
             false
         }
     }
+
+    /// What the runtimes, the C++ library and the kernel say where there is no memory.
+    private static let wordsOfNoMemory = ["Failed to allocate memory", "bad_alloc", "Cannot allocate memory", "out of memory"]
 }
 
 /// Returns the text on one line: a runtime's text has several, and can carry bytes of the file.

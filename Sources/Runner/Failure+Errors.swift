@@ -90,12 +90,18 @@ extension Failure {
 
     /// Describes a model that the engine does not load.
     init(loading error: EngineError, place: String) {
+        guard !error.isOutOfMemory else {
+            self.init(
+                .memoryLimit, what: "the model outgrows the memory as it is loaded: \(error)", place: place,
+                remedy: "Raise limits.memory, free memory, or make the model smaller.")
+            return
+        }
         let remedy =
             switch error {
             case .unsupportedOperator: "Export the model with operators and an opset that the engine has."
             case .libraryTooOld, .openVINOMissing: "Run Scripts/setup."
-            case .outOfMemory: "Free memory, raise the limit of the process, or use a larger machine."
-            case .invalidModel, .modelRefused, .externalData, .unknownInput, .unknownOutput, .missingInput, .wrongType, .wrongShape,
+            case .outOfMemory, .invalidModel, .modelRefused, .externalData, .unknownInput, .unknownOutput, .missingInput, .wrongType,
+                .wrongShape,
                 .unsupportedElementType, .runFailed, .cancelled, .notText, .noBatchAxis, .engine:
                 "Export the model again, and check it with `millrace inspect`."
             }

@@ -26,7 +26,9 @@ struct NodesSetup {
         try folder.make()
         try WorkerToken.make(token)
         let roster = Roster()
-        let gatekeeper = Gatekeeper(token: try WorkerToken(token)) {
+        let gatekeeper = Gatekeeper(
+            token: try WorkerToken(token), requiresConfinement: files.settings.confinement == .required
+        ) {
             [SharedFolder(folder.path, .ours)] + SharedFolder.all(of: files.inForce, work: FilePath(work))
         }
         let host = settings.listen?.host ?? ProcessInfo.processInfo.hostName

@@ -53,7 +53,8 @@ struct Worker: ParsableCommand {
         let worker = NodeWorker(
             .init(
                 folder: FilePath(join), token: token.map { FilePath($0) }, places: places, idle: idle.flatMap { Quantities.duration($0) },
-                patience: Quantities.duration(patience) ?? .seconds(120), name: name), executor: executor
+                patience: Quantities.duration(patience) ?? .seconds(120), name: name,
+                isConfined: confinement != .off && KernelOffer.here.missing.isEmpty), executor: executor
         ) { log.notice("\($0)") }
         let sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)

@@ -9,11 +9,21 @@ import Testing
         let process = Process()
         let log: String
 
-        init(_ daemon: DaemonProcess, _ name: String, _ arguments: [String] = []) throws {
-            process.executableURL = DaemonProcess.binary
+        /// - Parameter hidden: a folder that is another, empty one for this worker, as on a machine that does not share it.
+        init(
+            _ daemon: DaemonProcess, _ name: String, _ arguments: [String] = [], join: String = ".millrace/workers", hidden: String? = nil
+        ) throws {
             log = daemon.root(name + ".log")
             try Data().write(to: URL(fileURLWithPath: log))
-            process.arguments = ["worker", "--join", daemon.root(".millrace/workers"), "--cache", daemon.root("cache")] + arguments
+            let words = ["worker", "--join", daemon.root(join), "--cache", daemon.root("cache")] + arguments
+            if let hidden {
+                process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
+                let script = "mount -t tmpfs none \"$0\" && exec \"$@\""
+                process.arguments = ["-m", "/bin/sh", "-c", script, daemon.root(hidden), DaemonProcess.binary.path] + words
+            } else {
+                process.executableURL = DaemonProcess.binary
+                process.arguments = words
+            }
             process.standardInput = FileHandle.nullDevice
             process.standardOutput = FileHandle(forWritingAtPath: log)
             process.standardError = process.standardOutput
@@ -103,6 +113,50 @@ import Testing
         let lines = try manifest.flatMap { String(decoding: try daemon.root.read($0), as: UTF8.self).split(separator: "\n") }
         #expect(lines.count == 300)
         #expect(try DaemonProcess.command(["check", "--root", daemon.root.path]).status == 0)
+        #expect(daemon.stop() == 0)
+    }
+
+    private static let hides = getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/unshare")
+
+    /// Nothing that an attempt needs lies in the state folder: a worker that does not have it does everything, training too.
+    @Test(.enabled(if: hides, "only root may hide a folder from a process")) func aWorkerDoesNotNeedTheState() throws {
+        let daemon = try DaemonProcess("nodes")
+        try daemon.root.write(Self.elsewhere + "state: state\nwork: work\n", to: "millrace.yaml")
+        let pipeline = """
+            name: p
+            spool: { models: spool/models, data: spool/data, labelled: spool/labelled }
+            settle: { quiet: 200ms }
+            schema: { key: [id], keep: [id], label: t }
+            stages:
+              - deserialize: {}
+              - optimize: { gradient: { loss: mean_squared_error, epochs: 2, batch_size: 4, validation: 0, train: [addend] } }
+              - forward: {}
+            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            """
+        try daemon.root.write(pipeline, to: "pipelines/p.yaml")
+        try daemon.root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
+        try daemon.root.write(
+            "id,x,t\n" + (0..<200).map { "r\($0),\($0 % 7),\($0 % 7 + 3)\n" }.joined(), to: "spool/labelled/l.csv")
+        try daemon.root.write("id,x\na,1\n", to: "spool/data/d.csv")
+        try daemon.start()
+        #expect(eventually { daemon.root.files().contains("work/workers/daemon.json") }, "\(daemon.logText)")
+        let worker = try Worker(daemon, "one", ["--workers", "1"], join: "work/workers", hidden: "state")
+        #expect(eventually { outputs(daemon).count == 1 }, "\(daemon.logText) \(worker.text)")
+        #expect(eventually { daemon.root.files().contains("out/models/2/card.json") }, "\(daemon.logText) \(worker.text)")
+        #expect(daemon.stop() == 0)
+    }
+
+    /// A worker that sees another folder under the path of a spool gets no work, and `status` says why.
+    @Test(.enabled(if: hides, "only root may hide a folder from a process")) func aWorkerThatSeesAnotherSpoolGetsNoWork() throws {
+        let daemon = try daemon(Self.elsewhere)
+        let worker = try Worker(daemon, "one", ["--workers", "1"], hidden: "spool/data")
+        #expect(eventually { !worker.process.isRunning })
+        #expect(worker.text.contains("spool/data"), "\(worker.text)")
+        #expect(
+            eventually {
+                let status = try? DaemonProcess.command(["status", "--root", daemon.root.path])
+                return status?.output.contains("does not see") == true || status?.output.contains("is another folder") == true
+            }, "\(daemon.logText)")
         #expect(daemon.stop() == 0)
     }
 

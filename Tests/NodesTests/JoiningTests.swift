@@ -53,6 +53,24 @@ import WorkerProtocol
         }
     }
 
+    @Test func aWorkerThatConfinesNothingIsRefusedWhereItMust() throws {
+        let directory = try TemporaryDirectory("confined")
+        let file = FilePath(directory("token"))
+        try WorkerToken.make(file)
+        let listener = try FrameListener(on: "127.0.0.1:0"), token = try WorkerToken(file)
+        for (isConfined, isLetIn) in [(true, true), (false, false)] {
+            let worker = try FrameConnection.connect(to: "127.0.0.1:\(listener.port)")
+            let accepted = try #require(try listener.accept(within: .seconds(5)))
+            Thread.detachNewThread { _ = try? Gatekeeper(token: token, requiresConfinement: true) { [] }.admit(accepted) }
+            let hello = JoinHello(build: toolVersion, host: "h", process: 1, places: 1, isConfined: isConfined)
+            if isLetIn {
+                #expect(throws: Never.self) { try Joining(token: token).join(worker, as: hello) }
+            } else {
+                #expect { try Joining(token: token).join(worker, as: hello) } throws: { "\($0)".contains("confinement: required") }
+            }
+        }
+    }
+
     /// A worker whose folder of the same path is another one gets no work, and both sides say why.
     @Test(arguments: [true, false]) func anotherMountIsRefused(_ writes: Bool) throws {
         let directory = try TemporaryDirectory("mounts")

@@ -81,6 +81,8 @@ final class Workers: Sendable {
     }
 
     var haveRoom: Bool { scoring.hasRoom }
+    /// Tells whether workers may come for what waits.
+    var mayCome: Bool { executor.mayGetPlaces }
 
     /// Tells the executor how much waits: what is not handed out, and what is and has not begun.
     /// - Returns: what there is to tell of workers elsewhere.

@@ -41,7 +41,7 @@ struct HandOut {
     }
 
     /// Calls `ended` for each attempt that is answered.
-    /// - Returns: whether all were. If not, the worker is gone, and nobody knows what it still does.
+    /// - Returns: whether all were. If not, the worker is gone, or what it has written does not arrive here; nobody knows what it still does.
     func run(_ ended: (Int, AttemptResult) -> Void) -> Bool {
         let away: AwayFolder
         do throws(FileSystemError) {
@@ -79,6 +79,7 @@ struct HandOut {
         let inbox = adopted?.inbox ?? HandOutInbox()
         guard adopted != nil || (try? worker.send(away.specs, references, inbox)) != nil else { return false }
         var left = Set(references.indices)
+        var unseen = 0
         var told: [Int: ContinuousClock.Instant] = [:]
         while !left.isEmpty {
             switch inbox.next(within: Self.tick) {
@@ -86,7 +87,7 @@ struct HandOut {
             case .frame(let frame)?:
                 guard let (place, result) = take(frame, away) else { break }
                 left.remove(place)
-                ended(place, result)
+                if let result { ended(place, result) } else { unseen += 1 }
             case nil: letOthersGoFirst()
             }
             for place in left where attempts[place].control.cancellation.isCancelled {
@@ -101,11 +102,12 @@ struct HandOut {
                 }
             }
         }
-        return true
+        return unseen == 0
     }
 
-    /// Returns the place of the attempt that a frame answers, and the answer; nil for other frames.
-    private func take(_ frame: WorkerFrame, _ away: AwayFolder) -> (Int, AttemptResult)? {
+    /// Returns the place of the attempt that a frame answers, and the answer; nil for other frames. An answer whose files are not here is
+    /// none.
+    private func take(_ frame: WorkerFrame, _ away: AwayFolder) -> (Int, AttemptResult?)? {
         switch frame {
         case .answer(let reference, let result):
             guard let place = references.firstIndex(of: reference) else { return nil }
@@ -118,11 +120,12 @@ struct HandOut {
         return nil
     }
 
-    private func takeHome(_ result: AttemptResult, _ place: Int, _ away: AwayFolder) -> AttemptResult {
+    private func takeHome(_ result: AttemptResult, _ place: Int, _ away: AwayFolder) -> AttemptResult? {
         let spec = attempts[place].spec
         guard away.specs[place].mayBeAnswered(with: result) else {
             return AttemptResult(failure: .workerDied(spec, why: "it answered with files that this attempt does not write", lastWords: ""))
         }
+        for file in result.files { if (try? AwayFolder.awaitFile(file)) == nil { return nil } }
         do throws(FileSystemError) {
             var result = try away.takeHome(result, place)
             result.machine = result.machine ?? worker.machine

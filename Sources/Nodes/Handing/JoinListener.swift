@@ -39,13 +39,10 @@ package final class JoinListener: Sendable {
 
     package var port: UInt16 { listener.port }
 
-    /// Starts the threads.
     package func start() {
-        for (name, body) in [("nodes", listen), ("beats", beat)] {
-            let thread = Thread { body() }
-            thread.name = name
-            thread.start()
-        }
+        let thread = Thread { [self] in listen() }
+        thread.name = "nodes"
+        thread.start()
     }
 
     /// Takes no more workers, and ends the connections of all.
@@ -65,13 +62,6 @@ package final class JoinListener: Sendable {
             let thread = Thread { [self] in serve(connection) }
             thread.name = "node"
             thread.start()
-        }
-    }
-
-    private func beat() {
-        while !isClosed.load(ordering: .relaxed) {
-            Thread.sleep(forTimeInterval: terms.heartbeat)
-            roster.beat()
         }
     }
 

@@ -62,13 +62,29 @@ final class JoinedWorker: Sendable {
     func read() -> String {
         let why: String
         do throws(FrameError) {
-            while let frame = try connection.receive(WorkerFrame.self, within: .seconds(terms.lease)) { take(frame) }
+            try readWhileAlive()
             why = "it gave no sign of life for \(terms.lease) s"
         } catch {
             why = hasLeft ? "it had nothing to do" : "\(error)"
         }
         lose(why)
         return why
+    }
+
+    /// Reads until no sign of life has come for as long as the lease says, and gives signs of life itself: each worker has them from its own
+    /// thread, so that a connection that is stuck holds up no other.
+    private func readWhileAlive() throws(FrameError) {
+        var heard = ContinuousClock.now, beat = ContinuousClock.now
+        while .now - heard < .seconds(terms.lease) {
+            if .now - beat >= .seconds(terms.heartbeat) {
+                beat = .now
+                try connection.send(DaemonFrame.alive)
+            }
+            let pause = Duration.seconds(min(terms.heartbeat, terms.lease))
+            guard let frame = try connection.receive(WorkerFrame.self, within: pause) else { continue }
+            heard = .now
+            take(frame)
+        }
     }
 
     private func take(_ frame: WorkerFrame) {
@@ -97,9 +113,6 @@ final class JoinedWorker: Sendable {
         }
         for inbox in inboxes { inbox.lose() }
     }
-
-    /// Shows the worker that the daemon is there. A worker that cannot be told is found out by the thread that reads.
-    func beat() { try? connection.send(DaemonFrame.alive) }
 
     // MARK: Attempts
 

@@ -58,6 +58,8 @@ package final class NodeExecutor: AttemptExecutor {
         return news
     }
 
+    package var mayGetPlaces: Bool { supply() != nil || roster.places > 0 }
+
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         spec.isOneRange ? executeRange(spec, control) : again(spec, control, after: nil)
     }
@@ -141,8 +143,8 @@ package final class NodeExecutor: AttemptExecutor {
         while !control.cancellation.isCancelled {
             let inbox = HandOutInbox()
             if let (worker, held) = roster.adopt(spec, inbox) {
-                let who = "worker \(worker.number) of \(worker.hello.host)"
-                tell("\(who) goes on with run \(spec.run), which it has had since before it joined")
+                tell(
+                    "worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
                 var answered = 0
                 defer { roster.giveBack(worker, answered: answered) }
                 _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in
@@ -186,7 +188,7 @@ package final class NodeExecutor: AttemptExecutor {
             answered += 1
             ended(place, result, worker)
         }
-        if !isWhole { roster.failed(worker, "a worker was lost with an attempt") }
+        if !isWhole { roster.failed(worker, "a worker was lost with an attempt, or what it had written did not arrive") }
     }
 
     // MARK: Ranges

@@ -102,8 +102,6 @@ package final class Roster: Sendable {
     /// Ends the connections of all workers.
     func dismissAll() { for worker in state.withLock({ $0.workers }) { worker.lose("the daemon ends") } }
 
-    func beat() { for worker in state.withLock({ $0.workers }) { worker.beat() } }
-
     private func change(_ body: (inout State) -> Void) {
         let (tell, places) = state.withLock { state in
             body(&state)

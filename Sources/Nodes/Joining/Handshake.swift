@@ -8,21 +8,25 @@ package struct Gatekeeper: Sendable {
     private let folders: @Sendable () -> [SharedFolder]
     private let terms: JoinTerms
     private let build: String
+    private let requiresConfinement: Bool
 
     /// The time for each answer of somebody who wants to join.
     private static let patience: Duration = .seconds(20)
     /// The most bytes of a frame of somebody who has not joined.
     private static let largestFrame = 1 << 20
 
-    /// - Parameter folders: returns the folders that attempts use now.
+    /// - Parameters:
+    ///   - requiresConfinement: whether only workers that confine their processes may join.
+    ///   - folders: returns the folders that attempts use now.
     package init(
-        token: WorkerToken, terms: JoinTerms = JoinTerms(), build: String = toolVersion,
+        token: WorkerToken, terms: JoinTerms = JoinTerms(), build: String = toolVersion, requiresConfinement: Bool = false,
         folders: @escaping @Sendable () -> [SharedFolder]
     ) {
         self.token = token
         self.folders = folders
         self.terms = terms
         self.build = build
+        self.requiresConfinement = requiresConfinement
     }
 
     /// Talks with somebody who has connected.
@@ -38,6 +42,9 @@ package struct Gatekeeper: Sendable {
         guard case .proof(let proof) = try connection.next(within: Self.patience) else { throw .unexpected }
         guard token.isProof(proof, of: .worker, over: transcript) else { throw .wrongToken }
         guard 1...4096 ~= hello.places else { throw refuse(connection, "it has \(hello.places) places") }
+        guard hello.isConfined || !requiresConfinement else {
+            throw refuse(connection, "millrace.yaml says `confinement: required`, and its processes are not confined")
+        }
         let question = FolderProof(folders())
         defer { question.remove() }
         try connection.say(.probe(question.probes))

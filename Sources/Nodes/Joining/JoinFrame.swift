@@ -9,24 +9,27 @@ package struct JoinHello: Codable, Sendable, Hashable {
     package var process: Int32
     /// The number of attempts that it executes at once.
     package var places: Int
+    /// Tells whether the processes in which the worker computes are confined in all that the daemon's would be.
+    package var isConfined: Bool
     /// The number that the worker has drawn for this connection.
     package var nonce: String
     /// The name of the worker where somebody who starts workers has given it one, such as `12_3` for task 3 of Slurm's job 12.
     package var name: String?
 
-    package init(build: String, host: String, process: Int32, places: Int, name: String? = nil) {
+    package init(build: String, host: String, process: Int32, places: Int, name: String? = nil, isConfined: Bool = true) {
         frames = WorkerHello.currentFrames
         self.build = build
         self.host = host
         self.process = process
         self.places = places
         self.name = name
+        self.isConfined = isConfined
         nonce = WorkerToken.nonce()
     }
 
     /// Returns what both sides have said once the daemon has drawn its number, as the proofs cover it.
     func transcript(_ challenge: String) -> [String] {
-        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? ""]
+        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? "", "\(isConfined)"]
     }
 }
 

@@ -18,12 +18,14 @@ package final class NodeWorker: Sendable {
         package var idle: Duration?
         /// The time that a daemon may be gone.
         package var patience: Duration
+        /// Tells whether the processes in which the worker computes are confined.
+        package var isConfined: Bool
         /// The name that the worker has where somebody starts it.
         package var name: String?
 
         package init(
             folder: FilePath, token: FilePath? = nil, places: Int, idle: Duration? = nil, patience: Duration = .seconds(120),
-            name: String? = nil
+            name: String? = nil, isConfined: Bool = true
         ) {
             self.folder = folder
             self.token = token
@@ -31,6 +33,7 @@ package final class NodeWorker: Sendable {
             self.idle = idle
             self.patience = patience
             self.name = name
+            self.isConfined = isConfined
         }
     }
 
@@ -93,7 +96,8 @@ package final class NodeWorker: Sendable {
         let connection: FrameConnection
         do throws(FrameError) { connection = try FrameConnection.connect(to: address.address) } catch { throw .connection(error) }
         let hello = JoinHello(
-            build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name)
+            build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name,
+            isConfined: options.isConfined)
         return (connection, try Joining(token: token).join(connection, as: hello), address.address)
     }
 }

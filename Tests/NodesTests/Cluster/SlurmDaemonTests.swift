@@ -10,7 +10,8 @@ import Testing
         private let process = Process()
         private static let programs = ["sbatch", "squeue", "scancel"]
 
-        init(_ settings: String) throws {
+        /// - Parameter once: whether the daemon ends when all is done that is there.
+        init(_ settings: String, once: Bool = false) throws {
             root = try TemporaryDirectory("slurm-root")
             let cluster = try SlurmCluster.shared.get()
             for program in Self.programs {
@@ -28,9 +29,9 @@ import Testing
                 land: { models: out/models, outputs: { path: out/outputs, format: csv } }
                 """, to: "pipelines/p.yaml")
             try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
-            try root.write("", to: "spool/data/.keep")
+            try root.write("id,x\nr,1\n", to: "spool/data/first.csv")
             process.executableURL = BuiltProgram.url("millrace")
-            process.arguments = ["run", "--root", root.path]
+            process.arguments = ["run", "--root", root.path] + (once ? ["--once"] : [])
             var environment = ProcessInfo.processInfo.environment
             environment["SLURM_CONF"] = cluster.configuration
             environment["PATH"] = root("bin") + ":" + (environment["PATH"] ?? "/usr/bin:/bin")
@@ -48,6 +49,12 @@ import Testing
             guard process.isRunning else { return }
             process.terminate()
             process.waitUntilExit()
+        }
+
+        /// Waits for the daemon to end, and returns its status.
+        func ended() -> Int32 {
+            process.waitUntilExit()
+            return process.terminationStatus
         }
 
         func drop(_ text: String, _ name: String) throws {
@@ -85,7 +92,7 @@ import Testing
         let scene = try Scene(Self.settings)
         for number in 0..<50 {
             try scene.drop("id,x\nr,\(number)\n", "\(number).csv")
-            #expect(eventually { scene.outputs == number + 1 }, "\(scene.log)\n\(scene.status)")
+            #expect(eventually { scene.outputs == number + 2 }, "\(scene.log)\n\(scene.status)")
         }
         #expect(scene.calls(of: "sbatch") == 1, "\(scene.log)")
         for number in 0..<50 {
@@ -95,8 +102,15 @@ import Testing
         #expect(eventually { scene.status.contains("supply: 0 joined") }, "\(scene.status)")
         #expect(scene.calls(of: "sbatch") == 1)
         try scene.drop("id,x\nr,7\n", "late.csv")
-        #expect(eventually { scene.outputs == 51 }, "\(scene.log)")
+        #expect(eventually { scene.outputs == 52 }, "\(scene.log)")
         #expect(scene.calls(of: "sbatch") == 2)
+    }
+
+    /// `run --once` waits for the workers that its files need.
+    @Test func onceWaitsForWorkers() throws {
+        let scene = try Scene(Self.settings, once: true)
+        #expect(scene.ended() == 0 && scene.outputs == 1, "\(scene.log)")
+        #expect(scene.calls(of: "sbatch") == 1)
     }
 
     /// The partition does not exist: `status` says so, in Slurm's words, and nothing is lost.
