@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test test-hostile test-release fuzz asan format lint torture torture-points soak test-guest demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-hostile test-release fuzz asan format lint torture torture-points soak test-guest cluster-tools test-cluster demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -86,6 +86,18 @@ soak: build
 test-guest: build
 	@Scripts/test-tools
 	.deps/oracle/bin/python Tests/Guest/guest.py --millrace .build/release/millrace
+
+# What the tests of workers on other machines need beside `Scripts/test-tools`: Slurm, an ssh server, a shared file system.
+cluster-tools:
+	@Scripts/cluster-tools
+
+# Workers on other machines: a Slurm of two nodes, ssh and a shared file system, all on this machine (Tests/README.md); `make test` has most of
+# it, but what takes minutes.
+test-cluster: setup cluster-tools
+	@Scripts/test-tools
+	.deps/cluster/bin/python Tests/Cluster/selftest.py
+	swift build --build-tests
+	MILLRACE_CLUSTER=1 swift test --skip-build --filter NodesTests
 
 demo: build
 	@Scripts/demo

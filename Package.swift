@@ -114,6 +114,14 @@ let package = Package(
                 "Arrivals", "Attempts", "FileSystem", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProtocol", system,
             ]),
 
+        // Workers on other machines: who starts them, how they join, and what is handed to them.
+        .target(
+            name: "Nodes",
+            dependencies: [
+                "Arrivals", "Attempts", "FileSystem", "Landing", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProcesses",
+                "WorkerProtocol", crypto, system,
+            ]),
+
         // Where the halves meet.
         .target(
             name: "Training",
@@ -152,7 +160,7 @@ let package = Package(
             dependencies: [
                 "Arrivals", "Attempts", "Confinement", "Daemon", "FileSystem", "Landing", "Ledger", "PipelineConfig", "Reasons", "Reports",
                 "Signatures", "Terminal",
-                "Watcher", "WorkerProcesses", argumentParser, logging, serviceLifecycle, system, unixSignals,
+                "Nodes", "Watcher", "WorkerProcesses", "WorkerProtocol", argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
         .executableTarget(
             name: "millrace-worker",
@@ -172,6 +180,9 @@ let package = Package(
         // Tests: one target per target.
         .target(name: "TestSupport", dependencies: ["Arrivals"], path: "Tests/TestSupport"),
         .target(name: "ModelSupport", dependencies: ["ONNX", "Tensors", "TestSupport"], path: "Tests/ModelSupport"),
+        .target(
+            name: "AttemptSupport", dependencies: ["Attempts", "FileSystem", "PipelineConfig", "Recipes", "TestSupport", system],
+            path: "Tests/AttemptSupport"),
         .target(name: "LedgerSupport", dependencies: ["Arrivals", "Ledger"], path: "Tests/LedgerSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
@@ -219,9 +230,17 @@ let package = Package(
         tests(
             "WorkerProcesses",
             [
-                "Attempts", "FileSystem", "Machine", "ModelSupport", "ONNX", "PipelineConfig", "Reasons", "Recipes", "Runner",
-                "WorkerProtocol",
+                "AttemptSupport", "Attempts", "FileSystem", "Machine", "ModelSupport", "ONNX", "PipelineConfig", "Reasons", "Recipes",
+                "Runner", "WorkerProtocol",
                 "millrace-worker", system,
+            ]),
+        tests(
+            "Nodes",
+            [
+                "Arrivals", "AttemptSupport", "Attempts", "FileSystem", "Landing", "Machine", "PipelineConfig", "Reasons", "Recipes",
+                "Runner",
+                "WorkerProcesses",
+                "WorkerProtocol", "millrace-worker", system,
             ]),
         tests("FileSystem", [system]),
         tests("Signatures", ["FileSystem"], exclude: ["Bundles"]),

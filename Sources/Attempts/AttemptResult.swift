@@ -30,6 +30,8 @@ package struct AttemptResult: Codable, Sendable {
         case original
         /// A file of the model in another form.
         case form
+        /// The part of a range that the daemon has chosen.
+        case part
     }
 
     /// Tells how a model was tried before it is published.

@@ -60,6 +60,8 @@ extension AttemptSpec {
         /// The path of a folder that outlives the attempt. The file is scored range by range, and what is scored of it is there until the
         /// output is whole. Nil for a file that is scored in one go.
         package var parts: String?
+        /// The range to score, where the daemon has chosen it; nil for the first that nobody has begun.
+        package var piece: RangePiece?
 
         package init(
             model: InputFile, adapter: String? = nil, data: InputFile, output: String, format: OutputFormat, parts: String? = nil
@@ -70,6 +72,23 @@ extension AttemptSpec {
             self.output = output
             self.format = format
             self.parts = parts
+        }
+
+        /// Names one range of a large file, and the name of its part in the folder of parts while it is written.
+        package struct RangePiece: Codable, Sendable, Hashable {
+            package var range: Int
+            package var name: String
+
+            package init(range: Int, name: String) {
+                self.range = range
+                self.name = name
+            }
+        }
+
+        /// The path of the part of the chosen range; nil where none was chosen.
+        package var piecePath: String? {
+            guard let parts, let piece else { return nil }
+            return parts + "/" + piece.name
         }
 
         /// The least size in bytes of a file that is scored range by range; a smaller one is scored in one go.

@@ -69,11 +69,7 @@ class IpcSource final : public StoredSource {
     file_schema_ = schema_;
     if (!is_stream_) {
       ARROW_ASSIGN_OR_RAISE(stored_, Stored());
-      int64_t rows = 0;
-      for (const auto &batch : stored_.batches) rows += batch.rows;
-      // Arrow reads all of the file to count its rows.
-      if (stored_.batches.empty()) ARROW_RETURN_NOT_OK(reader_->CountRows().Value(&rows));
-      has_no_rows_ = rows == 0;
+      ARROW_ASSIGN_OR_RAISE(has_no_rows_, AreAllBatchesEmpty());
     }
     if (options.has_range) return StartRange(options.range_begin, options.range_end);
     return arrow::Status::OK();
@@ -136,11 +132,28 @@ class IpcSource final : public StoredSource {
       if (body_bytes < 0 || body_bytes > size || bytes > size - at) break;
       stored.metadata_bytes += 8 + prefix[1];
       if (message->type() == arrow::ipc::MessageType::DICTIONARY_BATCH) stored.dictionary_bytes += bytes;
-      if (message->type() == arrow::ipc::MessageType::RECORD_BATCH) stored.batches.push_back({RowsOf(*message), bytes});
+      if (message->type() == arrow::ipc::MessageType::RECORD_BATCH) {
+        const int64_t rows = RowsOf(*message);
+        if (rows < 0) return arrow::Status::Invalid("a batch says that it has a negative number of rows");
+        stored.batches.push_back({rows, bytes});
+      }
       at += bytes;
     }
     if (static_cast<int>(stored.batches.size()) != reader_->num_record_batches()) return StoredBatches();
     return stored;
+  }
+
+  /// Returns whether the file has no rows. Batches that say so are read: what they hold may be something else.
+  arrow::Result<bool> AreAllBatchesEmpty() const {
+    if (std::any_of(stored_.batches.begin(), stored_.batches.end(), [](const StoredRows &batch) { return batch.rows > 0; })) return false;
+    for (int batch = 0; batch < reader_->num_record_batches(); ++batch) {
+      ARROW_ASSIGN_OR_RAISE(const auto read, reader_->ReadRecordBatch(batch));
+      if (read->num_rows() > 0 && stored_.batches.empty()) return false;
+      // Arrow's message may quote values.
+      if (read->num_rows() != 0 || !read->ValidateFull().ok())
+        return arrow::Status::Invalid("a batch says that it has no rows, and its columns do not fit that");
+    }
+    return true;
   }
 
   /// Returns the number of rows of a batch: the first field of its FlatBuffers table, which Arrow has verified.
@@ -157,7 +170,7 @@ class IpcSource final : public StoredSource {
     std::memcpy(&place, fields + 4, sizeof place);
     int64_t rows = 0;
     if (place != 0) std::memcpy(&rows, table + place, sizeof rows);
-    return std::max<int64_t>(rows, 0);
+    return rows;
   }
 
   /// Goes to the batches that have the rows from `begin` to before `end`.

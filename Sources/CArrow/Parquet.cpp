@@ -76,6 +76,7 @@ class ParquetSource final : public StoredSource {
     file_schema_ = FileSchema();
     schema_ = file_schema_;
     ARROW_RETURN_NOT_OK(CheckShape(*schema_, options));
+    ARROW_RETURN_NOT_OK(CheckRows());
     end_group_ = reader_->num_row_groups();
     if (options.has_range) StartRange(options.range_begin, options.range_end);
     is_in_memory_ = file->is_in_memory();
@@ -105,7 +106,7 @@ class ParquetSource final : public StoredSource {
     std::vector<StoredRows> parts;
     for (int group = 0; group < metadata->num_row_groups(); ++group) {
       const auto facts = metadata->RowGroup(group);
-      const int64_t rows = std::max<int64_t>(facts->num_rows(), 0);
+      const int64_t rows = facts->num_rows();
       int64_t bytes = 0;
       for (int column = 0; column < facts->num_columns(); ++column)
         bytes += std::max<int64_t>(facts->ColumnChunk(column)->total_compressed_size(), 0);
@@ -120,6 +121,40 @@ class ParquetSource final : public StoredSource {
   }
 
  private:
+  /// Returns an error where the footer and the row groups do not agree on the number of rows, so that no row is left out in silence.
+  arrow::Status CheckRows() const {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    int64_t left = metadata->num_rows();
+    for (int group = 0; group < metadata->num_row_groups(); ++group) {
+      const auto facts = metadata->RowGroup(group);
+      const int64_t rows = facts->num_rows();
+      if (rows < 0) return arrow::Status::Invalid("row group ", group, " says that it has ", rows, " rows");
+      if (rows > left) break;
+      left -= rows;
+      for (int column = 0; rows == 0 && column < facts->num_columns(); ++column)
+        if (facts->ColumnChunk(column)->num_values() != 0) return OtherValues(group, column);
+      if (group == metadata->num_row_groups() - 1 && left == 0) return arrow::Status::OK();
+    }
+    if (metadata->num_row_groups() == 0 && left == 0) return arrow::Status::OK();
+    return arrow::Status::Invalid("its footer says that it has ", metadata->num_rows(), " rows, and its row groups have other numbers");
+  }
+
+  /// Returns an error where a column that is read has not one value for each row of the group. Columns of lists may have more.
+  arrow::Status CheckValues(int group) const {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    const auto facts = metadata->RowGroup(group);
+    for (const auto &leaves : leaves_)
+      for (const int leaf : leaves)
+        if (metadata->schema()->Column(leaf)->max_repetition_level() == 0 &&
+            facts->ColumnChunk(leaf)->num_values() != facts->num_rows())
+          return OtherValues(group, leaf);
+    return arrow::Status::OK();
+  }
+
+  static arrow::Status OtherValues(int group, int column) {
+    return arrow::Status::Invalid("column ", column, " of row group ", group, " has other values than the group has rows");
+  }
+
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextStored() override {
     if (!file_order_) Start();
     if (!flat_.empty()) return NextFlat();
@@ -140,7 +175,7 @@ class ParquetSource final : public StoredSource {
     const auto metadata = reader_->parquet_reader()->metadata();
     int64_t first_row = 0;
     int group = 0;
-    const auto rows = [&] { return std::max<int64_t>(metadata->RowGroup(group)->num_rows(), 0); };
+    const auto rows = [&] { return metadata->RowGroup(group)->num_rows(); };
     for (; group < metadata->num_row_groups() && first_row + rows() <= begin; ++group) first_row += rows();
     next_group_ = first_group_ = group;
     rows_before_ = begin - first_row;
@@ -190,8 +225,9 @@ class ParquetSource final : public StoredSource {
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextFlat() {
     while (rows_left_ == 0) {
       if (next_group_ == end_group_) return std::shared_ptr<arrow::RecordBatch>();
+      ARROW_RETURN_NOT_OK(CheckValues(next_group_));
       const auto group = reader_->parquet_reader()->RowGroup(next_group_++);
-      rows_left_ = std::max<int64_t>(group->metadata()->num_rows(), 0);
+      rows_left_ = group->metadata()->num_rows();
       const int64_t row = std::min(rows_before_, rows_left_);
       rows_left_ -= row;
       rows_before_ -= row;
@@ -212,6 +248,7 @@ class ParquetSource final : public StoredSource {
     std::vector<int> groups;
     const bool by_column = IsByColumn(next_group_);
     do {
+      ARROW_RETURN_NOT_OK(CheckValues(next_group_));
       groups.push_back(next_group_++);
     } while (!by_column && next_group_ < end_group_ && !IsByColumn(next_group_));
     if (!by_column) {

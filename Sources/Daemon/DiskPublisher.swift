@@ -93,7 +93,7 @@ package final class DiskPublisher: Publisher, Sendable {
     /// once what the ledger intended is finished.
     /// - Parameter open: the runs that go on, whose parts are kept.
     package func sweep(open: Set<Int64>) throws(FileSystemError) {
-        for area in state.withLock({ Array($0.areas.values) }) { try area.sweep(keeping: open.map { area.parts(run: $0) }) }
+        for area in state.withLock({ Array($0.areas.values) }) { try area.sweep(open: open) }
     }
 
     /// Finishes or takes back, at the start, the moves of inputs that were on their way to archive or quarantine. Pipelines share the areas

@@ -20,8 +20,8 @@ final class DispatchLoop: @unchecked Sendable {
         case foundKnown(SpoolPlace, FileStamp)
         /// Data files are not in their spool any more, and their pipeline removes the outputs of deleted inputs.
         case deleted([String], pipeline: String)
-        /// An attempt was paused, so that another took its worker: there may be room for more.
-        case paused
+        /// There may be room for more: an attempt was paused, so that another took its worker, or workers have come.
+        case room
         case pipelines([Pipeline])
         /// With `--once`, nothing more will be numbered; these files had not settled.
         case caughtUp([String])
@@ -47,12 +47,20 @@ final class DispatchLoop: @unchecked Sendable {
     /// Returns what is wrong where the ledger in use is not the one that is at its path any more.
     private let ledgerFault: @Sendable () -> LedgerError?
     private var machineIsAwaitedUntil: UTCTime?
+    private let conditions: ConditionBoard
+    /// What was told last of workers elsewhere.
+    private var told: Set<Condition.Key> = []
+    /// The time since which work waits without a break; nil while none does.
+    private var waitsSince: ContinuousClock.Instant?
+    private var nextDemand = ContinuousClock.now
 
     /// The seconds that landing lately took, in which workers get no work.
     private var away = 0.0
 
     /// The time between two looks for commands.
     private static let requestInterval: Duration = .milliseconds(250)
+    /// The time between two reports of how much waits.
+    private static let demandInterval: Duration = .seconds(1)
 
     init(
         _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, measuring: @escaping @Sendable () -> any AttemptExecutor,
@@ -63,6 +71,7 @@ final class DispatchLoop: @unchecked Sendable {
         self.patience = patience
         self.ledgerFault = ledgerFault
         self.log = log
+        self.conditions = conditions
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
         workers = Workers(jobs: jobs, executor: executor, measuring: measuring, conditions: conditions, log: log) { inbox.put($0) }
@@ -95,8 +104,27 @@ final class DispatchLoop: @unchecked Sendable {
                 try applyRequests()
                 try dispatcher.tryAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
+                tellDemand()
             }
         }
+    }
+
+    /// Tells the executor how much waits, and `status` of workers elsewhere.
+    private func tellDemand() {
+        let now = ContinuousClock.now
+        guard now >= nextDemand else { return }
+        nextDemand = now + Self.demandInterval
+        var demand = dispatcher.demand(at: .now)
+        waitsSince = demand.waiting == 0 ? nil : waitsSince ?? now
+        demand.waited = waitsSince.map { (now - $0).seconds } ?? 0
+        var keys: Set<Condition.Key> = []
+        for news in workers.tell(demand) {
+            let key = Condition.Key(.worker, subject: news.subject)
+            conditions.set(key, news.text)
+            keys.insert(key)
+        }
+        for key in told.subtracting(keys) { conditions.clear(key) }
+        told = keys
     }
 
     private func applyRequests() throws(LedgerError) {
@@ -137,7 +165,7 @@ final class DispatchLoop: @unchecked Sendable {
             case .foundKnown(let place, let stamp): try dispatcher.foundKnown(place, stamp, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .measured(let purpose, let outcome): try dispatcher.measured(purpose, outcome, at: .now)
-            case .paused: break
+            case .room: break
             case .pipelines(let pipelines):
                 try dispatcher.use(pipelines)
                 try dispatcher.recover(at: .now)

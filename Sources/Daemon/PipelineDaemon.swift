@@ -18,6 +18,8 @@ package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
         package var jobs: Int
+        /// The most attempts at once where workers of other machines help; nil where there are none.
+        package var placesElsewhere: Int?
         package var threads: Int
         /// Tells whether the daemon does what is there and returns.
         package var once: Bool
@@ -125,7 +127,7 @@ package final class PipelineDaemon: Service {
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(
-                window: max(256, options.jobs * 16), threads: options.threads, workers: options.jobs,
+                window: max(256, (options.jobs + (options.placesElsewhere ?? 0)) * 16), threads: options.threads, workers: options.jobs,
                 hidesValues: options.hidesValues, work: options.workDirectory), log: log)
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now)

@@ -43,6 +43,7 @@ package final class PipelineFiles: Sendable {
         let now = RootFile.load(root: root).settings
         return (now.workers, now.threads, now.sessions, now.state, now.work)
             != (first.workers, first.threads, first.sessions, first.state, first.work) || now.sign != first.sign
+            || now.executor != first.executor
     }
 
     package func putInForce(_ read: PipelineSet) { current.withLock { $0 = read } }

@@ -19,6 +19,9 @@ package final class FolderClaim: Sendable {
 
         /// The claim's name below the folder. Neither name is ever taken for an input.
         var name: FilePath { self == .spool ? ".millrace-claim" : "_millrace/claim" }
+
+        /// The file in the claim that says whose it is, relative to the folder.
+        package var holder: FilePath { name.appending("holder") }
     }
 
     package struct Timing: Sendable {

@@ -84,6 +84,16 @@ package final class StagingArea: Sendable {
     /// Returns the folder in which the attempts of a run leave the parts of a large file that they have scored.
     package func parts(run: Int64) -> FilePath { work.appending("\(run)-parts") }
 
+    /// The beginning of the names of folders in which attempts write that were handed to workers of other machines.
+    package static let awayPrefix = "away-"
+
+    /// Returns the name of such a folder.
+    /// - Parameter mark: tells one hand-out from others of the attempt.
+    package static func awayName(run: Int64, attempt: Int, mark: String) -> String { "\(awayPrefix)\(run)-\(attempt)-\(mark)" }
+
+    /// Returns whether the folder of this name was made for an attempt of the run.
+    package static func isAway(_ name: String, run: Int64) -> Bool { name.hasPrefix("\(awayPrefix)\(run)-") }
+
     /// Makes an empty folder for parts of a file that has no run yet.
     /// - Parameter number: tells it from others of this daemon.
     package func makeAheadParts(_ number: Int) throws(FileSystemError) -> FilePath {
@@ -121,14 +131,17 @@ package final class StagingArea: Sendable {
         return written >= capacity / 2
     }
 
-    /// Removes what dead runs left, but not `keeping` (what the ledger intends to publish) nor the folders above it. Call it before any
-    /// attempt starts. Returns what it removed.
+    /// Removes what dead runs left, but not `keeping` (what the ledger intends to publish) nor the folders above it, and of runs that go on
+    /// not the parts, nor what workers of other machines write. Call it before any attempt starts. Returns what it removed.
     @discardableResult
-    package func sweep(keeping: [FilePath] = []) throws(FileSystemError) -> [FilePath] {
+    package func sweep(keeping: [FilePath] = [], open: Set<Int64> = []) throws(FileSystemError) -> [FilePath] {
         var removed: [FilePath] = []
+        let keeping = keeping + open.map { parts(run: $0) }
         for name in try Disk.names(in: work) {
             let leftover = work.appending(name)
-            if keeping.contains(where: { $0.starts(with: leftover) }) { continue }
+            if keeping.contains(where: { $0.starts(with: leftover) }) || open.contains(where: { Self.isAway(name.string, run: $0) }) {
+                continue
+            }
             try Disk.removeTree(leftover)
             removed.append(leftover)
         }

@@ -72,7 +72,7 @@ final class AttemptWatch {
             if hasTicked, isWorkerUsable { worker.restingMemory = worker.ownMemory }
         }
         do throws(FrameError) {
-            if try worker.send(spec, reference, courier) { worker.giveOutput(of: reference) }
+            if try worker.send(spec, reference, given: control.data, courier) { worker.giveOutput(of: reference) }
             let (connection, reference, cancellation) = (worker.connection, reference, control.cancellation)
             return try cancellation.withHandler {
                 try? connection.send(DaemonFrame.cancel(reference: reference, cause: cancellation.cause ?? .takenBack))
@@ -110,7 +110,7 @@ final class AttemptWatch {
         case .ranges(reference, let open): if gate != nil { control.offer(open) }
         case .paused(reference): pause()
         // A frame about another attempt comes too late.
-        case .answer, .phase, .heartbeat, .progress, .ranges, .paused, .hello: break
+        case .answer, .phase, .heartbeat, .progress, .ranges, .paused, .hello, .machine, .alive, .held, .claimed, .seen, .leaving: break
         }
         return nil
     }

@@ -1,18 +1,20 @@
 import Arrivals
-import Attempts
+package import Attempts
 import FileSystem
 import SystemPackage
 
 /// Finds what goes to a worker with the order to score a file, so that the worker need not open it by its name: the content of a small one,
 /// which was read for its digest, or the open file. Where neither can be had, as for a file that is gone, the worker finds out why.
-struct InputCourier: Sendable {
+package struct InputCourier: Sendable {
     /// The contents that were read for digests; nil where nobody keeps them.
-    let contents: SmallContents?
+    private let contents: SmallContents?
+
+    package init(contents: SmallContents?) { self.contents = contents }
 
     /// Returns what goes to the worker with the order.
     /// - Parameter isLocal: whether the worker can be given an open file.
     /// - Returns: the content or the open file, which the caller closes; nil where the worker is to open the file.
-    func data(of input: AttemptSpec.InputFile, isLocal: Bool) -> AttemptData? {
+    package func data(of input: AttemptSpec.InputFile, isLocal: Bool) -> AttemptData? {
         let size = input.stamp?.size ?? .max
         // A file that was removed or changed since is not scored.
         if size <= SmallContents.largest, let content = contents?.take(input.digest),

@@ -29,7 +29,8 @@ struct LotWatch {
             var withOutput: [AttemptReference] = []
             for place in references.indices {
                 let (reference, isLast) = (references[place], place == references.indices.last)
-                if try worker.send(attempts[place].spec, reference, courier, isLast: isLast) { withOutput.append(reference) }
+                let (spec, control) = attempts[place]
+                if try worker.send(spec, reference, given: control.data, courier, isLast: isLast) { withOutput.append(reference) }
             }
             for reference in withOutput { worker.giveOutput(of: reference) }
             while !left.isEmpty {

@@ -24,8 +24,8 @@ final class WorkerProcess: Sendable {
     let group: WorkerGroup?
     private struct State {
         var hello: WorkerHello?
-        /// The settings that the process knows, the latest last.
-        var settings: [(number: Int, setting: ScoreSetting)] = []
+        /// The settings that the process knows.
+        var settings = KnownSettings()
         var ending: Ending?
         var restingMemory = 0
         /// The digests of the models that it has executed, the latest last.
@@ -229,24 +229,25 @@ final class WorkerProcess: Sendable {
 
     /// Sends an attempt. One that scores is sent in its short form, after the setting that it has in common with others.
     /// - Parameters:
-    ///   - courier: finds the data to score.
+    ///   - given: the content of the data where it is known already.
+    ///   - courier: finds the data to score otherwise.
     ///   - isLast: whether it is sent now, and not together with the next one.
     /// - Returns: whether the process was told that the output follows: `giveOutput` must be called when the attempt was sent.
     func send(
-        _ spec: AttemptSpec, _ reference: AttemptReference, _ courier: InputCourier, isLast: Bool = true
+        _ spec: AttemptSpec, _ reference: AttemptReference, given: AttemptData? = nil, _ courier: InputCourier, isLast: Bool = true
     ) throws(FrameError) -> Bool {
         let spec = boundedByKernel(spec)
         FaultPoint.reach(.orderSend)
         defer { FaultPoint.reach(.orderSent) }
         outer?.admit(spec, reference)
         guard case .score(let files) = spec.work, files.parts == nil else {
-            let file = data(for: spec, courier).file
+            let file = data(for: spec, given, courier).file
             try connection.send(
                 DaemonFrame.attempt(reference: reference, spec: spec, hasFile: file != nil), with: file.map { [$0] } ?? [])
             return false
         }
         var order = ScoreOrder(reference: reference, setting: try number(of: ScoreSetting(spec, files)), spec, files)
-        let (content, file) = data(for: spec, courier)
+        let (content, file) = data(for: spec, given, courier)
         order.content = content
         order.hasFile = file != nil
         // Nothing is made where the data cannot be had.
@@ -267,23 +268,18 @@ final class WorkerProcess: Sendable {
     func dismiss() { outer?.dismissAll() }
 
     /// Returns the data of an attempt as the content or the open file; neither where the worker opens it.
-    private func data(for spec: AttemptSpec, _ courier: InputCourier) -> (content: [UInt8]?, file: Int32?) {
+    private func data(for spec: AttemptSpec, _ given: AttemptData?, _ courier: InputCourier) -> (content: [UInt8]?, file: Int32?) {
+        if case .content(let content)? = given { return (content, nil) }
         switch spec.data.flatMap({ courier.data(of: $0, isLocal: connection.isLocal) }) {
-        case .content(let content): (content, nil)
-        case .file(let file): (nil, file.rawValue)
-        case nil: (nil, nil)
+        case .content(let content): return (content, nil)
+        case .file(let file): return (nil, file.rawValue)
+        case nil: return (nil, nil)
         }
     }
 
     /// Returns the number by which the process knows a setting. A new setting is sent with the next frame.
     private func number(of setting: ScoreSetting) throws(FrameError) -> Int {
-        let (number, isNew) = state.withLock { state in
-            if let known = state.settings.last(where: { $0.setting == setting }) { return (known.number, false) }
-            let number = (state.settings.last?.number ?? 0) + 1
-            state.settings.append((number, setting))
-            if state.settings.count > ScoreSetting.mostKnown { state.settings.removeFirst() }
-            return (number, true)
-        }
+        let (number, isNew) = state.withLock { $0.settings.number(of: setting) }
         if isNew { try connection.hold(DaemonFrame.setting(number: number, setting: setting)) }
         return number
     }

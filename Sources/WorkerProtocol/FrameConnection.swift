@@ -39,6 +39,12 @@ package final class FrameConnection: @unchecked Sendable {
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     }
 
+    /// The address of the other side, for people.
+    package var peer: String { FrameSocket.peer(of: descriptor) }
+
+    /// Ends the connection in both directions, so that threads that read or send find it closed.
+    package func shutDown() { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+
     deinit {
         Glibc.close(descriptor)
         for file in receivedFiles + held.withLock(\.files) { Glibc.close(file) }

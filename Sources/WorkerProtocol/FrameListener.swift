@@ -47,7 +47,7 @@ package final class FrameListener: Sendable {
                 throw .system(call: "accept", errno: errno)
             }
             _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
-            TCPAddress.sendAtOnce(accepted)
+            TCPAddress.prepare(accepted)
             return FrameConnection(accepted)
         }
     }
@@ -68,10 +68,15 @@ private struct TCPAddress {
         port = String(address[address.index(after: colon)...])
     }
 
-    /// Has the kernel send small packets at once, since frames are small and wanted at once.
-    static func sendAtOnce(_ socket: Int32) {
+    /// The time after which the kernel gives up a connection whose other side acknowledges nothing, in milliseconds.
+    private static let patience: UInt32 = 15_000
+
+    /// Has the kernel send small packets at once, since frames are small and wanted at once, and give up a connection that leads nowhere.
+    static func prepare(_ socket: Int32) {
         var yes: Int32 = 1
         setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var patience = patience
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &patience, socklen_t(MemoryLayout<UInt32>.size))
     }
 
     /// Returns a socket for the first of the host's addresses with which `use` succeeds.
@@ -108,7 +113,7 @@ extension FrameConnection {
         let socket = try TCPAddress(address).opened { socket, address, length in
             Glibc.connect(socket, address, length) == 0 ? nil : "connect"
         }
-        TCPAddress.sendAtOnce(socket)
+        TCPAddress.prepare(socket)
         return FrameConnection(socket)
     }
 }

@@ -16,6 +16,19 @@ enum FrameSocket {
         return known && address.ss_family == sa_family_t(AF_UNIX)
     }
 
+    /// Returns the numeric address of the other side of a socket, such as `10.0.0.7`; `local` for one on this machine without an address.
+    static func peer(of socket: Int32) -> String {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let isKnown = withUnsafeMutableBytes(of: &address) { bytes in
+            let address = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return getpeername(socket, address, &length) == 0 && address.pointee.sa_family != sa_family_t(AF_UNIX)
+                && getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
+        }
+        return isKnown ? String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "local"
+    }
+
     /// Sends bytes, and with the first of them the files.
     /// - Returns: the number of bytes that were sent; -1 with `errno`.
     static func send(_ bytes: UnsafeRawBufferPointer, with files: [Int32], on socket: Int32) -> Int {

@@ -61,6 +61,27 @@ package enum DaemonFrame: Codable, Sendable {
     case pause(reference: AttemptReference)
     /// The attempt that waits may go on.
     case goOn(reference: AttemptReference)
+    /// Nothing is to be done: the frame only shows that the daemon is there.
+    case alive
+    /// The worker is to tell the daemon of an attempt that it had before the connection, and to answer it.
+    case adopt(reference: AttemptReference)
+    /// The worker is to claim a range of the file that the attempt is about, for another one to score, and to answer with `claimed`.
+    case claim(reference: AttemptReference)
+    /// Another worker has scored a range that was claimed, into that file; nil where it has not, and the range is free again.
+    case scored(reference: AttemptReference, range: Int, part: AttemptResult.WrittenFile?)
+    /// The worker is to show that it sees the daemon's folders, before it gets work in them.
+    case probe([FolderProbe])
+}
+
+/// Describes an attempt that a worker executes, or has executed, and that no daemon follows.
+package struct HeldAttempt: Codable, Sendable {
+    package var reference: AttemptReference
+    package var spec: AttemptSpec
+
+    package init(reference: AttemptReference, spec: AttemptSpec) {
+        self.reference = reference
+        self.spec = spec
+    }
 }
 
 /// Holds what a worker tells the daemon.
@@ -76,4 +97,16 @@ package enum WorkerFrame: Codable, Sendable {
     /// The attempt waits, as it was told to.
     case paused(reference: AttemptReference)
     case answer(reference: AttemptReference, result: AttemptResult)
+    /// Attempts whose answers name no machine are executed on this one.
+    case machine(AttemptMachine)
+    /// Nothing has happened: the frame only shows that the worker is there.
+    case alive
+    /// The worker has these attempts, which an earlier daemon, or an earlier connection, gave it.
+    case held([HeldAttempt])
+    /// This range is claimed for another worker; nil where nobody needs help.
+    case claimed(reference: AttemptReference, range: Int?)
+    /// This is what the worker sees of folders that it was asked about, in their order.
+    case seen([FolderProbe.Sight])
+    /// The worker is about to end, and takes no more work.
+    case leaving
 }

@@ -37,6 +37,7 @@ extension DaemonFrame: QuickFrame {
             if let content = order.content { writer.field("content", Data(content).base64EncodedString()) }
             if order.hasFile { writer.field("file", 1) }
             if order.outputFollows { writer.field("output follows", 1) }
+            if order.isFollowed { writer.field("followed", 1) }
         }
         return writer.line()
     }
@@ -69,6 +70,7 @@ extension DaemonFrame: QuickFrame {
                 order.content = Array(content)
             case "file": order.hasFile = try reader.integer(Int.self) == 1
             case "output follows": order.outputFollows = try reader.integer(Int.self) == 1
+            case "followed": order.isFollowed = try reader.integer(Int.self) == 1
             default: try reader.anything()
             }
         }

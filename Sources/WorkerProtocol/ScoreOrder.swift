@@ -36,6 +36,37 @@ package struct ScoreSetting: Codable, Sendable, Equatable {
     }
 }
 
+/// Numbers the settings that the other side of a connection knows, the latest last.
+package struct KnownSettings: Sendable {
+    private var settings: [(number: Int, setting: ScoreSetting)] = []
+
+    package init() {}
+
+    /// Returns the number by which the other side knows a setting, and whether it is to be told of it first.
+    package mutating func number(of setting: ScoreSetting) -> (number: Int, isNew: Bool) {
+        if let known = settings.last(where: { $0.setting == setting }) { return (known.number, false) }
+        let number = (settings.last?.number ?? 0) + 1
+        settings.append((number, setting))
+        if settings.count > ScoreSetting.mostKnown { settings.removeFirst() }
+        return (number, true)
+    }
+}
+
+/// Keeps the settings that the other side of a connection has told, by their numbers.
+package struct ToldSettings: Sendable {
+    private var settings: [Int: ScoreSetting] = [:]
+
+    package init() {}
+
+    package subscript(number: Int) -> ScoreSetting? { settings[number] }
+
+    /// Keeps a setting, and forgets the one that the other side does not name any more.
+    package mutating func keep(_ setting: ScoreSetting, _ number: Int) {
+        settings[number] = setting
+        settings[number - ScoreSetting.mostKnown] = nil
+    }
+}
+
 /// Describes one file to score, under a setting that was sent before.
 package struct ScoreOrder: Codable, Sendable {
     package var reference: AttemptReference
@@ -49,6 +80,8 @@ package struct ScoreOrder: Codable, Sendable {
     package var hasFile = false
     /// Tells whether the open output follows over the connection for files. The daemon opens it while the worker reads and computes.
     package var outputFollows = false
+    /// Tells whether the next order belongs to the same lot, which a worker of several processes gives to one of them.
+    package var isFollowed = false
 
     /// Makes an order of nothing, to be filled in.
     init() {

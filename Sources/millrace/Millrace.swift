@@ -18,6 +18,7 @@ struct Millrace: AsyncParsableCommand {
                 subcommands: [
                     Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Stop.self, Rebuild.self, Prune.self,
                 ]),
+            CommandGroup(name: "More machines", subcommands: [Worker.self]),
             CommandGroup(name: "Signatures", subcommands: [Keys.self, Sign.self, Verify.self]),
             CommandGroup(
                 name: "One file, without a daemon",

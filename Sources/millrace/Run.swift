@@ -54,7 +54,9 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
 
     func validate() throws {
-        guard threads ?? 1 >= 1, workers ?? 1 >= 1 else { throw ValidationError("--workers and --threads are at least 1.") }
+        guard threads ?? 1 >= 1, workers ?? 1 >= 0 else {
+            throw ValidationError("--threads is at least 1, and --workers is not negative.")
+        }
         if let sessions, Quantities.byteCount(sessions) == nil { throw ValidationError("--sessions takes a size such as 512MiB.") }
         guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
         guard Quantities.duration(wait) != nil else { throw ValidationError("--wait takes a duration such as 30s.") }
@@ -90,19 +92,39 @@ struct Run: AsyncParsableCommand {
             throw fail(error, error.isOfMachine ? ExitStatus.problems : ExitStatus.badConfiguration)
         }
         let (workers, threads) = try parallelism(files.settings)
-        let options = PipelineDaemon.Options(
+        var options = PipelineDaemon.Options(
             root: root.path, state: files.settings.state, work: files.settings.work, jobs: workers, threads: threads,
             once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
+        // So many that hundreds of workers do not wait for the ledger.
+        if files.settings.executor != nil { options.placesElsewhere = 256 }
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
         let confinement = files.settings.confinement
         try tellConfinement(confinement, log)
         let contents = SmallContents()
-        let executor = ProcessExecutor(
-            program: program, workers: workers,
-            sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
-            prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, confinement: confinement, contents: contents,
-            in: DelegatedGroup())
+        // With `workers: 0` everything is executed elsewhere.
+        let local =
+            workers == 0
+            ? nil
+            : ProcessExecutor(
+                program: program, workers: workers,
+                sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
+                prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, confinement: confinement, contents: contents,
+                in: DelegatedGroup())
+        let nodes: NodesSetup?
+        do {
+            nodes = try files.settings.executor.map { settings in
+                try NodesSetup(
+                    settings, files: files, root: root.path, work: options.workDirectory, local: local, places: workers, threads: threads,
+                    contents: contents, log: log)
+            }
+        } catch {
+            throw fail("workers from other machines cannot join: \(error)", ExitStatus.badConfiguration)
+        }
+        defer { nodes?.close() }
+        guard let executor: any AttemptExecutor = nodes?.executor ?? local else {
+            throw fail("millrace.yaml says `workers: 0` and has no `executor`: nothing would ever be done", ExitStatus.badConfiguration)
+        }
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
@@ -124,7 +146,7 @@ struct Run: AsyncParsableCommand {
             throw fail(String(describing: error))
         }
         // With --once there may be nothing to do.
-        if !once { executor.fill() }
+        if !once { local?.fill() }
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -182,6 +204,7 @@ struct Run: AsyncParsableCommand {
     private func parallelism(_ settings: RootSettings) throws -> (workers: Int, threads: Int) {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let threads = threads ?? settings.threads ?? 1
+        // With an executor, a number of workers that is not given leaves this machine to the daemon and its own work.
         let workers = workers ?? settings.workers ?? max(cores / threads, 1)
         guard threads * workers <= cores else {
             throw fail(

@@ -54,6 +54,25 @@ import Testing
         .init(pipeline: pipeline, work: Job(name: name, batches: 0, gate: gate), seconds: seconds)
     }
 
+    /// Workers come while work waits, and go while some is done, which goes on.
+    @Test func workersComeAndGo() async {
+        let log = Log(), gate = Gate()
+        let pool = pool(log, workers: 0)
+        pool.put([item("a", "1", until: gate), item("a", "2", until: gate), item("a", "3", until: gate)])
+        #expect(!pool.hasRoom && pool.load.free == 0)
+        usleep(50_000)
+        #expect(log.all == [])
+        pool.use(workers: 2, pausedEach: 4)
+        #expect(eventually { log.all.count == 2 }, "\(log.all)")
+        usleep(50_000)
+        #expect(log.all.count == 2 && pool.load.workers == 2)
+        pool.use(workers: 1, pausedEach: 4)
+        gate.open()
+        #expect(eventually { log.all.count == 6 }, "\(log.all)")
+        pool.close()
+        await pool.join()
+    }
+
     @Test func aLongAttemptLetsAnotherPipelineGoFirst() async {
         let log = Log()
         let pool = pool(log, workers: 1)

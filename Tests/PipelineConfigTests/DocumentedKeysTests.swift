@@ -52,6 +52,11 @@ import Testing
         try #require(chmod(key, 0o600) == 0)
         try folder.write(String(repeating: "0f", count: 32), to: "keys/digits.key")
         #expect(chmod(folder("keys/digits.key"), 0o600) == 0)
+        for other in page.examples where other.kind == "millrace.yaml" && other.line != settings.line {
+            let folder = try TemporaryDirectory("documented-settings")
+            try folder.write(other.text, to: "millrace.yaml")
+            #expect(RootFile.load(root: folder.path).problems == [], "the example in line \(other.line)")
+        }
         var shown: Set<String> = []
         for (number, example) in page.examples.enumerated() where example.kind != "millrace.yaml" {
             try folder.write(example.wholePipeline(after: page.examples[0].text), to: "pipelines/\(number).yaml")

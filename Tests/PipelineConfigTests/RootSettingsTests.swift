@@ -113,7 +113,7 @@ import Testing
             "colour: red",
             """
             millrace.yaml:1:1: colour: there is no such key; \
-            the keys here are workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign
+            the keys here are workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign, executor
             """
         ),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
@@ -128,8 +128,6 @@ import Testing
         ("workers: 1\njobs: 2", "millrace.yaml:2:7: jobs: `workers` says the same; remove it"),
         ("sessions: 5", "millrace.yaml:1:11: sessions: `5` has no unit; write one, like 512MiB or 4GiB"),
         ("confinement: maybe", "millrace.yaml:1:14: confinement: `maybe` is none of required, auto, off; write one of them"),
-        ("executor: []", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
-        ("executor: child", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("listen: 8080", "millrace.yaml:1:1: listen: not implemented in this version; remove it"),
         (
             "trust: { models: {} }",
@@ -144,7 +142,7 @@ import Testing
             "[1]",
             """
             millrace.yaml:1:1: a list stands where a mapping belongs; \
-            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign
+            give it keys: workers, jobs, threads, sessions, confinement, state, work, limits, land, notify, retain, trust, sign, executor
             """
         ),
     ])

@@ -1,3 +1,4 @@
+import AttemptSupport
 import Attempts
 import FileSystem
 import Foundation

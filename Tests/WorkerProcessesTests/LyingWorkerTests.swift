@@ -1,3 +1,4 @@
+import AttemptSupport
 import Attempts
 import Foundation
 import TestSupport

@@ -218,6 +218,24 @@ package final class Scheduler {
         return nil
     }
 
+    /// Returns the arrivals that could start now if there were room for them.
+    func ready(now: Duration) -> [(pipeline: String, arrival: Int64)] {
+        lanes.flatMap { pipeline, lane -> [(pipeline: String, arrival: Int64)] in
+            guard !lane.isPaused, lane.hold == nil else { return [] }
+            func isReady(_ arrival: Int64) -> Bool { !lane.taken.contains(arrival) && lane.isDue(arrival, now: now) }
+            let barrier = lane.undecidedModels.first ?? .max
+            let labels = lane.waitingLabels.first ?? .max
+            var ready = [barrier, labels].filter { $0 != .max && isReady($0) }
+            let dataBarrier = lane.isStrict ? min(barrier, labels) : barrier
+            for data in lane.waitingData {
+                guard data < dataBarrier, lane.version(for: data) != nil else { break }
+                if isReady(data) { ready.append(data) }
+                if lane.isOneByOne { break }
+            }
+            return ready.map { (pipeline, $0) }
+        }
+    }
+
     /// Returns the next time at which something becomes due that waits for nothing else; nil where nothing does.
     /// - Parameter limit: what waits for the machine beyond this time is left out.
     package func nextWake(awaitingMachineUntil limit: Duration? = nil) -> Duration? {

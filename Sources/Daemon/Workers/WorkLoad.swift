@@ -19,6 +19,9 @@ package struct WorkLoad: Sendable {
             short += 1
         }
 
+        /// The number of files that are waited for here, with an expected time each or not.
+        var count: Int { short + long }
+
         package mutating func remove(_ seconds: Double?, slice: Double) {
             guard let seconds, seconds <= slice else { return long -= 1 }
             short -= 1

@@ -18,17 +18,17 @@ extension WorkerPool {
 
     /// The numbers that decide who works; times are in seconds.
     struct Limits {
-        let workers: Int
+        var workers: Int
         /// An attempt runs that long before it is paused for another pipeline.
         let slice: Double
         /// Short work is taken together up to that time.
         let lot: Double
-        let pausedAtMost: Int
+        var pausedAtMost: Int
     }
 
     /// Keeps what works, waits and is paused, and decides who comes next. It knows no threads: the pool wakes those whom it chooses.
     struct State {
-        let limits: Limits
+        private(set) var limits: Limits
         private var queue: FairQueue<Entry>
         /// The work that waits in the queue, by pipeline. It is counted as it comes and goes, since it is asked for at every turn.
         private var backlogs: [String: WorkLoad.Backlog] = [:]
@@ -48,6 +48,12 @@ extension WorkerPool {
         }
 
         var hasRoom: Bool { running < limits.workers }
+
+        /// Changes the number of workers, of which each may have as many attempts paused as before. What runs on goes on.
+        mutating func use(workers: Int, pausedEach: Int) {
+            limits.workers = workers
+            limits.pausedAtMost = workers * pausedEach
+        }
 
         var load: WorkLoad {
             var load = WorkLoad(workers: limits.workers, slice: limits.slice)
@@ -114,7 +120,7 @@ extension WorkerPool {
         private mutating func filled(_ first: Item) -> [Item] {
             var items = [first]
             guard var rest = first.seconds.map({ limits.lot - $0 }) else { return items }
-            let most = 1 + queue.waiting(of: first.pipeline) / limits.workers
+            let most = 1 + queue.waiting(of: first.pipeline) / max(limits.workers, 1)
             while items.count < most, rest > 0 {
                 let next = queue.more(of: first.pipeline) { entry in
                     if case .waiting(let item) = entry, let seconds = item.seconds { seconds <= rest } else { false }

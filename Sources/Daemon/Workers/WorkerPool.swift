@@ -51,6 +51,10 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     package func put(_ items: [Item]) { granting { $0.put(items) } }
 
+    /// Changes the number of workers, as they come and go.
+    /// - Parameter pausedEach: the number of attempts that may be paused for each of them.
+    package func use(workers: Int, pausedEach: Int) { granting { $0.use(workers: workers, pausedEach: pausedEach) } }
+
     /// The work in hand, for those who decide how much more to hand out.
     package var load: WorkLoad { threads.withLock { $0.state.load } }
 

@@ -18,6 +18,8 @@ final class Workers: Sendable {
     private static let slice: Duration = .milliseconds(50)
     /// The time for which one worker takes short files together.
     private static let lot: Duration = .milliseconds(10)
+    /// The number of attempts that may be paused for each worker.
+    private static let pausedEach = 4
     /// The slice of trainings. A paused training holds as much memory as one that runs, so that only one is ever paused.
     private static let trainingSlice: Duration = .seconds(1)
     /// The most seconds of work that each worker has ahead, however long landing takes.
@@ -60,8 +62,14 @@ final class Workers: Sendable {
             return { [finished] in deliver(.finished(finished)) }
         }
         scoring = WorkerPool(
-            "worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
-        training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.paused) }, body)
+            "worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: Self.pausedEach * jobs, onPause: { deliver(.room) },
+            body)
+        training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.room) }, body)
+        executor.follow { [weak scoring] places in
+            scoring?.use(workers: places, pausedEach: Self.pausedEach)
+            // There may be room for more.
+            deliver(.room)
+        }
     }
 
     /// Returns what the workers have in hand.
@@ -73,6 +81,20 @@ final class Workers: Sendable {
     }
 
     var haveRoom: Bool { scoring.hasRoom }
+
+    /// Tells the executor how much waits: what is not handed out, and what is and has not begun.
+    /// - Returns: what there is to tell of workers elsewhere.
+    func tell(_ demand: WorkDemand) -> [WorkerNews] {
+        var demand = demand
+        let load = scoring.load
+        for backlog in load.backlogs.values {
+            demand.waiting += backlog.count
+            demand.unknown += backlog.long
+            demand.seconds += backlog.seconds
+        }
+        demand.busy = load.workers - load.free
+        return executor.note(demand)
+    }
 
     func put(_ assignments: [Dispatcher.Assignment]) {
         guard !assignments.isEmpty else { return }

@@ -49,6 +49,8 @@ package struct Condition: Hashable, Codable, Sendable {
         package static let unreadable = Kind(rawValue: "unreadable")
         /// A training goes on.
         package static let training = Kind(rawValue: "training")
+        /// A worker on another machine, or who starts such workers.
+        package static let worker = Kind(rawValue: "worker")
 
         /// Tells whether the condition still holds when no daemon runs.
         package var outlivesDaemon: Bool { self == .ignored }

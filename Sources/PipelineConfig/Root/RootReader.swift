@@ -4,6 +4,7 @@ internal import Reasons
 enum RootReader {
     static let keys = [
         "workers", "jobs", "threads", "sessions", "confinement", "state", "work", "limits", "land", "notify", "retain", "trust", "sign",
+        "executor",
     ]
 
     /// Returns the settings that could be read; nil where the file cannot be read at all.
@@ -26,7 +27,8 @@ enum RootReader {
 
     private static func settings(_ top: Section, root: String) -> RootSettings {
         var settings = RootSettings(root: root)
-        settings.workers = top.integer("workers", in: 1...4096)
+        // With workers on other machines, this one need have none.
+        settings.workers = top.integer("workers", in: (top.has("executor") ? 0 : 1)...4096)
         // This is the former name of the key.
         let jobs = top.integer("jobs", in: 1...4096)
         if settings.workers != nil, jobs != nil {
@@ -44,6 +46,7 @@ enum RootReader {
         if top.has("work"), settings.work == CanonicalPaths.absolute(".", root: root) {
             top.refuse(.badValue, "work", "the work folder cannot be the root itself", "write a folder of its own, like work")
         }
+        settings.executor = ExecutorReader.executor(top, work: settings.work)
         settings.limits = Limits(top)
         settings.retain = RetainReader.retain(top, defaults: Retain())
         settings.notify = NotifyReader.targets(top)

@@ -4,7 +4,7 @@ internal import Reasons
 /// Holds the settings of `ROOT/millrace.yaml`: those of the daemon, and the defaults of its pipelines. Without the file every default
 /// holds. Paths are absolute. `pipelines/README.md` has all keys with their defaults.
 package struct RootSettings: Sendable, Equatable {
-    /// The number of attempts at once, each in a worker process.
+    /// The number of attempts at once on this machine, each in a worker process. Zero is possible only beside `executor`.
     package internal(set) var workers: Int?
     package internal(set) var threads: Int?
     package internal(set) var state: String
@@ -22,6 +22,8 @@ package struct RootSettings: Sendable, Equatable {
     package internal(set) var trust = Trust()
     /// The key by which what lands is signed; nil where nothing is.
     package internal(set) var sign: SigningKeyFile?
+    /// How workers on other machines are had; nil where all are on this one.
+    package internal(set) var executor: ExecutorSettings?
 
     /// Makes the settings that hold without a file.
     package init(root: String) {

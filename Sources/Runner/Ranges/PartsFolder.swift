@@ -7,22 +7,16 @@ import SystemPackage
 /// Manages the folder in which the attempts of one run leave the parts of a large file that they have scored: `plan.json`, and a part for
 /// each range.
 ///
-/// Several processes work on it at a time. A range is claimed by a lock of the kernel on its byte of the file `claims`, which goes with the
-/// process that has it. A part has its name once it is whole, and then the byte says so: whoever looks for a range to score looks at dozens
-/// of them, and to look for names costs a question to the daemon each.
+/// Several processes work on it at a time, and `RangeClaims` says which has which range. A part has its name once it is whole, and then the
+/// claims say so: whoever looks for a range to score looks at dozens of them, and to look for names costs a question to the daemon each.
 final class PartsFolder {
     private let folder: any GivenFolder
-    private let claims: FileDescriptor
-    private var claimsPath: FilePath { folder.path(of: Self.claimsName) }
-
-    private static let claimsName = "claims"
+    private let claims: RangeClaims
 
     init(_ folder: any GivenFolder) throws(FileSystemError) {
         self.folder = folder
-        claims = try folder.create(Self.claimsName, .kept)
+        claims = RangeClaims(try folder.create(RangeClaims.fileName, .kept), folder.path(of: RangeClaims.fileName))
     }
-
-    deinit { Disk.close(claims) }
 
     // MARK: The plan
 
@@ -32,6 +26,12 @@ final class PartsFolder {
     func plan(for subjects: [String]) -> ScoringPlan? {
         guard let plan = try? folder.decode(ScoringPlan.self, from: Self.plan), subjects.contains(plan.subject), plan.boot == Self.boot
         else { return nil }
+        return plan
+    }
+
+    /// Returns the plan for one of those subjects that another machine has made, which works on the file now.
+    func planOfOtherMachine(for subjects: [String]) -> ScoringPlan? {
+        guard let plan = try? folder.decode(ScoringPlan.self, from: Self.plan), subjects.contains(plan.subject) else { return nil }
         return plan
     }
 
@@ -53,8 +53,8 @@ final class PartsFolder {
     /// Runs `body`, which makes a plan, while nobody else does: of two attempts that make one at the same time, each would remove the parts
     /// of the other.
     func planning<Result>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-        while !LinuxCalls.lockByte(Self.planByte, of: claims) { usleep(1000) }
-        defer { LinuxCalls.unlockByte(Self.planByte, of: claims) }
+        while !claims.claim(Self.planByte) { usleep(1000) }
+        defer { claims.release(Self.planByte) }
         return try body()
     }
 
@@ -63,21 +63,19 @@ final class PartsFolder {
 
     /// Removes all parts, and the plan that they belong to.
     func clear() throws(FileSystemError) {
-        try Disk.truncate(claims, to: 0, claimsPath)
-        for name in try folder.names() where name != Self.claimsName { try folder.remove(name) }
+        try claims.clear()
+        for name in try folder.names() where name != RangeClaims.fileName { try folder.remove(name) }
     }
 
     // MARK: Parts
 
-    private func name(_ range: Int) -> String { "\(range).part" }
-    /// Returns the name that the part has while it is written.
-    private func stagedName(_ range: Int) -> String { "\(range).new" }
-
     /// Begins the part of a range. What is there of it is overwritten.
-    func makePart(_ range: Int) throws(ColumnarError) -> PartWriter {
-        let path = folder.path(of: stagedName(range)).string
+    /// - Parameter name: the name that the part has while it is written; nil for the usual one.
+    func makePart(_ range: Int, as name: String? = nil) throws(ColumnarError) -> PartWriter {
+        let name = name ?? RangeClaims.stagedName(range)
+        let path = folder.path(of: name).string
         let file: FileDescriptor
-        do throws(FileSystemError) { file = try folder.create(stagedName(range), .emptied) } catch {
+        do throws(FileSystemError) { file = try folder.create(name, .emptied) } catch {
             throw ColumnarError(opening: error, path)
         }
         return try PartWriter(path: path, open: file.rawValue)
@@ -85,8 +83,8 @@ final class PartsFolder {
 
     /// Returns the part of a range; nil where it was cut off.
     func completePart(_ range: Int) throws(ColumnarError) -> PartReader? {
-        let path = folder.path(of: name(range)).string
-        guard let file = try? folder.open(name(range)) else { return nil }
+        let path = folder.path(of: RangeClaims.partName(range)).string
+        guard let file = try? folder.open(RangeClaims.partName(range)) else { return nil }
         guard PartReader.isComplete(path: path, open: file.rawValue) else {
             Disk.close(file)
             return nil
@@ -94,37 +92,30 @@ final class PartsFolder {
         return try PartReader(path: path, open: file.rawValue)
     }
 
-    /// Returns whether a whole part is said to be there. A process that dies before it says so has scored the range in vain.
-    func isFinished(_ range: Int) -> Bool {
-        withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { byte in
-            guard let count = try? Disk.read(claims, at: Int64(range), into: byte, claimsPath) else { return false }
-            return count == 1 && byte[0] == Self.finishedMark
-        }
+    func isFinished(_ range: Int) -> Bool { claims.isFinished(range) }
+
+    /// Returns the digest and the size of a part that was written under a name of its own.
+    func written(_ name: String) throws(FileSystemError) -> FileDigest.Digested {
+        let file = try folder.open(name)
+        defer { Disk.close(file) }
+        return try FileDigest.of(file, named: folder.path(of: name))
     }
 
     /// Gives a part that is whole its name. It must survive the process, but not a stop of the machine: a part whose bytes a stopped
     /// machine has lost is not accepted when it is read.
     func finish(_ range: Int) throws(FileSystemError) {
-        try folder.rename(stagedName(range), to: name(range))
-        try mark(range, Self.finishedMark)
+        try folder.rename(RangeClaims.stagedName(range), to: RangeClaims.partName(range))
+        try claims.mark(range, isFinished: true)
     }
 
     func remove(_ range: Int) throws(FileSystemError) {
-        try mark(range, 0)
-        try folder.remove(name(range))
-    }
-
-    private static let finishedMark: UInt8 = 1
-
-    private func mark(_ range: Int, _ mark: UInt8) throws(FileSystemError) {
-        try Disk.write(mark, to: claims, at: Int64(range), claimsPath)
+        try claims.mark(range, isFinished: false)
+        try folder.remove(RangeClaims.partName(range))
     }
 
     // MARK: Claims
 
-    /// Returns whether the range is now this object's to score.
-    func claim(_ range: Int) -> Bool { LinuxCalls.lockByte(range, of: claims) }
-    func release(_ range: Int) { LinuxCalls.unlockByte(range, of: claims) }
-    /// Returns whether somebody else scores the range.
-    func isClaimed(_ range: Int) -> Bool { LinuxCalls.isByteLocked(range, of: claims) }
+    func claim(_ range: Int) -> Bool { claims.claim(range) }
+    func release(_ range: Int) { claims.release(range) }
+    func isClaimed(_ range: Int) -> Bool { claims.isClaimed(range) }
 }

@@ -33,9 +33,12 @@ final class RangeScoring {
         OutputWriter(output.target, format: files.format.table, columns: columns, metadata: spec.metadata)
     }
 
-    /// - Parameter folder: makes the file of the part.
+    /// - Parameters:
+    ///   - name: the name that the part has while it is written; nil for the usual one.
+    ///   - folder: makes the file of the part.
     func score(
-        _ range: RowRange, of input: OpenedInput, intoPart number: Int, of folder: PartsFolder, _ phases: inout Phases
+        _ range: RowRange, of input: OpenedInput, intoPart number: Int, as name: String? = nil, of folder: PartsFolder,
+        _ phases: inout Phases
     ) throws(Failure) {
         let rows = try phases.time("read") { () throws(Failure) in
             try Rows(
@@ -43,7 +46,7 @@ final class RangeScoring {
                 known: known)
         }
         let (columns, names) = (columns, rows.outputNames)
-        let part = try written { () throws(ColumnarError) in try folder.makePart(number) }
+        let part = try written { () throws(ColumnarError) in try folder.makePart(number, as: name) }
         while let (batch, values) = try rows.next(interruption, &phases) {
             try written { () throws(ColumnarError) in
                 try phases.time("write") { () throws(ColumnarError) in

@@ -105,6 +105,7 @@ struct RangedPass {
     func scoreOneRange(_ result: inout AttemptResult) throws(Failure) {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
+        if let piece = files.piece { return try score(piece, &result, &phases) }
         guard let plan = try planOfOthers(&phases), !plan.isInOneGo,
             let range = RangeQueue(folder, count: plan.ranges.ranges.count).claim(from: 0)
         else { return }
@@ -112,6 +113,27 @@ struct RangedPass {
         let scoring = RangeScoring(tools.spec, files, stage, try load(&phases), plan.ranges.known, tools.interruption)
         let input = try phases.time("read") { () throws(Failure) in try opened() }
         if try score(range, plan, scoring, input, &phases) { result.rowCount = Int64(scoring.rowCount) }
+    }
+
+    /// Scores the range that the daemon has chosen into a part of its own name. The daemon has it taken over: another machine may still write
+    /// the same range.
+    private func score(
+        _ piece: AttemptSpec.ScoringFiles.RangePiece, _ result: inout AttemptResult, _ phases: inout Phases
+    ) throws(Failure) {
+        guard let plan = folder.planOfOtherMachine(for: subjects), plan.ranges.ranges.indices.contains(piece.range) else { return }
+        let scoring = RangeScoring(tools.spec, files, stage, try load(&phases), plan.ranges.known, tools.interruption)
+        let input = try phases.time("read") { () throws(Failure) in try opened() }
+        try scoring.score(plan.ranges.ranges[piece.range], of: input, intoPart: piece.range, as: piece.name, of: folder, &phases)
+        try input.verifyUnchanged()
+        let written = try phases.time("hash") { () throws(Failure) in
+            try onDisk { () throws(FileSystemError) in try folder.written(piece.name) }
+        }
+        result.files = [
+            .init(
+                slot: AttemptResult.Slot.part.rawValue, path: files.piecePath ?? piece.name, digest: written.digest,
+                byteCount: written.stamp.size)
+        ]
+        result.rowCount = Int64(scoring.rowCount)
     }
 
     /// Returns the plan by which others score the file; nil where there is none. Of a file that has no run yet, whoever comes first makes

@@ -42,7 +42,7 @@ package final class WorkerService: Sendable {
     private let state = Mutex(State())
     /// The lock that the reading thread holds. That thread also queues attempts.
     private let reading = NSLock()
-    private let settings = Mutex<[Int: ScoreSetting]>([:])
+    private let settings = Mutex(ToldSettings())
     private let isNeeded = DispatchSemaphore(value: 0)
 
     /// The time, in microseconds, between two looks of the listening thread for something to read.
@@ -117,7 +117,7 @@ package final class WorkerService: Sendable {
         if mustWake { isNeeded.signal() }
         FaultPoint.reach(.workerOrdered)
         let start = ContinuousClock.now
-        var result = attempt.execute(spec, order.data, files, executor)
+        var result = executor.execute(spec, control: attempt.control(order.data, files))
         // The machine is known from the first frame of this connection, where the attempt ran on the usual engine.
         if result.machine == LocalExecutor.machine { result.machine = nil }
         state.withLock { state in
@@ -177,10 +177,7 @@ package final class WorkerService: Sendable {
     private func take(_ frame: DaemonFrame) {
         switch frame {
         case .setting(let number, let setting):
-            settings.withLock { settings in
-                settings[number] = setting
-                settings[number - ScoreSetting.mostKnown] = nil
-            }
+            settings.withLock { $0.keep(setting, number) }
         case .score(let order):
             guard let setting = settings.withLock({ $0[order.setting] }) else {
                 try? receivedFile(order.hasFile)?.close()
@@ -196,6 +193,8 @@ package final class WorkerService: Sendable {
         case .cancel(let reference, let cause): attempt(reference)?.cancellation.cancel(cause)
         case .pause(let reference): attempt(reference)?.askForPause()
         case .goOn(let reference): attempt(reference)?.goOn()
+        // Only a worker that has joined from elsewhere is told these.
+        case .alive, .probe, .adopt, .claim, .scored: break
         }
     }
 

@@ -89,13 +89,14 @@ import Testing
         try daemon.drop(TinyModel.counting(), at: "spool/bad/models/zz-counting.onnx")
         try drop(tables, in: "bad/data", root)
         let hostile = models + tables
-        var verdicts: [String: (state: ArrivalState, rule: String)] = [:]
+        var verdicts: [String: (state: ArrivalState, rule: String, why: String)] = [:]
         let first = good.seconds.count
         while Date().timeIntervalSince(start) < 120 + 3 * Double(hostile.count) {
             try good.dropOne()
             let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
             for arrival in try ledger.arrivals() where arrival.pipeline == "bad" && ![.waiting, .running].contains(arrival.state) {
-                verdicts[arrival.path] = (arrival.state, arrival.explanation?.rule.rawValue ?? arrival.state.rawValue)
+                let why = arrival.explanation
+                verdicts[arrival.path] = (arrival.state, why?.rule.rawValue ?? arrival.state.rawValue, why.map { "\($0.reason)" } ?? "")
             }
             if hostile.allSatisfy({ verdicts[$0.name] != nil }) { break }
         }

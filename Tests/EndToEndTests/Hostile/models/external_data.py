@@ -98,9 +98,9 @@ def _(path):
         out.write(scoring([*nodes, node("ReduceMax", ["w"], ["m"], number("keepdims", 0)), node("Add", ["x", "m"], ["y"])]))
 
 
-@file("external-1-gib-unused.onnx", "attempt.memory", "attempt.load-time", "attempt.time")
+@file("external-1-gib-unused.onnx", "done", "attempt.load-time", "attempt.time")
 def _(path):
-    """A weight that nothing uses is read all the same."""
+    """A weight that nothing uses costs no memory: the engine gets it mapped, and never looks at it. To publish it takes time."""
     folder = path.removesuffix(".onnx") + ".d"
     os.makedirs(folder)
     sparse(b"", 1 << 30)(folder + "/w.bin")

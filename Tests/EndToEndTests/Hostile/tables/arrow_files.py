@@ -33,6 +33,14 @@ def _():
     return arrow(honest(123_457)).replace(struct.pack("<q", 123_457), struct.pack("<q", -7))
 
 
+@file("rows-none-ipc.arrow", "data.format")
+def _():
+    """The batch says that it has no rows, and its columns have them all the same."""
+    data = arrow(honest(123_457))
+    at = data.index(struct.pack("<q", 123_457))
+    return data[:at] + struct.pack("<q", 0) + data[at + 8:]
+
+
 @file("texts-outside.arrow", "data.format")
 def _():
     """The places of texts lead 2 GiB past them."""

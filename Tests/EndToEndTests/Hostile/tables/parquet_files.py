@@ -85,8 +85,10 @@ def dictionary_page(values, data, plain=None):
     return thrift(head) + data
 
 
-def columns(rows, first, second, codec=0, dictionaries=(None, None), plain=(None, None)):
-    """A file of one row group with the pages of `id` and of `x`."""
+def columns(rows, first, second, codec=0, dictionaries=(None, None), plain=(None, None), group=None, whole=None):
+    """A file of one row group with the pages of `id` and of `x`; its columns have `rows` values, and `group` and `whole` are what the group
+    and the footer say."""
+    group = rows if group is None else group
     out = b"PAR1"
     chunks = []
     for name, physical, pages, dictionary, size in (
@@ -99,7 +101,7 @@ def columns(rows, first, second, codec=0, dictionaries=(None, None), plain=(None
         chunks.append(chunk(name, physical, rows, len(out), len(out) - start + len(pages), codec,
                             None if dictionary is None else start, size))
         out += pages
-    return out + footer(rows, [((1, chunks), (2, len(out)), (3, rows))])
+    return out + footer(group if whole is None else whole, [((1, chunks), (2, len(out)), (3, group))])
 
 
 IDS = struct.pack("<I", 1) + b"a"
@@ -155,7 +157,7 @@ def _():
     return b"PAR1" + footer(0, [], [ID, X] + [((1, I32(4)), (3, I32(0)), (4, b"f%d" % n)) for n in range(100_005)])
 
 
-@file("rows-1e9-no-groups.parquet", "data.format", "done")
+@file("rows-1e9-no-groups.parquet", "data.format")
 def _():
     return b"PAR1" + footer(10**9, [])
 
@@ -170,9 +172,26 @@ def _():
     return columns(10**9, page(3, IDS * 3), page(3, ONES * 3))
 
 
-@file("rows-negative.parquet", "data.format", "done")
+@file("rows-negative.parquet", "data.format")
 def _():
     return columns(-5, page(3, IDS * 3), page(3, ONES * 3))
+
+
+@file("rows-none.parquet", "data.format")
+def _():
+    """The footer and the row group say that there are none, and the columns have three."""
+    return columns(3, page(3, IDS * 3), page(3, ONES * 3), group=0)
+
+
+@file("rows-fewer-than-values.parquet", "data.format")
+def _():
+    return columns(3, page(3, IDS * 3), page(3, ONES * 3), group=2)
+
+
+@file("rows-not-of-groups.parquet", "data.format")
+def _():
+    """The row group has three rows, and the footer says that there are none."""
+    return columns(3, page(3, IDS * 3), page(3, ONES * 3), whole=0)
 
 
 @file("page-values-lie.parquet", "data.format")

@@ -1,13 +1,13 @@
-import Attempts
+package import Attempts
 import FileSystem
 import PipelineConfig
 import Recipes
 import SystemPackage
-import TestSupport
+package import TestSupport
 
 /// An attempt that scores one small file.
-enum Scoring {
-    static func spec(
+package enum Scoring {
+    package static func spec(
         model: [UInt8] = TinyModel.adding(2), rows: String, output: String = "out.csv", limits: AttemptSpec.Limits = .init(),
         attempt: Int = 1, in directory: TemporaryDirectory
     ) throws -> AttemptSpec {

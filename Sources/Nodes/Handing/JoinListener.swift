@@ -1,0 +1,103 @@
+package import Attempts
+import Foundation
+import Synchronization
+import WorkerProcesses
+package import WorkerProtocol
+
+/// Listens for workers from elsewhere, lets in those who may join, and reads what they say. Each connection has a thread.
+package final class JoinListener: Sendable {
+    private let listener: FrameListener
+    private let gatekeeper: Gatekeeper
+    private let terms: JoinTerms
+    private let roster: Roster
+    private let courier: InputCourier
+    private let tell: @Sendable (String) -> Void
+    private let isClosed = Atomic(false)
+    /// The number of connections of which it is not known who they are.
+    private let strangers = Atomic(0)
+
+    /// The seconds for which a worker keeps what it had before it joined.
+    private static let heldPatience = 60.0
+    /// The most such connections at a time.
+    private static let mostStrangers = 64
+
+    /// - Parameters:
+    ///   - address: `HOST:PORT`; port 0 stands for one that is free.
+    ///   - contents: the contents of small files, which travel with the orders.
+    ///   - tell: says who has joined and who is lost.
+    package init(
+        on address: String, gatekeeper: Gatekeeper, terms: JoinTerms = JoinTerms(), roster: Roster, contents: SmallContents?,
+        tell: @escaping @Sendable (String) -> Void
+    ) throws(FrameError) {
+        listener = try FrameListener(on: address)
+        self.gatekeeper = gatekeeper
+        self.terms = terms
+        self.roster = roster
+        courier = InputCourier(contents: contents)
+        self.tell = tell
+    }
+
+    package var port: UInt16 { listener.port }
+
+    /// Starts the threads.
+    package func start() {
+        for (name, body) in [("nodes", listen), ("beats", beat)] {
+            let thread = Thread { body() }
+            thread.name = name
+            thread.start()
+        }
+    }
+
+    /// Takes no more workers, and ends the connections of all.
+    package func close() {
+        isClosed.store(true, ordering: .relaxed)
+        roster.dismissAll()
+    }
+
+    private func listen() {
+        while !isClosed.load(ordering: .relaxed) {
+            guard let connection = (try? listener.accept(within: .seconds(1))) ?? nil else { continue }
+            guard strangers.load(ordering: .relaxed) < Self.mostStrangers else {
+                connection.shutDown()
+                continue
+            }
+            _ = strangers.add(1, ordering: .relaxed)
+            let thread = Thread { [self] in serve(connection) }
+            thread.name = "node"
+            thread.start()
+        }
+    }
+
+    private func beat() {
+        while !isClosed.load(ordering: .relaxed) {
+            Thread.sleep(forTimeInterval: terms.heartbeat)
+            roster.beat()
+        }
+    }
+
+    private func serve(_ connection: FrameConnection) {
+        let admitted: (hello: JoinHello, shared: [SharedFolder])
+        do throws(JoinError) {
+            admitted = try gatekeeper.admit(connection)
+            _ = strangers.subtract(1, ordering: .relaxed)
+        } catch {
+            _ = strangers.subtract(1, ordering: .relaxed)
+            connection.shutDown()
+            // Nothing is said of those who do not know the token: anybody can connect.
+            if case .refused(let why) = error {
+                roster.refused(connection.peer, why)
+                tell("a worker of \(connection.peer) cannot join: \(why)")
+            }
+            return
+        }
+        let hello = admitted.hello
+        let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
+        roster.add(worker)
+        tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")
+        // What nobody has taken over by then is not wanted.
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.heldPatience) { [weak worker] in worker?.voidHeld() }
+        let why = worker.read()
+        roster.remove(worker, worker.hasLeft ? nil : why)
+        if !isClosed.load(ordering: .relaxed) { tell("worker \(worker.number) of \(hello.host) is gone: \(why)") }
+    }
+}
