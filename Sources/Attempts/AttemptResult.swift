@@ -60,6 +60,8 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
+    /// The columns that `privacy` names and that a file does not have.
+    package var absentColumns: [String] = []
     /// Tells what the graph passes of the optimize stage did; nil where there are none.
     package var graph: GraphReport?
     /// The measurement; nil for an attempt that measures nothing.

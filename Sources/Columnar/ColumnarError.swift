@@ -33,7 +33,7 @@ package enum ColumnarError: Error, Hashable, Sendable {
     /// The file does not meet the rules of its format (truncated, ragged, not UTF-8, a cell of the wrong type).
     case badFile(TableLocation, reason: Reason)
     /// The table is sound but does not fit the model or the pipeline: a column is missing, doubled, or of the wrong type.
-    case mismatch(TableLocation, reason: String)
+    case mismatch(TableLocation, reason: Reason)
     /// A value cannot be taken by the model input: it is null, out of range or not finite.
     case badValue(TableLocation, reason: Reason)
     /// The file is correct, but of a format or type that is not read or written.
@@ -49,8 +49,9 @@ extension ColumnarError: Reasoned, CustomStringConvertible {
         switch self {
         case .system(let file, let operation, let code): "\(file): \(operation) failed: \(errnoText(code))"
         case .outOfMemory(let file): "\(file): not enough memory"
-        case .badFile(let location, let reason), .badValue(let location, let reason): "\(location): \(reason)"
-        case .mismatch(let location, let reason), .limit(let location, _, let reason): "\(location): \(reason)"
+        case .badFile(let location, let reason), .badValue(let location, let reason), .mismatch(let location, let reason):
+            "\(location): \(reason)"
+        case .limit(let location, _, let reason): "\(location): \(reason)"
         case .unsupported(let file, let reason): "\(file): \(reason)"
         case .badRule(let reason): Reason(reason)
         }
@@ -59,8 +60,9 @@ extension ColumnarError: Reasoned, CustomStringConvertible {
     /// The fault at a place in the table, without the place; nil for errors that have none.
     package var located: (location: TableLocation, reason: Reason)? {
         switch self {
-        case .badFile(let location, let reason), .badValue(let location, let reason): (location, reason)
-        case .mismatch(let location, let reason), .limit(let location, _, let reason): (location, Reason(reason))
+        case .badFile(let location, let reason), .badValue(let location, let reason), .mismatch(let location, let reason):
+            (location, reason)
+        case .limit(let location, _, let reason): (location, Reason(reason))
         default: nil
         }
     }

@@ -268,6 +268,10 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     /// Returns whether quarantine says why an input failed that stays in its spool; also true where that cannot be told now.
+    package func hideValues(of pipeline: Pipeline) throws(FileSystemError) {
+        try places(pipeline).quarantine.hideValues(of: pipeline.name)
+    }
+
     func hasReason(_ path: String, _ pipeline: Pipeline) -> Bool {
         (try? places(pipeline).quarantine.hasReason(relative: FilePath(path))) ?? true
     }

@@ -70,6 +70,8 @@ package protocol Publisher: AnyObject {
     func hasQuarantine(_ pipeline: Pipeline) -> Bool
     /// Removes the reason of an input whose cause is gone.
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError)
+    /// Takes the values of cells out of the pipeline's reasons in quarantine.
+    func hideValues(of pipeline: Pipeline) throws(FileSystemError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep and it was read.
     func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError)
 }

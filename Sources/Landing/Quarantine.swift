@@ -21,6 +21,8 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
             cells = error.cells
         }
 
+        fileprivate var withoutValues: Attempt { Attempt(number: number, startedAt: startedAt, endedAt: endedAt, error: Reason(error)) }
+
         package enum CodingKeys: String, CodingKey {
             case number, error, cells
             case startedAt = "started_at"
@@ -35,12 +37,12 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     /// The sentence that says what is wrong, without values of cells.
     package let what: String
     /// The values of the cells that the sentence is about; nil where it is about none, or where they are hidden.
-    package let cells: CellValues?
+    package private(set) var cells: CellValues?
     /// The place of the fault: file, row, column, key or node.
     package let place: String?
     package let rule: Rule
     package let remedy: String
-    package let attempts: [Attempt]
+    package private(set) var attempts: [Attempt]
     /// The time in UTC and ISO 8601.
     package let quarantinedAt: String
     package var arrival: Int64?
@@ -67,6 +69,15 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
         self.attempts = attempts
         self.quarantinedAt = quarantinedAt
         writtenBy = "millrace"
+    }
+
+    /// The reason without the values of cells; nil where it has none.
+    fileprivate var withoutValues: QuarantineReason? {
+        guard cells != nil || attempts.contains(where: { $0.cells != nil }) else { return nil }
+        var reason = self
+        reason.cells = nil
+        reason.attempts = attempts.map(\.withoutValues)
+        return reason
     }
 
     package enum CodingKeys: String, CodingKey {
@@ -155,6 +166,29 @@ package struct Quarantine: Sendable {
         try Disk.status(Self.reasonPath(path.pushing(relative))) != nil
     }
 
+    /// Writes the reasons of a pipeline anew that tell values of cells, without these.
+    package func hideValues(of pipeline: String) throws(FileSystemError) { try hideValues(of: pipeline, in: path) }
+
+    private func hideValues(of pipeline: String, in folder: FilePath) throws(FileSystemError) {
+        for name in try Disk.names(in: folder) {
+            let file = folder.appending(name.string)
+            let kind = try Disk.status(file)?.kind
+            if kind == .directory { try hideValues(of: pipeline, in: file) }
+            guard kind == .regular, name.string.hasSuffix(Self.suffix),
+                let reason = try? JSONFile.decode(QuarantineReason.self, from: file), reason.pipeline == pipeline,
+                let hidden = reason.withoutValues
+            else { continue }
+            try replace(file, hidden)
+        }
+    }
+
+    private func replace(_ file: FilePath, _ reason: QuarantineReason) throws(FileSystemError) {
+        let bytes = try JSONFile.encode(reason, for: file)
+        try JSONFile.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)), access)
+    }
+
+    private static let suffix = ".reason.json"
+
     private func write(_ reason: QuarantineReason, beside input: FilePath) throws(FileSystemError) -> FilePath {
         var file = Self.reasonPath(input)
         for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
@@ -166,8 +200,7 @@ package struct Quarantine: Sendable {
             number += 1
             file = CollisionFreeName.name(Self.reasonPath(input), number)
         }
-        let bytes = try JSONFile.encode(reason, for: file)
-        try JSONFile.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)), access)
+        try replace(file, reason)
         return file
     }
 
@@ -178,7 +211,6 @@ package struct Quarantine: Sendable {
     /// Returns the path of `NAME.reason.json`; a name too long for that is cut, and gets a part of its digest.
     private static func reasonPath(_ input: FilePath) -> FilePath {
         let name = input.lastComponent?.string ?? ""
-        let suffix = ".reason.json"
         let room = 255 - suffix.utf8.count
         guard name.utf8.count > room else { return input.removingLastComponent().appending(name + suffix) }
         var cut = name

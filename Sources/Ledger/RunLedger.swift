@@ -71,6 +71,12 @@ package final class RunLedger: Sendable {
         try writer.lengthenLog()
     }
 
+    /// Writes the ledger anew without what was removed from it, and empties its log, as far as no command reads it meanwhile.
+    package func compact() throws(LedgerError) {
+        guard let writer else { throw .readOnly(path: path) }
+        try writer.compact()
+    }
+
     /// Makes every later `write` wait while the machine does not allow it, as `patience` says.
     package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
 

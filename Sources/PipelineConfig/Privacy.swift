@@ -12,6 +12,10 @@ package struct Privacy: Sendable, Equatable {
         self.showsValues = showsValues
     }
 
+    /// Tells whether there are hashes and their key is not known here, as for a reader who may not read its file. Then the revision is not
+    /// known either.
+    package var lacksKey: Bool { rows.map { !$0.hash.isEmpty && $0.key == nil } ?? false }
+
     /// The mode of inputs where they are moved to; nil where they have nothing that others may not read.
     package var inputMode: UInt16? { rows == nil ? nil : 0o600 }
 }

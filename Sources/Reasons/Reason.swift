@@ -51,7 +51,9 @@ package struct CellValues: Hashable, Codable, Sendable {
 }
 
 extension Reason: CustomStringConvertible {
-    package var description: String { sentence }
+    /// The sentence without what cells hold: where a reason becomes a plain text, nobody can tell its values apart any more. Who may show
+    /// them takes `sentence`.
+    package var description: String { text }
 }
 
 /// Describes an error that can be worded with and without what cells hold. Where it is interpolated into a `Reason`, its values stay apart.

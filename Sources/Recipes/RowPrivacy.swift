@@ -18,6 +18,23 @@ package struct RowPrivacy: Sendable, Hashable, Codable {
 
     /// The columns that are left out or hashed. None of them is a feature, unless it is named as one.
     package var columns: NameSet { NameSet(drop + hash) }
+
+    /// Returns the column that `name` most likely is meant to be: it differs only in case, in blanks around it, or in how its characters
+    /// are composed. Nil where there is none, and for a column that is named as it is.
+    package func columnLike(_ name: String) -> String? {
+        if columns.contains(name) { return nil }
+        let folded = name.folded
+        return (drop + hash).first { $0.folded == folded }
+    }
+}
+
+extension String {
+    /// The text without blanks and marks around it, in lower case. Texts compare equal whose characters are composed in other ways.
+    fileprivate var folded: String {
+        func isAround(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace || scalar == "\u{FEFF}" || scalar == "\u{200B}" }
+        let inner = unicodeScalars.drop(while: isAround).reversed().drop(while: isAround).reversed()
+        return String(String.UnicodeScalarView(inner)).lowercased()
+    }
 }
 
 /// Holds the key of the hashes that stand in the place of values. Nothing prints its bytes: whoever has them can try which value a hash is

@@ -38,13 +38,14 @@ package struct PipelinePlan: Report {
 
     package let pipeline: String
     package let file: String
-    package let revision: String
+    /// The revision; nil where the key of hashes is not known here, on which it depends.
+    package let revision: String?
     package let isNew: Bool
     /// The spool folders that are not there: the daemon makes them.
     package let newSpools: [String]
     /// The roles of which files have arrived and for which the pipeline has no spool any more.
     package let removedSpools: [ArrivalRole]
-    /// The arrivals that are done under another revision, the oldest revision first.
+    /// The arrivals that are done under another revision, the oldest revision first; none where the revision is not known.
     package let outdated: [Outdated]
     /// The outputs that are where they would not be put now.
     package let elsewhere: [OutputsElsewhere]
@@ -61,11 +62,11 @@ package struct PipelinePlan: Report {
         let roles = pipeline.spools.map(\.role)
         self.pipeline = pipeline.name
         file = pipeline.source
-        revision = pipeline.revision.full
+        revision = pipeline.privacy.lacksKey ? nil : pipeline.revision.full
         isNew = try !ledger.pipelines().contains(pipeline.name)
         newSpools = pipeline.spools.map(\.entry.path).filter { !FileManager.default.fileExists(atPath: $0) }
         removedSpools = ArrivalRole.allCases.filter { role in !roles.contains(role) && counts.contains { $0.role == role } }
-        outdated = try Self.outdated(pipeline, ledger)
+        outdated = pipeline.privacy.lacksKey ? [] : try Self.outdated(pipeline, ledger)
         elsewhere = try OutputsElsewhere.all(of: pipeline, ledger)
         waiting = count(.waiting)
         rejected = count(.rejected)
@@ -92,12 +93,15 @@ package struct PipelinePlan: Report {
 
 extension PipelinePlan {
     package var lines: [Printed] {
-        var lines: [Printed] = ["\(pipeline) (\(file)): revision \(revision.shortDigest)\(isNew ? ", new" : "")"]
+        var lines: [Printed] = ["\(pipeline) (\(file)): revision \(revision?.shortDigest ?? "not known")\(isNew ? ", new" : "")"]
         func words(_ counts: [String: Int]) -> String {
             counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         }
         for spool in newSpools { lines.append("  \(shownPath(spool)) is new: the daemon makes it") }
         for role in removedSpools { lines.append("  \(role.rawValue): no spool any more; what arrived there stays as it is") }
+        if revision == nil, !isNew {
+            lines.append("  the key of its hashes cannot be read here: the daemon's user can ask what was done under another revision")
+        }
         for group in outdated {
             let sample = group.sample.joined(separator: ", ")
             lines.append("  done under revision \(group.revision.shortDigest): \(words(group.counts)), such as \(sample)")
@@ -115,7 +119,7 @@ extension PipelinePlan {
             let command = "millrace retry --pipeline \(pipeline) --state quarantined"
             lines.append("  quarantined: \(words(quarantined)); \(command) does it under this revision")
         }
-        if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
+        if outdated.isEmpty, elsewhere.isEmpty, !isNew, revision != nil { lines.append("  nothing that is done would be redone") }
         return lines
     }
 }

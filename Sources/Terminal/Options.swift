@@ -2,7 +2,7 @@ package import ArgumentParser
 import Foundation
 import Ledger
 import PipelineConfig
-import Reasons
+package import Reasons
 package import Reports
 
 /// Names the folder that relative paths are relative to, and in which `millrace.yaml` is looked for.
@@ -67,6 +67,10 @@ package func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .f
     printError("millrace: \(message.description.printable(keepingLines: true))")
     return code
 }
+
+/// Prints a reason with what cells hold, where it is told, and returns the exit code.
+@_disfavoredOverload
+package func fail(_ reason: Reason, _ code: ExitCode = .failure) -> ExitCode { fail(reason.sentence, code) }
 
 /// Prints a literal, in which interpolated values are escaped, and returns the exit code.
 package func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {

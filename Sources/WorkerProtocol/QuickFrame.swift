@@ -101,6 +101,7 @@ extension WorkerFrame: QuickFrame {
                 writer.field("bytes", file.byteCount)
             }
             if !result.types.isEmpty { writer.field("types", result.types) }
+            if !result.absentColumns.isEmpty { writer.field("absent", result.absentColumns) }
             if !result.columns.isEmpty { writer.object("columns") { for (name, columns) in result.columns { $0.field(name, columns) } } }
         }
         return writer.line()
@@ -120,6 +121,7 @@ extension WorkerFrame: QuickFrame {
             case "timings": result.timings = try reader.numbers()
             case "types": result.types = try reader.texts()
             case "columns": result.columns = try reader.lists()
+            case "absent": result.absentColumns = try reader.strings()
             case "files": result.files = try reader.objects { (reader) throws(JSONObjectReader.Malformed) in try file(&reader) }
             default: try reader.anything()
             }

@@ -89,7 +89,7 @@ extension Forward: Computes {
         do { table = try KeptChoices.table(spec, measured, plan) } catch let error as Failure {
             if error.kind == .cancelled || plan.demandsMetric { throw fail(error.statement) }
             // There may be no rows. Where the rows are at fault, scoring them says so.
-            printError("not measured, and executed as it is: \(error.statement)")
+            printError("not measured, and executed as it is: \(error.statement.sentence)")
             return spec
         }
         guard let execution = table.execution else { return spec }

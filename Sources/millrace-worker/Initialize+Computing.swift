@@ -3,6 +3,7 @@ import Attempts
 import Foundation
 import ONNX
 import PipelineConfig
+import Reasons
 import Reports
 import Runner
 import Terminal
@@ -60,8 +61,8 @@ extension Initialize: Computes {
         switch verdict {
         case .taken(let rows): print("tried the model would be taken, and all \(rows ?? 0) rows of \(data ?? "the data") scored")
         case .untried(let why): print("tried the model would be taken; no rows were scored: \(why)")
-        case .modelRefused(let failure): print("tried the model would be rejected: \(failure.statement)")
-        case .dataRefused(let failure): print("tried the model would be taken, and the data refused: \(failure.statement)")
+        case .modelRefused(let failure): print("tried the model would be rejected: \(failure.statement.sentence)")
+        case .dataRefused(let failure): print("tried the model would be taken, and the data refused: \(failure.statement.sentence)")
         }
     }
 

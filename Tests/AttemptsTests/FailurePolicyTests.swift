@@ -1,6 +1,8 @@
 import Attempts
 import Foundation
+import PipelineConfig
 import Reasons
+import Recipes
 import Testing
 
 @Suite struct FailurePolicyTests {
@@ -72,6 +74,20 @@ import Testing
         // Each value, and the sentence that it stands in.
         #expect(shown.components(separatedBy: "Zoe1987").count == 11 && !hidden.contains("Zoe1987"), "\(hidden)")
         #expect(hidden.components(separatedBy: "the value is no number").count == 6)
+    }
+
+    /// What a process prints as it crashes may quote what it read.
+    @Test func theLastWordsOfAProcessAreToldAsValuesAre() {
+        let spec = AttemptSpec(
+            run: 1, attempt: 1, pipeline: "p",
+            work: .score(
+                .init(model: .init(path: "/m", digest: ""), data: .init(path: "/a.csv", digest: ""), output: "/o", format: .csv)),
+            schema: RowSchema(), stages: [])
+        let died = Failure.workerDied(spec, why: "it ended by signal 4", lastWords: "Fatal error: key \"Zoe1987\"")
+        #expect(
+            died.what == "its process died: it ended by signal 4"
+                && died.fullReason.sentence.hasSuffix("it printed last: Fatal error: key \"Zoe1987\""))
+        #expect(Failure.workerDied(spec, why: "x", lastWords: "").cells == nil)
     }
 
     /// Answers from before have no such field.

@@ -138,6 +138,10 @@ import Testing
             path: directory("a.csv"), inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil])],
             schema: TableSchemaRule(keep: ["id", "mail"], privacy: privacy(["id"], drop: ["mail"])), batchRows: 4)
         #expect(batches.keptFields.map(\.name) == ["id"] && batches.keptFields[0].format == "u")
+        let typed = try openInputs(
+            path: directory("a.csv"), inputs: [ModelInput(name: "x", elementType: .float32, dimensions: [nil])],
+            schema: TableSchemaRule(keep: ["id"], types: ["id": "int64"], privacy: privacy(["id"])), batchRows: 4)
+        #expect(typed.keptFields.map(\.format) == ["u"])
     }
 
     @Test func withoutTheKeyNothingIsKeptInItsPlace() throws {

@@ -101,7 +101,7 @@ import Testing
 
     @Test(arguments: [
         ("a;b\n1;2\n3;4\n", "delimiter to \";\""), ("a\tb\n1\t2\n", "delimiter to tab"), ("a|b\n1|2\n", "delimiter to \"|\""),
-        ("a;b\n1,5;2\n3,5;4,0\n", "delimiter to \";\" and decimal to \",\""), ("a, b\n1, 2\n", "have a space before them, as in \" b\""),
+        ("a;b\n1,5;2\n3,5;4,0\n", "delimiter to \";\" and decimal to \",\""), ("a, b\n1, 2\n", "have a space before them"),
         ("sep=,\na,b\n1,2\n", "is for Excel alone: remove it"),
         ("sep=;\na;b\n1;2\n", "remove it, and set schema.dialect.delimiter to \";\""),
     ])

@@ -22,7 +22,7 @@ import Testing
         let target = directory("copy." + (PrivateCopy.fileExtension(of: path) ?? ""))
         let source = open(path, O_RDONLY), file = open(target, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         defer { for descriptor in [source, file] { close(descriptor) } }
-        try PrivateCopy(of: path, open: source, dialect: dialect, privacy: privacy ?? self.privacy, types: types).write(into: file)
+        _ = try PrivateCopy(of: path, open: source, dialect: dialect, privacy: privacy ?? self.privacy, types: types).write(into: file)
         return target
     }
 

@@ -4,6 +4,7 @@ import Daemon
 import FileSystem
 import Foundation
 import Ledger
+import PipelineConfig
 import Reasons
 import SystemPackage
 import TestSupport
@@ -38,6 +39,44 @@ import Testing
         let again = try world.round { try world.wrote(["": "id,y\n\($0.run),2\n"], $0, rows: 1) }
         #expect(again.map(\.types) == [["id": "int64"]] && again.map(\.attempt) == [2])
         #expect(try world.state("b.csv") == .done)
+    }
+
+    // MARK: What cells hold
+
+    private static let showing = "\nprivacy: { show_values: true }\n"
+
+    private func told(_ world: DiskWorld, _ spec: AttemptSpec) -> AttemptResult {
+        AttemptResult(
+            failure: Failure(.badInput, what: "\(cell: "Zoe1987") is no number", place: spec.data?.path ?? "", remedy: "Mend it."))
+    }
+
+    private func places(of text: String, in world: DiskWorld) throws -> [String] {
+        try world.directory.files().filter { try Data(world.directory.read($0)).range(of: Data(text.utf8)) != nil }
+    }
+
+    /// Whatever an attempt answers, or is said of its process: it is stored only where the pipeline as it is now shows it.
+    @Test func valuesAreStoredOnlyWhereThePipelineShowsThem() throws {
+        for (yaml, isTold) in [(DiskWorld.yaml, false), (DiskWorld.yaml + Self.showing, true)] {
+            let world = try DiskWorld(yaml)
+            try world.publishModel()
+            try world.drop(.data, "a.csv", "id,x\na,Zoe\n")
+            try world.round { told(world, $0) }
+            #expect(try world.state("a.csv") == .quarantined)
+            let places = try places(of: "Zoe1987", in: world)
+            #expect(places.contains { $0.hasSuffix(".reason.json") } == isTold && places.isEmpty != isTold, "\(places)")
+        }
+    }
+
+    /// The next daemon, and an edit, erase what was stored while it was shown.
+    @Test func valuesThatAreNotShownAnyMoreAreErased() throws {
+        let world = try DiskWorld(DiskWorld.yaml + Self.showing)
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,Zoe\n")
+        try world.round { told(world, $0) }
+        #expect(try places(of: "Zoe1987", in: world).count > 1)
+        try world.dispatcher.use([PipelineFile.read(Array(DiskWorld.yaml.utf8), source: "p.yaml", root: world.directory.path)])
+        #expect(try places(of: "Zoe1987", in: world) == [])
+        #expect(try world.directory.files().contains { $0.hasSuffix("a.csv.reason.json") } && world.state("a.csv") == .quarantined)
     }
 
     // MARK: Attempts that come to nothing

@@ -1,6 +1,5 @@
 import Arrivals
 import Attempts
-import Daemon
 import FileSystem
 import Foundation
 import Ledger
@@ -10,6 +9,8 @@ import Recipes
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Daemon
 
 /// What the daemon writes beside outputs and models, field by field.
 @Suite struct DiskPublisherTests {
@@ -53,6 +54,39 @@ import Testing
         try world.drop(.model, "n.onnx", "other")
         try world.round { try world.wrote(["model.onnx": "other"], $0) }
         #expect(try world.directory.read("out/models/ACTIVE") == Array("2\n".utf8))
+    }
+
+    /// A card goes where its model goes, so that it has no values of cells, also where the pipeline shows them.
+    @Test func aCardHasNoValues() throws {
+        let world = try DiskWorld(
+            """
+            name: p
+            spool: { models: spool/models, labelled: spool/labelled }
+            schema: { key: [id], label: y }
+            stages: [ deserialize: {}, optimize: { gradient: { loss: mean_squared_error } } ]
+            land: { models: out/models }
+            privacy: { show_values: true }
+            """)
+        try world.drop(.model, "m.onnx", "graph")
+        let failure = Failure(.badInput, what: "\(cell: "Zoe1987") is no number", place: "l.csv", remedy: "Mend it.")
+        try world.round { spec in
+            var answer = try world.wrote(["model.onnx": "graph"], spec)
+            answer.training = TrainingReport(rejection: failure, wait: failure, unusable: [.init(arrival: 7, failure: failure)])
+            return answer
+        }
+        let card = String(decoding: try world.directory.read("out/models/1/card.json"), as: UTF8.self)
+        #expect(!card.contains("Zoe1987") && card.contains("not tuned: l.csv: the value is no number"), "\(card)")
+    }
+
+    /// Values that were stored while they were shown are in no reason that is written after that.
+    @Test(arguments: [false, true]) func aReasonHasWhatThePipelineShows(isShown: Bool) throws {
+        let world = try DiskWorld(DiskWorld.yaml + (isShown ? "\nprivacy: { show_values: true }\n" : ""))
+        let why = Explanation(reason: "\(cell: "Zoe1987") is no number", rule: .dataValue, remedy: "Mend it.")
+        let place = SpoolPlace(pipeline: "p", role: .data, path: "a.csv")
+        try world.publisher.quarantine(
+            .unread(place, digest: nil), QuarantineReport(explanation: why, arrival: 1, run: nil, attempts: []), pipeline: world.pipeline)
+        let file = try #require(world.directory.files().first { $0.hasSuffix("a.csv.reason.json") })
+        #expect(String(decoding: try world.directory.read(file), as: UTF8.self).contains("Zoe1987") == isShown)
     }
 
     @Test func aTrainedModelsCardSaysWhatItCameFrom() throws {

@@ -162,6 +162,7 @@ final class MemoryPublisher: Publisher {
 
     func lookup(among pipelines: [Pipeline]) -> InputLookup { InputLookup(refusal: { _ in nil }, isSpooled: { _ in true }) }
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) {}
+    func hideValues(of pipeline: Pipeline) {}
     func pin(version: Int?, in pipeline: Pipeline) {}
     func inputPath(_ input: ArrivedFile, pipeline: Pipeline) -> String? { nil }
 

@@ -248,6 +248,25 @@ import Testing
         let log = try ran()
         #expect(Self.found(in: Data(log.utf8), Self.secrets) == [])
         for answer in try said() { #expect(Self.found(in: answer.bytes, Self.secrets) == [], "\(answer.name)") }
+        // It is erased too: in the ledger, its log, and the reasons.
+        #expect(try leaks(Self.secrets, log: log, []) == [] && log.contains("values of cells that were stored are erased"))
+    }
+
+    /// Columns that `privacy` means and does not name are not kept, and not written either.
+    @Test func whatIsNamedOtherwiseIsRefusedAndNotKept() throws {
+        try world("privacy: { drop: [mail, phone], hash: [id] }")
+        try root.write(csv(70, 40, target: 100).replacing("mail", with: "Mail"), to: "spool/t/labelled/case.csv")
+        let nested = json(110, target: 200).replacing("\"mail\":", with: "\"user\":{\"mail\":").replacing(",\"phone\"", with: "},\"phone\"")
+        try root.write(nested, to: "spool/t/labelled/nested.jsonl")
+        try root.write(
+            "{\"id\":\"ZoeIdentity1\",\"x\":1,\"target\":2}\n{\"id\":\"ZoeIdentity2\",\"x\":2,\"target\":3}\n",
+            to: "spool/t/labelled/few.jsonl")
+        let log = try ran(), said = try said()
+        #expect(try leaks(Self.secrets, log: log, said) == [])
+        for name in ["case.csv", "nested.jsonl"] { #expect(root.files().contains("quarantine/t/\(name).reason.json"), "\(log)") }
+        #expect(Self.keptLabels(root.files()).count == 1)
+        // A name that a file does not have is said, once.
+        #expect(log.components(separatedBy: "`privacy` names columns that a file does not have").count == 2, "\(log)")
     }
 
     /// A crash leaves nothing of what is in memory on the disk: neither the daemon nor a worker may dump it.
@@ -268,7 +287,11 @@ import Testing
             let text = (try? String(contentsOfFile: "/proc/\(process)/task/\(process)/children", encoding: .utf8)) ?? ""
             return text.split(separator: " ").compactMap { Int32($0) }
         }
-        func mayDump(_ process: Int32) -> Bool { limits(process).firstMatch(of: #/Max core file size +0 +0 /#) == nil }
+        var ours = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &ours)
+        // A limit of 1 also keeps dumps from a program that `core_pattern` names; a limit of 0 does not, and who has one cannot raise it.
+        let wanted = ours.rlim_max == 0 && getuid() != 0 ? "0" : "1"
+        func mayDump(_ process: Int32) -> Bool { !limits(process).contains(try! Regex("Max core file size +\(wanted) +\(wanted) ")) }
         #expect(eventually { !mayDump(process) && !children().isEmpty })
         for child in children() { #expect(!mayDump(child)) }
         daemon.stop()

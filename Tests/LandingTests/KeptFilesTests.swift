@@ -1,5 +1,6 @@
 import FileSystem
 import Landing
+import Recipes
 import SystemPackage
 import TestSupport
 import Testing
@@ -25,6 +26,17 @@ import Testing
     ])
     func labelsAreNamedByDigestAndFormat(name: String, expected: String) {
         #expect(kept.labels("d", named: name).lastComponent?.string == expected)
+    }
+
+    /// Labels that are kept without columns have a name that says without which, and go with all others of their content.
+    @Test func labelsUnderAnyPrivacyAreLetGo() throws {
+        let hidden = RowPrivacy(drop: ["a"]), other = RowPrivacy(drop: ["b"])
+        let paths = [nil, hidden, other].map { kept.labels("d", named: "a.csv.gz", privacy: $0).string }
+        #expect(Set(paths).count == 3 && paths[1].hasSuffix(".csv"), "\(paths)")
+        let stranger = kept.labels("e", named: "a.csv", privacy: hidden).string
+        for path in paths + [stranger] { try directory.write("rows", to: String(path.dropFirst(directory.path.count + 1))) }
+        try kept.discardLabels("d")
+        #expect(directory.files() == [String(stranger.dropFirst(directory.path.count + 1))])
     }
 
     @Test func aFileIsKeptOnceAndOnlyWithTheDigestItShouldHave() throws {

@@ -38,6 +38,23 @@ import Testing
         #expect(scene.folder.files().isEmpty)
     }
 
+    @Test func reasonsOfAPipelineLoseTheirValues() throws {
+        let scene = try Scene("values")
+        let quarantine = quarantine(scene)
+        let bad: Reason = "\(cell: "Zoe") is no number"
+        try quarantine.explain(reason("sub/a.csv", bad), relative: "sub/a.csv")
+        try quarantine.explain(reason("b.csv"), relative: "b.csv")
+        let plain = try scene.folder.read("root/bad/b.csv.reason.json")
+        try scene.folder.write("{\"what\": \"Zoe\"}", to: "root/bad/c.reason.json")
+        try quarantine.hideValues(of: "letters")
+        #expect(try quarantine.reason(relative: "sub/a.csv").cells?.values == ["Zoe"])
+        try quarantine.hideValues(of: "digits")
+        #expect(try quarantine.reason(relative: "sub/a.csv") == reason("sub/a.csv", "the value is no number"))
+        #expect(try scene.folder.read("root/bad/b.csv.reason.json") == plain)
+        #expect(try scene.folder.read("root/bad/c.reason.json").count == 15, "it is not ours")
+        #expect(scene.folder.files().count == 3)
+    }
+
     @Test func aFileThatIsNotAReasonKeepsItsName() throws {
         let scene = try Scene("name")
         try scene.folder.write("notes", to: "root/bad/a.csv.reason.json")

@@ -3,6 +3,7 @@ import Foundation
 import Ledger
 import LedgerSupport
 import Reasons
+import TestSupport
 import Testing
 
 /// What cells of tables hold is kept apart from the reasons, and a ledger that hides it reads nothing of it.
@@ -75,6 +76,45 @@ import Testing
         #expect(try f.ledger.arrival(1)?.explanation == nil)
         _ = try f.open(1)
         #expect(try f.ledger.run(1)?.explanation == nil)
+    }
+
+    /// What a pipeline does not show any more is erased, in the file and in its log; what others show stays.
+    @Test func whatIsNotShownAnyMoreIsErased() throws {
+        let f = try told()
+        try f.arrive("other.csv", "O", in: "q")
+        let run = try #require(try f.open(4)).number
+        let other = Explanation(reason: "row 1: \(cell: "Max1988") is no number", rule: .dataValue, remedy: "Mend it.")
+        try f.ledger.close([RunClosing(run: run, outcome: .quarantined(other))], at: f.now)
+        func onDisk(_ text: String) throws -> [String] {
+            try f.directory.files().filter { try Data(f.directory.read($0)).range(of: Data(text.utf8)) != nil }
+        }
+        #expect(try f.ledger.pipelinesWithValues(exceptOf: []) == ["p", "q"] && !onDisk("Zoe1987").isEmpty)
+        #expect(try f.ledger.pipelinesWithValues(exceptOf: ["q"]) == ["p"])
+        // An earlier release left the place of what it removed as it was.
+        try f.execute("PRAGMA secure_delete = OFF; UPDATE arrivals SET cells = NULL WHERE number = 1; PRAGMA wal_checkpoint(TRUNCATE)")
+        try f.ledger.eraseValues(of: ["p"])
+        try f.ledger.compact()
+        #expect(try onDisk("Zoe1987") == [] && !everything(f.ledger, f).contains("Zoe1987"))
+        #expect(try f.ledger.pipelinesWithValues(exceptOf: []) == ["q"] && !onDisk("Max1988").isEmpty)
+        // Reasons stay, and the ledger works on.
+        #expect(try f.ledger.arrival(1)?.explanation?.reason == "row 3: the value is no number")
+        #expect(try f.ledger.versions(pipeline: "p").first?.training?.rejection == "row 3: the value is no number")
+        try f.reopen()
+        #expect(try f.ledger.arrival(4)?.explanation == other)
+        try f.arrive("b.csv", "B")
+    }
+
+    /// Nothing of a value is left in the file where its arrival is forgotten.
+    @Test func whatIsForgottenIsNotOnTheDisk() throws {
+        let f = try Fixture()
+        try f.arrive("a.csv", "A")
+        let run = try #require(try f.open(1)).number
+        try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Self.why))], at: f.now)
+        let old = try f.ledger.oldArrivals(of: "p", before: f.now.advanced(by: .seconds(1)))
+        try #require(old.count == 1)
+        try f.ledger.write { (tx) throws(LedgerError) in try tx.forget(old, of: "p") }
+        try f.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for file in f.directory.files() { #expect(try Data(f.directory.read(file)).range(of: Data("Zoe1987".utf8)) == nil, "\(file)") }
     }
 
     /// Explanations from before have no such field.

@@ -136,9 +136,9 @@ import Testing
 
     @Test func aLedgerOfANewerSchemaIsRefused() throws {
         let f = try Fixture()
-        try f.execute("INSERT INTO grdb_migrations VALUES ('9')")
+        try f.execute("INSERT INTO grdb_migrations VALUES ('10')")
         for readOnly in [false, true] {
-            #expect(throws: LedgerError.newerSchema(path: f.ledger.path, found: "9", newest: Schema.newest)) {
+            #expect(throws: LedgerError.newerSchema(path: f.ledger.path, found: "10", newest: Schema.newest)) {
                 _ = try RunLedger(stateDirectory: f.stateDirectory, readOnly: readOnly)
             }
         }

@@ -35,7 +35,9 @@ import Testing
         let lines = "schema: { keep: [id] }\nprivacy: { drop: [mail], hash: [id] }"
         // Who only reads makes nothing, and knows no key.
         #expect(try pipeline(lines, makesKeys: false).schema.privacy?.key == nil && !folder.files().contains(".millrace/privacy.key"))
+        #expect(try pipeline(lines, makesKeys: false).privacy.lacksKey && !pipeline("schema: { keep: [id] }").privacy.lacksKey)
         let first = try pipeline(lines)
+        #expect(!first.privacy.lacksKey)
         let key = try #require(first.schema.privacy?.key)
         #expect(try pipeline(lines, makesKeys: false) == first && folder.files().filter { $0.contains("privacy.key") }.count == 1)
         var status = stat()
@@ -119,6 +121,28 @@ import Testing
             let problem = error.problems.first
             #expect(error.problems.count == 1 && problem?.key == "privacy.key" && problem?.fault.contains(why) == true, "\(error)")
         }
+    }
+
+    /// A key that stands in the pipeline in place of its path is in no message.
+    @Test(arguments: [String(repeating: "0b", count: 32), "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U="])
+    func aKeyInPlaceOfItsPathIsNotQuoted(key: String) throws {
+        let found = problems(base + "schema: { keep: [id] }\nprivacy: { hash: [id], key: \"\(key)\" }\n")
+        #expect(found.count == 1 && found[0].contains("the key itself stands here") && !found[0].contains(key.prefix(8)), "\(found)")
+    }
+
+    /// One column has one name: what only looks like a name of `privacy` would be written as it is.
+    @Test(arguments: [
+        ("schema: { keep: [Mail] }", "drop: [mail]", "privacy.drop"), ("schema: { keep: [id, \" id\"] }", "hash: [id]", "privacy.hash"),
+        ("schema: { key: [ID], keep: [] }", "drop: [id]", "privacy.drop"),
+        ("schema: { inputs: { x: [Income] } }", "drop: [income]", "privacy.drop"),
+    ])
+    func aNameThatIsAlmostOneOfThemIsRefused(schema: String, lists: String, key: String) {
+        let found = problems(base + schema + "\nprivacy: { \(lists) }\n")
+        #expect(found.count == 1 && found[0].contains(key) && found[0].contains("one column has one name"), "\(found)")
+    }
+
+    @Test func bothSpellingsMayBeNamed() {
+        #expect(problems(base + "schema: { keep: [Mail, mail] }\nprivacy: { drop: [mail, Mail] }\n") == [])
     }
 
     /// Labelled rows are kept without these columns, so that none of them may be one that training needs.

@@ -13,11 +13,17 @@ import Testing
 
     @Test func aValueStandsApart() {
         #expect(bad.text == "row 3: the value is no number" && bad.sentence == "row 3: \"abc\" is no number")
-        #expect(bad.cells?.values == ["abc"] && "\(bad)" == bad.sentence)
+        #expect(bad.cells?.values == ["abc"])
         let worded: Reason = "\(cell: "3.5", shown: "the label 3.5", hidden: "the label") is not from 0 to 1"
         #expect(worded.text == "the label is not from 0 to 1" && worded.sentence == "the label 3.5 is not from 0 to 1")
         let plain: Reason = "column \("age") is missing"
         #expect(plain == Reason("column age is missing") && plain.cells == nil && plain.sentence == plain.text)
+    }
+
+    /// Where a reason becomes a plain text, its values would not be told apart any more: they are left out.
+    @Test func aPlainTextHasNoValues() {
+        let text = "because \(bad)"
+        #expect(text == "because row 3: the value is no number" && String(describing: bad) == bad.text)
     }
 
     /// However it is passed on: as a reason, as an error, as an error of which only the protocol is known.

@@ -25,6 +25,17 @@ import Testing
         #expect(report.lines.contains("  done under revision before: 2 data, such as a.csv, b.csv"), "\(report.text)")
     }
 
+    /// The revision depends on the key of hashes: who may not read it cannot be told that all is to be redone.
+    @Test func withoutTheKeyOfHashesNothingIsSaidOfWhatIsToBeRedone() throws {
+        let scene = try Scene()
+        try scene.score("a.csv")
+        try scene.directory.write(Scene.yaml + "\nprivacy: { hash: [id] }\n", to: "pipelines/p.yaml")
+        let plan = try #require(try PlanReport(of: scene.lint(), scene.ledger).pipelines.first)
+        #expect(plan.revision == nil && plan.outdated.isEmpty)
+        #expect(plan.text.contains("revision not known") && plan.text.contains("the key of its hashes cannot be read here"), "\(plan.text)")
+        #expect(!plan.text.contains("would be redone\n") && !plan.text.contains("nothing that is done"), "\(plan.text)")
+    }
+
     @Test func outputsThatAnEditLeavesElsewhereAreTold() throws {
         let scene = try Scene()
         try scene.score("a.csv")

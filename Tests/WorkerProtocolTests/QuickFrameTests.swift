@@ -65,12 +65,14 @@ import Testing
             files: [.init(slot: "output", path: "/o/a.csv", digest: "x", byteCount: 5)], rowCount: 9, timings: ["run": 0.25, "odd": .nan])
         result.columns = ["x": ["a", "b"], "y": []]
         result.types = ["t": "int"]
+        result.absentColumns = ["mail", "a \"b\""]
         let line = try #require(WorkerFrame.answer(reference: reference, result: result).quickLine())
         guard case .answer(reference, let read)? = try line.withUnsafeBytes({ try WorkerFrame.quick($0) }) else {
             Issue.record("no answer")
             return
         }
         #expect(read.files == result.files && read.rowCount == 9 && read.columns == result.columns && read.types == result.types)
+        #expect(read.absentColumns == result.absentColumns)
         #expect(read.timings["run"] == 0.25 && read.timings["odd"]?.isNaN == true && read.timings.count == 2)
         #expect(read.failure == nil && read.training == nil && read.trial == nil)
     }
@@ -88,7 +90,7 @@ import Testing
         results[7].rewriting = Rewriting(layers: [], left: [:], changes: GraphChanges(nodesBefore: 1), peakBytes: 1)
         for result in results { #expect(WorkerFrame.answer(reference: reference, result: result).quickLine() == nil) }
         // A new property of an answer belongs into the short form, or above.
-        let shortForm = ["files", "rowCount", "timings", "columns", "types"]
+        let shortForm = ["files", "rowCount", "timings", "columns", "types", "absentColumns"]
         #expect(Mirror(reflecting: AttemptResult()).children.count == shortForm.count + results.count)
     }
 }

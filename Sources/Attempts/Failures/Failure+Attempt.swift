@@ -54,7 +54,8 @@ extension Failure {
     ///   - why: says how the process has ended.
     ///   - lastWords: the end of what it has printed.
     package static func workerDied(_ spec: AttemptSpec, why: String, lastWords: String) -> Failure {
-        let said = lastWords.isEmpty ? "" : "; it printed last: \(lastWords)"
+        // What a process prints as it crashes may quote what it read.
+        let said: Reason = lastWords.isEmpty ? "" : "\(cell: lastWords, shown: "; it printed last: \(lastWords)", hidden: "")"
         return Failure(
             .workerDied, what: "its process died: \(why)\(said)", place: spec.place,
             remedy: "Look at the file; if it is right, report this with the file.")

@@ -1,4 +1,5 @@
 package import Names
+internal import Reasons
 import Recipes
 package import Tensors
 
@@ -12,6 +13,7 @@ package import Tensors
 package final class ArrayBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
+    package let absentColumns: [String]
     /// All rows of an array have one shape, so no axis depends on the row.
     package var listAxes: (names: NameSet, isEmpty: Bool) { ([], true) }
     package let keptFields: [Field]
@@ -117,6 +119,7 @@ package final class ArrayBinder: InputBatches {
             bound.append(try Self.bind(input, rule, arrays, tellsLengths ? nil : memory[input.name], location))
         }
         columnsInFileOrder = orders
+        absentColumns = (table.privacy?.columns.sorted() ?? []).filter { names[$0] == nil }
         var kept: [ArrayRows] = []
         for name in table.keep {
             guard names[name] != nil else {
@@ -282,7 +285,7 @@ package final class ArrayBinder: InputBatches {
                 guard case .words? = rule.booleans else {
                     throw .mismatch(
                         TableLocation(file: location.file, column: array.name, input: input.name),
-                        reason: BooleanSpelling.question(input.name))
+                        reason: Reason(BooleanSpelling.question(input.name)))
                 }
             }
         }

@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 package import Tensors
 
 /// Writes the rows of tensors, one after the other, as a `.npy` file (one array) or a stored `.npz` archive (any number of arrays). It uses

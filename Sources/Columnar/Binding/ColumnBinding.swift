@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 internal import Recipes
 internal import Tensors
 
@@ -28,14 +29,30 @@ struct ColumnBinding {
     /// The columns that earlier files bound, by input.
     let pinned: [String: [String]]
     private let indexColumns: Set<String>
+    /// The names and patterns of columns that are looked for, besides those of `table` and `pinned`.
+    private let others: [String]
 
-    init(file: String, schema: TableSchema, format: TableFormat, table: TableSchemaRule, pinned: [String: [String]]) {
+    init(
+        file: String, schema: TableSchema, format: TableFormat, table: TableSchemaRule, pinned: [String: [String]], others: [String]
+    ) {
         self.file = file
         self.schema = schema
         self.format = format
         self.table = table
         self.pinned = pinned
         indexColumns = PandasIndex.columns(schema.metadata)
+        self.others = others
+    }
+
+    /// Tells whether what stands as names may be a row of data: a CSV file has none of the names that are looked for. They are told as
+    /// cells are then.
+    private var mayLackHeader: Bool {
+        guard format.kind == .csv else { return false }
+        let named = table.key + table.keep + table.others + (table.label.map { [$0] } ?? []) + pinned.values.joined() + others
+        let known = NameSet(schema.names)
+        if named.contains(where: { known.contains($0) }) { return false }
+        let patterns = named.filter(NamePattern.isPattern).map(NamePattern.init)
+        return !schema.names.contains { name in patterns.contains { $0.matches(name) } }
     }
 
     func bind(_ inputs: [ModelInput], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [InputBinding] {
@@ -83,7 +100,7 @@ struct ColumnBinding {
             let wanted = input.width.map { "\($0) column\($0 == 1 ? "" : "s")" } ?? "a number of columns that fits \(input.description)"
             throw .mismatch(
                 TableLocation(file: file, input: input.name),
-                reason: "its shape \(input.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
+                reason: "its shape \(input.description) takes \(wanted), and \(names.count) fit\(told(": " + listed(names)))")
         }
         for position in positions { try checkType(schema.fields[position], input, rule) }
         let binding = InputBinding(
@@ -95,7 +112,7 @@ struct ColumnBinding {
     private func bindList(_ input: ModelInput, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> InputBinding {
         let field = schema.fields[position]
         func refuse(_ reason: String) -> ColumnarError {
-            .mismatch(TableLocation(file: file, column: field.name, input: input.name), reason: reason)
+            .mismatch(TableLocation(file: file, column: field.name, input: input.name), reason: Reason(reason))
         }
         let axes = Array(input.dimensions.dropFirst())
         let (depth, element) = field.nesting
@@ -127,7 +144,7 @@ struct ColumnBinding {
     private func checkType(_ field: Field, _ input: ModelInput, _ rule: InputRule) throws(ColumnarError) {
         let type = field.type.ofValues
         if format.kind != .csv, input.elementType == .string, let question = question(type, field, input, rule) {
-            throw .mismatch(TableLocation(file: file, column: field.name, input: input.name), reason: question)
+            throw .mismatch(TableLocation(file: file, column: field.name, input: input.name), reason: Reason(question))
         }
         if format.isText, field.type != .list, field.type != .structure { return }
         // A time among numbers is an error of its row, as it is in text.
@@ -179,15 +196,19 @@ struct ColumnBinding {
     private func checkPins(_ binding: InputBinding) throws(ColumnarError) {
         try Self.checkOrder(
             binding.positions.map { schema.fields[$0].name }, pinned[binding.input.name],
-            TableLocation(file: file, input: binding.input.name))
+            TableLocation(file: file, input: binding.input.name), tellsNames: !mayLackHeader)
     }
 
     /// Throws where an input's columns, which only the file's order decides, are not those of an earlier file.
-    static func checkOrder(_ now: [String], _ before: [String]?, _ location: TableLocation) throws(ColumnarError) {
+    /// - Parameter tellsNames: whether the names that the file has are names for sure.
+    static func checkOrder(
+        _ now: [String], _ before: [String]?, _ location: TableLocation, tellsNames: Bool = true
+    ) throws(ColumnarError) {
         guard let before, !now.areNames(before) else { return }
         let changed = zip(now, before).enumerated().first { !$0.element.0.isName($0.element.1) }
-        let detail =
-            changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
+        func name(_ text: String) -> Reason { tellsNames ? "\"\(text)\"" : "\(cell: text, hidden: "another")" }
+        let detail: Reason =
+            changed.map { "column \($0.offset + 1) is now \(name($0.element.0)) and was \"\($0.element.1)\"" }
             ?? "there are now \(now.count) columns, and there were \(before.count)"
         throw .mismatch(
             location,
@@ -242,7 +263,7 @@ struct ColumnBinding {
         guard !found.isEmpty else {
             throw .mismatch(
                 TableLocation(file: file, input: input.name),
-                reason: "no column matches \"\(pattern)\": \(suggestion(for: pattern, among: schema.names))")
+                reason: "no column matches \"\(pattern)\": \(columns(besides: pattern))")
         }
         try checkNames(found, input)
         return found.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }
@@ -273,10 +294,11 @@ struct ColumnBinding {
         }
         candidates.removeAll(where: \.isEmpty)
         guard let fallback = candidates.first else {
+            let columns = ": its columns are " + listed(schema.fields.map { "\($0.name) (\($0.type.name))" })
             throw .mismatch(
                 TableLocation(file: file, input: input.name),
-                reason: "the table has no \(input.elementType == .string ? "text" : "numeric") column left for it: its columns are "
-                    + listed(schema.fields.map { "\($0.name) (\($0.type.name))" }))
+                reason:
+                    "the table has no \(input.elementType == .string ? "text" : "numeric") column left for it\(told(columns))")
         }
         let chosen = candidates.first { input.rowShape(width: $0.count) != nil } ?? fallback
         try checkNames(chosen, input)
@@ -296,8 +318,25 @@ struct ColumnBinding {
         if found.count > 1 { throw doubled(name, input) }
         throw .mismatch(
             TableLocation(file: file, column: name, input: input),
-            reason: "the table has no such column: \(suggestion(for: name, among: schema.names))")
+            reason: "the table has no such column: \(columns(besides: name))")
     }
+
+    /// Says which columns there are in place of one that is wanted.
+    private func columns(besides wanted: String) -> Reason {
+        let words = suggestion(for: wanted, among: schema.names)
+        // Hardly any cell is so like a name by chance.
+        let isClose = wanted.count >= 5 && words.hasPrefix("did you mean")
+        if !mayLackHeader || isClose { return Reason(words) }
+        return "\(cell: schema.names.joined(separator: ", "), shown: words, hidden: Self.noHeader)"
+    }
+
+    /// Returns words that have names of columns in them, which are left out where these may be cells.
+    private func told(_ words: String) -> Reason {
+        mayLackHeader ? "\(cell: schema.names.joined(separator: ", "), shown: words, hidden: ": " + Self.noHeader)" : Reason(words)
+    }
+
+    private static let noHeader =
+        "none of the columns that are looked for is in its first row; if that is no header, the pipeline says so with dialect.header"
 
     private func doubled(_ name: String, _ input: String?) -> ColumnarError {
         .mismatch(

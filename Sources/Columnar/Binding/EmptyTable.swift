@@ -15,7 +15,9 @@ final class EmptyTable: InputBatches {
         reader: TableReader, inputs: [ModelInput], rules: NameMap<InputRule>, schema table: TableSchemaRule, pinned: [String: [String]],
         typing: KeptTyping
     ) throws(ColumnarError) {
-        let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        let binding = ColumnBinding(
+            file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned,
+            others: inputs.map(\.name) + rules.values.flatMap { $0.columns?.names ?? [] })
         // In JSON Lines, keys are only known from rows.
         let hasNames = reader.format.kind != .jsonLines
         if hasNames { try binding.checkNamed(rules) }

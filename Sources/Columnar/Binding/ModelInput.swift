@@ -188,6 +188,8 @@ package protocol InputBatches: AnyObject {
     var columnsInFileOrder: [String: [String]] { get }
     /// The kept columns, for the output's schema.
     var keptFields: [Field] { get }
+    /// The columns that `privacy` names and that the file does not have, as far as that is known before it is read.
+    var absentColumns: [String] { get }
     /// The names of the axes whose extent is the length of the rows' lists, and whether there is such an axis at all.
     var listAxes: (names: NameSet, isEmpty: Bool) { get }
     /// The types of kept columns of text, as `KeptTyping` finds them, once there were rows.
@@ -205,6 +207,7 @@ package protocol InputBatches: AnyObject {
 }
 
 extension InputBatches {
+    package var absentColumns: [String] { [] }
     package var foundTypes: [String: String] { [:] }
     package var misfit: KeptMisfit? { nil }
     package func rangePlan(byteCount: Int?) throws(ColumnarError) -> RangePlan { .whole }

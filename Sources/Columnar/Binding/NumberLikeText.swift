@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 internal import Recipes
 
 /// Finds the cells that make columns of a CSV file text, although most of their cells look like numbers, such as `1,000`, `50%`, `-` and
@@ -16,11 +17,13 @@ enum NumberLikeText {
         guard !found.isEmpty else { return error }
         // The values of the cells are left out, because they may be personal.
         let shown = found.prefix(3).map { "\"\($0.name)\" (row \($0.row))" }.joined(separator: ", ")
+        let rows = found.prefix(3).map { "row \($0.row)" }.joined(separator: ", ")
+        let told: Reason = reason.cells == nil ? Reason(shown) : "\(cell: found[0].name, shown: shown, hidden: rows)"
         let more = found.count > 3 ? " and \(found.count - 3) more" : ""
         return .mismatch(
             location,
             reason:
-                "\(reason). Columns that look like numbers are text because of a cell that is none: \(shown)\(more). If such a cell is a "
+                "\(reason). Columns that look like numbers are text because of a cell that is none: \(told)\(more). If such a cell is a "
                 + "missing value, add its word to the dialect's null_words")
     }
 

@@ -1,3 +1,6 @@
+internal import Foundation
+internal import Names
+
 /// Finds the columns of a table that are the index of the pandas frame that it was written from.
 enum PandasIndex {
     /// Returns whether pandas itself gave the name, as it does to an index without one: `__index_level_0__`.
@@ -68,6 +71,16 @@ enum PandasIndex {
             }
         }
         return nil
+    }
+
+    /// Returns metadata that tell of the same index and of nothing else, without the columns in `hidden`.
+    static func metadata(of metadata: [String: String], without hidden: NameSet) -> [(key: String, value: String)] {
+        func json(_ name: String) -> String { String(decoding: (try? JSONEncoder().encode(name)) ?? Data("\"\"".utf8), as: UTF8.self) }
+        var index = columns(metadata).filter { !hidden.contains($0) }.sorted().map(json)
+        if let range = range(metadata), !hidden.contains(range.name) {
+            index.append("{\"kind\": \"range\", \"name\": \(json(range.name)), \"start\": \(range.start), \"step\": \(range.step)}")
+        }
+        return index.isEmpty ? [] : [("pandas", "{\"index_columns\": [\(index.joined(separator: ", "))]}")]
     }
 
     /// Returns the part of the metadata that begins with the array of the index columns.

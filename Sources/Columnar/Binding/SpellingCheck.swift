@@ -1,3 +1,4 @@
+internal import Reasons
 internal import Recipes
 internal import Tensors
 
@@ -49,7 +50,7 @@ struct SpellingCheck {
         for (seen, name) in zip(columns, names) where seen.hasValue && (seen.isBoolean || seen.isTime) {
             throw .mismatch(
                 TableLocation(file: file, column: name, input: input),
-                reason: seen.isBoolean ? BooleanSpelling.question(input) : TimeSpelling.question(input))
+                reason: Reason(seen.isBoolean ? BooleanSpelling.question(input) : TimeSpelling.question(input)))
         }
     }
 }

@@ -28,6 +28,7 @@ package import Tensors
 package final class TableBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
+    package let absentColumns: [String]
     /// The kept columns. Those whose types are still to be found count as text.
     package private(set) var keptFields: [Field]
     package private(set) var misfit: KeptMisfit?
@@ -67,7 +68,9 @@ package final class TableBinder: InputBatches {
         lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         func columnBinding() -> ColumnBinding {
-            ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+            ColumnBinding(
+                file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned,
+                others: inputs.map(\.name) + rules.values.flatMap { $0.columns?.names ?? [] })
         }
         if !reader.isSurveyed, columnBinding().dependsOnWholeFile(inputs, rules) { try reader.survey() }
         let binding = columnBinding()
@@ -115,6 +118,7 @@ package final class TableBinder: InputBatches {
             bindings.filter(\.isInFileOrder).map { bound in (bound.input.name, boundColumns[bound.input.name] ?? []) },
             uniquingKeysWith: { $1 })
         knownColumns = reader.knownColumns
+        absentColumns = table.privacy.map { reader.absent(among: $0) } ?? []
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         spellings = bindings.map { SpellingCheck($0.input, $0.rule, columns: $0.positions.count, reader.format) }
@@ -122,6 +126,9 @@ package final class TableBinder: InputBatches {
             if let hash { return hash.field }
             let field = reader.schema.fields[kept.position]
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
+        }
+        if let privacy = table.privacy {
+            for (field, hash) in zip(keptFields, hashes) where hash == nil { try privacy.check(field, file: reader.file) }
         }
         self.kept = kept
         var types: [Int: KeptColumnType] = [:]

@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 internal import Tensors
 
 /// Writes a model's outputs, with the kept columns before them, in any format.

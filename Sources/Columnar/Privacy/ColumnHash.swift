@@ -1,5 +1,6 @@
 internal import Crypto
 internal import Names
+internal import Reasons
 internal import Recipes
 internal import Tensors
 

@@ -7,10 +7,14 @@ internal import Recipes
 /// stays as it is written.
 struct JSONFilter {
     private let file: String
-    private let drop: NameSet
+    private let drop: NameSet, columns: NameSet
     private var hashes: NameMap<ColumnHash> = [:]
     private let privacy: RowPrivacy
     private let types: NameMap<String>
+    /// Which of the keys that were seen so far may stay as they are.
+    private var known = NameSet()
+    /// Which of the keys that `privacy` names were seen so far.
+    private var found = NameSet()
     private var row = 0
 
     init(_ privacy: RowPrivacy, types: NameMap<String>, file: String) {
@@ -18,7 +22,11 @@ struct JSONFilter {
         self.types = types
         self.file = file
         drop = NameSet(privacy.drop)
+        columns = privacy.columns
     }
+
+    /// The keys that `privacy` names and that no line has had so far; none where there were no lines.
+    var absent: [String] { row == 0 ? [] : columns.sorted().filter { !found.contains($0) } }
 
     /// Appends a line and its end; a blank line gives nothing.
     mutating func append(_ line: ArraySlice<UInt8>, to written: inout [UInt8]) throws(ColumnarError) {
@@ -35,18 +43,35 @@ struct JSONFilter {
             repeat {
                 guard let (key, value) = scanner.member() else { throw broken() }
                 guard let name = Self.string(key) else { throw broken() }
+                if columns.contains(name) { _ = found.insert(name) }
                 if drop.contains(name) { continue }
                 if !isFirst { written.append(UInt8(ascii: ",")) }
                 isFirst = false
                 written += key
                 written.append(UInt8(ascii: ":"))
-                if let hash = try hash(of: name) { try append(hash, of: value, to: &written) } else { written += value }
+                if let hash = try hash(of: name) {
+                    try append(hash, of: value, to: &written)
+                } else {
+                    try check(name, value)
+                    written += value
+                }
             } while scanner.take(",")
             guard scanner.take("}") else { throw broken() }
         }
         scanner.skipBlanks()
         guard scanner.isAtEnd else { throw broken() }
         written += Array("}\n".utf8)
+    }
+
+    /// Throws where a key that stays looks like one that goes, or has such a key in an object inside.
+    private mutating func check(_ name: String, _ value: ArraySlice<UInt8>) throws(ColumnarError) {
+        if known.insert(name).inserted { try privacy.check(column: name, row: row, file: file) }
+        guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(value.first) else { return }
+        for key in JSONScanner.keys(in: value) {
+            guard let inner = Self.string(key) else { throw broken() }
+            guard columns.contains(inner) || privacy.columnLike(inner) != nil else { continue }
+            throw .mismatch(TableLocation(file: file, row: row, column: name), reason: RowPrivacy.within(inner))
+        }
     }
 
     private mutating func hash(of name: String) throws(ColumnarError) -> ColumnHash? {
@@ -98,6 +123,21 @@ private struct JSONScanner {
     init(_ line: ArraySlice<UInt8>) { rest = line }
 
     var isAtEnd: Bool { rest.isEmpty }
+
+    /// Returns the keys of all objects in a value, as they are written.
+    static func keys(in value: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+        var scanner = JSONScanner(value), keys: [ArraySlice<UInt8>] = []
+        while let next = scanner.rest.first {
+            guard next == UInt8(ascii: "\"") else {
+                scanner.rest.removeFirst()
+                continue
+            }
+            guard let text = scanner.string() else { break }
+            scanner.skipBlanks()
+            if scanner.take(":") { keys.append(text) }
+        }
+        return keys
+    }
 
     mutating func skip(_ mark: [UInt8]) { if rest.starts(with: mark) { rest.removeFirst(mark.count) } }
 

@@ -7,7 +7,8 @@ package import Recipes
 /// of values. Every other cell means the same in the copy, to whatever takes it.
 ///
 /// A copy of CSV is in UTF-8, with a header, commas and quotes (`dialect`); null words that were not quoted are not quoted there. One of
-/// JSON Lines has the lines as they are, but for these keys. Parquet and Arrow keep their types. Copies are not compressed. An archive of
+/// JSON Lines has the lines as they are, but for these keys. Parquet and Arrow keep their types, and of the file's own metadata only which
+/// columns are pandas' index. Copies are not compressed. An archive of
 /// arrays is copied as it is where it has none of the columns, and refused otherwise.
 package struct PrivateCopy {
     private let path: String
@@ -43,14 +44,17 @@ package struct PrivateCopy {
         TextDialect(header: .present, nullWords: files.nullWords, decimal: files.decimal)
     }
 
+    /// Returns the columns that `privacy` names and that the file does not have.
     /// - Parameter descriptor: an empty file, which the caller closes.
-    package func write(into descriptor: Int32) throws(ColumnarError) {
+    package func write(into descriptor: Int32) throws(ColumnarError) -> [String] {
         let target = OwnedDescriptor(borrowing: descriptor)
         switch format.kind {
-        case .csv: try writeCSV(to: target)
-        case .jsonLines: try writeJSONLines(to: target)
-        case .parquet, .arrow: try writeStored(to: target)
-        case .npy: try copyBytes(to: target)
+        case .csv: return try writeCSV(to: target)
+        case .jsonLines: return try writeJSONLines(to: target)
+        case .parquet, .arrow: return try writeStored(to: target)
+        case .npy:
+            try copyBytes(to: target)
+            return privacy.columns.sorted()
         case .npz:
             for entry in try ZipArchive(source, file: path).entries {
                 let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
@@ -61,6 +65,7 @@ package struct PrivateCopy {
                         + "out")
             }
             try copyBytes(to: target)
+            return privacy.columns.sorted()
         }
     }
 
@@ -77,7 +82,9 @@ package struct PrivateCopy {
     private func staying(_ schema: TableSchema) throws(ColumnarError) -> [(position: Int, hash: ColumnHash?)] {
         var staying: [(position: Int, hash: ColumnHash?)] = []
         for (position, field) in schema.fields.enumerated() where !privacy.drop.containsName(field.name) {
-            staying.append((position, try ColumnHash(of: field.name, privacy, types: types)))
+            let hash = try ColumnHash(of: field.name, privacy, types: types)
+            if hash == nil { try privacy.check(field, file: path) }
+            staying.append((position, hash))
         }
         if staying.isEmpty {
             throw .mismatch(TableLocation(file: path), reason: "`privacy` drops all of its columns, so that nothing is left to learn from")
@@ -85,13 +92,16 @@ package struct PrivateCopy {
         return staying
     }
 
-    private func writeCSV(to target: OwnedDescriptor) throws(ColumnarError) {
+    private func writeCSV(to target: OwnedDescriptor) throws(ColumnarError) -> [String] {
         let reader = try TableReader(path: path, format: format, options: options)
-        let staying = try staying(reader.schema)
+        let staying = try staying(reader.schema), absent = reader.absent(among: privacy)
         var lines = CSVLines(target, file: path, nullWords: Self.dialect(of: dialect).nullWords ?? [])
         for (index, column) in staying.enumerated() { lines.add(name: reader.schema.fields[column.position].name, isFirst: index == 0) }
         try lines.endLine()
-        guard !reader.hasNoRows else { return try lines.flush() }
+        guard !reader.hasNoRows else {
+            try lines.flush()
+            return absent
+        }
         // Each column is read with its words and without those that mark a missing value, to know which of them were quoted.
         try reader.select(
             staying.flatMap { column in
@@ -116,9 +126,10 @@ package struct PrivateCopy {
             }
         }
         try lines.flush()
+        return absent
     }
 
-    private func writeJSONLines(to target: OwnedDescriptor) throws(ColumnarError) {
+    private func writeJSONLines(to target: OwnedDescriptor) throws(ColumnarError) -> [String] {
         let text = try TextStream(path, format, options, source)
         var filter = JSONFilter(privacy, types: types, file: path)
         var written: [UInt8] = []
@@ -127,23 +138,28 @@ package struct PrivateCopy {
             if written.count >= 1 << 18 { try Self.flush(&written, to: target, file: path) }
         }
         try Self.flush(&written, to: target, file: path)
+        return filter.absent
     }
 
-    private func writeStored(to target: OwnedDescriptor) throws(ColumnarError) {
+    private func writeStored(to target: OwnedDescriptor) throws(ColumnarError) -> [String] {
         let reader = try TableReader(path: path, format: format, options: options)
+        let absent = reader.absent(among: privacy)
+        // An index that pandas only counted becomes a column where it is hashed.
+        reader.addIndex(privacy.hash)
         let staying = try staying(reader.schema)
-        // The writer makes an entry of its own for the types.
-        let metadata = reader.schema.metadata.filter { $0.key != "ARROW:schema" }.sorted { $0.key < $1.key }
+        // What else a tool wrote into the file beside its columns may hold values of those that go.
+        let metadata = PandasIndex.metadata(of: reader.schema.metadata, without: privacy.columns)
         try reader.select(staying.map { ColumnRequest(position: $0.position) })
         let fields = zip(staying, reader.schema.fields).map { $0.hash?.field ?? $1 }
         let writer = try TableWriter(
-            target, path, TableFormat(format.kind), TableSchema(fields: fields), metadata.map { (key: $0.key, value: $0.value) })
+            target, path, TableFormat(format.kind), TableSchema(fields: fields), metadata)
         while let batch = try reader.next() {
             var columns: [Column] = []
             for (column, read) in zip(staying, batch.columns) { columns.append(try column.hash?.hashed(read, file: path) ?? read) }
             try writer.write(RecordBatch(columns: columns, rowCount: batch.rowCount))
         }
         _ = try writer.finish()
+        return absent
     }
 
     private func copyBytes(to target: OwnedDescriptor) throws(ColumnarError) {

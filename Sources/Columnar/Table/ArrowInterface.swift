@@ -122,6 +122,12 @@ extension Field {
         return Field(name: name, type: type, isNullable: isNullable, schema: copy, owner: memory)
     }
 
+    /// The children of a list or a struct, also of one that a dictionary has.
+    var children: [Field] {
+        if let values = schema.dictionary.flatMap({ Field($0.pointee, owner: owner) }) { return values.children }
+        return (0..<Int(schema.n_children)).compactMap { child($0) }
+    }
+
     /// Returns a child of a list or a struct.
     func child(_ index: Int) -> Field? {
         guard index < Int(schema.n_children), let node = schema.children[index] else { return nil }

@@ -157,7 +157,19 @@ package final class TableReader {
     package func addPathColumns(_ names: some Sequence<String>) {
         let missing = NameSet(names.filter { schema.positions(of: $0).isEmpty })
         guard !missing.isEmpty else { return }
-        pathColumns = PathColumn.all(of: originalPath ?? file).filter { missing.contains($0.name) }
+        add(PathColumn.all(of: originalPath ?? file).filter { missing.contains($0.name) }, missing)
+    }
+
+    /// The names of the columns that the path has, and of an index that pandas only counted.
+    var columnsOfPath: [String] {
+        PathColumn.all(of: originalPath ?? file).map(\.name) + (PandasIndex.range(schema.metadata).map { [$0.name] } ?? [])
+    }
+
+    /// Adds the index that pandas only counted, if it is in `names` and the file does not have it. It must be called before `select`.
+    func addIndex(_ names: [String]) { add([], NameSet(names.filter { schema.positions(of: $0).isEmpty })) }
+
+    private func add(_ columns: [PathColumn], _ missing: NameSet) {
+        pathColumns = columns
         if let range = PandasIndex.range(schema.metadata), missing.contains(range.name) {
             pathColumns.removeAll { $0.name.isName(range.name) }
             pathColumns.append(PathColumn(name: range.name, value: nil, range: range))

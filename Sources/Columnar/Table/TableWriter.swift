@@ -1,5 +1,6 @@
 internal import CArrow
 internal import Names
+internal import Reasons
 
 /// Describes a finished table.
 package struct WrittenTable: Hashable, Sendable {

@@ -146,9 +146,8 @@ enum DialectHint {
             return "where delimiters inside cells are written with a backslash before them, set schema.dialect.escape to \"\\\\\" and "
                 + "quote to none"
         }
-        if isMismatch, seen.hasSpacedHeader, let name = seen.header.dropFirst().first {
-            return "the names in the header have a space before them, as in \"\(name)\": write the file without spaces after the "
-                + "delimiter, or name them so"
+        if isMismatch, seen.hasSpacedHeader {
+            return "the names in the header have a space before them: write the file without spaces after the delimiter, or name them so"
         }
         return nil
     }

@@ -16,9 +16,11 @@ extension Dispatcher {
         FaultPoint.reach(.answerTaken)
         var outputs: [(assignment: Assignment, result: AttemptResult)] = []
         var decisions = RunDecisions()
-        for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
+        for (assignment, answer) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
+            let result = told(answer, of: assignment.pipeline.name)
             window.takeBack(assignment.run.number)
             decisions.note(result.machine, of: assignment.run.number)
+            noteAbsent(result, assignment.opened)
             if assignment.goal == .score, let seconds = result.timings["total"] {
                 history.took(seconds, byteCount: assignment.arrival.file.stamp.size, in: assignment.pipeline.name)
             }

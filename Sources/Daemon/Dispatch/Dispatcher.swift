@@ -66,6 +66,7 @@ package final class Dispatcher {
     let executions = ModelExecutions()
     let specs: AttemptSpecs
     let ahead = ScoringAhead()
+    let absent = AbsentColumns()
     let machine: MachineWaits
     let inputs: InputDisposal
     let unfinished = UnfinishedOutputs()
@@ -109,6 +110,7 @@ package final class Dispatcher {
             scheduler.order(pipeline.name, isStrict: pipeline.order == .strict)
             try columns.awaitFirst(of: pipeline)
         }
+        try eraseHiddenValues()
         try applyPauses()
     }
 

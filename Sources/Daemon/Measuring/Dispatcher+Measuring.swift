@@ -50,7 +50,7 @@ extension Dispatcher {
             case .failure(let failure) where failure.kind != .cancelled:
                 log.warning(
                     isAsItIs ? "a version could not be measured, and is executed as it is" : "a version could not be measured on this file",
-                    metadata: logged(pipeline, subject.version).merging(["reason": "\(failure.fullReason)"]) { $1 })
+                    metadata: logged(pipeline, subject.version).merging(failure.fullReason.logged) { $1 })
             case .failure: break
             }
         }

@@ -36,6 +36,8 @@ final class ConnectionQueue: LedgerSource, @unchecked Sendable {
                     // GRDB sets NORMAL with WAL, which loses the last commits when the power goes.
                     try db.execute(sql: "PRAGMA synchronous = FULL")
                     try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+                    // What is removed may be what cells of tables hold.
+                    try db.execute(sql: "PRAGMA secure_delete = ON")
                 }
                 try db.execute(sql: "PRAGMA cache_size = -16384")
                 return Connection(db, path: path, hidesValues: hidesValues)
@@ -98,6 +100,19 @@ final class ConnectionQueue: LedgerSource, @unchecked Sendable {
                 }
             } catch {
                 throw LedgerError(error, path: path, doing: "make its log longer")
+            }
+        }
+    }
+
+    /// Writes the file anew without what was removed from it, and empties the log, as far as no reader needs it.
+    func compact() throws(LedgerError) {
+        try onQueue { (db, connection) throws(LedgerError) in
+            do {
+                connection.finalizeStatements()
+                try db.execute(sql: "VACUUM")
+                try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+            } catch {
+                throw LedgerError(error, path: path, doing: "write it anew without values that are not shown any more")
             }
         }
     }

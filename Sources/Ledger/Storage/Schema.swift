@@ -15,10 +15,11 @@ enum Schema {
         migrator.registerMigration("6") { db in try db.execute(sql: version6) }
         migrator.registerMigration("7") { db in try db.execute(sql: version7) }
         migrator.registerMigration("8") { db in try db.execute(sql: version8) }
+        migrator.registerMigration("9") { db in try db.execute(sql: version9) }
         return migrator
     }()
 
-    static let newest = "8"
+    static let newest = "9"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -102,6 +103,13 @@ enum Schema {
         -- to the manifest.
         ALTER TABLE publications ADD COLUMN execution TEXT;
         ALTER TABLE publications ADD COLUMN form_digest TEXT;
+        """
+
+    private static let version9 = """
+        -- Where values of cells are stored, so that those of a pipeline that does not show them any more are found at once.
+        CREATE INDEX arrivals_with_values ON arrivals (pipeline) WHERE cells IS NOT NULL;
+        CREATE INDEX runs_with_values ON runs (arrival) WHERE cells IS NOT NULL;
+        CREATE INDEX attempts_with_values ON attempts (run) WHERE cells IS NOT NULL;
         """
 
     /// The third migration adds the columns for training: what a run learns from, and what came of it.

@@ -122,6 +122,13 @@ struct CrossSectionCheck {
     private func checkPrivacy() {
         guard let rows = pipeline.privacy.rows, !top.mistyped.contains("schema") else { return }
         let schema = pipeline.schema
+        for name in schema.namedColumns {
+            guard let meant = rows.columnLike(name) else { continue }
+            add(
+                .contradiction, "privacy.\(rows.drop.containsName(meant) ? "drop" : "hash")",
+                "\"\(meant.clipped)\" is almost \"\(name.clipped)\", which schema names: one column has one name",
+                "write the name in both places as the files have it")
+        }
         for (word, names) in [("drop", rows.drop), ("hash", rows.hash)] {
             for name in names {
                 if stages.trains, let use = schema.trainingUse(of: name) {
@@ -192,6 +199,13 @@ struct CrossSectionCheck {
 }
 
 extension RowSchema {
+    /// The columns that the schema names, without patterns, each once.
+    fileprivate var namedColumns: [String] {
+        let all = key + keep + (label?.names ?? []) + (weight.map { [$0] } ?? []) + inputs.flatMap { $0.columns?.names ?? [] }
+        var seen = NameSet()
+        return all.filter { seen.insert($0).inserted }
+    }
+
     /// Returns what a column is to training, where the schema names it so; nil for others. A key is not among them: its hash identifies a
     /// row too.
     fileprivate func trainingUse(of name: String) -> String? {

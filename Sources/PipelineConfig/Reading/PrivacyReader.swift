@@ -30,6 +30,20 @@ struct PrivacyReader {
         return Privacy(rows: rows, showsValues: showsValues)
     }
 
+    /// Returns whether the last part of a path looks like random digits, which no message may quote.
+    private static func isKeyItself(_ path: String) -> Bool {
+        let name = path.utf8.split(separator: UInt8(ascii: "/")).last ?? [][...]
+        return name.count >= 32
+            && name.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                    UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+
     /// Returns the key of the hashes: the one that the pipeline names, or that of the root. The latter is made where it is missing, if the
     /// reader may do so; a reader that may not goes without.
     private func key(_ section: Section, isUsed: Bool) -> PrivacyKey? {
@@ -43,7 +57,10 @@ struct PrivacyReader {
         do throws(PipelineFile.Unreadable) {
             if let key = try PrivacyKeyFile.read(path) { return key }
             if named == nil { return reading.makesKeys ? try PrivacyKeyFile.make(path) : nil }
-            section.refuse(.badValue, "key", "there is no file \(path)", "make one with: openssl rand -hex 32 > FILE; chmod 600 FILE")
+            section.refuse(
+                .badValue, "key",
+                Self.isKeyItself(path) ? "the key itself stands here, and not the path of its file" : "there is no file \(path)",
+                "make one with: openssl rand -hex 32 > FILE; chmod 600 FILE")
         } catch {
             // An operator who asks the daemon need not be able to read its key.
             if error.rule == .machineFault, !reading.makesKeys { return nil }

@@ -32,7 +32,7 @@ package struct FileReport: Report {
         let why = Reason(reason, cells: cells)
         var lines: [Printed] = [
             "\(file): \(verdict.rawValue)",
-            "  why         \(why)",
+            "  why         \(why.sentence)",
             "  by rule     \(rule): \(rule.sentence)",
             "  what to do  \(remedy)",
         ]

@@ -31,9 +31,9 @@ package struct ModelsReport: Report {
                 "\(version.arrival)",
                 version.sourceDigest?.shortDigest ?? "-", version.decidedAt?.short ?? "-", file)
             if let rejection = version.training?.fullReason, version.verdict == .published {
-                reasons.append("  tuning of arrival \(version.arrival), \(file): \(rejection)")
+                reasons.append("  tuning of arrival \(version.arrival), \(file): \(rejection.sentence)")
             }
-            if let reason = version.fullReason { reasons.append("  arrival \(version.arrival), \(file): \(reason)") }
+            if let reason = version.fullReason { reasons.append("  arrival \(version.arrival), \(file): \(reason.sentence)") }
         }
         return table.lines + (reasons.isEmpty ? [] : ["", "rejected:"] + reasons)
     }

@@ -25,7 +25,7 @@ package struct RunReport: Report {
         var lines: [Printed] = ["run \(run.number) of \(run.pipeline): \(run.state.rawValue)"]
         lines += Self.lines(run, attempts, publications).map { "  \($0)" }
         guard let training else { return lines }
-        lines.append("  trained: \(training.summary)\(training.fullReason.map { ": \($0)" } ?? "")")
+        lines.append("  trained: \(training.summary)\(training.fullReason.map { ": \($0.sentence)" } ?? "")")
         return lines + training.curve.map { "  \($0)" }
     }
 
@@ -46,12 +46,12 @@ package struct RunReport: Report {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
         if let why = run.explanation, why != said {
-            lines.append("why: \(why.fullReason) (\(why.rule))")
+            lines.append("why: \(why.fullReason.sentence) (\(why.rule))")
             lines.append("what to do: \(why.remedy)")
         }
         for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {
             let next = attempt.nextAttemptAt.map { "; next at \($0)" } ?? ""
-            let why = attempt.fullReason.map { ": \($0)" } ?? ""
+            let why = attempt.fullReason.map { ": \($0.sentence)" } ?? ""
             let machine = attempt.machine.flatMap { $0 == run.machine ? nil : "; on \($0)" } ?? ""
             lines.append("attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(why)\(next)\(machine)")
         }

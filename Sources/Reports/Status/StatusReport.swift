@@ -90,7 +90,7 @@ extension StatusReport {
             if !counts.isEmpty { lines.append("  \(role.rawValue): \(counts.joined(separator: ", "))") }
         }
         if let wait = status.labelsWait {
-            lines.append("  labels are kept and not learnt from yet: \(wait.fullReason)")
+            lines.append("  labels are kept and not learnt from yet: \(wait.fullReason.sentence)")
             lines.append("    \(wait.remedy)")
         }
         let runningCount = status.count(.running)

@@ -36,11 +36,13 @@ final class PartsFolder {
     }
 
     /// Records the plan, so that other processes know it.
-    /// - Parameter ranges: the places where the file is cut; the attempt reports `columns` and `types` in its answer.
+    /// - Parameter ranges: the places where the file is cut; the attempt reports the rest in its answer.
     func plan(
-        _ ranges: RangePlan, for subject: String, columns: [String: [String]] = [:], types: [String: String] = [:]
+        _ ranges: RangePlan, for subject: String, columns: [String: [String]] = [:], types: [String: String] = [:],
+        absentColumns: [String] = []
     ) throws(FileSystemError) -> ScoringPlan {
-        let plan = ScoringPlan(subject: subject, boot: Self.boot, ranges: ranges, columns: columns, types: types)
+        let plan = ScoringPlan(
+            subject: subject, boot: Self.boot, ranges: ranges, columns: columns, types: types, absentColumns: absentColumns)
         try folder.write(JSONFile.encode(plan, for: folder.path(of: Self.plan)), to: "plan.new")
         try folder.replace(Self.plan, by: "plan.new")
         return plan

@@ -95,6 +95,7 @@ struct RangedPass {
         try input.verifyUnchanged()
         result.columns = plan.columns
         result.types = plan.types
+        result.absentColumns = plan.absentColumns
         result.rowCount = Int64(rowCount)
         result.files = [try phases.time("hash") { () throws(Failure) in try output.written() }]
         return true
@@ -173,7 +174,8 @@ struct RangedPass {
         do throws(Failure) { ranges = try rows.rangePlan(byteCount: rangeBytes) } catch  where error.kind == .badInput { ranges = .whole }
         return try onDisk { () throws(FileSystemError) in
             try folder.clear()
-            return try folder.plan(ranges, for: subjects[0], columns: rows.columnsInFileOrder, types: rows.foundTypes)
+            return try folder.plan(
+                ranges, for: subjects[0], columns: rows.columnsInFileOrder, types: rows.foundTypes, absentColumns: rows.absentColumns)
         }
     }
 

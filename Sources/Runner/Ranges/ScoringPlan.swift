@@ -16,9 +16,10 @@ struct ScoringPlan: Codable, Hashable {
     var boot: String
     /// The ranges. If there is only one, the file is scored in one go.
     var ranges: RangePlan
-    /// The columns that the attempt reports in its answer (`AttemptResult.columns` and `types`).
+    /// The columns that the attempt reports in its answer (`AttemptResult.columns`, `types` and `absentColumns`).
     var columns: [String: [String]] = [:]
     var types: [String: String] = [:]
+    var absentColumns: [String] = []
 
     var isInOneGo: Bool { ranges.ranges.count < 2 }
 }

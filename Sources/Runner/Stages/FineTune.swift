@@ -28,7 +28,7 @@ struct FineTune {
 
     func run(_ result: inout AttemptResult) throws(Failure) {
         if let subject = training.labelled.firstIndex(where: { $0.arrival == training.subject }) {
-            try keep(subject)
+            result.absentColumns = try keep(subject)
             // An empty file teaches nothing and has no fault.
             if !hasRows(training.labelled[subject]) {
                 result.rowCount = 0
@@ -45,7 +45,9 @@ struct FineTune {
         var report = TrainingReport()
         var outcome: FineTuning.Outcome?
         do throws(Failure) {
-            outcome = try phases.time("train") { () throws(Failure) in try train(parent, file.adapter, &report) }
+            outcome = try phases.time("train") { () throws(Failure) in
+                try train(parent, file.adapter, &report, &result.absentColumns)
+            }
             report.rejection = outcome.flatMap(rejection)
         } catch  where error.kind == .tooFewRows {
             report.wait = error
@@ -72,12 +74,12 @@ struct FineTune {
 
     /// Trains on the labels that can be used; returns nil where none are left to learn from.
     private func train(
-        _ parent: Model, _ adapter: AdapterFile?, _ report: inout TrainingReport
+        _ parent: Model, _ adapter: AdapterFile?, _ report: inout TrainingReport, _ absentColumns: inout [String]
     ) throws(Failure) -> FineTuning.Outcome? {
         var usable: [AttemptSpec.LabelledFile] = []
         for (number, labelled) in training.labelled.enumerated() {
             do throws(Failure) {
-                try keep(number)
+                absentColumns += try keep(number)
                 if hasRows(labelled) { usable.append(labelled) }
             } catch {
                 try setAside(labelled, error, &report)
@@ -147,13 +149,13 @@ struct FineTune {
     }
 
     /// Keeps the labels, so that training reads the same content, however long it takes: a copy of them or, where columns are left out or
-    /// hashed, a file without these.
-    private func keep(_ number: Int) throws(Failure) {
+    /// hashed, a file without these. Returns such columns that the rows do not have.
+    private func keep(_ number: Int) throws(Failure) -> [String] {
         let labelled = training.labelled[number], name = Self.name(labelled.kept)
         let folder: any GivenFolder
         do throws(FileSystemError) {
             folder = try tools.opener.folder(.labels)
-            if try folder.has(name) { return }
+            if try folder.has(name) { return [] }
         } catch {
             throw Failure(landing: error, place: labelled.file.path)
         }
@@ -161,6 +163,7 @@ struct FineTune {
         let opened = try OpenedInput(labelled.file, as: .labels(number), from: tools.opener)
         do throws(FileSystemError) {
             try folder.keep(opened.file, digest: labelled.file.digest, as: name, named: FilePath(labelled.file.path))
+            return []
         } catch .changedWhileRead(let path) {
             throw Failure(opening: .changedWhileRead(path), place: labelled.file.path)
         } catch {

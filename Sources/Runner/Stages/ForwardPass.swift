@@ -92,6 +92,7 @@ struct ForwardPass {
         // A file without rows pins nothing for those after it.
         result.columns = rowCount == 0 ? [:] : rows.columnsInFileOrder
         result.types = rows.foundTypes
+        result.absentColumns = rows.absentColumns
         result.rowCount = Int64(rowCount)
         return rowCount
     }

@@ -32,19 +32,21 @@ struct PrivateLabels {
 
     private static let recordEnd = ".privacy.json"
 
-    /// Makes `name` a durable file with these rows, and removes what was kept of them under another `privacy`, or under none.
-    func keep(as name: String, _ privacy: RowPrivacy) throws(Failure) {
+    /// Makes `name` a durable file with these rows, and removes what was kept of them under another `privacy`, or under none. Returns the
+    /// columns that `privacy` names and that the rows do not have.
+    func keep(as name: String, _ privacy: RowPrivacy) throws(Failure) -> [String] {
+        var absent: [String] = []
         let stem = Self.stem(name)
         let others = try onDisk { () throws(FileSystemError) in
             try folder.names().filter { $0.hasPrefix(labelled.file.digest) && Self.stem($0) != stem }
         }
         try note(Record(drop: privacy.drop, hash: privacy.hash), stem)
         if let whole = others.first(where: { $0.hasPrefix(labelled.file.digest + ".") }) {
-            try write(whole, as: name, tools.spec.schema.dialect, privacy)
+            absent = try write(whole, as: name, tools.spec.schema.dialect, privacy)
         } else {
             do throws(Failure) {
                 let opened = try OpenedInput(labelled.file, as: .labels(number), from: tools.opener)
-                try write(opened.file, as: name, tools.spec.schema.dialect, privacy) { () throws(Failure) in
+                absent = try write(opened.file, as: name, tools.spec.schema.dialect, privacy) { () throws(Failure) in
                     try opened.verifyUnchanged()
                 }
             } catch {
@@ -53,11 +55,12 @@ struct PrivateLabels {
                 let added = privacy.hash.filter { !kept.record.hash.containsName($0) }
                 try note(Record(drop: privacy.drop, hash: kept.record.hash + added), stem)
                 let rest = RowPrivacy(drop: privacy.drop, hash: added, key: privacy.key)
-                try write(kept.name, as: name, tools.spec.schema.ofKeptRows.dialect, rest)
+                _ = try write(kept.name, as: name, tools.spec.schema.ofKeptRows.dialect, rest)
             }
         }
         for other in others { try onDisk { () throws(FileSystemError) in try folder.remove(other) } }
         if !others.isEmpty { try onDisk { () throws(FileSystemError) in try folder.sync() } }
+        return absent
     }
 
     private func note(_ record: Record, _ stem: String) throws(Failure) {
@@ -79,10 +82,10 @@ struct PrivateLabels {
     private static func stem(_ name: String) -> String { String(name.prefix { $0 != "." }) }
 
     /// Writes the rows that are kept in `source`.
-    private func write(_ source: String, as name: String, _ dialect: TextDialect, _ privacy: RowPrivacy) throws(Failure) {
+    private func write(_ source: String, as name: String, _ dialect: TextDialect, _ privacy: RowPrivacy) throws(Failure) -> [String] {
         let kept = try onDisk { () throws(FileSystemError) in try folder.open(source) }
         defer { Disk.close(kept) }
-        try write(kept, as: name, dialect, privacy, named: source)
+        return try write(kept, as: name, dialect, privacy, named: source)
     }
 
     /// - Parameters:
@@ -92,12 +95,12 @@ struct PrivateLabels {
     private func write(
         _ source: FileDescriptor, as name: String, _ dialect: TextDialect, _ privacy: RowPrivacy, named: String? = nil,
         _ check: () throws(Failure) -> Void = {}
-    ) throws(Failure) {
-        var failure: Failure?
+    ) throws(Failure) -> [String] {
+        var failure: Failure?, absent: [String] = []
         do throws(FileSystemError) {
             try folder.keep(as: name) { (copy, path) throws(FileSystemError) in
                 do throws(Failure) {
-                    try copyRows(source, named ?? labelled.file.path, dialect, privacy, to: copy)
+                    absent = try copyRows(source, named ?? labelled.file.path, dialect, privacy, to: copy)
                     try check()
                 } catch {
                     failure = error
@@ -108,15 +111,16 @@ struct PrivateLabels {
         } catch {
             throw failure ?? Failure(landing: error, place: labelled.file.path)
         }
+        return absent
     }
 
     private func copyRows(
         _ source: FileDescriptor, _ name: String, _ dialect: TextDialect, _ privacy: RowPrivacy, to copy: FileDescriptor
-    ) throws(Failure) {
+    ) throws(Failure) -> [String] {
         do throws(ColumnarError) {
             let rows = try PrivateCopy(
                 of: name, open: source.rawValue, dialect: dialect, privacy: privacy, types: tools.spec.schema.typeNames)
-            try rows.write(into: copy.rawValue)
+            return try rows.write(into: copy.rawValue)
         } catch {
             throw Failure(reading: error, file: labelled.file.path)
         }

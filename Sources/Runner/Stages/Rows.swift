@@ -28,6 +28,8 @@ struct Rows {
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
     var boundColumns: NameMap<[String]> { batches.boundColumns }
+    /// The columns that `privacy` names and that the file does not have.
+    var absentColumns: [String] { batches.absentColumns }
     /// The types of kept columns of text, known once rows were read.
     var foundTypes: [String: String] { batches.foundTypes }
     var misfit: KeptMisfit? { batches.misfit }

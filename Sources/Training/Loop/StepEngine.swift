@@ -61,7 +61,7 @@ package struct StepEngine: Codable, Sendable, Hashable {
         let other: Trial
         do throws(TrainingError) { other = try Trial(try machine(fast), recipe, batch, check) } catch {
             if case .cancelled = error { throw error }
-            decided.reason = "\(fast) cannot compute its steps: \(error)"
+            decided.reason = "\(fast) cannot compute its steps: \(error.reason)"
             return decided
         }
         let float = try Trial(try machine(.onnxRuntime), recipe, batch, check)

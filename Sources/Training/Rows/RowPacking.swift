@@ -271,7 +271,7 @@ struct RowPacking {
     private static func trainingError(_ error: ColumnarError, file: String) -> TrainingError {
         switch error {
         case .mismatch(let location, let reason):
-            .badLabels(file: "\(location)", reason: Reason(reason), remedy: "mend the file, or say in the schema what is meant")
+            .badLabels(file: "\(location)", reason: reason, remedy: "mend the file, or say in the schema what is meant")
         case .badValue(let location, let reason):
             .badLabels(file: "\(location)", reason: reason, remedy: "mend the file, or say in the schema what is meant")
         case .badRule(let reason): .badLabels(file: file, reason: Reason(reason), remedy: "mend the schema")
