@@ -258,8 +258,8 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Reasons", "Recipes", "Watcher", "Ledger", "LedgerSupport",
-                "Landing",
+                "Arrivals", "Attempts", "Deployment", "FileSystem", "Machine", "Reasons", "Recipes", "Signatures", "Watcher", "Ledger",
+                "LedgerSupport", "Landing",
                 "PipelineConfig", system, logging,
             ]),
         tests("Reports", ["Arrivals", "FileSystem", "Machine", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),

@@ -20,8 +20,14 @@ package struct AttemptSpec: Codable, Sendable {
         /// The stamp with which it was numbered: over all its files, as `FileStamp.whole` makes it. While the files have it they need not
         /// be hashed again. Nil where none is known.
         package var stamp: FileStamp?
+        /// Tells whether it was admitted by its signature. Then the attempt reads a copy that has the digest: somebody who has the file
+        /// mapped into memory can change it without changing its stamp.
+        package var isSigned = false
 
-        package init(path: String, digest: String, companions: [String] = [], spool: String? = nil, stamp: FileStamp? = nil) {
+        package init(
+            path: String, digest: String, companions: [String] = [], spool: String? = nil, stamp: FileStamp? = nil, isSigned: Bool = false
+        ) {
+            self.isSigned = isSigned
             self.path = path
             self.digest = digest
             self.companions = companions

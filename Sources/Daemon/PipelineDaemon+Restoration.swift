@@ -3,11 +3,12 @@ import FileSystem
 import Ledger
 import Logging
 import PipelineConfig
+import Signatures
 
 extension PipelineDaemon {
     /// Restores what pipelines have published and the ledger does not know, from the manifests and cards beside it, before anything else is
     /// done. Where there was no ledger they must tell everything, or the daemon does not start.
-    static func restoreLedger(_ ledger: RunLedger, for pipelines: [Pipeline], work: String, log: Logger) throws {
+    static func restoreLedger(_ ledger: RunLedger, for pipelines: [Pipeline], work: String, signer: VerifyingKey?, log: Logger) throws {
         let wanted = try pipelines.filter { try Restoration.isNeeded(for: $0, by: ledger) }
         guard !wanted.isEmpty else { return }
         let wasLost = try ledger.isEmpty()
@@ -17,7 +18,7 @@ extension PipelineDaemon {
                 : "the ledger lacks what was published: that is restored from manifests and cards",
             metadata: ["pipelines": "\(wanted.map(\.name))"])
         // Numbers are given to all pipelines together, so that they keep those that they had.
-        let restorations = try (wasLost ? pipelines : wanted).map { try Restoration(of: $0, work: work) }
+        let restorations = try (wasLost ? pipelines : wanted).map { try Restoration(of: $0, work: work, signer: signer) }
         FaultPoint.reach(.restoreBegin)
         let reports = try Restoration.apply(restorations, to: ledger, orNothing: wasLost, at: .now)
         FaultPoint.reach(.restoreRecorded)

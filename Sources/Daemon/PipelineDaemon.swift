@@ -8,6 +8,7 @@ package import Logging
 import PipelineConfig
 import Reasons
 import ServiceLifecycle
+import Signatures
 import Synchronization
 import SystemPackage
 import Watcher
@@ -98,7 +99,9 @@ package final class PipelineDaemon: Service {
                 "the history of a pipeline goes on under another name",
                 metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
         }
-        try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
+        let signer = try pipelines.settings.sign?.read()
+        try Self.restoreLedger(
+            ledger, for: pipelines.inForce, work: options.workDirectory, signer: signer?.publicKey, log: log)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
         self.isEnding = isEnding
@@ -119,7 +122,6 @@ package final class PipelineDaemon: Service {
         try PipelineFolders.make(inForce)
         try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
-        let signer = try pipelines.settings.sign?.read()
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
         publisher = try DiskPublisher(
             root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims, signer: signer)

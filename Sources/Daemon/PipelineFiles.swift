@@ -32,8 +32,13 @@ package final class PipelineFiles: Sendable {
     /// The settings of `ROOT/millrace.yaml`, as far as they are in force.
     package var settings: RootSettings { current.withLock(\.settings) }
 
-    /// The paths of the files that are there now, with `ROOT/millrace.yaml`.
-    package var paths: [String] { PipelineSet.files(patterns).files + RootFile.paths(root: root) }
+    /// The paths of the files that are there now, with `ROOT/millrace.yaml` and the keys whose signatures count.
+    package var paths: [String] { PipelineSet.files(patterns).files + RootFile.paths(root: root) + keyFiles }
+
+    /// The files of the keys whose signatures count. Who replaces one expects that the key before counts no more.
+    private var keyFiles: [String] {
+        Set(inForce.flatMap { [$0.trust.models, $0.trust.labelled] }.flatMap { $0?.files ?? [] }).sorted()
+    }
 
     /// The folders in which a new file may appear.
     package var folders: [String] { PipelineSet.folders(of: patterns) + [root] }

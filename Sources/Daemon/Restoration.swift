@@ -7,6 +7,7 @@ import Names
 package import PipelineConfig
 import Reasons
 import Recipes
+package import Signatures
 import SystemPackage
 
 /// Restores a lost ledger from manifests and cards (SEMANTICS 15): every arrival that was published, with its number. Those that were
@@ -21,11 +22,17 @@ package struct Restoration: Sendable {
     /// The version that `ACTIVE` names.
     private var active: Int?
     private var pinned: Int?
+    /// The keys of which one must have signed a version, for it to be restored; nil where none needs to be signed.
+    private let keys: [VerifyingKey]?
     /// The faults of what is beside published files, one sentence each.
     private var problems: [String] = []
 
-    /// - Parameter work: the work folder, which may still have what is kept for training.
-    package init(of pipeline: Pipeline, work: String) throws(FileSystemError) {
+    /// - Parameters:
+    ///   - work: the work folder, which may still have what is kept for training.
+    ///   - signer: the key by which what lands is signed; nil where nothing is.
+    package init(of pipeline: Pipeline, work: String, signer: VerifyingKey?) throws(FileSystemError) {
+        // Who may write where versions stand could put one there that nobody has signed, and no ledger would know better.
+        keys = pipeline.trust.models.flatMap { trusted in signer.flatMap { trusted.isRequired ? [$0] + trusted.keys : nil } }
         self.pipeline = pipeline.name
         revisions = (pipeline.formerRevision.full, pipeline.revision.full)
         kept = KeptFiles(work: FilePath(work), pipeline: pipeline.name)
@@ -101,7 +108,16 @@ package struct Restoration: Sendable {
         let models = PublishedModels(path: FilePath(landing.path))
         let read = try models.survey()
         problems += read.problems
-        let own = read.entries.filter { pipeline.isOwn($0.card.pipeline) }
+        var own: [PublishedModels.Entry] = []
+        for entry in read.entries where pipeline.isOwn(entry.card.pipeline) {
+            if let keys, try !entry.isSigned(by: keys) {
+                problems.append(
+                    "\(entry.path) is signed neither by the key of `sign` nor by one of `trust.models`: move that version away, or add the key "
+                        + "that signed it to `trust.models.keys`")
+            } else {
+                own.append(entry)
+            }
+        }
         for entry in read.entries where !pipeline.isOwn(entry.card.pipeline) && !entry.isPruned {
             problems.append("\(entry.path) is the card of pipeline \(entry.card.pipeline): move that version away")
         }
@@ -123,6 +139,11 @@ package struct Restoration: Sendable {
         }
         readLabels(own.map(\.card), pipeline)
         active = try models.active()
+        if let keys, let version = active, try !models.isActiveSigned(by: keys) {
+            problems.append(
+                "ACTIVE is not signed by the key of `sign`: `millrace activate \(pipeline.name) \(version)` puts that version in force")
+            active = nil
+        }
         pinned = try models.pinned()
     }
 

@@ -29,6 +29,10 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     /// The time when the output was removed because its input was deleted; the line then records the removal, not a publication. In UTC and
     /// ISO 8601.
     package var removedAt: String?
+    /// The number of the line among the signed ones of its pipeline, from 1, and the digest of the signed line before it, without its end;
+    /// nil where nothing is signed.
+    package internal(set) var sequence: Int64?
+    package internal(set) var previous: String?
     /// The Ed25519 signature of the line without this, in Base64; nil where nothing is signed. It is the last field of the line.
     package internal(set) var signature: String?
 
@@ -57,7 +61,7 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case path, bytes, rows, pipeline, input, revision, arrival, run, execution, pins, signature
+        case path, bytes, rows, pipeline, input, revision, arrival, run, execution, pins, previous, sequence, signature
         case formDigest = "form_digest"
         case outputDigest = "output_digest"
         case inputDigest = "input_digest"
@@ -80,7 +84,18 @@ package struct Manifest: Sendable {
         self.access = access
         self.signer = signer
         directory = outputRoot.appending("_millrace")
-        self.pipeline = String(pipeline.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
+        self.pipeline = Self.fileName(of: pipeline)
+    }
+
+    /// Returns the name of a pipeline as it stands in names of files.
+    package static func fileName(of pipeline: String) -> String {
+        String(pipeline.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
+    }
+
+    /// Returns that name of the pipeline which the file belongs to; nil where the file is no manifest.
+    package static func pipeline(ofFile name: String) -> String? {
+        guard name.hasPrefix("manifest-"), name.hasSuffix(".jsonl"), name.dropFirst(17).first == "-" else { return nil }
+        return String(name.dropFirst(18).dropLast(6))
     }
 
     /// Appends lines to the file of the day and makes them durable. A last line that a crash cut short is removed first; it was never
@@ -98,8 +113,9 @@ package struct Manifest: Sendable {
         // Another daemon may publish into the same root.
         Disk.lock(descriptor)
         let end = try Self.cutTornLine(descriptor, path)
+        let (text, head) = try text(of: lines, path)
         do throws(FileSystemError) {
-            try Disk.write(try text(of: lines, path), to: descriptor, path)
+            try Disk.write(text, to: descriptor, path)
             FaultPoint.reach(.manifestWritten)
             try Disk.sync(descriptor, path)
         } catch {
@@ -108,7 +124,12 @@ package struct Manifest: Sendable {
             throw error
         }
         if isNew { try Disk.sync(directory: directory) }
+        FaultPoint.reach(.manifestSynced)
+        if let head { try chain?.write(head) }
     }
+
+    /// The chain that the lines belong to; nil where nothing is signed.
+    private var chain: ManifestChain? { signer.map { ManifestChain(directory, pipeline, access, $0) } }
 
     /// Appends those of `lines` that the two newest files of this pipeline do not have. A crash between manifest and ledger may have left
     /// some there.
@@ -122,7 +143,9 @@ package struct Manifest: Sendable {
         for file in try files().suffix(2) {
             for line in try Self.lines(of: file) { known.insert(Key(path: line.path, digest: line.outputDigest, run: line.run)) }
         }
-        try append(lines.filter { !known.contains(Key(path: $0.path, digest: $0.outputDigest, run: $0.run)) }, day: day)
+        let missing = lines.filter { !known.contains(Key(path: $0.path, digest: $0.outputDigest, run: $0.run)) }
+        if missing.isEmpty, !known.isEmpty, let chain { return try chain.catchUp(with: files()) }
+        try append(missing, day: day)
     }
 
     /// Appends lines which say that these outputs are removed; `lines` are those of their publication. This must be durable before the
@@ -207,11 +230,18 @@ package struct Manifest: Sendable {
         return end
     }
 
-    private func text(of lines: [ManifestLine], _ path: FilePath) throws(FileSystemError) -> [UInt8] {
+    /// Returns the lines as they are written, and the head that is true after them.
+    private func text(of lines: [ManifestLine], _ path: FilePath) throws(FileSystemError) -> (text: [UInt8], head: ManifestHead?) {
         var text: [UInt8] = []
-        for line in lines {
+        var head = try chain.map { (chain) throws(FileSystemError) in try chain.end(in: files()) }
+        for var line in lines {
+            let start = text.count
+            // What was read of another line is no part of this one.
+            (line.sequence, line.previous, line.signature) = (head.map { $0.sequence + 1 }, head?.digest, nil)
             do { try line.append(to: &text, signedBy: signer) } catch { throw .badDocument(path, why: "\(error)") }
+            guard let sequence = line.sequence else { continue }
+            head = ManifestHead(digest: FileDigest.of(bytes: text[start..<(text.count - 1)]), pipeline: pipeline, sequence: sequence)
         }
-        return text
+        return (text, head)
     }
 }

@@ -2,22 +2,6 @@ import Foundation
 import Signatures
 
 extension ManifestLine {
-    private static let signatureStart = Array(#","signature":""#.utf8)
-    /// The length of a signature in Base64.
-    private static let signatureLength = 88
-
-    /// Divides a line of a manifest into what is signed, which is the line without its signature and without its end, and the signature.
-    /// Nil where it has none: `sed 's/,"signature":"[^"]*"}$/}/'` and `tr -d '\n'` give the same.
-    package static func signed(_ line: some BidirectionalCollection<UInt8>) -> (message: [UInt8], signature: [UInt8])? {
-        let line = Array(line)
-        let end = line.count - Self.signatureLength - 2
-        let start = end - signatureStart.count
-        guard start > 0, line[start..<end] == signatureStart[...], line.suffix(2) == Array("\"}".utf8)[...],
-            let signature = Data(base64Encoded: Data(line[end..<(end + signatureLength)]))
-        else { return nil }
-        return (line[..<start] + Array("}".utf8), Array(signature))
-    }
-
     /// Appends the line as JSON and ends it. The bytes are those that `JSONEncoder` makes with sorted keys and without escaped slashes. The
     /// encoder takes fifteen times as long for them, and there is a line for every output.
     func append(to text: inout [UInt8], signedBy signer: SigningKey? = nil) throws {
@@ -36,20 +20,16 @@ extension ManifestLine {
         try fields.append("path", path)
         if let pins { fields.append("pins", json: try Fields.encoder.encode(pins)) }
         try fields.append("pipeline", pipeline)
+        if let previous { try fields.append("previous", previous) }
         try fields.append("published_at", publishedAt)
         if let removedAt { try fields.append("removed_at", removedAt) }
         try fields.append("revision", revision)
         if let rows { fields.append("rows", Int64(rows)) }
         fields.append("run", run)
+        if let sequence { fields.append("sequence", sequence) }
         text = fields.text
         text.append(UInt8(ascii: "}"))
-        if let signer {
-            let signature = try signer.signature(of: Array(text[start...]))
-            text.removeLast()
-            text += Self.signatureStart
-            text += Data(signature).base64EncodedString().utf8
-            text += "\"}".utf8
-        }
+        if let signer { try SignedLine.sign(&text, from: start, by: signer) }
         text.append(UInt8(ascii: "\n"))
     }
 

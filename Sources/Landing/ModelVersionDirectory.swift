@@ -160,12 +160,34 @@ package struct ModelVersionDirectory: Sendable {
     package func active() throws(FileSystemError) -> Int? { try published.active() }
 
     /// Makes a version the active one. Throws `noSuchVersion` where it is not there with its card.
+    ///
+    /// `ACTIVE` and its signature cannot be replaced by one rename, so that the new signature stands in `_millrace/` before `ACTIVE` is
+    /// replaced and takes its place after that: whenever the process dies, one of the two is that of `ACTIVE`.
     package func activate(_ version: Int) throws(FileSystemError) {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else {
             throw .noSuchVersion(path, version: version)
         }
-        try JSONFile.replace(
-            path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name), access)
+        let content = Array("\(version)\n".utf8)
+        if let signer {
+            let folder = published.nextActiveSignature.removingLastComponent()
+            for changed in try Disk.makeDirectories(folder, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
+            let card = try FileDigest.of(directory(of: version).appending("card.json")).digest
+            let signature: [UInt8]
+            do throws(SignatureError) {
+                signature = try signer.signature(of: PublishedModels.signed(active: content, version, card: card).statement())
+            } catch { throw .badDocument(published.activeSignature, why: "\(error)") }
+            try JSONFile.replace(
+                published.nextActiveSignature, with: signature, staged: area.work.appending("ACTIVE.sig-" + name), access)
+        }
+        FaultPoint.reach(.activeSigned)
+        try JSONFile.replace(published.activeFile, with: content, staged: area.work.appending("ACTIVE-" + name), access)
+        FaultPoint.reach(.activeReplaced)
+        if signer != nil {
+            try Disk.replaceOurs(published.activeSignature, by: published.nextActiveSignature)
+        } else {
+            // The signature of another version says nothing of this one.
+            try Disk.remove(published.activeSignature)
+        }
     }
 
     /// Records which version is pinned, or that none is, so that a restored ledger has the pin too.

@@ -1,4 +1,5 @@
 package import FileSystem
+import Signatures
 package import SystemPackage
 
 /// Reads the cards below one `land.models`. Those of versions that were pruned are kept in `_millrace/cards/`, so that a lost ledger can be
@@ -56,7 +57,7 @@ package struct PublishedModels: Sendable {
 
     /// Returns the active version; nil when there is no `ACTIVE`.
     package func active() throws(FileSystemError) -> Int? {
-        let file = path.appending("ACTIVE")
+        let file = activeFile
         guard try Disk.status(file) != nil else { return nil }
         let text = String(decoding: try JSONFile.read(file), as: UTF8.self)
         guard let version = Int(text.filter { !$0.isWhitespace }), version > 0 else {
@@ -70,6 +71,11 @@ package struct PublishedModels: Sendable {
         guard try Disk.status(pinFile) != nil else { return nil }
         return Int(String(decoding: try JSONFile.read(pinFile), as: UTF8.self).filter { !$0.isWhitespace })
     }
+
+    package var activeFile: FilePath { path.appending("ACTIVE") }
+    package var activeSignature: FilePath { path.appending("ACTIVE.sig") }
+    /// The signature of what `ACTIVE` is about to be, or is already.
+    package var nextActiveSignature: FilePath { path.appending("_millrace").appending("ACTIVE.sig") }
 
     var pinFile: FilePath { path.appending("_millrace").appending("pinned") }
 

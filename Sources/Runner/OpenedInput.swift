@@ -2,7 +2,7 @@ import Arrivals
 import Attempts
 import FileSystem
 import Foundation
-import Glibc
+import Names
 import ONNX
 import Reasons
 import SystemPackage
@@ -12,13 +12,17 @@ import SystemPackage
 ///
 /// What is read is what was numbered only if the files have the stamp that they were numbered with, before the first byte is read and after
 /// the last one. Where the stamp differs, as after a `chmod`, they are hashed again; where the content has changed, the attempt is void.
+///
+/// Of files that were admitted by a signature a copy is read that has the digest: whoever has such a file mapped into memory can change it
+/// without changing its stamp.
 final class OpenedInput {
     let path: String
-    let file: FileDescriptor
-    /// The folder of a model that has external data.
+    private let own: OwnedFile
+    /// The folder of a model that has external data; nil where copies are read.
     private let folder: (any GivenFolder)?
-    private let companions: [(name: String, file: FileDescriptor)]
+    private let companions: [(name: String, file: OwnedFile)]
     private let digest: String
+    private let isCopied: Bool
     private let files: any AttemptFiles
     /// The stamps of the files when they were opened, the file's own first.
     private var stamps: [FileStamp]
@@ -42,47 +46,58 @@ final class OpenedInput {
             case nil: return try files.open(role)
             }
         }
-        file = opened
-        var others: [(name: String, file: FileDescriptor)] = []
-        var held: (any GivenFolder)?
-        do throws(Failure) {
-            if !input.companions.isEmpty {
-                held = try Self.opening(input.folder) { () throws(FileSystemError) in try files.folder(.arrived) }
-                for name in input.companions {
-                    let part = ModelPart.weights(name.split(separator: "/").map(String.init))
-                    let opened = try Self.opening(input.folder + "/" + name) { () throws(FileSystemError) in
-                        try files.open(.model(part))
-                    }
-                    others.append((name, opened))
-                }
+        var held = [OwnedFile(opened)]
+        var arrived: (any GivenFolder)?
+        if !input.companions.isEmpty {
+            arrived = try Self.opening(input.folder) { () throws(FileSystemError) in try files.folder(.arrived) }
+            for name in input.companions {
+                let part = ModelPart.weights(name.split(separator: "/").map(String.init))
+                held.append(
+                    OwnedFile(
+                        try Self.opening(input.folder + "/" + name) { () throws(FileSystemError) in try files.open(.model(part)) }))
             }
-        } catch {
-            // Nobody else closes what this object holds before all of its properties are set.
-            for descriptor in [opened] + others.map(\.file) { Glibc.close(descriptor.rawValue) }
-            throw error
         }
-        folder = held
-        companions = others
+        isCopied = input.isSigned
+        if isCopied { held = try held.map { (file) throws(Failure) in try Self.copy(of: file, input.path, files) } }
+        own = held[0]
+        companions = zip(input.companions, held.dropFirst()).map { ($0, $1) }
+        folder = isCopied ? nil : arrived
         stamps = []
         stamps = try currentStamps()
         if case .content = data { return }
-        if input.stamp != FileStamp.whole(stamps) { try compareContent() }
+        if isCopied || input.stamp != FileStamp.whole(stamps) { try compareContent() }
+    }
+
+    /// Returns a copy in a file without a name, which nobody else can change.
+    private static func copy(of file: OwnedFile, _ path: String, _ files: any AttemptFiles) throws(Failure) -> OwnedFile {
+        do throws(FileSystemError) {
+            let folder = try files.folder(.version), name = ".signed"
+            let copy = OwnedFile(try folder.create(name, .emptied))
+            try folder.remove(name)
+            try Disk.clone(file.descriptor, FilePath(path), into: copy.descriptor, folder.path(of: name), isDurable: false)
+            return copy
+        } catch { throw Failure(landing: error, place: path) }
     }
 
     private static func opening<Opened>(_ path: String, _ open: () throws(FileSystemError) -> Opened) throws(Failure) -> Opened {
         do throws(FileSystemError) { return try open() } catch { throw Failure(opening: error, place: path) }
     }
 
-    deinit {
-        for descriptor in [file] + companions.map(\.file) { Glibc.close(descriptor.rawValue) }
-    }
+    /// The descriptor of the input's own file.
+    var file: FileDescriptor { own.descriptor }
 
-    /// The external data of a model, in the folder that was opened, even if another folder has its name by now.
+    /// The external data of a model: the files that were opened, even if others have their names by now. What was not numbered with a model
+    /// is in the folder that was opened, and is nothing that a signature covers.
     var externalData: ExternalDataDirectory {
-        ExternalDataDirectory(isOurs: false) { [folder, files] components in
+        ExternalDataDirectory(isOurs: isCopied) { [companions, isCopied, folder, files, path] components in
             Result { () throws(FileSystemError) in
+                let name = components.joined(separator: "/")
+                if let known = companions.first(where: { $0.name.isName(name) }) {
+                    return try Disk.duplicate(known.file.descriptor, FilePath(path))
+                }
+                if isCopied { throw .missing(FilePath(name)) }
                 let folder = if let folder { folder } else { try files.folder(.arrived) }
-                return try folder.open(components.joined(separator: "/"))
+                return try folder.open(name)
             }
         }
     }
@@ -105,7 +120,7 @@ final class OpenedInput {
         do throws(FileSystemError) {
             var named: [(name: String, digest: String)] = []
             for companion in companions {
-                named.append((companion.name, try FileDigest.of(companion.file, named: FilePath(path)).digest))
+                named.append((companion.name, try FileDigest.of(companion.file.descriptor, named: FilePath(path)).digest))
             }
             let own = try FileDigest.of(file, named: FilePath(path))
             if FileDigest.ofModel(digest: own.digest, companions: named) == digest { return }
@@ -122,7 +137,7 @@ final class OpenedInput {
         do throws(FileSystemError) {
             var found = [try FileDigest.stamp(of: file, named: FilePath(path))]
             for companion in companions {
-                let stamp = try FileDigest.stamp(of: companion.file, named: FilePath(path))
+                let stamp = try FileDigest.stamp(of: companion.file.descriptor, named: FilePath(path))
                 if let folder, try folder.status(companion.name)?.stamp != stamp { throw .changedWhileRead(FilePath(path)) }
                 found.append(stamp)
             }

@@ -14,10 +14,13 @@ enum KeyFile {
         return "-----BEGIN \(label)-----\n\(text)\n-----END \(label)-----\n"
     }
 
-    /// Returns the label and the bytes of the only armoured part of a text; nil where it has none, or is no text.
-    static func part(of text: String) -> (label: String, bytes: [UInt8])? {
+    /// Returns the label and the bytes of the only armoured part of a text; nil where it has none, or is no text. Throws where it has
+    /// several: whoever adds a key to a file expects that it counts.
+    static func part(of text: String) throws(SignatureError) -> (label: String, bytes: [UInt8])? {
         let lines = text.split(whereSeparator: \.isNewline).map { $0.trimming { $0 == " " || $0 == "\t" } }
-        guard let first = lines.firstIndex(where: { $0.hasPrefix("-----BEGIN ") && $0.hasSuffix("-----") }) else { return nil }
+        let starts = lines.indices.filter { lines[$0].hasPrefix("-----BEGIN ") && lines[$0].hasSuffix("-----") }
+        guard let first = starts.first else { return nil }
+        guard starts.count == 1 else { throw .badKey("it holds \(starts.count) keys, and a file is of one: give each its own file") }
         let label = String(lines[first].dropFirst(11).dropLast(5))
         guard let last = lines[first...].firstIndex(of: "-----END \(label)-----"),
             let bytes = Data(base64Encoded: lines[(first + 1)..<last].joined())

@@ -11,7 +11,7 @@ package struct SigningKey: Sendable {
 
     /// Reads the armoured text of a key file, `-----BEGIN PRIVATE KEY-----`.
     package init(_ text: String) throws(SignatureError) {
-        guard let part = KeyFile.part(of: text) else { throw .badKey("it is no private key in PEM, as `millrace keys new` writes it") }
+        guard let part = try KeyFile.part(of: text) else { throw .badKey("it is no private key in PEM, as `millrace keys new` writes it") }
         switch part.label {
         case "PRIVATE KEY": break
         case "PUBLIC KEY": throw .badKey("it is a public key, with which nothing can be signed")

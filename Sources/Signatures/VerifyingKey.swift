@@ -12,7 +12,7 @@ package struct VerifyingKey: Hashable, Sendable {
 
     /// Reads a public key: the armoured text of a key file (`-----BEGIN PUBLIC KEY-----`), or the Base64 between its two lines alone.
     package init(_ text: String) throws(SignatureError) {
-        if let part = KeyFile.part(of: text) {
+        if let part = try KeyFile.part(of: text) {
             guard part.label == "PUBLIC KEY" else {
                 throw .badKey(
                     part.label.hasSuffix("PRIVATE KEY")

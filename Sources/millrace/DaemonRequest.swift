@@ -125,7 +125,8 @@ struct DaemonRequest {
             for: FilePath(folder), root: FilePath(root.path), work: FilePath(try root.settings.work),
             avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
         let access = pipelines.first { $0.name == name }?.land.access.landing ?? .standard
-        try body(ModelVersionDirectory(path: FilePath(folder), area: area, access: access))
+        let signer = try root.settings.sign?.read()
+        try body(ModelVersionDirectory(path: FilePath(folder), area: area, access: access, signer: signer))
     }
 
     /// Returns the folder of a pipeline's models: the one in the pipeline file, or else the one in which its newest card is

@@ -5,6 +5,7 @@ import Foundation
 import Ledger
 import PipelineConfig
 import Reports
+import Signatures
 import Terminal
 
 struct Rebuild: ParsableCommand {
@@ -33,7 +34,8 @@ struct Rebuild: ParsableCommand {
             let settings = try root.settings
             let lock = try DaemonLock(stateDirectory: settings.state, for: .command)
             return try withExtendedLifetime(lock) {
-                let restorations = try lint.pipelines.map { try Restoration(of: $0, work: settings.work) }
+                let signer = try settings.sign?.read().publicKey
+                let restorations = try lint.pipelines.map { try Restoration(of: $0, work: settings.work, signer: signer) }
                 return try Restoration.apply(restorations, to: try RunLedger(stateDirectory: settings.state), at: .now)
             }
         }

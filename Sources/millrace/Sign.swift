@@ -20,6 +20,9 @@ struct Sign: ParsableCommand {
 
     func validate() throws {
         if statement == (key != nil) { throw ValidationError("Give --key FILE, or --statement to see what would be signed.") }
+        if let signature = files.first(where: { $0.hasSuffix(DetachedSignature.suffix) }) {
+            throw ValidationError("\(signature) has the name of a signature: name the files to sign.")
+        }
     }
 
     func run() throws {

@@ -7,7 +7,7 @@ import Testing
 
 /// Only files that are signed are admitted. The keys are OpenSSL's, and so are the signatures where it says so.
 @Suite(.serialized, .enabled(if: OpenSSL.isThere, "needs openssl")) struct TrustTests {
-    private static let pipeline = """
+    static let pipeline = """
         name: p
         spool: { models: spool/models, labelled: spool/labelled, data: spool/data }
         settle: { quiet: 100ms, give_up: 1s }
@@ -22,7 +22,7 @@ import Testing
 
         """
 
-    private func world(_ lines: String = "trust: { models: { keys: [author.pub] } }", start: Bool = true) throws -> DaemonProcess {
+    func world(_ lines: String = "trust: { models: { keys: [author.pub] } }", start: Bool = true) throws -> DaemonProcess {
         let daemon = try DaemonProcess("trust")
         try OpenSSL.makeKey("author", in: daemon.root.path)
         try OpenSSL.makeKey("stranger", in: daemon.root.path)
@@ -31,36 +31,36 @@ import Testing
         return daemon
     }
 
-    private func run(_ daemon: DaemonProcess) throws {
+    func run(_ daemon: DaemonProcess) throws {
         let before = daemon.logText.components(separatedBy: "notice running").count
         try daemon.start()
         try #require(eventually { daemon.logText.components(separatedBy: "notice running").count > before }, "\(daemon.logText)")
     }
 
     /// Signs a file of the root with OpenSSL, after `sha256sum`.
-    private func sign(_ file: String, by key: String = "author", to signature: String? = nil, in daemon: DaemonProcess) throws {
+    func sign(_ file: String, by key: String = "author", to signature: String? = nil, in daemon: DaemonProcess) throws {
         try daemon.root.write("\(FileDigest.of(bytes: daemon.root.read(file)))  -\n", to: "statement")
         try OpenSSL.sign("statement", by: key, to: "signature", in: daemon.root.path)
         try daemon.drop(try daemon.root.read("signature"), at: signature ?? file + ".sig")
     }
 
-    private func command(_ words: [String], _ daemon: DaemonProcess, status: Int32 = 0) throws -> String {
+    func command(_ words: [String], _ daemon: DaemonProcess, status: Int32 = 0) throws -> String {
         let answer = try DaemonProcess.command(words, in: daemon.root.path)
         #expect(answer.status == status, "\(words): \(answer.output)\(answer.error)")
         return answer.output + answer.error
     }
 
-    private func active(_ daemon: DaemonProcess) -> String? {
+    func active(_ daemon: DaemonProcess) -> String? {
         (try? daemon.root.read("out/models/ACTIVE")).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private func reason(_ name: String, _ daemon: DaemonProcess) -> String? {
+    func reason(_ name: String, _ daemon: DaemonProcess) -> String? {
         (try? daemon.root.read("quarantine/p/\(name).reason.json")).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private func explain(_ file: String, _ daemon: DaemonProcess) throws -> String { try command(["explain", file], daemon) }
+    func explain(_ file: String, _ daemon: DaemonProcess) throws -> String { try command(["explain", file], daemon) }
 
-    private func isPublished(_ version: Int, _ daemon: DaemonProcess) -> Bool { eventually { active(daemon) == "\(version)\n" } }
+    func isPublished(_ version: Int, _ daemon: DaemonProcess) -> Bool { eventually { active(daemon) == "\(version)\n" } }
 
     // MARK: Models
 

@@ -1,11 +1,12 @@
 import Arrivals
 import FileSystem
 import Foundation
-import Landing
 import Signatures
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// What lands is signed without being changed, and OpenSSL finds the signatures good.
 @Suite struct SignedLandingTests {
@@ -36,7 +37,7 @@ import Testing
             let signature = try #require(line.firstMatch(of: /,"signature":"([^"]*)"}$/)?.1)
             try scene.folder.write(try #require(Data(base64Encoded: String(signature))), to: "s")
             #expect(try OpenSSL.verifies("m", "s", by: "k.pub", in: scene.folder.path))
-            let signed = try #require(ManifestLine.signed(Array(line.utf8)))
+            let signed = try #require(SignedLine.parts(of: Array(line.utf8)))
             #expect(try signed.message == scene.folder.read("m") && signed.signature == scene.folder.read("s"))
         }
     }
@@ -53,13 +54,15 @@ import Testing
         _ = try plain.round().publish([try plain.stage("a.csv", "a", run: 1)], intend: allow)
         var signed = try #require(try scene.manifest().first)
         #expect(signed.signature != nil)
-        signed = try JSONDecoder().decode(ManifestLine.self, from: Data(try #require(ManifestLine.signed(Array(first[0].utf8))).message))
+        signed = try JSONDecoder().decode(ManifestLine.self, from: Data(try #require(SignedLine.parts(of: Array(first[0].utf8))).message))
+        #expect(signed.sequence == 1 && signed.previous == nil)
+        signed.sequence = nil
         #expect(try signed == plain.manifest().first)
     }
 
     @Test func aLineWithoutAWholeSignatureHasNone() {
         for line in [#"{"a":1}"#, #"{"a":1,"signature":"AAAA"}"#, "", #","signature":"""#] {
-            #expect(ManifestLine.signed(Array(line.utf8)) == nil)
+            #expect(SignedLine.parts(of: Array(line.utf8)) == nil)
         }
     }
 
@@ -94,6 +97,22 @@ import Testing
         let plain = try publish(nil, in: other)
         defer { withExtendedLifetime(other) {} }
         for name in names where !name.hasSuffix(".sig") { #expect(try sum(name) == FileDigest.of(plain.appending(name)).digest, "\(name)") }
+    }
+
+    /// The signature is of the number and of the card of that version, as `sha256sum` prints them.
+    @Test(.enabled(if: OpenSSL.isThere, "needs openssl")) func theActiveVersionIsSigned() throws {
+        let version = try publish(key, in: scene)
+        let models = ModelVersionDirectory(path: scene.root.appending("models"), area: scene.area, signer: key)
+        try models.activate(1)
+        let path = models.path
+        #expect(try JSONFile.read(path.appending("ACTIVE")) == Array("1\n".utf8))
+        let active = try FileDigest.of(path.appending("ACTIVE")).digest, card = try FileDigest.of(version.appending("card.json")).digest
+        try scene.folder.write("\(active)  -\n\(card)  1/card.json\n", to: "statement")
+        #expect(try OpenSSL.verifies("statement", path.appending("ACTIVE.sig").string, by: "k.pub", in: scene.folder.path))
+        #expect(try Disk.status(path.appending("_millrace/ACTIVE.sig")) == nil)
+        // Without a key the old signature would be of another version.
+        try ModelVersionDirectory(path: path, area: scene.area).activate(1)
+        #expect(try Disk.status(path.appending("ACTIVE.sig")) == nil)
     }
 
     @Test func theCardOfAnOldVersionKeepsItsSignature() throws {

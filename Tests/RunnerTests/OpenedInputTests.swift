@@ -3,6 +3,7 @@ import Attempts
 import FileSystem
 import Foundation
 import Glibc
+import ONNX
 import Recipes
 import SystemPackage
 import TestSupport
@@ -101,5 +102,65 @@ import Testing
         try directory.write("id,x\na,1\n", to: "outside/a.csv")
         #expect(unlink(path) == 0 && symlink(directory("outside/a.csv"), path) == 0)
         expectChanged { _ = try opened(input) }
+    }
+
+    // MARK: Signed files
+
+    /// As somebody leaves it who changes a file that is mapped into memory: the stamp is that of the changed file.
+    @Test func aSignedFileMustHaveItsDigestWhateverItsStampSays() throws {
+        var input = try numbered()
+        try rewrite("id,x\na,2\n")
+        input.stamp = FileStamp(path: path)
+        #expect(throws: Never.self, "the stamp is all that is looked at elsewhere") { _ = try opened(input) }
+        input.isSigned = true
+        expectChanged { _ = try opened(input) }
+    }
+
+    @Test func whatIsRewrittenMeanwhileDoesNotReachASignedModel() throws {
+        try directory.write("weights", to: "spool/w.bin")
+        var input = try numbered(companions: ["w.bin"])
+        input.isSigned = true
+        let opened = try opened(input)
+        try rewrite("id,x\na,2\n")
+        try rewrite("others!", "w.bin")
+        try opened.verifyUnchanged()
+        #expect(try content(opened.file.rawValue) == "id,x\na,1\n")
+        #expect(try content(opened.externalData.open("w.bin").get()) == "weights")
+        // The copies have no names.
+        #expect(directory.files().filter { $0.hasPrefix("version/") } == [])
+    }
+
+    /// A file that the signature is not of is no part of the model, whatever the model says.
+    @Test func whatWasNotSignedIsNoExternalData() throws {
+        for name in ["w.bin", "more.bin"] { try directory.write(name, to: "spool/" + name) }
+        var input = try numbered(companions: ["w.bin"])
+        let external = try opened(input).externalData
+        #expect(throws: Never.self) { close(try external.open("more.bin").get()) }
+        input.isSigned = true
+        let signed = try opened(input).externalData
+        #expect(throws: ExternalDataDirectory.Refusal.self) { try signed.open("more.bin").get() }
+        #expect(throws: Never.self) { close(try signed.open("./w.bin").get()) }
+    }
+
+    /// A folder that takes the place of another for a while changes the stamp of no file.
+    @Test func externalDataIsReadFromTheFilesThatWereOpened() throws {
+        try directory.write("weights", to: "spool/sub/w.bin")
+        try directory.write("others!", to: "spool/evil/w.bin")
+        let opened = try opened(numbered(companions: ["sub/w.bin"]))
+        func swap() {
+            for (from, to) in [("sub", "aside"), ("evil", "sub"), ("aside", "evil")] {
+                #expect(rename(directory("spool/" + from), directory("spool/" + to)) == 0)
+            }
+        }
+        swap()
+        #expect(try content(opened.externalData.open("sub/w.bin").get()) == "weights")
+        swap()
+        try opened.verifyUnchanged()
+    }
+
+    private func content(_ file: CInt) throws -> String {
+        var bytes = [UInt8](repeating: 0, count: 100)
+        let count = pread(file, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
     }
 }

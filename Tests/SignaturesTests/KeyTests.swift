@@ -55,4 +55,15 @@ import Testing
         #expect(throws: SignatureError.self) { try VerifyingKey(text) }
         #expect(throws: SignatureError.self) { try SigningKey(text) }
     }
+
+    /// A key that is added to a file would count for nothing.
+    @Test func aFileIsOfOneKey() throws {
+        let (one, other) = (SigningKey(), SigningKey())
+        for text in [one.publicKey.text + other.publicKey.text, one.publicKey.text + other.text] {
+            #expect(throws: SignatureError.badKey("it holds 2 keys, and a file is of one: give each its own file")) {
+                try VerifyingKey(text)
+            }
+        }
+        #expect(throws: SignatureError.self) { try SigningKey(one.text + one.publicKey.text) }
+    }
 }

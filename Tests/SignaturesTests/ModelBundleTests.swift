@@ -1,5 +1,6 @@
 import FileSystem
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Signatures
@@ -70,6 +71,42 @@ import Testing
         #expect(throws: Never.self, "unchanged") {
             try DetachedSignature(changed { _ in }).verify(files(["model.onnx.data"]), by: [key("p256")])
         }
+    }
+
+    /// A statement that names `.` beside others means the model by its own name.
+    @Test(.enabled(if: OpenSSL.isThere, "needs openssl")) func onlyAFileThatWasSignedAloneIsMeantByADot() throws {
+        let folder = try TemporaryDirectory("bundle")
+        try OpenSSL.run(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "k"], in: folder.path)
+        try OpenSSL.run(["pkey", "-in", "k", "-pubout", "-out", "k.pub"], in: folder.path)
+        let own = FileDigest.of(bytes: "a model".utf8), other = FileDigest.of(bytes: "a modem".utf8)
+        func bundle(_ resources: [(name: String, digest: String)]) throws -> DetachedSignature {
+            let digests = resources.flatMap { resource in
+                stride(from: 0, to: 64, by: 2).map { UInt8(resource.digest.dropFirst($0).prefix(2), radix: 16)! }
+            }
+            let statement: [String: Any] = [
+                "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://model_signing/signature/v1.0",
+                "subject": [["name": "m", "digest": ["sha256": FileDigest.of(bytes: digests)]]],
+                "predicate": [
+                    "serialization": ["method": "files", "hash_type": "sha256"],
+                    "resources": resources.map { ["name": $0.name, "algorithm": "sha256", "digest": $0.digest] },
+                ],
+            ]
+            let payload = try JSONSerialization.data(withJSONObject: statement), type = "application/vnd.in-toto+json"
+            try folder.write(Array("DSSEv1 \(type.utf8.count) \(type) \(payload.count) ".utf8) + payload, to: "message")
+            try OpenSSL.run(["dgst", "-sha256", "-sign", "k", "-out", "sig", "message"], in: folder.path)
+            let whole: [String: Any] = [
+                "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "verificationMaterial": ["publicKey": ["hint": "k"]],
+                "dsseEnvelope": [
+                    "payload": payload.base64EncodedString(), "payloadType": type,
+                    "signatures": [["sig": Data(try folder.read("sig")).base64EncodedString()]],
+                ],
+            ]
+            return try DetachedSignature(Array(try JSONSerialization.data(withJSONObject: whole)))
+        }
+        let key = try VerifyingKey(String(decoding: try folder.read("k.pub"), as: UTF8.self))
+        #expect(try bundle([(".", own)]).verify(files(as: "any.onnx"), by: [key]) == key)
+        #expect(throws: SignatureError.self) { try bundle([(".", own), ("model.onnx", other)]).verify(files(), by: [key]) }
+        #expect(throws: SignatureError.self) { try bundle([(".", own), ("more", own)]).verify(files(), by: [key]) }
     }
 
     @Test func signersWithCertificatesAreRefusedByName() throws {

@@ -102,7 +102,8 @@ struct AttemptSpecs {
         let spool = pipeline.spoolPath(of: file.role)
         return AttemptSpec.InputFile(
             path: putAway ?? spool + "/" + file.path, digest: file.digest, companions: file.companions.map(\.path),
-            spool: putAway == nil ? spool : nil, stamp: putAway == nil ? file.stamp : nil)
+            spool: putAway == nil ? spool : nil, stamp: putAway == nil ? file.stamp : nil,
+            isSigned: pipeline.trust.signers(of: file.role) != nil)
     }
 
     /// Returns the path of an input that is worked on again and may have been archived or moved to quarantine; nil for any other, which is
@@ -129,7 +130,7 @@ struct AttemptSpecs {
                     arrival: file.number, name: file.path,
                     file: .init(
                         path: pipeline.spoolPath(of: .labelled) + "/" + file.path, digest: file.digest,
-                        spool: pipeline.spoolPath(of: .labelled)),
+                        spool: pipeline.spoolPath(of: .labelled), isSigned: pipeline.trust.labelled != nil),
                     kept: publisher.keptPath(.labels(digest: file.digest, name: file.path), pipeline: pipeline))
             },
             subject: arrival.role == .labelled ? arrival.number : nil,

@@ -30,15 +30,15 @@ extension Disk {
         }
     }
 
-    /// Gives an open, empty file the bytes of another, and makes them durable.
+    /// Gives an open, empty file the bytes of another, and makes them durable unless they need not be.
     /// - Parameters:
     ///   - from: the path of the one, for messages.
     ///   - to: the path of the other.
     package static func clone(
-        _ source: FileDescriptor, _ from: FilePath, into copy: FileDescriptor, _ to: FilePath
+        _ source: FileDescriptor, _ from: FilePath, into copy: FileDescriptor, _ to: FilePath, isDurable: Bool = true
     ) throws(FileSystemError) {
         if LinuxCalls.cloneFile(source.rawValue, copy.rawValue) != 0 { try Disk.copy(source, from, into: copy, to) }
-        try sync(copy, to)
+        if isDurable { try sync(copy, to) }
     }
 
     private static func copy(

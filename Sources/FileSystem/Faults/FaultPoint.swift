@@ -138,6 +138,8 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case landFolders = "land.folders"
     /// Lines are written to a manifest and not synced.
     case manifestWritten = "manifest.written"
+    /// Lines are durable in a manifest, and where they are signed its head does not name them.
+    case manifestSynced = "manifest.synced"
     /// The manifests have a round that the ledger has not closed.
     case landListed = "land.listed"
     /// What was decided about runs is about to be recorded.
@@ -161,6 +163,10 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case versionRenamed = "version.renamed"
     /// A version is durable, and `ACTIVE` does not name it.
     case versionLanded = "version.landed"
+    /// The signature of the next `ACTIVE` is written, where one is, and `ACTIVE` is as it was.
+    case activeSigned = "active.signed"
+    /// `ACTIVE` is replaced, and the signature beside it is that of the one before, where there is one.
+    case activeReplaced = "active.replaced"
     /// `ACTIVE` names a version that the ledger does not have.
     case versionActive = "version.active"
     /// The ledger has let an old version go, which still stands.

@@ -27,15 +27,17 @@ package struct SigningKeyFile: Sendable, Equatable {
             let code = errno
             throw Fault(description: "\(path) cannot be reached: \(String(cString: strerror(code)))", isForbidden: code == EACCES)
         }
-        guard status.st_mode & S_IFMT != S_IFREG || status.st_mode & 0o077 == 0 else {
-            throw Fault(description: "\(path): others than its owner may read or write it")
-        }
         let content: [UInt8]
         do throws(PipelineFile.Unreadable) { content = try PipelineFile.contents(of: path) } catch {
             throw Fault(description: "\(path): \(error.fault)", isForbidden: access(path, R_OK) != 0)
         }
-        do throws(SignatureError) { return try SigningKey(String(decoding: content, as: UTF8.self)) } catch {
+        let key: SigningKey
+        do throws(SignatureError) { key = try SigningKey(String(decoding: content, as: UTF8.self)) } catch {
             throw Fault(description: "\(path): \(error)")
         }
+        guard status.st_mode & S_IFMT != S_IFREG || status.st_mode & 0o077 == 0 else {
+            throw Fault(description: "\(path): others than its owner may read or write it")
+        }
+        return key
     }
 }

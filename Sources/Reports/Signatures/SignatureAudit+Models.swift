@@ -16,6 +16,25 @@ extension SignatureAudit {
                 checkVersion(folder, number: Int(folder.lastComponent?.string ?? ""))
             }
         }
+        checkActive(PublishedModels(path: folder))
+    }
+
+    /// Checks `ACTIVE`, which counts for the version that it names as that has its card. Its signature may not be in its place yet.
+    private mutating func checkActive(_ models: PublishedModels) {
+        let path = models.activeFile
+        func exists(_ path: FilePath) -> Bool { FileManager.default.fileExists(atPath: path.string) }
+        if !exists(path), !exists(models.activeSignature) { return remark(path, "it is not there, so that no version is in force") }
+        do throws(FileSystemError) {
+            if try models.isActiveSigned(by: keys) {
+                good += 1
+            } else if exists(models.activeSignature) || exists(models.nextActiveSignature) {
+                note(path, "its signature ACTIVE.sig is not of the version that it names, as that stands, or by none of the keys")
+            } else {
+                note(path, "it has no signature ACTIVE.sig")
+            }
+        } catch {
+            note(path, "it cannot be compared with its signature: \(error)")
+        }
     }
 
     /// Checks a card and every file that it names.

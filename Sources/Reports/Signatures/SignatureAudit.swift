@@ -20,13 +20,15 @@ package struct SignatureAudit: Report {
     package internal(set) var problems: [Problem] = []
     /// The list says what was found to be made of what, in one sentence each.
     package internal(set) var links: [String] = []
+    /// The list says, in one sentence each, what is no problem by itself and worth knowing.
+    package internal(set) var remarks: [String] = []
     let keys: [VerifyingKey]
     /// The files that are signed themselves, by their digest.
     var files: [String: String] = [:]
     /// The cards that are signed.
     var cards: [Card] = []
 
-    private enum CodingKeys: String, CodingKey { case good, compared, problems, links }
+    private enum CodingKeys: String, CodingKey { case good, compared, problems, links, remarks }
 
     /// - Parameter signature: the signature of the only path, which is a file; nil for `PATH.sig`.
     package init(_ paths: [String], signature: String?, keys: [VerifyingKey]) throws(SigningFailure) {
@@ -44,21 +46,21 @@ package struct SignatureAudit: Report {
             }
             let isVersion = FileManager.default.fileExists(atPath: path.appending("card.json").string)
             let versions = isVersion ? [] : (try? PublishedModels(path: path).survey().entries) ?? []
-            let manifests = ManifestAudit.files(below: path)
-            guard isVersion || !versions.isEmpty || !manifests.isEmpty else {
+            let hasOutputs = ManifestAudit.isOutputFolder(path)
+            guard isVersion || !versions.isEmpty || hasOutputs else {
                 throw SigningFailure(
                     description: "\(path) is no folder of outputs with a manifest, no folder of model versions, and no version")
             }
             if isVersion { checkVersion(path) }
             if !versions.isEmpty { checkModels(path, versions) }
-            if !manifests.isEmpty { outputs.append(path) }
+            if hasOutputs { outputs.append(path) }
         }
         linkCards()
         for folder in outputs { ManifestAudit(folder).check(&self) }
     }
 
     package var lines: [Printed] {
-        problems.map { "\(shownPath($0.path)): \($0.what)" } + links.map { "\($0)" } + [
+        problems.map { "\(shownPath($0.path)): \($0.what)" } + (links + remarks).map { "\($0)" } + [
             """
             \(counted(good, "good signature")), \(counted(compared, "file")) compared with what is signed: \
             \(counted(problems.count, "problem"))
@@ -67,6 +69,13 @@ package struct SignatureAudit: Report {
     }
 
     mutating func note(_ path: FilePath, _ what: String) { problems.append(Problem(path: path.string, what: what)) }
+
+    mutating func remark(_ path: FilePath, _ what: String) { remarks.append("\(path): \(what)") }
+
+    /// Returns whether one of the keys has signed the message.
+    func isByKey(_ signature: [UInt8], of message: [UInt8]) -> Bool {
+        keys.contains { $0.isEd25519 && $0.verifies(signature, of: message) }
+    }
 
     private mutating func checkFile(_ path: String, _ signature: String) throws(SigningFailure) {
         let signed = try SignedFiles(of: path)

@@ -64,4 +64,17 @@ import Testing
         let spec = try self.spec(parts.open(parts.arrive("n.onnx", .model, "other")))
         #expect(spec.goal == .validateModel && spec.training == nil && spec.model.path == "/nowhere/spool/models/n.onnx")
     }
+
+    /// A copy is read of what needs a signature, be it a model or labels.
+    @Test func whatNeedsASignatureIsSaidToBeSigned() throws {
+        #expect(try !spec(parts.open(parts.arrive("n.onnx", .model, "one"))).model.isSigned)
+        let keys = "{ keys: [MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=] }"
+        try parts.use(PartsOfDispatcher.learning + "\ntrust: { models: \(keys), labelled: \(keys) }\n")
+        #expect(try spec(parts.open(parts.arrive("o.onnx", .model, "two"))).model.isSigned)
+        let attempt = try parts.open(parts.arrive("l.csv", .labelled, "labels1"), version: 1)
+        try parts.ledger.write { (tx) throws(LedgerError) in try tx.bindLabels(run: attempt.run.number, all: true, isReplay: false) }
+        let spec = try self.spec(attempt)
+        #expect(spec.training?.labelled.map(\.file.isSigned) == [true] && !spec.model.isSigned)
+        #expect(try !self.spec(parts.open(parts.arrive("a.csv"), version: 1)).data!.isSigned)
+    }
 }
