@@ -111,15 +111,10 @@ struct Run: AsyncParsableCommand {
                 sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
                 prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, confinement: confinement, contents: contents,
                 in: DelegatedGroup())
-        let nodes: NodesSetup?
-        do {
-            nodes = try files.settings.executor.map { settings in
-                try NodesSetup(
-                    settings, files: files, work: options.workDirectory, local: local, places: workers, threads: threads,
-                    contents: contents, log: log)
-            }
-        } catch {
-            throw fail("workers from other machines cannot join: \(error)", ExitStatus.badConfiguration)
+        let nodes = files.settings.executor.map { settings in
+            NodesSetup(
+                settings, files: files, work: options.workDirectory, local: local, places: workers, threads: threads, contents: contents,
+                log: log)
         }
         defer { nodes?.close() }
         guard let executor: any AttemptExecutor = nodes?.executor ?? local else {
@@ -144,6 +139,9 @@ struct Run: AsyncParsableCommand {
             throw fail(error)
         } catch {
             throw fail(String(describing: error))
+        }
+        do { try nodes?.open() } catch {
+            throw fail("workers from other machines cannot join: \(error)", ExitStatus.badConfiguration)
         }
         // With --once there may be nothing to do.
         if !once { local?.fill() }

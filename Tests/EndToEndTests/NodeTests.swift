@@ -160,6 +160,19 @@ import Testing
         #expect(daemon.stop() == 0)
     }
 
+    /// A daemon that finds its root taken changes nothing for the workers of the one that has it.
+    @Test func aSecondDaemonTakesNoWorkers() throws {
+        let daemon = try daemon(Self.elsewhere)
+        let worker = try Worker(daemon, "one", ["--workers", "1"])
+        let address = try daemon.root.read(".millrace/workers/daemon.json")
+        let second = try DaemonProcess.command(["run", "--root", daemon.root.path])
+        #expect(second.status == 4, "\(second)")
+        #expect(try daemon.root.read(".millrace/workers/daemon.json") == address)
+        try daemon.drop("id,x\na,1\n".utf8, at: "spool/data/d.csv")
+        #expect(eventually { outputs(daemon).count == 1 }, "\(daemon.logText) \(worker.text)")
+        #expect(daemon.stop() == 0)
+    }
+
     /// A worker of another version, or with another token, is told so and ends.
     @Test func aWorkerThatMayNotJoinSaysWhy() throws {
         let daemon = try daemon(Self.elsewhere)

@@ -93,12 +93,12 @@ import Testing
     @Test func aNewerRootIsRefusedByName() throws {
         let daemon = try world()
         _ = try RunLedger(stateDirectory: daemon.root(".millrace"))
-        try sql(daemon, ["INSERT INTO grdb_migrations VALUES ('9')"])
+        try sql(daemon, ["INSERT INTO grdb_migrations VALUES ('10')"])
         let before = try published(daemon)
         for arguments in [["run", "--once", daemon.root("pipelines")], ["status"], ["rebuild"], ["retry", "--all"], ["check"]] {
             let answer = try command(arguments, daemon)
             #expect(
-                answer.status != 0 && answer.error.contains("newer millrace (schema 9, this one knows up to 8)"),
+                answer.status != 0 && answer.error.contains("newer millrace (schema 10, this one knows up to 9)"),
                 "\(arguments): \(answer.error)")
         }
         #expect(try published(daemon) == before)

@@ -1,6 +1,7 @@
 package import Attempts
 import FileSystem
 import Glibc
+import Synchronization
 package import WorkerProcesses
 
 /// Runs attempts in worker processes of this machine and, where these have none free, in workers that have joined from elsewhere.
@@ -17,7 +18,7 @@ package final class NodeExecutor: AttemptExecutor {
     private let tell: @Sendable (String) -> Void
 
     /// The time until which workers of an earlier daemon may join with what they have.
-    private let waitsForHeld: ContinuousClock.Instant
+    private let waitsForHeld: Mutex<ContinuousClock.Instant>
 
     /// The time after the start in which they are waited for.
     private static let returning: Duration = .seconds(5)
@@ -41,9 +42,12 @@ package final class NodeExecutor: AttemptExecutor {
         self.board = board
         self.supply = supply
         self.tell = tell
-        waitsForHeld = hadWorkers ? .now + Self.returning : .now
+        waitsForHeld = Mutex(hadWorkers ? .now + Self.returning : .now)
         self.folders = folders
     }
+
+    /// Gives workers that an earlier daemon had some seconds to join with what they execute.
+    package func waitForWorkersOfBefore() { waitsForHeld.withLock { $0 = .now + Self.returning } }
 
     package func follow(_ tell: @escaping @Sendable (Int) -> Void) {
         let own = localPlaces.count
@@ -85,7 +89,7 @@ package final class NodeExecutor: AttemptExecutor {
         var doubt = first
         var losses = 0
         // A worker that is lost may come back with the attempt, as one may that an earlier daemon had.
-        var comesBackUntil = spec.attempt > 1 ? waitsForHeld : nil
+        var comesBackUntil = spec.attempt > 1 ? waitsForHeld.withLock { $0 } : nil
         while true {
             if let cause = control.cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
             if doubt != nil || losses > 0 { usleep(200_000) }

@@ -31,7 +31,7 @@ import Testing
             try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
             try root.write("id,x\nr,1\n", to: "spool/data/first.csv")
             process.executableURL = BuiltProgram.url("millrace")
-            process.arguments = ["run", "--root", root.path] + (once ? ["--once"] : [])
+            process.arguments = ["run", "--root", root.path] + (once ? ["--once", "--wait", "60s"] : [])
             var environment = ProcessInfo.processInfo.environment
             environment["SLURM_CONF"] = cluster.configuration
             environment["PATH"] = root("bin") + ":" + (environment["PATH"] ?? "/usr/bin:/bin")
