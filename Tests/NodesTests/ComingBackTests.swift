@@ -110,11 +110,19 @@ import WorkerProtocol
         }
         for other in others { #expect(other.essence != spec.essence) }
         // What a worker says that it has counts only where the attempt may write it.
-        var stranger = spec
-        if case .score(var files) = stranger.work {
-            files.output = "/etc/passwd"
-            stranger.work = .score(files)
+        func writing(_ output: String) -> AttemptSpec {
+            var other = spec
+            guard case .score(var files) = other.work else { return other }
+            files.output = output
+            other.work = .score(files)
+            return other
         }
-        #expect(AwayFolder(of: spec, adopted: stranger) == nil && AwayFolder(of: spec, adopted: spec) == nil)
+        #expect(AwayFolder(of: spec, adopted: writing(directory("away-1-1-ab/1-1-out.csv"))) != nil)
+        for output in [
+            "/etc/passwd", directory("out.csv"), directory("away-1-1-ab/.."), directory("away-1-1-ab/../../out.csv"),
+            directory("sub/away-1-1-ab/out.csv"), directory("away-2-1-ab/out.csv"),
+        ] {
+            #expect(AwayFolder(of: spec, adopted: writing(output)) == nil, "\(output)")
+        }
     }
 }

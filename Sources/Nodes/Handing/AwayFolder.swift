@@ -41,7 +41,7 @@ struct AwayFolder: Sendable {
     init?(of attempt: AttemptSpec, adopted away: AttemptSpec) {
         let folder = FilePath(away.written).removingLastComponent()
         guard folder.removingLastComponent() == FilePath(attempt.written).removingLastComponent(), let name = folder.lastComponent,
-            StagingArea.isAway(name.string, run: attempt.run), name.kind == .regular
+            StagingArea.isAway(name.string, run: attempt.run), FilePath(away.written).components.allSatisfy({ $0.kind == .regular })
         else { return nil }
         (self.folder, specs, home) = (folder, [away], [attempt])
     }
