@@ -88,8 +88,14 @@ def run(millrace, folder, workers, make_model, files):
     try:
         log = open(root / "log", "w")
         processes.append(subprocess.Popen([millrace, "run", "--root", str(root)], stdout=log, stderr=log))
+        def pause():
+            ended = [process for process in processes if process.poll() is not None]
+            if ended:
+                raise SystemExit(f"a process has ended: {(root / 'log').read_text()}")
+            time.sleep(0.02)
+
         while not (root / ".millrace/workers/daemon.json").exists():
-            time.sleep(0.05)
+            pause()
         for number in range(workers):
             groups.append(Group(f"millrace-bench-{os.getpid()}-{number}"))
             words = [millrace, "worker", "--join", str(root / ".millrace/workers"), "--workers", "1", "--cache", str(root / f"cache{number}")]
@@ -109,7 +115,7 @@ def run(millrace, folder, workers, make_model, files):
         for number in range(4 * workers):
             drop(f"warm{number}.csv", "id,x\na,1\n")
         while outputs() < 4 * workers:
-            time.sleep(0.05)
+            pause()
         time.sleep(1)
         staged = []
         for name, text in files:
@@ -119,7 +125,7 @@ def run(millrace, folder, workers, make_model, files):
         for name in staged:
             os.rename(root / "spool/data" / ("." + name), root / "spool/data" / name)
         while outputs() < 4 * workers + len(staged):
-            time.sleep(0.01)
+            pause()
         seconds = time.monotonic() - start
         status = subprocess.run([millrace, "status", "--root", str(root)], capture_output=True, text=True).stdout
         assert sum("process" in line and "done" in line for line in status.splitlines()) == workers, status
