@@ -2,8 +2,8 @@
 
     python Benchmarks/nodes/scaling.py --millrace .build/release/millrace --repeats 3
 
-It measures many small files, each of which costs about 20 ms of a whole core; one large file, which is scored in ranges; and cheap files, where the daemon's own work is the bound. Runs with one
-and with two workers take turns, and the median of each is shown. Needs root, for the control groups, and onnx and numpy.
+It measures many small files, each of which costs about 20 ms of a whole core; one large file, which is scored in ranges; and cheap files,
+where the daemon's own work is the bound. Runs with one and with two workers take turns, and the median of each is shown. Needs root, for the control groups, and onnx and numpy.
 """
 import argparse
 import json
@@ -30,7 +30,7 @@ land: { models: out/models, outputs: { path: out/outputs, format: csv } }
 
 
 def model(path, width, layers, rows=0):
-    """A model of one column that multiplies `layers` times with a matrix of `width`; each row of the file counts as `rows` where that is given."""
+    """A model of one column that multiplies `layers` times with a matrix of `width`; each row of the file counts as `rows`, if given."""
     random = numpy.random.default_rng(1)
     nodes, weights, now = [], [], "x"
     if rows:
@@ -98,7 +98,8 @@ def run(millrace, folder, workers, make_model, files):
             pause()
         for number in range(workers):
             groups.append(Group(f"millrace-bench-{os.getpid()}-{number}"))
-            words = [millrace, "worker", "--join", str(root / ".millrace/workers"), "--workers", "1", "--cache", str(root / f"cache{number}")]
+            words = [millrace, "worker", "--join", str(root / ".millrace/workers"), "--workers", "1"]
+            words += ["--cache", str(root / f"cache{number}")]
             processes.append(subprocess.Popen(groups[-1].command(words), stdout=log, stderr=log))
 
         def outputs():
@@ -164,7 +165,8 @@ def main():
             for workers in (1, 2):
                 seconds[workers].append(run(arguments.millrace, arguments.folder, workers, make, files))
         one, two = (statistics.median(seconds[workers]) for workers in (1, 2))
-        print(json.dumps({"case": name, "one": round(one, 2), "two": round(two, 2), "ratio": round(one / two, 3), "all": seconds}), flush=True)
+        figures = {"case": name, "one": round(one, 2), "two": round(two, 2), "ratio": round(one / two, 3), "all": seconds}
+        print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

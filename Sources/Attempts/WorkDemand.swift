@@ -23,9 +23,9 @@ package struct WorkDemand: Sendable, Equatable {
 
 /// Tells of a worker on another machine, or of who starts such workers, for `status`.
 package struct WorkerNews: Codable, Sendable, Hashable {
-    /// What tells it from others, and stays the same.
+    /// The subject, which tells it from others and stays the same.
     package var subject: String
-    /// What is told, in words for people.
+    /// The news, in words for people.
     package var text: String
 
     package init(subject: String, text: String) {

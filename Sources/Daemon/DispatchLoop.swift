@@ -48,7 +48,7 @@ final class DispatchLoop: @unchecked Sendable {
     private let ledgerFault: @Sendable () -> LedgerError?
     private var machineIsAwaitedUntil: UTCTime?
     private let conditions: ConditionBoard
-    /// What was told last of workers elsewhere.
+    /// The conditions that were set last, of workers elsewhere.
     private var told: Set<Condition.Key> = []
     /// The time since which work waits without a break; nil while none does.
     private var waitsSince: ContinuousClock.Instant?

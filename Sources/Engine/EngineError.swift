@@ -91,7 +91,7 @@ extension EngineError {
         }
     }
 
-    /// What the runtimes, the C++ library and the kernel say where there is no memory.
+    /// The words by which the runtimes, the C++ library and the kernel say that there is no memory.
     private static let wordsOfNoMemory = ["Failed to allocate memory", "bad_alloc", "Cannot allocate memory", "out of memory"]
 }
 

@@ -202,7 +202,6 @@ struct Run: AsyncParsableCommand {
     private func parallelism(_ settings: RootSettings) throws -> (workers: Int, threads: Int) {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let threads = threads ?? settings.threads ?? 1
-        // With an executor, a number of workers that is not given leaves this machine to the daemon and its own work.
         let workers = workers ?? settings.workers ?? max(cores / threads, 1)
         guard threads * workers <= cores else {
             throw fail(

@@ -49,7 +49,8 @@ final class NodeFixture: Sendable {
             on: "127.0.0.1:0", gatekeeper: Gatekeeper(token: WorkerToken(folder.token), terms: terms) { shared }, terms: terms,
             roster: roster, contents: nil
         ) { words.add($0) }
-        executor = NodeExecutor(local: local, places: places, roster: roster, hadWorkers: hadWorkers) { _ in shared }
+        executor = NodeExecutor(local: local, places: places, roster: roster) { _ in shared }
+        if hadWorkers { executor.waitForWorkersOfBefore() }
         try folder.write(.init(address: "127.0.0.1:\(listener.port)", build: toolVersion))
         listener.start()
     }

@@ -6,6 +6,8 @@ package import SystemPackage
 /// on its byte, which goes with the process that has it; once its part is whole, the byte says so.
 package final class RangeClaims: Sendable {
     package static let fileName = "claims"
+    /// The name of the plan beside it, which says where the file is cut.
+    package static let planName = "plan.json"
     private static let finishedMark: UInt8 = 1
 
     private let file: FileDescriptor

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Runs a command in a process group of its own, which has none of this process's open files and ignores no signals.
 ///
-/// What it writes to both of its outputs goes into a file without a name, so that it never waits for a reader.
+/// The command's two outputs go into a file without a name, so that it never waits for a reader.
 package final class SpawnedCommand {
     package struct SpawnError: Error {
         package let code: Int32

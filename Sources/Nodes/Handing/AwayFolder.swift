@@ -106,7 +106,7 @@ struct AwayFolder: Sendable {
 }
 
 extension AttemptSpec {
-    /// What tells the work of an attempt from that of others: two attempts with the same one write the same.
+    /// The digest of the work of an attempt, without where it writes: two attempts with the same one write the same.
     var essence: String {
         var spec = self
         spec.attempt = 0

@@ -18,7 +18,7 @@ package final class NodeExecutor: AttemptExecutor {
     private let tell: @Sendable (String) -> Void
 
     /// The time until which workers of an earlier daemon may join with what they have.
-    private let waitsForHeld: Mutex<ContinuousClock.Instant>
+    private let waitsForHeld = Mutex(ContinuousClock.now)
 
     /// The time after the start in which they are waited for.
     private static let returning: Duration = .seconds(5)
@@ -28,11 +28,10 @@ package final class NodeExecutor: AttemptExecutor {
     /// - Parameters:
     ///   - local: runs attempts on this machine; nil where none run here.
     ///   - places: the number of them that run here at once.
-    ///   - hadWorkers: whether an earlier daemon had workers of other machines, which may come back with what they execute.
     ///   - board: takes how much waits.
     ///   - tell: says what happens.
     package init(
-        local: ProcessExecutor?, places: Int, roster: Roster, hadWorkers: Bool = false, board: DemandBoard = DemandBoard(),
+        local: ProcessExecutor?, places: Int, roster: Roster, board: DemandBoard = DemandBoard(),
         supply: @escaping @Sendable () -> String? = { nil }, tell: @escaping @Sendable (String) -> Void = { _ in },
         folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
     ) {
@@ -42,7 +41,6 @@ package final class NodeExecutor: AttemptExecutor {
         self.board = board
         self.supply = supply
         self.tell = tell
-        waitsForHeld = Mutex(hadWorkers ? .now + Self.returning : .now)
         self.folders = folders
     }
 

@@ -11,9 +11,8 @@ package final class Roster: Sendable {
         var busy: [Int: Int] = [:]
         var done: [Int: Int] = [:]
         var failures = HostFailures()
-        /// What became of those who could not join, by host; the latest alone is kept.
-        var refused: [String: String] = [:]
-        var lost: [String: String] = [:]
+        /// Why workers could not join or were lost, by host; the latest reason alone is kept.
+        var complaints: [String: String] = [:]
         var joined = 0
         var tell: @Sendable (Int) -> Void = { _ in }
 
@@ -68,7 +67,7 @@ package final class Roster: Sendable {
     }
 
     /// Why workers could not join or were lost, the latest reason of each host.
-    package var complaints: [String: String] { state.withLock { state in state.refused.merging(state.lost) { $1 } } }
+    package var complaints: [String: String] { state.withLock { $0.complaints } }
 
     // MARK: Coming and going
 
@@ -82,8 +81,7 @@ package final class Roster: Sendable {
     func add(_ worker: JoinedWorker) {
         change { state in
             state.workers.append(worker)
-            state.refused[worker.hello.host] = nil
-            state.lost[worker.hello.host] = nil
+            state.complaints[worker.hello.host] = nil
         }
     }
 
@@ -93,11 +91,11 @@ package final class Roster: Sendable {
             state.workers.removeAll { $0 === worker }
             state.busy[worker.number] = nil
             state.done[worker.number] = nil
-            state.lost[worker.hello.host] = why
+            state.complaints[worker.hello.host] = why
         }
     }
 
-    func refused(_ host: String, _ why: String) { state.withLock { $0.refused[host] = why } }
+    func refused(_ host: String, _ why: String) { state.withLock { $0.complaints[host] = why } }
 
     /// Ends the connections of all workers.
     func dismissAll() { for worker in state.withLock({ $0.workers }) { worker.lose("the daemon ends") } }

@@ -25,7 +25,7 @@ final class RangeBroker: Sendable {
     init?(_ parts: String) {
         folder = FilePath(parts)
         let path = folder.appending(RangeClaims.fileName)
-        guard let plan = try? JSONFile.decode(Plan.self, from: folder.appending("plan.json")), plan.ranges.ranges.count > 1,
+        guard let plan = try? JSONFile.decode(Plan.self, from: folder.appending(RangeClaims.planName)), plan.ranges.ranges.count > 1,
             let file = try? Disk.open(path, .readWrite, .noFollow, doing: "claim a range in")
         else { return nil }
         count = plan.ranges.ranges.count

@@ -20,18 +20,17 @@ final class PartsFolder {
 
     // MARK: The plan
 
-    private static let plan = "plan.json"
-
     /// Returns the plan for one of those subjects; nil where there is none, or one for another subject.
     func plan(for subjects: [String]) -> ScoringPlan? {
-        guard let plan = try? folder.decode(ScoringPlan.self, from: Self.plan), subjects.contains(plan.subject), plan.boot == Self.boot
-        else { return nil }
+        guard let plan = planOfOtherMachine(for: subjects), plan.boot == Self.boot else { return nil }
         return plan
     }
 
     /// Returns the plan for one of those subjects that another machine has made, which works on the file now.
     func planOfOtherMachine(for subjects: [String]) -> ScoringPlan? {
-        guard let plan = try? folder.decode(ScoringPlan.self, from: Self.plan), subjects.contains(plan.subject) else { return nil }
+        guard let plan = try? folder.decode(ScoringPlan.self, from: RangeClaims.planName), subjects.contains(plan.subject) else {
+            return nil
+        }
         return plan
     }
 
@@ -43,8 +42,8 @@ final class PartsFolder {
     ) throws(FileSystemError) -> ScoringPlan {
         let plan = ScoringPlan(
             subject: subject, boot: Self.boot, ranges: ranges, columns: columns, types: types, absentColumns: absentColumns)
-        try folder.write(JSONFile.encode(plan, for: folder.path(of: Self.plan)), to: "plan.new")
-        try folder.replace(Self.plan, by: "plan.new")
+        try folder.write(JSONFile.encode(plan, for: folder.path(of: RangeClaims.planName)), to: "plan.new")
+        try folder.replace(RangeClaims.planName, by: "plan.new")
         return plan
     }
 
