@@ -147,14 +147,14 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", choices=["small", "large", "cheap"])
     parser.add_argument("--small", type=int, default=2000)
-    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--rows", type=int, default=8_000_000)
     parser.add_argument("--folder", default=tempfile.gettempdir())
     arguments = parser.parse_args()
     small = [(f"{number}.csv", f"id,x\nr,{number}\n") for number in range(arguments.small)]
     large = [("large.csv", "id,x\n" + "".join(f"row-{number:024d},{number % 977}\n" for number in range(arguments.rows)))]
     cases = {
-        "small": (lambda path: model(path, 1024, 8, rows=32), small),
-        "large": (lambda path: model(path, 256, 4), large),
+        "small": (lambda path: model(path, 1024, 8, rows=160), small),
+        "large": (lambda path: model(path, 64, 4), large),
         "cheap": (lambda path: model(path, 4, 1), small),
     }
     for name, (make, files) in cases.items():

@@ -60,7 +60,8 @@ final class NodesSetup: Sendable {
         let host = settings.listen?.host ?? ProcessInfo.processInfo.hostName
         let certificate = try settings.tls.map { try DaemonCertificate($0) }
         let listener = try JoinListener(
-            on: Self.address(host, settings.listen?.port ?? 0), certificate: certificate, gatekeeper: gatekeeper, roster: roster, contents: contents
+            on: Self.address(host, settings.listen?.port ?? 0), certificate: certificate, gatekeeper: gatekeeper, roster: roster,
+            contents: contents
         ) { [log] in log.notice("\($0)") }
         let address = Self.address(host, listener.port)
         // Where an earlier daemon has left its address, it may have workers, which come back.

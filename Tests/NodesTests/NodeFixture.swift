@@ -47,7 +47,8 @@ final class NodeFixture: Sendable {
         try WorkerToken.make(folder.token)
         let shared = folders + [SharedFolder(folder.path, .ours)]
         listener = try JoinListener(
-            on: "127.0.0.1:0", certificate: certificate, gatekeeper: Gatekeeper(token: WorkerToken(folder.token), terms: terms) { shared }, terms: terms,
+            on: "127.0.0.1:0", certificate: certificate, gatekeeper: Gatekeeper(token: WorkerToken(folder.token), terms: terms) { shared },
+            terms: terms,
             roster: roster, contents: nil
         ) { words.add($0) }
         executor = NodeExecutor(local: local, places: places, roster: roster) { _ in shared }

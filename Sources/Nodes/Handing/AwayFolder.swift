@@ -20,12 +20,12 @@ struct AwayFolder: Sendable {
     private static let patience: Duration = .seconds(60)
 
     /// Makes the folder for attempts, which are of one pipeline.
-    init(for attempts: [AttemptSpec], _ reference: AttemptReference) throws(FileSystemError) {
+    init(for attempts: [AttemptSpec], _ reference: AttemptReference, of spares: SpareFolders) throws(FileSystemError) {
         home = attempts
         let staging = FilePath(attempts[0].written).removingLastComponent()
         let mark = String(reference.nonce, radix: 16)
         folder = staging.appending(StagingArea.awayName(run: reference.run, attempt: reference.attempt, mark: mark))
-        try Disk.makeDirectories(folder)
+        try spares.make(folder)
         var specs: [AttemptSpec] = []
         for attempt in attempts {
             var spec = attempt
@@ -101,8 +101,11 @@ struct AwayFolder: Sendable {
         }
     }
 
-    /// Removes the folder with what is left in it.
-    func remove() { try? Disk.removeTree(folder) }
+    /// Gives the folder back, where the worker has answered all that was to be written there, or removes it with what is left in it.
+    func giveBack(to spares: SpareFolders, isAnswered: Bool) {
+        let isQuiet = isAnswered && specs.allSatisfy { if case .score(let files) = $0.work { files.parts == nil } else { false } }
+        if isQuiet { spares.keep(folder) } else { try? Disk.removeTree(folder) }
+    }
 }
 
 extension AttemptSpec {

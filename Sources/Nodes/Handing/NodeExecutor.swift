@@ -12,6 +12,7 @@ package final class NodeExecutor: AttemptExecutor {
     /// Returns the folders that an attempt uses, which its worker must share.
     private let folders: @Sendable (AttemptSpec) -> [SharedFolder]
     private let ranges = SharedRanges()
+    private let spares = SpareFolders()
     private let board: DemandBoard
     /// Tells how those do who start workers; nil where nobody does.
     private let supply: @Sendable () -> String?
@@ -149,7 +150,7 @@ package final class NodeExecutor: AttemptExecutor {
                     "worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
                 var answered = 0
                 defer { roster.giveBack(worker, answered: answered) }
-                _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in
+                _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges, spares).run { place, result in
                     answered += 1
                     ended(place, result, worker)
                 }
@@ -186,7 +187,7 @@ package final class NodeExecutor: AttemptExecutor {
         var answered = 0
         defer { roster.giveBack(worker, answered: answered) }
         if let fault = worker.fault(in: folders(attempts[0].spec)) { return roster.failed(worker, fault) }
-        let isWhole = HandOut(attempts, to: worker, ranges).run { place, result in
+        let isWhole = HandOut(attempts, to: worker, ranges, spares).run { place, result in
             answered += 1
             ended(place, result, worker)
         }

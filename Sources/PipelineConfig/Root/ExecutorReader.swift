@@ -36,7 +36,8 @@ enum ExecutorReader {
         guard let node = executor.node("tls") else { return nil }
         if case .scalar = node.content { return executor.boolean("tls") == true ? .ownCertificate : nil }
         guard let section = executor.section("tls", keys: ["certificate", "key"]) else { return nil }
-        for key in ["certificate", "key"] { section.require(key, "name both files, or write tls: true for a certificate of the daemon's own") }
+        let remedy = "name both files, or write tls: true for a certificate of the daemon's own"
+        for key in ["certificate", "key"] { section.require(key, remedy) }
         guard let certificate = section.folder("certificate"), let key = section.folder("key") else { return nil }
         return .files(certificate: certificate, key: key)
     }
