@@ -14,12 +14,11 @@ import json
 import os
 import pathlib
 import secrets
-import shutil
 import subprocess
 import tempfile
 import time
 
-import scaling
+from root import Root, model
 
 FRAMES = 5
 
@@ -107,25 +106,30 @@ def processor_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(millrace, root, daemon, build, count, seconds, files, say):
-    workers = [Worker(root / ".millrace/workers", build, seconds, number) for number in range(count)]
+async def measure(root, build, count, seconds, files):
+    workers = [Worker(root.workers, build, seconds, number) for number in range(count)]
+    tasks = []
     for worker in workers:
         await worker.join()
-    tasks = [asyncio.create_task(worker.serve()) for worker in workers]
-    spool, outputs = root / "spool/data", root / "out/outputs"
-    before = len(os.listdir(outputs))
-    for number in range(files):
-        (spool / f".{count}-{number}").write_text(f"id,x\nr,{number}\n")
-    spent, start = processor_seconds(daemon.pid), time.monotonic()
-    for number in range(files):
-        os.rename(spool / f".{count}-{number}", spool / f"{count}-{number}.csv")
-    while len(os.listdir(outputs)) < before + files:
-        assert daemon.poll() is None
+        tasks.append(asyncio.create_task(worker.serve()))
+    before, daemon = root.done(), root.daemon.pid
+    names = [f"{count}-{number}.csv" for number in range(files)]
+    for name in names:
+        root.stage(name, "id,x\nr,1\n")
+    spent, start = processor_seconds(daemon), time.monotonic()
+    for name in names:
+        root.show(name)
+    while root.done() < before + files:
+        assert root.daemon.poll() is None
         await asyncio.sleep(0.05)
-    took, spent = time.monotonic() - start, processor_seconds(daemon.pid) - spent
-    say(dict(workers=count, milliseconds=1000 * seconds, files=files, seconds=round(took, 2), files_per_second=round(files / took),
-             busy=round(files * seconds / took / count, 3), daemon_milliseconds_per_file=round(1000 * spent / files, 3),
-             files_of_one_worker=[min(worker.done for worker in workers), max(worker.done for worker in workers)]))
+    took, spent = time.monotonic() - start, processor_seconds(daemon) - spent
+    status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{daemon}/status").read_text().splitlines())
+    figures = {
+        "workers": count, "milliseconds": 1000 * seconds, "files": files, "seconds": round(took, 2), "files_per_second": round(files / took),
+        "busy": round(files * seconds / took / count, 3), "daemon_milliseconds_per_file": round(1000 * spent / files, 3),
+        "daemon_mebibytes": int(status["VmRSS"].split()[0]) >> 10, "daemon_threads": int(status["Threads"]),
+    }
+    print(json.dumps(figures), flush=True)
     for task in tasks:
         task.cancel()
     for worker in workers:
@@ -141,37 +145,19 @@ def main():
     parser.add_argument("--folder", default=tempfile.gettempdir())
     arguments = parser.parse_args()
     build = subprocess.run([arguments.millrace, "--version"], capture_output=True, text=True).stdout.split()[-1]
-    root = pathlib.Path(tempfile.mkdtemp(dir=arguments.folder))
-    for name in ("pipelines", "spool/models", "spool/data"):
-        (root / name).mkdir(parents=True)
-    (root / "pipelines/p.yaml").write_text(scaling.PIPELINE)
-    (root / "millrace.yaml").write_text('workers: 0\nexecutor: { listen: "127.0.0.1:0" }\n')
-    scaling.model(str(root / "spool/models/m.onnx"), 4, 1)
-    processes = []
-    try:
-        log = open(root / "log", "w")
-        processes.append(subprocess.Popen([arguments.millrace, "run", "--root", str(root)], stdout=log, stderr=log))
-        while not (root / ".millrace/workers/daemon.json").exists():
-            time.sleep(0.05)
+    with Root(arguments.millrace, arguments.folder, lambda path: model(path, 4, 1)) as root:
         # A real worker lets the model in, and scores the first file.
-        words = [arguments.millrace, "worker", "--join", str(root / ".millrace/workers"), "--workers", "1", "--cache", str(root / "cache")]
-        processes.append(subprocess.Popen(words, stdout=log, stderr=log))
-        (root / "spool/data/.first").write_text("id,x\nr,1\n")
-        os.rename(root / "spool/data/.first", root / "spool/data/first.csv")
-        while not (root / "out/outputs/first.csv").exists():
-            time.sleep(0.05)
-        processes.pop().terminate()
+        worker = root.join()
+        root.drop("first.csv", "id,x\nr,1\n")
+        root.wait(lambda: root.done() == 1)
+        worker.terminate()
+        worker.wait()
+        root.processes.remove(worker)
         time.sleep(1)
         for count in arguments.workers:
             files = int(count * 1000 * arguments.seconds / arguments.milliseconds)
-            asyncio.run(measure(arguments.millrace, root, processes[0], build, count, arguments.milliseconds / 1000, files,
-                                lambda figures: print(json.dumps(figures), flush=True)))
+            asyncio.run(measure(root, build, count, arguments.milliseconds / 1000, files))
             time.sleep(1)
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
-        shutil.rmtree(root, ignore_errors=True)
 
 
 if __name__ == "__main__":
