@@ -44,9 +44,14 @@ struct HandOut {
     /// - Returns: whether all were. If not, the worker is gone, or what it has written does not arrive here; nobody knows what it still does.
     func run(_ ended: (Int, AttemptResult) -> Void) -> Bool {
         let away: AwayFolder
+        defer { worker.forget(references) }
         do throws(FileSystemError) {
             if let adopted {
-                guard let folder = AwayFolder(of: attempts[0].spec, adopted: adopted.attempt.spec) else { return false }
+                guard let folder = AwayFolder(of: attempts[0].spec, adopted: adopted.attempt.spec) else {
+                    worker.tell(.cancel(reference: references[0], cause: .takenBack))
+                    return false
+                }
+                FaultPoint.reach(.awayAdopted)
                 away = folder
             } else {
                 away = try AwayFolder(for: attempts.map(\.spec), references[0])
@@ -58,11 +63,8 @@ struct HandOut {
             return true
         }
         var isWhole = false
-        defer {
-            worker.forget(references)
-            // A worker that is lost may come back with one attempt, but not with several that were handed out together.
-            if isWhole || attempts.count > 1 { away.remove() }
-        }
+        // A worker that is lost may come back with one attempt, but not with several that were handed out together.
+        defer { if isWhole || attempts.count > 1 { away.remove() } }
         guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
             let awayParts = there.parts
         else {
@@ -77,7 +79,10 @@ struct HandOut {
 
     private func follow(_ away: AwayFolder, _ ended: (Int, AttemptResult) -> Void) -> Bool {
         let inbox = adopted?.inbox ?? HandOutInbox()
-        guard adopted != nil || (try? worker.send(away.specs, references, inbox)) != nil else { return false }
+        if adopted == nil {
+            guard (try? worker.send(away.specs, references, inbox)) != nil else { return false }
+            FaultPoint.reach(.awaySent)
+        }
         var left = Set(references.indices)
         var unseen = 0
         var told: [Int: ContinuousClock.Instant] = [:]
@@ -126,6 +131,7 @@ struct HandOut {
             return AttemptResult(failure: .workerDied(spec, why: "it answered with files that this attempt does not write", lastWords: ""))
         }
         for file in result.files { if (try? AwayFolder.awaitFile(file)) == nil { return nil } }
+        FaultPoint.reach(.awayCompared)
         do throws(FileSystemError) {
             var result = try away.takeHome(result, place)
             result.machine = result.machine ?? worker.machine
