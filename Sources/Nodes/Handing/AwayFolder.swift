@@ -26,6 +26,7 @@ struct AwayFolder: Sendable {
         let mark = String(reference.nonce, radix: 16)
         folder = staging.appending(StagingArea.awayName(run: reference.run, attempt: reference.attempt, mark: mark))
         try spares.make(folder)
+        FaultPoint.reach(.awayMade)
         var specs: [AttemptSpec] = []
         for attempt in attempts {
             var spec = attempt
@@ -35,13 +36,14 @@ struct AwayFolder: Sendable {
         self.specs = specs
     }
 
-    /// Returns the folder of a hand-out of an earlier daemon, whose attempt is the same as this one; nil where it is none, or lies somewhere
-    /// else.
+    /// Returns the folder of an earlier hand-out, whose attempt is the same as this one; nil where it is none, lies somewhere else, or is
+    /// gone, since nobody wanted any more what is written there.
     /// - Parameter away: the attempt as the worker has it.
     init?(of attempt: AttemptSpec, adopted away: AttemptSpec) {
         let folder = FilePath(away.written).removingLastComponent()
         guard folder.removingLastComponent() == FilePath(attempt.written).removingLastComponent(), let name = folder.lastComponent,
-            StagingArea.isAway(name.string, run: attempt.run), FilePath(away.written).components.allSatisfy({ $0.kind == .regular })
+            StagingArea.isAway(name.string, run: attempt.run), FilePath(away.written).components.allSatisfy({ $0.kind == .regular }),
+            Disk.isDirectory(folder)
         else { return nil }
         (self.folder, specs, home) = (folder, [away], [attempt])
     }
@@ -72,7 +74,7 @@ struct AwayFolder: Sendable {
         let (from, to) = (FilePath(from), FilePath(to))
         if Disk.isDirectory(to) { try Disk.removeTree(to) }
         switch Disk.renameReplacing(from, to) {
-        case nil: return
+        case nil: FaultPoint.reach(.awayHome)
         // An attempt that has failed may have made nothing.
         case .noSuchFileOrDirectory?: return
         case let failure?: throw Disk.renameFailure(failure, from, to)

@@ -58,9 +58,14 @@ struct HandOut {
     /// - Returns: whether all were, or are not wanted any more. If not, the attempts that were not are to be executed again.
     func run(_ ended: (Int, AttemptResult) -> Void) -> Bool {
         let away: AwayFolder
+        defer { worker.forget(references) }
         do throws(FileSystemError) {
             if let adopted {
-                guard let folder = AwayFolder(of: attempts[0].spec, adopted: adopted.attempt.spec) else { return false }
+                guard let folder = AwayFolder(of: attempts[0].spec, adopted: adopted.attempt.spec) else {
+                    worker.tell(.cancel(reference: references[0], cause: .takenBack))
+                    return false
+                }
+                FaultPoint.reach(.awayAdopted)
                 away = folder
             } else {
                 away = try AwayFolder(for: attempts.map(\.spec), references[0], of: spares)
@@ -72,11 +77,8 @@ struct HandOut {
             return true
         }
         var end = End.lost
-        defer {
-            worker.forget(references)
-            // A worker that is lost may come back with one attempt, but not with several that were handed out together.
-            if end != .lost || attempts.count > 1 { away.giveBack(to: spares, isAnswered: end == .answered) }
-        }
+        // A worker that is lost may come back with one attempt, but not with several that were handed out together.
+        defer { if end != .lost || attempts.count > 1 { away.giveBack(to: spares, isAnswered: end == .answered) } }
         guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
             let awayParts = there.parts
         else {
@@ -91,7 +93,10 @@ struct HandOut {
 
     private func follow(_ away: AwayFolder, _ ended: (Int, AttemptResult) -> Void) -> End {
         let inbox = adopted?.inbox ?? HandOutInbox()
-        guard adopted != nil || (try? worker.send(away.specs, references, inbox)) != nil else { return .lost }
+        if adopted == nil {
+            guard (try? worker.send(away.specs, references, inbox)) != nil else { return .lost }
+            FaultPoint.reach(.awaySent)
+        }
         var left = Set(references.indices)
         var end = End.answered
         var told: [Int: ContinuousClock.Instant] = [:]
@@ -141,6 +146,7 @@ struct HandOut {
             return AttemptResult(failure: .workerDied(spec, why: "it answered with files that this attempt does not write", lastWords: ""))
         }
         for file in result.files { if (try? AwayFolder.awaitFile(file)) == nil { return nil } }
+        FaultPoint.reach(.awayCompared)
         do throws(FileSystemError) {
             var result = try away.takeHome(result, place)
             result.machine = result.machine ?? worker.machine

@@ -92,6 +92,8 @@ package final class JoinListener: Sendable {
 
     private func serve(_ connection: FrameConnection) {
         let admitted: (hello: JoinHello, shared: [SharedFolder])
+        // A socket that is shut down does not know any more whose it was.
+        let peer = connection.peer
         do throws(JoinError) {
             admitted = try gatekeeper.admit(connection)
             _ = strangers.subtract(1, ordering: .relaxed)
@@ -100,14 +102,14 @@ package final class JoinListener: Sendable {
             connection.shutDown()
             // Nothing is said of those who do not know the token: anybody can connect.
             if case .refused(let why) = error {
-                roster.refused(connection.peer, why)
-                tell("a worker of \(connection.peer) cannot join: \(why)")
+                roster.refused(peer, why)
+                tell("a worker of \(peer) cannot join: \(why)")
             }
             return
         }
         let hello = admitted.hello
         let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
-        roster.add(worker)
+        roster.add(worker, from: peer)
         tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")
         // What nobody has taken over by then is not wanted.
         DispatchQueue.global().asyncAfter(deadline: .now() + Self.heldPatience) { [weak worker] in worker?.voidHeld() }

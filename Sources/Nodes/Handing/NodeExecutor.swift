@@ -87,6 +87,8 @@ package final class NodeExecutor: AttemptExecutor {
     private func again(_ spec: AttemptSpec, _ control: AttemptControl, after first: Doubt?) -> AttemptResult {
         var doubt = first
         var losses = 0
+        // The next daemon may take over what a worker goes on with, but otherwise nobody will.
+        defer { if losses > 0, control.cancellation.cause != .takenBack { AwayFolder.removeEarlier(of: spec) } }
         // A worker that is lost may come back with the attempt, as one may that an earlier daemon had.
         var comesBackUntil = spec.attempt > 1 ? waitsForHeld.withLock { $0 } : nil
         while true {
