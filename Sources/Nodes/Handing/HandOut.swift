@@ -10,8 +10,7 @@ struct HandOut {
     private let references: [AttemptReference]
     /// The attempt as the worker had it before it joined; nil for one that is handed out now.
     private let adopted: (attempt: HeldAttempt, inbox: HandOutInbox)?
-    private let ranges: SharedRanges
-    private let spares: SpareFolders
+    private let commons: HandOutCommons
     private let begun = ContinuousClock.now
 
     /// Says how a hand-out has ended.
@@ -23,18 +22,15 @@ struct HandOut {
         case lost
     }
 
-    /// The time between two looks at cancellations and turns.
-    private static let tick: Duration = .milliseconds(50)
     /// The time that a worker may take to answer after it was told to end an attempt.
     private static let grace: Duration = .seconds(10)
 
     /// - Parameter attempts: attempts of one pipeline.
     init(
-        _ attempts: [(spec: AttemptSpec, control: AttemptControl)], to worker: JoinedWorker, _ ranges: SharedRanges, _ spares: SpareFolders
+        _ attempts: [(spec: AttemptSpec, control: AttemptControl)], to worker: JoinedWorker, _ commons: HandOutCommons
     ) {
         self.worker = worker
-        self.ranges = ranges
-        self.spares = spares
+        self.commons = commons
         self.attempts = attempts
         adopted = nil
         references = attempts.map { AttemptReference(run: $0.spec.run, attempt: $0.spec.attempt, nonce: .random(in: .min ... .max)) }
@@ -44,11 +40,10 @@ struct HandOut {
     /// - Parameter inbox: gets what the worker says of it.
     init(
         _ spec: AttemptSpec, _ control: AttemptControl, adopting held: HeldAttempt, _ inbox: HandOutInbox, of worker: JoinedWorker,
-        _ ranges: SharedRanges, _ spares: SpareFolders
+        _ commons: HandOutCommons
     ) {
         self.worker = worker
-        self.ranges = ranges
-        self.spares = spares
+        self.commons = commons
         attempts = [(spec, control)]
         adopted = (held, inbox)
         references = [held.reference]
@@ -68,7 +63,7 @@ struct HandOut {
                 FaultPoint.reach(.awayAdopted)
                 away = folder
             } else {
-                away = try AwayFolder(for: attempts.map(\.spec), references[0], of: spares)
+                away = try AwayFolder(for: attempts.map(\.spec), references[0], of: commons.spares)
             }
         } catch {
             for (place, attempt) in attempts.enumerated() {
@@ -78,16 +73,16 @@ struct HandOut {
         }
         var end = End.lost
         // A worker that is lost may come back with one attempt, but not with several that were handed out together.
-        defer { if end != .lost || attempts.count > 1 { away.giveBack(to: spares, isAnswered: end == .answered) } }
+        defer { if end != .lost || attempts.count > 1 { away.giveBack(to: commons.spares, isAnswered: end == .answered) } }
         guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
             let awayParts = there.parts
         else {
-            end = follow(away, ended)
+            end = commons.pace.follow { follow(away, ended) }
             return end != .lost
         }
         // Workers that are free may score ranges of it meanwhile.
         let owner = AwayRanges(parts: awayParts, worker: worker, reference: references[0])
-        end = ranges.with(owner, of: parts) { follow(away, ended) }
+        end = commons.ranges.with(owner, of: parts) { commons.pace.follow { follow(away, ended) } }
         return end != .lost
     }
 
@@ -101,7 +96,7 @@ struct HandOut {
         var end = End.answered
         var told: [Int: ContinuousClock.Instant] = [:]
         while !left.isEmpty {
-            switch inbox.next(within: Self.tick) {
+            switch inbox.next(within: commons.pace.tick) {
             case .lost?: return .lost
             case .frame(let frame)?:
                 guard let (place, result) = take(frame, away) else { break }
