@@ -116,6 +116,10 @@ async def measure(root, build, count, seconds, files):
     names = [f"{count}-{number}.csv" for number in range(files)]
     for name in names:
         root.stage(name, "id,x\nr,1\n")
+    def ledger():
+        return sum(file.stat().st_size for file in (root.path / ".millrace").glob("ledger.sqlite*") if not file.name.endswith("-shm"))
+
+    before_bytes = ledger()
     spent, start = processor_seconds(daemon), time.monotonic()
     for name in names:
         root.show(name)
@@ -128,6 +132,7 @@ async def measure(root, build, count, seconds, files):
         "workers": count, "milliseconds": 1000 * seconds, "files": files, "seconds": round(took, 2), "files_per_second": round(files / took),
         "busy": round(files * seconds / took / count, 3), "daemon_milliseconds_per_file": round(1000 * spent / files, 3),
         "daemon_mebibytes": int(status["VmRSS"].split()[0]) >> 10, "daemon_threads": int(status["Threads"]),
+        "ledger_bytes_per_file": round((ledger() - before_bytes) / files),
     }
     print(json.dumps(figures), flush=True)
     for task in tasks:
