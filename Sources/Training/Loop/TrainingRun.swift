@@ -168,6 +168,11 @@ struct TrainingRun {
                 reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",
                 remedy: "export the model with the batch as its inputs' first axis")
         }
+        if let rows = fixed.first, run.recipe.shares > 1 {
+            throw .badModel(
+                reason: "it takes batches of \(rows) rows only, which cannot be cut into \(run.recipe.shares) shares",
+                remedy: "leave out shares, or export the model with an open first axis")
+        }
         return (fixed.first ?? run.recipe.batchSize, !fixed.isEmpty)
     }
 }
