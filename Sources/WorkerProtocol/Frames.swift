@@ -33,7 +33,7 @@ package struct WorkerHello: Codable, Sendable, Hashable {
     /// The environment variable that has the token of a worker.
     package static let tokenVariable = "MILLRACE_WORKER_TOKEN"
     /// The version of the protocol that this code speaks.
-    package static let currentFrames = 5
+    package static let currentFrames = 6
 
     package init(build: String, token: String, machine: AttemptMachine, process: Int32, host: String, mounts: [String: String]) {
         frames = Self.currentFrames

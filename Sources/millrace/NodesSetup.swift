@@ -16,6 +16,7 @@ final class NodesSetup: Sendable {
     private let settings: ExecutorSettings
     private let files: PipelineFiles
     private let work: String
+    private let local: ProcessExecutor?
     private let places: Int
     private let threads: Int
     private let contents: SmallContents
@@ -37,7 +38,7 @@ final class NodesSetup: Sendable {
         _ settings: ExecutorSettings, files: PipelineFiles, work: String, local: ProcessExecutor?, places: Int, threads: Int,
         contents: SmallContents, log: Logger
     ) {
-        (self.settings, self.files, self.work, self.places, self.threads) = (settings, files, work, places, threads)
+        (self.settings, self.files, self.work, self.local, self.places, self.threads) = (settings, files, work, local, places, threads)
         (self.contents, self.log) = (contents, log)
         let opened = Opened()
         self.opened = opened
@@ -59,7 +60,8 @@ final class NodesSetup: Sendable {
         }
         let host = settings.listen?.host ?? ProcessInfo.processInfo.hostName
         let listener = try JoinListener(
-            on: Self.address(host, settings.listen?.port ?? 0), gatekeeper: gatekeeper, roster: roster, contents: contents
+            on: Self.address(host, settings.listen?.port ?? 0), gatekeeper: gatekeeper, roster: roster, contents: contents,
+            meetings: local?.meetings
         ) { [log] in log.notice("\($0)") }
         let address = Self.address(host, listener.port)
         // Where an earlier daemon has left its address, it may have workers, which come back.

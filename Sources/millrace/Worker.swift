@@ -56,6 +56,7 @@ struct Worker: ParsableCommand {
                 patience: Quantities.duration(patience) ?? .seconds(120), name: name,
                 isConfined: confinement != .off && KernelOffer.here.missing.isEmpty), executor: executor
         ) { log.notice("\($0)") }
+        executor.meetings.connectElsewhere { [weak worker] run in worker?.connect(toHelp: run) }
         let sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())

@@ -44,17 +44,18 @@ extension WorkerPool {
 
         func goOn() { pool.goOn(self) }
 
-        func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool) { pool.offer(open, self, piece) }
+        func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool) { pool.offer(open, of: self, pipeline) { _ in piece() } }
     }
 
     /// Holds pieces of an attempt's work that others may do. Its variables are used only while the pool's state is locked.
     final class Offer: @unchecked Sendable {
         let pipeline: String
-        let body: @Sendable () -> Bool
+        /// Does one piece in a turn of its own, and returns whether there was one.
+        let body: @Sendable (any WorkerTurn) -> Bool
         /// The number of pieces that nobody has begun, as far as it is known.
         var open = 0
 
-        init(_ pipeline: String, _ body: @escaping @Sendable () -> Bool) {
+        init(_ pipeline: String, _ body: @escaping @Sendable (any WorkerTurn) -> Bool) {
             self.pipeline = pipeline
             self.body = body
         }

@@ -113,7 +113,9 @@ struct HandOut {
             guard let place = references.firstIndex(of: reference) else { return nil }
             return (place, takeHome(result, place, away))
         case .progress(let reference, let progress): control(of: reference)?.progress(progress)
-        case .ranges(let reference, let open): control(of: reference)?.offer(open)
+        case .ranges(let reference, let open):
+            // Those who help one who trains must reach it, and reach the daemon's machine only.
+            if attempts[0].spec.training == nil { control(of: reference)?.offer(open) }
         case .paused(let reference): pause(reference)
         default: break
         }

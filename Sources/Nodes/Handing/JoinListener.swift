@@ -1,7 +1,7 @@
 package import Attempts
 import Foundation
 import Synchronization
-import WorkerProcesses
+package import WorkerProcesses
 package import WorkerProtocol
 
 /// Listens for workers from elsewhere, lets in those who may join, and reads what they say. Each connection has a thread.
@@ -11,6 +11,7 @@ package final class JoinListener: Sendable {
     private let terms: JoinTerms
     private let roster: Roster
     private let courier: InputCourier
+    private let meetings: HelperMeetings?
     private let tell: @Sendable (String) -> Void
     private let isClosed = Atomic(false)
     /// The number of connections of which it is not known who they are.
@@ -24,16 +25,18 @@ package final class JoinListener: Sendable {
     /// - Parameters:
     ///   - address: `HOST:PORT`; port 0 stands for one that is free.
     ///   - contents: the contents of small files, which travel with the orders.
+    ///   - meetings: brings those who help to the attempts that train on this machine; nil where none do.
     ///   - tell: says who has joined and who is lost.
     package init(
         on address: String, gatekeeper: Gatekeeper, terms: JoinTerms = JoinTerms(), roster: Roster, contents: SmallContents?,
-        tell: @escaping @Sendable (String) -> Void
+        meetings: HelperMeetings? = nil, tell: @escaping @Sendable (String) -> Void
     ) throws(FrameError) {
         listener = try FrameListener(on: address)
         self.gatekeeper = gatekeeper
         self.terms = terms
         self.roster = roster
         courier = InputCourier(contents: contents)
+        self.meetings = meetings
         self.tell = tell
     }
 
@@ -81,6 +84,10 @@ package final class JoinListener: Sendable {
             return
         }
         let hello = admitted.hello
+        if let run = hello.helps {
+            if let meetings, let channel = connection.duplicate() { _ = meetings.come(to: run, over: channel) }
+            return
+        }
         let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
         roster.add(worker)
         tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")

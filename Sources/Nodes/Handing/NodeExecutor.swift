@@ -63,7 +63,9 @@ package final class NodeExecutor: AttemptExecutor {
     package var mayGetPlaces: Bool { supply() != nil || roster.places > 0 }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
-        spec.isOneRange ? executeRange(spec, control) : again(spec, control, after: nil)
+        guard spec.isHelp else { return again(spec, control, after: nil) }
+        if case .help = spec.work { return executeHelp(spec, control) }
+        return executeRange(spec, control)
     }
 
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
@@ -191,6 +193,23 @@ package final class NodeExecutor: AttemptExecutor {
             ended(place, result, worker)
         }
         if !isWhole { roster.failed(worker, "a worker was lost with an attempt, or what it had written did not arrive") }
+    }
+
+    // MARK: Helping
+
+    /// Has somebody who is free help an attempt that trains on this machine. `rowCount` of the answer is nil where nobody did.
+    private func executeHelp(_ spec: AttemptSpec, _ control: AttemptControl) -> AttemptResult {
+        if let local, localPlaces.take() {
+            defer { localPlaces.giveBack() }
+            return local.execute(spec, control: control)
+        }
+        guard let worker = roster.take(for: spec) else { return AttemptResult() }
+        defer { roster.giveBack(worker, answered: 1) }
+        if let fault = worker.fault(in: folders(spec)) {
+            roster.failed(worker, fault)
+            return AttemptResult()
+        }
+        return PieceOrder(spec, control, on: worker).run()
     }
 
     // MARK: Ranges

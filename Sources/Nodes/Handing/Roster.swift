@@ -118,7 +118,7 @@ package final class Roster: Sendable {
             let able = state.workers.filter { state.mayGetWork($0) }
             func free(_ worker: JoinedWorker) -> Int { worker.hello.places - (state.busy[worker.number] ?? 0) }
             let warm = able.filter { free($0) > 0 && $0.hasExecuted(spec.model.digest) }
-            guard let best = (warm.isEmpty ? able : warm).max(by: { free($0) < free($1) }), free(best) > 0 || !spec.isOneRange else {
+            guard let best = (warm.isEmpty ? able : warm).max(by: { free($0) < free($1) }), free(best) > 0 || !spec.isHelp else {
                 return nil
             }
             state.busy[best.number, default: 0] += 1

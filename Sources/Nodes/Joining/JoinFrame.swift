@@ -15,8 +15,13 @@ package struct JoinHello: Codable, Sendable, Hashable {
     package var nonce: String
     /// The name of the worker where somebody who starts workers has given it one, such as `12_3` for task 3 of Slurm's job 12.
     package var name: String?
+    /// The run that one has come to help: then the connection is no worker's, but leads to the attempt that trains in it. Nil for a worker.
+    package var helps: Int64?
 
-    package init(build: String, host: String, process: Int32, places: Int, name: String? = nil, isConfined: Bool = true) {
+    package init(
+        build: String, host: String, process: Int32, places: Int, name: String? = nil, isConfined: Bool = true, helps: Int64? = nil
+    ) {
+        self.helps = helps
         frames = WorkerHello.currentFrames
         self.build = build
         self.host = host
@@ -29,7 +34,7 @@ package struct JoinHello: Codable, Sendable, Hashable {
 
     /// Returns what both sides have said once the daemon has drawn its number, as the proofs cover it.
     func transcript(_ challenge: String) -> [String] {
-        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? "", "\(isConfined)"]
+        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? "", "\(isConfined)", helps.map { "\($0)" } ?? ""]
     }
 }
 

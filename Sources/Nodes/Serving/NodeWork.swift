@@ -17,7 +17,7 @@ final class NodeWork: WorkerFrameSink {
         var isOfLot = false
 
         /// Tells whether the attempt goes on where the connection to the daemon breaks.
-        var outlivesConnection: Bool { !isOfLot && !spec.isOneRange }
+        var outlivesConnection: Bool { !isOfLot && !spec.isHelp }
     }
 
     /// Tells of an attempt of an earlier connection that the daemon has not asked for.

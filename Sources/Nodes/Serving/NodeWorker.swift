@@ -89,7 +89,10 @@ package final class NodeWorker: Sendable {
         service.stop()
     }
 
-    private func join() throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {
+    /// Connects one who helps to the attempt that trains in a run on the daemon's machine; nil where that is not possible.
+    package func connect(toHelp run: Int64) -> FileDescriptor? { try? join(helping: run).0.duplicate() }
+
+    private func join(helping run: Int64? = nil) throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {
         let folder = JoinFolder(options.folder)
         let address = try folder.address()
         let token = try WorkerToken(options.token ?? folder.token)
@@ -97,7 +100,7 @@ package final class NodeWorker: Sendable {
         do throws(FrameError) { connection = try FrameConnection.connect(to: address.address) } catch { throw .connection(error) }
         let hello = JoinHello(
             build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name,
-            isConfined: options.isConfined)
+            isConfined: options.isConfined, helps: run)
         return (connection, try Joining(token: token).join(connection, as: hello), address.address)
     }
 }

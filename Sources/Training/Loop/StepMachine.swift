@@ -114,23 +114,35 @@ final class StepMachine {
         } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
     }
 
+    /// Has others help with the shares of batches.
+    func use(_ help: ShareHelp, _ plan: SharePlan) {
+        guard let shares, let graph = graph.shares else { return }
+        shares.crew = ShareCrew(help, plan, graph, shares: shares.count)
+    }
+
+    /// The number of others who help now, and that of the shares that they have computed so far.
+    var helpers: Int { shares?.crew?.count ?? 0 }
+    var helpedShares: Int { shares?.helped ?? 0 }
+
+    /// Ends the help of others.
+    func dismissHelp() { shares?.crew?.dismiss() }
+
     /// Returns the sums over the shares of a batch.
     private func totals(
         _ batch: RowBatch, number: Int, _ cancellation: Cancellation?
     ) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
         guard let shares else { return [] }
         var values = held
-        for (slot, input) in zip(graph.slots, step.inputs) where slot.kind == .parameter { values[slot.input] = input.value.tensor }
+        var parameters: [Tensor] = []
+        for (slot, input) in zip(graph.slots, step.inputs) {
+            guard slot.kind == .parameter, let tensor = input.value.tensor else { continue }
+            parameters.append(tensor)
+            values[slot.input] = tensor
+        }
         return try shares.totals(
-            batch, values,
-            feeds: { [self] share, part in
-                var given = feeds(part)
-                if let name = graph.signature.randomKey {
-                    // No two shares of a run have the same masks.
-                    given.append((name, graph.randomKey(step: number * shares.count + share)))
-                }
-                return given
-            }, cancellation)
+            batch, number: number, parameters: parameters, values,
+            feeds: { [graph, inputNames] share, part in graph.feeds(of: part, inputNames: inputNames, share: share, number: number) },
+            cancellation)
     }
 
     static func failed(_ error: EngineError) -> TrainingError {
@@ -169,10 +181,23 @@ final class StepMachine {
         return feeds
     }
 
-    private func feeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
+    private func feeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] { graph.feeds(of: batch, inputNames: inputNames) }
+}
+
+extension StepGraph {
+    /// Returns the inputs that a batch gives.
+    func feeds(of batch: RowBatch, inputNames: [String]) -> [(name: String, tensor: Tensor)] {
         var feeds: [(name: String, tensor: Tensor)] = zip(inputNames, batch.inputs).map { ($0, $1) }
-        if let wanted = graph.signature.target, let target = batch.target { feeds.append((wanted.name, target)) }
-        if let name = graph.signature.sampleWeight { feeds.append((name, batch.weights)) }
+        if let wanted = signature.target, let target = batch.target { feeds.append((wanted.name, target)) }
+        if let name = signature.sampleWeight { feeds.append((name, batch.weights)) }
+        return feeds
+    }
+
+    /// Returns the inputs that a share of a batch gives: its rows, and its own key of dropout.
+    func feeds(of rows: RowBatch, inputNames: [String], share: Int, number: Int) -> [(name: String, tensor: Tensor)] {
+        var feeds = feeds(of: rows, inputNames: inputNames)
+        // No two shares of a run have the same masks.
+        if let name = signature.randomKey { feeds.append((name, randomKey(step: number * recipe.shares + share))) }
         return feeds
     }
 }
