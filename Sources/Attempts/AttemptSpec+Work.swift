@@ -133,6 +133,9 @@ extension AttemptSpec {
         }
     }
 
+    /// Tells whether it goes on for as long as its worker has nothing else to do, and ends then.
+    package var yields: Bool { if case .help = work { true } else { false } }
+
     /// The model that is validated, trained or applied.
     package var model: InputFile {
         switch work {

@@ -69,6 +69,8 @@ package enum DaemonFrame: Codable, Sendable {
     case claim(reference: AttemptReference)
     /// Another worker has scored a range that was claimed, into that file; nil where it has not, and the range is free again.
     case scored(reference: AttemptReference, range: Int, part: AttemptResult.WrittenFile?)
+    /// Somebody has come to help the attempt that trains in the run: the worker is to connect to the daemon for it.
+    case meet(run: Int64)
     /// The worker is to show that it sees the daemon's folders, before it gets work in them.
     case probe([FolderProbe])
 }

@@ -22,6 +22,7 @@ final class NodesSetup: Sendable {
     private let contents: SmallContents
     private let log: Logger
     private let roster = Roster()
+    private let trainings = AwayTrainings()
     private let board = DemandBoard()
     private let opened: Opened
 
@@ -43,7 +44,7 @@ final class NodesSetup: Sendable {
         let opened = Opened()
         self.opened = opened
         executor = NodeExecutor(
-            local: local, places: places, roster: roster, board: board,
+            local: local, places: places, roster: roster, board: board, trainings: trainings,
             supply: { opened.state.withLock { $0.supplier }?.status.description }, tell: { log.notice("\($0)") }
         ) { SharedFolder.all(of: $0) }
     }
@@ -61,7 +62,7 @@ final class NodesSetup: Sendable {
         let host = settings.listen?.host ?? ProcessInfo.processInfo.hostName
         let listener = try JoinListener(
             on: Self.address(host, settings.listen?.port ?? 0), gatekeeper: gatekeeper, roster: roster, contents: contents,
-            meetings: local?.meetings
+            meetings: local?.meetings, trainings: trainings
         ) { [log] in log.notice("\($0)") }
         let address = Self.address(host, listener.port)
         // Where an earlier daemon has left its address, it may have workers, which come back.

@@ -95,4 +95,23 @@ import Testing
         #expect(try DaemonProcess.command(["check", "--root", away.root.path]).status == 0)
         #expect(away.stop() == 0)
     }
+
+    /// The daemon executes nothing itself: one worker trains, and the other helps it, over the daemon.
+    @Test func oneWorkerElsewhereHelpsAnother() throws {
+        let alone = try daemon("workers: 1\n")
+        let expected = try train(alone).model
+        #expect(alone.stop() == 0)
+        let away = try daemon("workers: 0\nexecutor: { listen: \"127.0.0.1:0\" }\n")
+        let workers = try ["one", "two"].map { try worker(away, $0) }
+        defer { for worker in workers where worker.isRunning { kill(worker.processIdentifier, SIGKILL) } }
+        try #require(eventually { joined(away) == 2 }, "\(away.logText)")
+        let helped = try train(away) {
+            // What waits for a worker has it at once, though both are at work.
+            try drop("data/digits-1.csv", at: "spool/digits/data/d.csv", into: away)
+            #expect(eventually { away.root.files().contains("out/digits/predictions/d.csv") }, "\(away.logText)")
+        }
+        #expect(helped.model == expected && !expected.isEmpty)
+        #expect(helped.helped > 0, "\(away.logText)")
+        #expect(away.stop() == 0)
+    }
 }

@@ -11,6 +11,7 @@ struct HandOut {
     /// The attempt as the worker had it before it joined; nil for one that is handed out now.
     private let adopted: (attempt: HeldAttempt, inbox: HandOutInbox)?
     private let ranges: SharedRanges
+    private let trainings: AwayTrainings
     private let begun = ContinuousClock.now
 
     /// The time between two looks at cancellations and turns.
@@ -19,7 +20,11 @@ struct HandOut {
     private static let grace: Duration = .seconds(10)
 
     /// - Parameter attempts: attempts of one pipeline.
-    init(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], to worker: JoinedWorker, _ ranges: SharedRanges) {
+    init(
+        _ attempts: [(spec: AttemptSpec, control: AttemptControl)], to worker: JoinedWorker, _ ranges: SharedRanges,
+        _ trainings: AwayTrainings
+    ) {
+        self.trainings = trainings
         self.worker = worker
         self.ranges = ranges
         self.attempts = attempts
@@ -31,8 +36,9 @@ struct HandOut {
     /// - Parameter inbox: gets what the worker says of it.
     init(
         _ spec: AttemptSpec, _ control: AttemptControl, adopting held: HeldAttempt, _ inbox: HandOutInbox, of worker: JoinedWorker,
-        _ ranges: SharedRanges
+        _ ranges: SharedRanges, _ trainings: AwayTrainings
     ) {
+        self.trainings = trainings
         self.worker = worker
         self.ranges = ranges
         attempts = [(spec, control)]
@@ -62,6 +68,10 @@ struct HandOut {
             worker.forget(references)
             // A worker that is lost may come back with one attempt, but not with several that were handed out together.
             if isWhole || attempts.count > 1 { away.remove() }
+        }
+        if let helping = away.specs[0].helping {
+            isWhole = trainings.with(worker, helping) { follow(away, ended) }
+            return isWhole
         }
         guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
             let awayParts = there.parts
@@ -113,9 +123,7 @@ struct HandOut {
             guard let place = references.firstIndex(of: reference) else { return nil }
             return (place, takeHome(result, place, away))
         case .progress(let reference, let progress): control(of: reference)?.progress(progress)
-        case .ranges(let reference, let open):
-            // Those who help one who trains must reach it, and reach the daemon's machine only.
-            if attempts[0].spec.training == nil { control(of: reference)?.offer(open) }
+        case .ranges(let reference, let open): control(of: reference)?.offer(open)
         case .paused(let reference): pause(reference)
         default: break
         }

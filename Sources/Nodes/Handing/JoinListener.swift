@@ -12,6 +12,7 @@ package final class JoinListener: Sendable {
     private let roster: Roster
     private let courier: InputCourier
     private let meetings: HelperMeetings?
+    private let trainings: AwayTrainings
     private let tell: @Sendable (String) -> Void
     private let isClosed = Atomic(false)
     /// The number of connections of which it is not known who they are.
@@ -26,10 +27,11 @@ package final class JoinListener: Sendable {
     ///   - address: `HOST:PORT`; port 0 stands for one that is free.
     ///   - contents: the contents of small files, which travel with the orders.
     ///   - meetings: brings those who help to the attempts that train on this machine; nil where none do.
+    ///   - trainings: leads them to those that other workers execute.
     ///   - tell: says who has joined and who is lost.
     package init(
         on address: String, gatekeeper: Gatekeeper, terms: JoinTerms = JoinTerms(), roster: Roster, contents: SmallContents?,
-        meetings: HelperMeetings? = nil, tell: @escaping @Sendable (String) -> Void
+        meetings: HelperMeetings? = nil, trainings: AwayTrainings = AwayTrainings(), tell: @escaping @Sendable (String) -> Void
     ) throws(FrameError) {
         listener = try FrameListener(on: address)
         self.gatekeeper = gatekeeper
@@ -37,6 +39,7 @@ package final class JoinListener: Sendable {
         self.roster = roster
         courier = InputCourier(contents: contents)
         self.meetings = meetings
+        self.trainings = trainings
         self.tell = tell
     }
 
@@ -84,10 +87,7 @@ package final class JoinListener: Sendable {
             return
         }
         let hello = admitted.hello
-        if let run = hello.helps {
-            if let meetings, let channel = connection.duplicate() { _ = meetings.come(to: run, over: channel) }
-            return
-        }
+        if let meeting = hello.meeting { return lead(connection, meeting) }
         let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
         roster.add(worker)
         tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")
@@ -96,5 +96,19 @@ package final class JoinListener: Sendable {
         let why = worker.read()
         roster.remove(worker, worker.hasLeft ? nil : why)
         if !isClosed.load(ordering: .relaxed) { tell("worker \(worker.number) of \(hello.host) is gone: \(why)") }
+    }
+
+    /// Leads one who helps to the attempt that trains, here or elsewhere, and one who trains elsewhere to one who helps.
+    private func lead(_ connection: FrameConnection, _ meeting: JoinHello.Meeting) {
+        guard let channel = connection.duplicate() else { return }
+        switch meeting {
+        case .helps(let run):
+            if trainings.helping(run) == nil, let meetings {
+                _ = meetings.come(to: run, over: channel)
+            } else {
+                trainings.come(to: run, over: channel)
+            }
+        case .trains(let run): trainings.answer(for: run, over: channel)
+        }
     }
 }

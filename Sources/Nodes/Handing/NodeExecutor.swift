@@ -12,6 +12,7 @@ package final class NodeExecutor: AttemptExecutor {
     /// Returns the folders that an attempt uses, which its worker must share.
     private let folders: @Sendable (AttemptSpec) -> [SharedFolder]
     private let ranges = SharedRanges()
+    private let trainings: AwayTrainings
     private let board: DemandBoard
     /// Tells how those do who start workers; nil where nobody does.
     private let supply: @Sendable () -> String?
@@ -29,15 +30,19 @@ package final class NodeExecutor: AttemptExecutor {
     ///   - local: runs attempts on this machine; nil where none run here.
     ///   - places: the number of them that run here at once.
     ///   - board: takes how much waits.
+    ///   - trainings: leads those who help to what others train.
     ///   - tell: says what happens.
     package init(
         local: ProcessExecutor?, places: Int, roster: Roster, board: DemandBoard = DemandBoard(),
-        supply: @escaping @Sendable () -> String? = { nil }, tell: @escaping @Sendable (String) -> Void = { _ in },
+        trainings: AwayTrainings = AwayTrainings(), supply: @escaping @Sendable () -> String? = { nil },
+        tell: @escaping @Sendable (String) -> Void = { _ in },
         folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
     ) {
         self.local = local
         localPlaces = Places(local == nil ? 0 : places)
         self.roster = roster
+        self.trainings = trainings
+        local?.meetings.connectElsewhere { [trainings] in trainings.connect(toHelp: $0) }
         self.board = board
         self.supply = supply
         self.tell = tell
@@ -151,7 +156,7 @@ package final class NodeExecutor: AttemptExecutor {
                     "worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
                 var answered = 0
                 defer { roster.giveBack(worker, answered: answered) }
-                _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in
+                _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges, trainings).run { place, result in
                     answered += 1
                     ended(place, result, worker)
                 }
@@ -188,7 +193,7 @@ package final class NodeExecutor: AttemptExecutor {
         var answered = 0
         defer { roster.giveBack(worker, answered: answered) }
         if let fault = worker.fault(in: folders(attempts[0].spec)) { return roster.failed(worker, fault) }
-        let isWhole = HandOut(attempts, to: worker, ranges).run { place, result in
+        let isWhole = HandOut(attempts, to: worker, ranges, trainings).run { place, result in
             answered += 1
             ended(place, result, worker)
         }
@@ -197,14 +202,16 @@ package final class NodeExecutor: AttemptExecutor {
 
     // MARK: Helping
 
-    /// Has somebody who is free help an attempt that trains on this machine. `rowCount` of the answer is nil where nobody did.
-    private func executeHelp(_ spec: AttemptSpec, _ control: AttemptControl) -> AttemptResult {
+    /// Has somebody who is free help an attempt that trains, here or elsewhere. `rowCount` of the answer is nil where nobody did.
+    private func executeHelp(_ order: AttemptSpec, _ control: AttemptControl) -> AttemptResult {
+        // Elsewhere it trains in a folder of its own.
+        let spec = trainings.helping(order.run) ?? order
         if let local, localPlaces.take() {
             defer { localPlaces.giveBack() }
             return local.execute(spec, control: control)
         }
-        guard let worker = roster.take(for: spec) else { return AttemptResult() }
-        defer { roster.giveBack(worker, answered: 1) }
+        guard let worker = roster.takeToHelp(spec) else { return AttemptResult() }
+        defer { roster.giveBackFromHelp(worker) }
         if let fault = worker.fault(in: folders(spec)) {
             roster.failed(worker, fault)
             return AttemptResult()

@@ -45,7 +45,7 @@ package struct Gatekeeper: Sendable {
         guard hello.isConfined || !requiresConfinement else {
             throw refuse(connection, "millrace.yaml says `confinement: required`, and its processes are not confined")
         }
-        guard hello.helps == nil else {
+        guard hello.meeting == nil else {
             // Its worker has shown which folders it sees.
             try connection.say(.welcome(terms))
             return (hello, [])
@@ -81,7 +81,7 @@ package struct Joining: Sendable {
         let transcript = hello.transcript(nonce)
         guard token.isProof(proof, of: .daemon, over: transcript) else { throw .wrongToken }
         try connection.say(.proof(token.proof(of: .worker, over: transcript)))
-        if hello.helps == nil {
+        if hello.meeting == nil {
             guard case .probe(let probes) = try answer(connection) else { throw .unexpected }
             try connection.say(.seen(probes.map { $0.look() }))
         }

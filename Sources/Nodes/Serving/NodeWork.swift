@@ -130,6 +130,11 @@ final class NodeWork: WorkerFrameSink {
             }
             state.waiting.append(lot)
         }
+        // Those who help one who trains leave where something waits.
+        let yielding = state.withLock { state in
+            state.executing < places ? [] : state.orders.values.filter { $0.spec.yields }.map(\.attempt)
+        }
+        for attempt in yielding { attempt.askForPause() }
         work.signal()
     }
 

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 package import SystemPackage
+package import WorkerProcesses
 import WorkerProtocol
 
 /// Keeps a worker joined to the daemon of a folder: where the daemon is gone, it is looked for again for a while.
@@ -48,10 +49,17 @@ package final class NodeWorker: Sendable {
     /// - Parameters:
     ///   - executor: executes attempts, as many at once as there are places.
     ///   - tell: says what happens.
-    package init(_ options: Options, executor: any AttemptExecutor, tell: @escaping @Sendable (String) -> Void) {
+    ///   - meetings: connects attempts of the executor that train with those that help; nil where it does not.
+    package init(
+        _ options: Options, executor: any AttemptExecutor, meetings: HelperMeetings? = nil, tell: @escaping @Sendable (String) -> Void
+    ) {
         self.options = options
-        service = NodeService(executor: executor, places: options.places, idle: options.idle)
+        service = NodeService(executor: executor, places: options.places, idle: options.idle) { run in
+            guard let meetings, let connection = Self.connect(options, .trains(run: run)) else { return }
+            _ = meetings.come(to: run, over: connection)
+        }
         self.tell = tell
+        meetings?.connectElsewhere { run in Self.connect(options, .helps(run: run)) }
     }
 
     /// Serves until there is nothing to do for long, or `stop` is called. Throws where no daemon could be joined.
@@ -60,7 +68,7 @@ package final class NodeWorker: Sendable {
         while !isStopped.load(ordering: .relaxed) {
             let failure: JoinError
             do throws(JoinError) {
-                let (connection, terms, address) = try join()
+                let (connection, terms, address) = try Self.join(options)
                 tell("joined the daemon at \(address)")
                 switch service.serve(connection, terms) {
                 case .idle: return tell("there was nothing to do for \(options.idle ?? .zero)")
@@ -89,10 +97,14 @@ package final class NodeWorker: Sendable {
         service.stop()
     }
 
-    /// Connects one who helps to the attempt that trains in a run on the daemon's machine; nil where that is not possible.
-    package func connect(toHelp run: Int64) -> FileDescriptor? { try? join(helping: run).0.duplicate() }
+    /// Connects one who trains or helps here to the daemon; nil where that is not possible.
+    private static func connect(_ options: Options, _ meeting: JoinHello.Meeting) -> FileDescriptor? {
+        try? join(options, meeting).0.duplicate()
+    }
 
-    private func join(helping run: Int64? = nil) throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {
+    private static func join(
+        _ options: Options, _ meeting: JoinHello.Meeting? = nil
+    ) throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {
         let folder = JoinFolder(options.folder)
         let address = try folder.address()
         let token = try WorkerToken(options.token ?? folder.token)
@@ -100,7 +112,7 @@ package final class NodeWorker: Sendable {
         do throws(FrameError) { connection = try FrameConnection.connect(to: address.address) } catch { throw .connection(error) }
         let hello = JoinHello(
             build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name,
-            isConfined: options.isConfined, helps: run)
+            isConfined: options.isConfined, meeting: meeting)
         return (connection, try Joining(token: token).join(connection, as: hello), address.address)
     }
 }
