@@ -91,7 +91,7 @@ final class OuterPart: Sendable {
                 guard let number else { throw Self.none }
                 return (.folder(number, path: folder.path.string), nil)
             case .connection:
-                let met = attempt.spec.isHelp ? meetings.come(to: attempt.spec.run) : meetings.next(for: attempt.spec)
+                let met = attempt.spec.yields ? meetings.come(to: attempt.spec.run) : meetings.next(for: attempt.spec)
                 return (met == nil ? .done : .file, met)
             case .inFolder(let number, let act):
                 guard attempt.folders.indices.contains(number) else { throw Self.none }

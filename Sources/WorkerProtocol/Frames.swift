@@ -94,7 +94,7 @@ package enum WorkerFrame: Codable, Sendable {
     /// The attempt has begun that many batches and steps so far. This is told once a second while the number grows.
     case heartbeat(reference: AttemptReference, steps: Int)
     case progress(reference: AttemptReference, progress: TrainingProgress)
-    /// Nobody has begun that many ranges of the attempt's file.
+    /// Nobody has begun that many ranges of the attempt's file, or so many more may help the attempt to train.
     case ranges(reference: AttemptReference, open: Int)
     /// The attempt waits, as it was told to.
     case paused(reference: AttemptReference)

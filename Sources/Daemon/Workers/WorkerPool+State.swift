@@ -187,6 +187,7 @@ extension WorkerPool {
         }
 
         private func mustPause(_ turn: Turn) -> Bool {
+            if turn.isHelp { return isClosed || !hasRoom && !queue.isEmpty }
             guard !isClosed else { return false }
             switch turn.occupies {
             case .none: return false

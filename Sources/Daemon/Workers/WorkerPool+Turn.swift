@@ -9,6 +9,9 @@ extension WorkerPool {
         /// Lists what an attempt can occupy.
         enum Occupancy { case worker, spare, none }
 
+        /// Tells whether it is the turn of somebody who helps another, who makes room for whatever waits.
+        let isHelp: Bool
+
         let pipeline: String
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
@@ -17,7 +20,8 @@ extension WorkerPool {
         var occupies: Occupancy
         private let since = Mutex(ContinuousClock.now)
 
-        init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false) {
+        init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false, isHelp: Bool = false) {
+            self.isHelp = isHelp
             self.pool = pool
             self.pipeline = pipeline
             occupies = isSpare ? .spare : .worker

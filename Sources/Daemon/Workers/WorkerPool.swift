@@ -127,7 +127,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 next = ended(turn, items.count)
                 deliver()
             case .piece(let offer):
-                let turn = Turn(self, offer.pipeline)
+                let turn = Turn(self, offer.pipeline, isHelp: true)
                 if !offer.body(turn) { threads.withLock { $0.state.end(offer) } }
                 next = ended(turn, 0)
             }
@@ -174,7 +174,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     /// - Parameters:
     ///   - owner: who offers them.
     ///   - piece: does one piece in a turn of its own, and returns whether there was one. Only that of the first call counts.
-    func offer(_ open: Int, of owner: AnyObject, _ pipeline: String, _ piece: @escaping @Sendable (any WorkerTurn) -> Bool) {
+    package func offer(_ open: Int, of owner: AnyObject, _ pipeline: String, _ piece: @escaping @Sendable (any WorkerTurn) -> Bool) {
         granting { $0.offer(open, of: ObjectIdentifier(owner), pipeline, piece) }
     }
 
