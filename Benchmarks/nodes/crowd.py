@@ -20,7 +20,7 @@ import time
 
 from root import Root, model
 
-FRAMES = 5
+FRAMES = 6
 
 
 class Worker:
@@ -38,7 +38,7 @@ class Worker:
                      nonce=nonce)
         self.say({"hello": {"_0": hello}})
         challenge = (await self.hear())["challenge"]
-        words = ["worker", nonce, challenge["nonce"], str(FRAMES), self.build, hello["host"], str(os.getpid()), "1", "", "true"]
+        words = ["worker", nonce, challenge["nonce"], str(FRAMES), self.build, hello["host"], str(os.getpid()), "1", "", "true", ""]
         message = "".join(f"{len(word.encode())}:{word}" for word in words).encode()
         key = (self.folder / "token").read_text().strip().encode()
         self.say({"proof": {"_0": hmac.new(key, message, hashlib.sha256).hexdigest()}})

@@ -16,8 +16,8 @@ package struct AttemptControl: Sendable {
     package var phase: @Sendable (AttemptPhase) -> Void = { _ in }
     /// Is called from the attempt's thread before each batch and each training step, so it must be quick.
     package var step: @Sendable () -> Void = {}
-    /// Is called from the attempt's thread with the number of ranges of its file that nobody has begun: others may score them
-    /// (`AttemptSpec.Work.scoreRange`).
+    /// Is called from the attempt's thread with the number of ranges of its file that nobody has begun, or of those who may come to help it
+    /// to train: others may score them (`AttemptSpec.Work.scoreRange`) or help (`AttemptSpec.Work.help`).
     package var offer: @Sendable (Int) -> Void = { _ in }
 
     package init(

@@ -1,5 +1,6 @@
 import FileSystem
 package import PipelineConfig
+import Recipes
 
 extension AttemptSpec {
     /// Describes the work, with the files that it reads and the one place that it writes.
@@ -15,6 +16,10 @@ extension AttemptSpec {
         /// Scores one range of a file that is still being read for its digest, and cuts the file first where nobody has. The parts become
         /// those of a run that is opened for this very file, model and schema; otherwise they are thrown away.
         case scoreAhead(ScoringFiles)
+        /// Computes shares of the batches of another attempt, which trains, as long as that goes on and nothing else is to be done. It
+        /// writes nothing.
+        /// - Parameter isArrival: whether the model that is trained is one that has arrived, as the other attempt has written it.
+        case help(ModelFiles, training: Training, isArrival: Bool)
         /// Measures a model in one way of executing it. It publishes nothing.
         case measure(MeasuredFiles)
         /// Writes a model in another form, or finds out which of its layers suffer by that.
@@ -24,7 +29,7 @@ extension AttemptSpec {
             switch self {
             case .validateModel: .validateModel
             case .fineTune: .fineTune
-            case .score, .scoreRange, .scoreAhead, .measure, .rewrite: .score
+            case .score, .scoreRange, .scoreAhead, .help, .measure, .rewrite: .score
             }
         }
     }
@@ -106,18 +111,35 @@ extension AttemptSpec {
 
     package var goal: Goal { work.goal }
 
-    /// Tells whether it scores one range, which nobody waits for: where it fails, the attempt that the file is about does it.
-    package var isOneRange: Bool {
+    /// Returns the spec of an attempt that helps this one to train; nil where nobody can, since batches are not cut into shares.
+    package var helping: AttemptSpec? {
+        guard stages.contains(where: { if case .optimize(let stage) = $0 { stage.gradient.shares > 1 } else { false } }) else { return nil }
+        var spec = self
         switch work {
-        case .scoreRange, .scoreAhead: true
+        case .fineTune(let files, let training): spec.work = .help(files, training: training, isArrival: false)
+        case .validateModel(let files, let training?): spec.work = .help(files, training: training, isArrival: true)
+        default: return nil
+        }
+        // It ends with the attempt that it helps.
+        spec.limits.seconds = nil
+        return spec
+    }
+
+    /// Tells whether it does a part of what another attempt does, which nobody waits for: where it fails, that one does it.
+    package var isHelp: Bool {
+        switch work {
+        case .scoreRange, .scoreAhead, .help: true
         case .score, .validateModel, .fineTune, .measure, .rewrite: false
         }
     }
 
+    /// Tells whether it goes on for as long as its worker has nothing else to do, and ends then.
+    package var yields: Bool { if case .help = work { true } else { false } }
+
     /// The model that is validated, trained or applied.
     package var model: InputFile {
         switch work {
-        case .validateModel(let files, _), .fineTune(let files, _): files.model
+        case .validateModel(let files, _), .fineTune(let files, _), .help(let files, _, _): files.model
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.model
         case .measure(let files): files.model
         case .rewrite(let files): files.model
@@ -133,7 +155,7 @@ extension AttemptSpec {
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data
         case .measure(let files): files.data
         case .rewrite(let files): files.data
-        case .validateModel, .fineTune: nil
+        case .validateModel, .fineTune, .help: nil
         }
     }
 
@@ -143,10 +165,10 @@ extension AttemptSpec {
         return nil
     }
 
-    /// The files of an attempt that makes a version; nil for others.
+    /// The files of an attempt that makes a version, or helps with that; nil for others.
     package var modelFiles: ModelFiles? {
         switch work {
-        case .validateModel(let files, _), .fineTune(let files, _): files
+        case .validateModel(let files, _), .fineTune(let files, _), .help(let files, _, _): files
         case .score, .scoreRange, .scoreAhead, .measure, .rewrite: nil
         }
     }
@@ -155,7 +177,7 @@ extension AttemptSpec {
     package var training: Training? {
         switch work {
         case .validateModel(_, let training): training
-        case .fineTune(_, let training): training
+        case .fineTune(_, let training), .help(_, let training, _): training
         case .score, .scoreRange, .scoreAhead, .measure, .rewrite: nil
         }
     }
@@ -164,7 +186,7 @@ extension AttemptSpec {
     package var place: String {
         switch work {
         case .validateModel(let files, _): files.model.path
-        case .fineTune(let files, let training):
+        case .fineTune(let files, let training), .help(let files, let training, _):
             (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.data.path
         case .measure(let files): files.model.path

@@ -114,7 +114,7 @@ extension AttemptSpec {
         case .score(let files): work = .score(replaced(files))
         case .scoreRange(let files): work = .scoreRange(replaced(files))
         case .scoreAhead(let files): work = .scoreAhead(replaced(files))
-        case .validateModel, .fineTune, .measure, .rewrite: break
+        case .validateModel, .fineTune, .help, .measure, .rewrite: break
         }
     }
 }

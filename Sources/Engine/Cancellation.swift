@@ -27,6 +27,8 @@ package final class Cancellation: Sendable {
         }
     }
 
+    package var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
     /// Runs `body`, on which `cancel` calls `end` meanwhile. It throws `EngineError.cancelled` where it is cancelled, whatever became of
     /// the run.
     func run(ending end: @escaping @Sendable () -> Void, _ body: () throws(EngineError) -> Void) throws(EngineError) {

@@ -16,6 +16,8 @@ package struct GradientDescent: Sendable, Codable, Hashable {
     package var clipNorm: Double?
     /// The number of batches whose gradients make one step, which equals one batch of all their rows.
     package var accumulate = 1
+    /// The number of shares, where batches are cut; nil otherwise, so that runs from before it could be said go on.
+    private var shareCount: Int?
     /// The decay `d` of a moving average of the weights, `a = d a + (1 - d) p` after every step, from the first weights on. The average is
     /// then what lands.
     package var average: Double?
@@ -68,6 +70,13 @@ extension GradientDescent {
     /// Names the numbers that products of a step may be computed in. Weights, the optimizer's state and sums are float32 always.
     package enum Precision: String, Sendable, Codable, CaseIterable {
         case float32, bfloat16
+    }
+
+    /// The number of parts into which each batch is cut. Each part has its own gradients, which are added in the order of the parts, so
+    /// that whoever computes them gives the same bytes. With 1 batches stay whole.
+    package var shares: Int {
+        get { shareCount ?? 1 }
+        set { shareCount = newValue == 1 ? nil : newValue }
     }
 
     package var precision: Precision {
@@ -137,6 +146,7 @@ extension GradientDescent {
         .number("clip_norm", \.clipNorm, .positive, like: "1.0", "the length that the gradient is scaled down to; left out: off"),
         .number("clip_value", \.clipValue, .positive, like: "0.5", "what each element of the gradient is cut to; left out: off"),
         .integer("accumulate", \.accumulate, 1...100_000, "batches whose gradients make one step"),
+        .integer("shares", \.shares, 1...1024, "parts of a batch, which several workers may compute at the same time"),
         .number(
             "ema", \.average, .between, like: "0.999", "the decay of the moving average of the weights, which then lands; left out: off"),
         .number("validation", \.validation, .belowOne, like: "0.2", "the share of rows held out to measure on"),
@@ -182,6 +192,12 @@ extension GradientDescent {
         if optimizer.nesterov == true, optimizer.momentum == 0 {
             faults.append(
                 .init(key: "nesterov", reason: "there is no momentum to look ahead by", remedy: "write momentum: 0.9, or remove it"))
+        }
+        if shares > batchSize {
+            faults.append(
+                .init(
+                    key: "shares", reason: "it is \(shares), and a batch has \(batchSize) rows",
+                    remedy: "write at most \(batchSize), or a larger batch_size"))
         }
         if earlyStopping != nil, validation == 0 {
             faults.append(

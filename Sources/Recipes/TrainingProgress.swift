@@ -16,6 +16,8 @@ package struct TrainingProgress: Codable, Sendable, Hashable {
     package var rowsPerSecond: Double?
     /// The remaining time of the whole plan in seconds, at the present speed.
     package var secondsLeft: Double?
+    /// The number of others who compute shares of its batches.
+    package var helpers = 0
     /// The record of an epoch, given once, when the epoch has ended and been measured.
     package var finished: EpochRecord?
     /// The reason why an earlier attempt's checkpoint is not used, given once; nil where there is none.

@@ -57,6 +57,8 @@ package final class LocalExecutor: AttemptExecutor {
                     case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
                         try FineTune(tools, files, optimize, training).run(&result)
+                    case (.optimize(let optimize), .help(let files, let training, _)):
+                        try FineTune(tools, files, optimize, training).help(&result)
                     case (.deploy(let deployment), .validateModel(let files, _)), (.deploy(let deployment), .fineTune(let files, _)):
                         try GraphRewriting(tools, files, deployment).run(&result)
                     case (.forward(let forward), .score(let files)):

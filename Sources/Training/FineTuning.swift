@@ -77,6 +77,8 @@ package struct FineTuning: Sendable {
         package var gradientForms: [String: String]
         /// The step at which this attempt resumed an earlier one; 0 if it started from the beginning.
         package var resumedAt: Int
+        /// The number of shares of batches that others have computed; nil where batches were whole.
+        package var helpedShares: Int?
         /// The engine of the steps, where the recipe leaves that open; nil otherwise.
         package var engine: StepEngine?
     }

@@ -13,12 +13,14 @@ import WorkerProtocol
 final class OuterPart: Sendable {
     private struct Admitted {
         let files: NamedFiles
+        let spec: AttemptSpec
         /// The folders that were asked for, by their numbers.
         var folders: [(folder: any GivenFolder, isPrepared: Bool)] = []
     }
 
     private let connection: FrameConnection
     private let prepared: PreparedFolder?
+    private let meetings: HelperMeetings
     private let attempts = Mutex<[AttemptReference: Admitted]>([:])
 
     /// The most folders that an attempt may ask for. Large files are scored with one for each range.
@@ -29,8 +31,10 @@ final class OuterPart: Sendable {
     /// - Parameters:
     ///   - connection: the connection for requests. Nothing else is said over it.
     ///   - prepared: the folder of prepared models; nil where models are loaded as they are.
-    init(_ connection: FrameConnection, prepared: PreparedFolder?) {
+    ///   - meetings: connects attempts that train with those that help them.
+    init(_ connection: FrameConnection, prepared: PreparedFolder?, meetings: HelperMeetings = HelperMeetings()) {
         self.connection = connection
+        self.meetings = meetings
         self.prepared = prepared
         connection.setLargestFrame(Self.largestRequest)
         let thread = Thread { [self] in serve() }
@@ -40,7 +44,7 @@ final class OuterPart: Sendable {
 
     /// Lets the process ask for the files of an attempt.
     func admit(_ spec: AttemptSpec, _ reference: AttemptReference) {
-        attempts.withLock { $0[reference] = Admitted(files: NamedFiles(spec, prepared: prepared)) }
+        attempts.withLock { $0[reference] = Admitted(files: NamedFiles(spec, prepared: prepared), spec: spec) }
     }
 
     /// Makes the output of an attempt and sends it to the process, which has been told that it follows. Where it cannot be made, the process
@@ -53,7 +57,13 @@ final class OuterPart: Sendable {
     }
 
     /// Lets the process ask for nothing any more, since it executes nothing.
-    func dismissAll() { attempts.withLock { $0.removeAll(keepingCapacity: true) } }
+    func dismissAll() {
+        let specs = attempts.withLock { attempts in
+            defer { attempts.removeAll(keepingCapacity: true) }
+            return attempts.values.map(\.spec)
+        }
+        for spec in specs where spec.helping != nil { meetings.end(spec.run) }
+    }
 
     // MARK: Requests
 
@@ -61,8 +71,9 @@ final class OuterPart: Sendable {
         // A process that is gone, or whose requests cannot be understood, is found out by the thread that follows its attempt.
         while let request = try? connection.receive(FileRequest.self) {
             let (answer, file) = self.answer(request)
-            guard (try? connection.send(answer, with: file.map { [$0.rawValue] } ?? [])) != nil else { return }
+            guard (try? connection.send(answer, with: file.map { [$0.rawValue] } ?? [])) != nil else { break }
         }
+        dismissAll()
     }
 
     private func answer(_ request: FileRequest) -> (FileAnswer, FileDescriptor?) {
@@ -79,6 +90,9 @@ final class OuterPart: Sendable {
                 }
                 guard let number else { throw Self.none }
                 return (.folder(number, path: folder.path.string), nil)
+            case .connection:
+                let met = attempt.spec.yields ? meetings.come(to: attempt.spec.run) : meetings.next(for: attempt.spec)
+                return (met == nil ? .done : .file, met)
             case .inFolder(let number, let act):
                 guard attempt.folders.indices.contains(number) else { throw Self.none }
                 return try perform(act, in: attempt.folders[number].folder, isPrepared: attempt.folders[number].isPrepared)

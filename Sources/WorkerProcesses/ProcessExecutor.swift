@@ -12,6 +12,9 @@ package final class ProcessExecutor: AttemptExecutor {
     private let shares: MemoryShares
     private let courier: InputCourier
 
+    /// Connects attempts that train with those that help them.
+    package var meetings: HelperMeetings { fleet.settings.meetings }
+
     /// - Parameters:
     ///   - program: the path of the worker program.
     ///   - workers: the number of processes that are kept while nothing is done.
@@ -69,8 +72,8 @@ package final class ProcessExecutor: AttemptExecutor {
         gate.enter()
         let (result, loss) = execute(spec, control, isAlone: false)
         gate.leave()
-        // A range that outgrows the memory is left to the attempt that the file is about.
-        if spec.isOneRange { return result }
+        // Help that outgrows the memory is left to the attempt that it is for.
+        if spec.isHelp { return result }
         guard loss == .memoryOfAll, !control.cancellation.isCancelled else { return result }
         gate.enterAlone()
         defer { gate.leaveAlone() }
@@ -118,7 +121,7 @@ package final class ProcessExecutor: AttemptExecutor {
     private func removeOutput(of spec: AttemptSpec) {
         switch spec.work {
         case .score(let files): try? FileManager.default.removeItem(atPath: files.output)
-        case .scoreRange, .scoreAhead, .measure: break
+        case .scoreRange, .scoreAhead, .help, .measure: break
         case .rewrite(let files): try? FileManager.default.removeItem(atPath: files.directory)
         case .validateModel(let files, _), .fineTune(let files, _): try? FileManager.default.removeItem(atPath: files.directory)
         }

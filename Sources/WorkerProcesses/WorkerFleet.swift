@@ -22,7 +22,7 @@ final class WorkerFleet: Sendable {
         var kept: Int
     }
 
-    private let settings: WorkerSettings
+    let settings: WorkerSettings
     private let workers: Int
     private let state: Mutex<State>
     /// The time that a process may take to start, on a machine that is busy.

@@ -84,7 +84,9 @@ final class WorkerProcess: Sendable {
         }
         self.process = process
         self.output = output
-        outer = way.files.map { OuterPart($0, prepared: settings.prepared.map { PreparedFolder(FilePath($0)) }) }
+        outer = way.files.map {
+            OuterPart($0, prepared: settings.prepared.map { PreparedFolder(FilePath($0)) }, meetings: settings.meetings)
+        }
         let group = settings.delegated?.makeGroup()
         self.group = group.map { $0.add(process) } ?? false ? group : nil
         self.token = token

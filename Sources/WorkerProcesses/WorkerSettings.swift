@@ -14,6 +14,8 @@ struct WorkerSettings: Sendable {
     var transport = WorkerTransport.local
     /// The group below which each process gets a control group of its own; nil for none.
     var delegated: DelegatedGroup?
+    /// Connects attempts that train with those that help them.
+    let meetings = HelperMeetings()
 
     /// The arguments that the program gets.
     var arguments: [String] { ["--session-bytes", "\(sessionBytes)"] + (prepared.map { ["--prepared", $0] } ?? []) + confined }

@@ -10,6 +10,8 @@ package struct FileRequest: Codable, Sendable {
         case folder(AttemptFolder)
         /// Something in the folder that has the number, which was asked for before.
         case inFolder(Int, FolderAct)
+        /// A connection to the attempt that trains, or to one that helps: `AttemptFiles.connection`.
+        case connection
     }
 
     package var attempt: AttemptReference
@@ -39,7 +41,7 @@ package enum FolderAct: Codable, Sendable {
 package enum FileAnswer: Codable, Sendable {
     /// The output that an order has announced comes with the frame, where it could be opened.
     case output(AttemptReference, isOpen: Bool)
-    /// An open file comes with the frame.
+    /// An open file, or a connection, comes with the frame.
     case file
     /// The folder has that number from now on, and the path, which is for messages.
     case folder(Int, path: String)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+package import SystemPackage
 
 /// Carries frames, each a line of JSON, between the daemon and a worker in both directions. It is the same over a pair of local sockets and
 /// over TCP; but open files go with a frame over local sockets only.
@@ -52,6 +53,14 @@ package final class FrameConnection: @unchecked Sendable {
     /// The address of the other side, for people.
     package let peer: String
     package static func peer(of socket: Int32) -> String { FrameSocket.peer(of: socket) }
+
+    /// Returns the socket once more, for those who go on in another way when this object is gone; nil where that fails, or where bytes were
+    /// received and not read, which they would not get.
+    package func duplicate() -> FileDescriptor? {
+        guard start == received.count else { return nil }
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        return copy < 0 ? nil : FileDescriptor(rawValue: copy)
+    }
 
     /// Ends the connection in both directions, so that threads that read or send find it closed.
     package func shutDown() { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }

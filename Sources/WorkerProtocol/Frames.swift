@@ -33,7 +33,7 @@ package struct WorkerHello: Codable, Sendable, Hashable {
     /// The environment variable that has the token of a worker.
     package static let tokenVariable = "MILLRACE_WORKER_TOKEN"
     /// The version of the protocol that this code speaks.
-    package static let currentFrames = 5
+    package static let currentFrames = 6
 
     package init(build: String, token: String, machine: AttemptMachine, process: Int32, host: String, mounts: [String: String]) {
         frames = Self.currentFrames
@@ -69,6 +69,8 @@ package enum DaemonFrame: Codable, Sendable {
     case claim(reference: AttemptReference)
     /// Another worker has scored a range that was claimed, into that file; nil where it has not, and the range is free again.
     case scored(reference: AttemptReference, range: Int, part: AttemptResult.WrittenFile?)
+    /// Somebody has come to help the attempt that trains in the run: the worker is to connect to the daemon for it.
+    case meet(run: Int64)
     /// The worker is to show that it sees the daemon's folders, before it gets work in them.
     case probe([FolderProbe])
 }
@@ -92,7 +94,7 @@ package enum WorkerFrame: Codable, Sendable {
     /// The attempt has begun that many batches and steps so far. This is told once a second while the number grows.
     case heartbeat(reference: AttemptReference, steps: Int)
     case progress(reference: AttemptReference, progress: TrainingProgress)
-    /// Nobody has begun that many ranges of the attempt's file.
+    /// Nobody has begun that many ranges of the attempt's file, or so many more may help the attempt to train.
     case ranges(reference: AttemptReference, open: Int)
     /// The attempt waits, as it was told to.
     case paused(reference: AttemptReference)

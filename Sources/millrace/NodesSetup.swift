@@ -16,11 +16,13 @@ final class NodesSetup: Sendable {
     private let settings: ExecutorSettings
     private let files: PipelineFiles
     private let work: String
+    private let local: ProcessExecutor?
     private let places: Int
     private let threads: Int
     private let contents: SmallContents
     private let log: Logger
     private let roster = Roster()
+    private let trainings = AwayTrainings()
     private let board = DemandBoard()
     private let opened: Opened
 
@@ -37,12 +39,12 @@ final class NodesSetup: Sendable {
         _ settings: ExecutorSettings, files: PipelineFiles, work: String, local: ProcessExecutor?, places: Int, threads: Int,
         contents: SmallContents, log: Logger
     ) {
-        (self.settings, self.files, self.work, self.places, self.threads) = (settings, files, work, places, threads)
+        (self.settings, self.files, self.work, self.local, self.places, self.threads) = (settings, files, work, local, places, threads)
         (self.contents, self.log) = (contents, log)
         let opened = Opened()
         self.opened = opened
         executor = NodeExecutor(
-            local: local, places: places, roster: roster, board: board,
+            local: local, places: places, roster: roster, board: board, trainings: trainings,
             supply: { opened.state.withLock { $0.supplier }?.status.description }, tell: { log.notice("\($0)") }
         ) { SharedFolder.all(of: $0) }
     }
@@ -61,7 +63,7 @@ final class NodesSetup: Sendable {
         let certificate = try settings.tls.map { try DaemonCertificate($0) }
         let listener = try JoinListener(
             on: Self.address(host, settings.listen?.port ?? 0), certificate: certificate, gatekeeper: gatekeeper, roster: roster,
-            contents: contents
+            contents: contents, meetings: local?.meetings, trainings: trainings
         ) { [log] in log.notice("\($0)") }
         let address = Self.address(host, listener.port)
         // Where an earlier daemon has left its address, it may have workers, which come back.

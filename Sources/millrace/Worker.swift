@@ -56,7 +56,8 @@ struct Worker: ParsableCommand {
             .init(
                 folder: FilePath(join), token: token.map { FilePath($0) }, places: places, idle: idle.flatMap { Quantities.duration($0) },
                 patience: Quantities.duration(patience) ?? .seconds(120), name: name,
-                isConfined: confinement != .off && KernelOffer.here.missing.isEmpty, requiresTLS: tls), executor: executor
+                isConfined: confinement != .off && KernelOffer.here.missing.isEmpty, requiresTLS: tls), executor: executor,
+            meetings: executor.meetings
         ) { log.notice("\($0)") }
         let sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)

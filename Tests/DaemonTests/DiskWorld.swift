@@ -102,7 +102,7 @@ final class DiskWorld {
         for (name, text) in files {
             let (slot, path) =
                 switch spec.work {
-                case .validateModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
+                case .validateModel(let files, _), .fineTune(let files, _), .help(let files, _, _): ("model", files.directory + "/" + name)
                 case .score(let files), .scoreRange(let files), .scoreAhead(let files): ("output", files.output)
                 case .measure(let files): ("reference", files.reference + "/" + name)
                 case .rewrite(let files): ("form", files.directory + "/" + name)

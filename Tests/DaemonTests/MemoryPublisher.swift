@@ -85,7 +85,7 @@ final class MemoryPublisher: Publisher {
             let file = AttemptResult.WrittenFile(
                 slot: "output", path: place.output, digest: "\(input.digest)|\(model)", byteCount: 1)
             return AttemptResult(files: [file], rowCount: 3)
-        case .measure, .rewrite: return failed(.badModel)
+        case .measure, .rewrite, .help: return failed(.badModel)
         }
     }
 

@@ -70,6 +70,37 @@ import Testing
         await pool.join()
     }
 
+    /// One who helps for as long as there is nothing else to do sees by its turn when there is.
+    @Test func whoHelpsForLongMakesRoom() async {
+        let pool = WorkerPool<Job>("test", workers: 1, slice: .milliseconds(10), pausedAtMost: 4) { jobs, _ in
+            if case .small(let ran) = jobs[0] { ran.signal() }
+            return {}
+        }
+        final class Owner: Sendable {}
+        let owner = Owner()
+        let begun = Atomic(0), left = Atomic(0), isOver = Atomic(false)
+        pool.offer(2, of: owner, "p") { turn in
+            _ = begun.add(1, ordering: .relaxed)
+            while !turn.isOver, !isOver.load(ordering: .relaxed) { usleep(1000) }
+            _ = left.add(1, ordering: .relaxed)
+            return true
+        }
+        #expect(eventually { begun.load(ordering: .relaxed) == 1 })
+        let ran = DispatchSemaphore(value: 0)
+        pool.put([item("q", .small(ran))])
+        #expect(ran.wait(timeout: .now() + 30) == .success)
+        #expect(left.load(ordering: .relaxed) == 1)
+        // Then it helps on, until nobody is wanted any more.
+        #expect(eventually { begun.load(ordering: .relaxed) == 2 })
+        pool.offer(0, of: owner, "p") { _ in false }
+        pool.put([item("p", .small(ran))])
+        #expect(ran.wait(timeout: .now() + 30) == .success)
+        isOver.store(true, ordering: .relaxed)
+        pool.close()
+        await pool.join()
+        #expect(begun.load(ordering: .relaxed) == 2)
+    }
+
     /// What waits comes first, also in the same pipeline: a helper does one piece at a time.
     @Test func whatWaitsComesBeforePieces() async {
         let pool = pool(workers: 2)

@@ -26,10 +26,10 @@ import WorkerProcesses
         }
 
         func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
-            if spec.isOneRange { before() }
+            if spec.isHelp { before() }
             let result = inner.execute(spec, control: control)
             guard result.rowCount != nil else { return result }
-            if spec.isOneRange { _ = pieces.add(1, ordering: .relaxed) } else { _ = files.add(1, ordering: .relaxed) }
+            if spec.isHelp { _ = pieces.add(1, ordering: .relaxed) } else { _ = files.add(1, ordering: .relaxed) }
             return result
         }
     }

@@ -31,7 +31,7 @@ import Testing
         let gradient = stage.gradient
         #expect(gradient.loss == .crossEntropy() && gradient.outputs == [])
         #expect(gradient.optimizer == .adamw(.init(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)) && gradient.weightDecay == 0.01)
-        #expect(gradient.epochs == 10 && gradient.batchSize == 32 && gradient.accumulate == 1)
+        #expect(gradient.epochs == 10 && gradient.batchSize == 32 && gradient.accumulate == 1 && gradient.shares == 1)
         #expect(gradient.schedule == Schedule(.constant, peak: 1e-3, warmUp: 0))
         #expect(gradient.clipNorm == nil && gradient.clipValue == nil && gradient.average == nil && gradient.adapters == nil)
         #expect(gradient.validation == 0.2 && gradient.seed == 0 && gradient.trainOn == .all && gradient.earlyStopping == nil)
@@ -47,7 +47,7 @@ import Testing
             { loss: { cross_entropy: { output: logits, label_smoothing: 0.1, class_weights: [1, 2.5] } },
                           optimizer: { sgd: { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 1.0e-4 } },
                           epochs: 3, batch_size: 8, schedule: { step: { warm_up: 5, every: 2, factor: 0.5 } },
-                          clip_norm: 1, clip_value: 0.5, accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias],
+                          clip_norm: 1, clip_value: 0.5, accumulate: 4, shares: 2, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias],
                           no_decay: "*bias", seed: 7, train_on: new,
                           early_stopping: { patience: 2, min_improvement: 0.01 }, adapters: { rank: 8, targets: ["*attn*"], merge: true },
                           threads: 2 }
@@ -69,6 +69,7 @@ import Testing
                         $0.clipNorm = 1
                         $0.clipValue = 0.5
                         $0.accumulate = 4
+                        $0.shares = 2
                         $0.average = 0.99
                         $0.validation = 0.25
                         $0.freeze = ["conv1.*", "bias"]
@@ -309,6 +310,7 @@ import Testing
         ("loss: cross_entropy, optimizer: { adamw: { learning_rate: 2.0e-3 } }", ""), ("loss: cross_entropy, schedule: cosine", ""),
         ("loss: cross_entropy, schedule: { cosine: { warm_up: 9 } }", ""), ("loss: cross_entropy, clip_norm: 2", ""),
         ("loss: cross_entropy, clip_value: 2", ""), ("loss: cross_entropy, accumulate: 2", ""), ("loss: cross_entropy, ema: 0.9", ""),
+        ("loss: cross_entropy, shares: 2", ""),
         ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, untie: [a]", ""),
         ("loss: cross_entropy, no_decay: [a]", ""),
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),

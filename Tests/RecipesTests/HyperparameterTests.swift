@@ -90,6 +90,12 @@ import Testing
     private static let changes: [(change: @Sendable (inout GradientDescent) -> Void, fault: String)] = [
         ({ $0.epochs = 0 }, "epochs: it is 0, and must be from 1 to 100000"),
         ({ $0.accumulate = 0 }, "accumulate: it is 0, and must be from 1 to 100000"),
+        ({ $0.shares = 0 }, "shares: it is 0, and must be from 1 to 1024"),
+        (
+            {
+                $0.shares = 5; $0.batchSize = 4
+            }, "shares: it is 5, and a batch has 4 rows"
+        ),
         ({ $0.weightDecay = -1 }, "weight_decay: it is -1.0, and must be a number of at least 0"),
         ({ $0.schedule.peak = .infinity }, "learning_rate: it is inf, and must be a number above 0"),
         ({ $0.average = 1 }, "ema: it is 1.0, and must be a number between 0 and 1"),

@@ -10,19 +10,21 @@ import Testing
 
 /// BatchNormalization in training form against PyTorch's `train()`, in float64.
 @Suite struct BatchStatisticsTests {
-    private static func recipe(freeze: [String] = [], accumulate: Int = 1) -> GradientDescent {
+    private static func recipe(freeze: [String] = [], accumulate: Int = 1, shares: Int = 1) -> GradientDescent {
         GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
             $0.accumulate = accumulate
+            $0.shares = shares
             $0.freeze = freeze
             $0.batchNormalization = .train
         }
     }
 
-    /// Images `[N, C, H, W]` under the default momentum, and rows `[N, C]` under another.
-    @Test(arguments: ["cnn", "normed"])
-    func lossesAndRunningStatisticsAgreeWithPyTorch(name: String) throws {
+    /// Images `[N, C, H, W]` under the default momentum, and rows `[N, C]` under another: whole batches, and batches whose shares have the
+    /// statistics of all of them.
+    @Test(arguments: ["cnn", "normed"], [1, 4])
+    func lossesAndRunningStatisticsAgreeWithPyTorch(name: String, shares: Int) throws {
         let golden = try Golden("statistics"), data = try Golden(name), model = try Golden.model(name)
-        let run = try StepRun(model, Self.recipe())
+        let run = try StepRun(model, Self.recipe(shares: shares))
         let wanted = try golden.numbers(name + "/losses")
         for step in wanted.indices {
             let loss = try run.step(["x": data.batch("input/x", step % 4)], target: data.batch("target", step % 4), rate: 0.05)

@@ -34,19 +34,21 @@ struct OptimizerTests {
         Case(name: "average", optimizer: .sgd(), average: 0.9),
     ]
 
-    private func recipe(_ optimizer: Case) -> GradientDescent {
+    private func recipe(_ optimizer: Case, shares: Int = 1) -> GradientDescent {
         GradientDescent(loss: .crossEntropy(), optimizer: optimizer.optimizer, learningRate: 1e-3, weightDecay: optimizer.decay) {
             $0.noDecay = ["*bias"]
             $0.clipValue = optimizer.clipValue
             $0.clipNorm = optimizer.clipNorm
             $0.average = optimizer.average
+            $0.shares = shares
         }
     }
 
-    @Test(arguments: cases)
-    func trajectoryAgreesWithPyTorch(_ optimizer: Case) throws {
+    /// Whole, and cut into shares that differ by a row.
+    @Test(arguments: cases, [1, 5])
+    func trajectoryAgreesWithPyTorch(_ optimizer: Case, shares: Int) throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
-        let run = try StepRun(Golden.model("mlp"), recipe(optimizer))
+        let run = try StepRun(Golden.model("mlp"), recipe(optimizer, shares: shares))
         let wanted = try golden.numbers(optimizer.name + "/losses")
         for step in wanted.indices {
             let loss = try run.step(["x": data.batch("input/x", step % 4)], target: data.batch("target", step % 4), rate: optimizer.rate)
@@ -87,10 +89,15 @@ struct OptimizerTests {
         }
     }
 
-    @Test func accumulatedBatchesEqualOneBatchOfTheirRows() throws {
+    @Test(arguments: [1, 3])
+    func accumulatedBatchesEqualOneBatchOfTheirRows(shares: Int) throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
         let run = try StepRun(
-            Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 2 })
+            Golden.model("mlp"),
+            GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) {
+                $0.accumulate = 2
+                $0.shares = shares
+            })
         let wanted = try golden.numbers("accumulate/losses")
         for batch in wanted.indices {
             let rows = 12 - 4 * (batch % 2)

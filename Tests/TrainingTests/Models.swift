@@ -40,6 +40,17 @@ enum Models {
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
+    /// The perceptron with a BatchNormalization behind its first layer, whose running statistics are not those of any rows.
+    static func normalized() -> Model {
+        var model = perceptron()
+        model.graph.nodes[1] = Node("Relu", ["n"], ["r"], name: "rectifier")
+        model.graph.nodes.insert(Node("BatchNormalization", ["h", "scale", "bias", "mean", "variance"], ["n"], name: "norm"), at: 1)
+        for (name, value) in [("scale", 1.5), ("bias", 0.1), ("mean", 0.2), ("variance", 2)] as [(String, Float)] {
+            model.graph.initializers.append(StoredTensor(name, .float32, [8], (0..<8).map { value + Float($0) / 32 }))
+        }
+        return model
+    }
+
     /// `y [N, 1] = x [N, 2] w [2, 1] + b [1]`.
     static func line(w: [Float] = [0.5, -1], b: Float = 0.25) -> Model {
         let graph = Graph(

@@ -61,4 +61,11 @@ package protocol AttemptFiles: Sendable {
     func open(_ file: AttemptFile) throws(FileSystemError) -> FileDescriptor
     /// Returns a folder of the attempt. Throws `missing` where the attempt has none.
     func folder(_ folder: AttemptFolder) throws(FileSystemError) -> any GivenFolder
+    /// Returns a connection, which the caller closes: of an attempt that trains, to one that has come to help it; of one that helps, to the
+    /// one that trains. Nil where there is none now.
+    func connection() throws(FileSystemError) -> FileDescriptor?
+}
+
+extension AttemptFiles {
+    package func connection() throws(FileSystemError) -> FileDescriptor? { nil }
 }

@@ -9,7 +9,7 @@ extension AttemptSpec {
         case .score(let files):
             return paths.allSatisfy { $0 == files.output } && (result.failure != nil || paths.count == 1)
         case .scoreRange(let files): return paths.allSatisfy { $0 == files.piecePath }
-        case .scoreAhead, .measure: return paths.isEmpty
+        case .scoreAhead, .help, .measure: return paths.isEmpty
         case .validateModel(let files, _), .fineTune(let files, _): return paths.allSatisfy { Self.isBeneath(files.directory, $0) }
         case .rewrite(let files): return paths.allSatisfy { Self.isBeneath(files.directory, $0) }
         }

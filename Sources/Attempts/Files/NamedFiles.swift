@@ -32,6 +32,13 @@ package struct NamedFiles: AttemptFiles {
         case .fineTune(let files, let training):
             if case .model(let part) = file { return try NamedModel(files.model.path).open(part) }
             return try open(file, toMake: files, training)
+        case .help(let files, let training, let isArrival):
+            // Of what the other attempt writes it reads the model, and of the rest nothing.
+            switch (file, isArrival) {
+            case (.model(let part), false): return try NamedModel(files.model.path).open(part)
+            case (.written, true): return try open(file, toMake: files, training)
+            default: throw none
+            }
         case .measure(let files):
             if case .labels(let number) = file {
                 guard let judged = files.judged, judged.files.indices.contains(number) else { throw none }
@@ -72,6 +79,7 @@ package struct NamedFiles: AttemptFiles {
         case (.parts, .scoreRange(let files)), (.parts, .scoreAhead(let files)):
             guard let parts = files.parts else { throw none }
             return try HeldFolder(FilePath(parts))
+        case (.labels, .help): throw none
         case (.labels, _):
             guard let kept = spec.training?.labelled.first?.kept else { throw none }
             let path = FilePath(kept).removingLastComponent()

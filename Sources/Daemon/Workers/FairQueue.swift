@@ -83,6 +83,9 @@ package struct FairQueue<Item> {
         return lanes[pipeline]!.waiting.removeFirst()
     }
 
+    /// Tells whether nothing waits to begin or to go on.
+    package var isEmpty: Bool { lanes.values.allSatisfy { $0.first == nil } }
+
     /// Returns the number of items of a pipeline that wait and were not begun.
     package func waiting(of pipeline: String) -> Int { lanes[pipeline]?.waiting.count ?? 0 }
 

@@ -19,6 +19,7 @@ final class TrainingCondition: Sendable {
         let loss: Double?
         let rowsPerSecond: Double?
         let secondsLeft: Double?
+        let helpers: Int
     }
 
     private let key: Condition.Key
@@ -54,7 +55,7 @@ final class TrainingCondition: Sendable {
         let facts = Facts(
             run: run, file: file, phase: progress.phase.rawValue, epoch: progress.epoch, epochs: progress.epochs, step: progress.step,
             steps: progress.steps, rows: progress.rows, loss: progress.loss.flatMap { $0.isFinite ? $0 : nil },
-            rowsPerSecond: progress.rowsPerSecond, secondsLeft: progress.secondsLeft)
+            rowsPerSecond: progress.rowsPerSecond, secondsLeft: progress.secondsLeft, helpers: progress.helpers)
         conditions.set(key, "\(file): \(Self.text(progress))", facts: facts)
     }
 
@@ -68,6 +69,7 @@ final class TrainingCondition: Sendable {
         if let loss = progress.loss { parts.append(String(format: "loss %.4g", loss)) }
         if let speed = progress.rowsPerSecond { parts.append(String(format: "%.0f rows/s", speed)) }
         if let left = progress.secondsLeft { parts.append(String(format: "%.0f s left", left)) }
+        if progress.helpers > 0 { parts.append(progress.helpers == 1 ? "1 other helps" : "\(progress.helpers) others help") }
         if progress.phase == .evaluating { parts.append("measuring") }
         return parts.joined(separator: ", ")
     }

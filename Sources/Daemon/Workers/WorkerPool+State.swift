@@ -36,7 +36,7 @@ extension WorkerPool {
         private var paused = 0
         /// Tells whether short work has the place beyond those of the workers.
         private var isSpareTaken = false
-        /// The offers by the turn of the attempt that makes them.
+        /// The offers by who makes them: the turn of an attempt, or one who trains.
         private var offers: [ObjectIdentifier: Offer] = [:]
         /// The pieces of work that is not handed out yet, which come after all else.
         private var ahead: Offer?
@@ -156,15 +156,16 @@ extension WorkerPool {
 
         // MARK: Offers
 
-        mutating func offer(_ open: Int, of turn: Turn, _ piece: @escaping @Sendable () -> Bool) {
-            let key = ObjectIdentifier(turn)
+        mutating func offer(
+            _ open: Int, of key: ObjectIdentifier, _ pipeline: String, _ piece: @escaping @Sendable (any WorkerTurn) -> Bool
+        ) {
             guard open > 0, !isClosed else { return offers[key] = nil }
-            let offer = offers[key] ?? Offer(turn.pipeline, piece)
+            let offer = offers[key] ?? Offer(pipeline, piece)
             offer.open = open
             offers[key] = offer
         }
 
-        mutating func offerAhead(of pipeline: String, _ piece: @escaping @Sendable () -> Bool) {
+        mutating func offerAhead(of pipeline: String, _ piece: @escaping @Sendable (any WorkerTurn) -> Bool) {
             guard !isClosed else { return }
             let offer = Offer(pipeline, piece)
             offer.open = .max
@@ -186,6 +187,7 @@ extension WorkerPool {
         }
 
         private func mustPause(_ turn: Turn) -> Bool {
+            if turn.isHelp { return isClosed || !hasRoom && !queue.isEmpty }
             guard !isClosed else { return false }
             switch turn.occupies {
             case .none: return false

@@ -9,6 +9,9 @@ extension WorkerPool {
         /// Lists what an attempt can occupy.
         enum Occupancy { case worker, spare, none }
 
+        /// Tells whether it is the turn of somebody who helps another, who makes room for whatever waits.
+        let isHelp: Bool
+
         let pipeline: String
         let signal = DispatchSemaphore(value: 0)
         private let pool: WorkerPool
@@ -17,7 +20,8 @@ extension WorkerPool {
         var occupies: Occupancy
         private let since = Mutex(ContinuousClock.now)
 
-        init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false) {
+        init(_ pool: WorkerPool, _ pipeline: String, isSpare: Bool = false, isHelp: Bool = false) {
+            self.isHelp = isHelp
             self.pool = pool
             self.pipeline = pipeline
             occupies = isSpare ? .spare : .worker
@@ -44,17 +48,18 @@ extension WorkerPool {
 
         func goOn() { pool.goOn(self) }
 
-        func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool) { pool.offer(open, self, piece) }
+        func offer(_ open: Int, _ piece: @escaping @Sendable () -> Bool) { pool.offer(open, of: self, pipeline) { _ in piece() } }
     }
 
     /// Holds pieces of an attempt's work that others may do. Its variables are used only while the pool's state is locked.
     final class Offer: @unchecked Sendable {
         let pipeline: String
-        let body: @Sendable () -> Bool
+        /// Does one piece in a turn of its own, and returns whether there was one.
+        let body: @Sendable (any WorkerTurn) -> Bool
         /// The number of pieces that nobody has begun, as far as it is known.
         var open = 0
 
-        init(_ pipeline: String, _ body: @escaping @Sendable () -> Bool) {
+        init(_ pipeline: String, _ body: @escaping @Sendable (any WorkerTurn) -> Bool) {
             self.pipeline = pipeline
             self.body = body
         }

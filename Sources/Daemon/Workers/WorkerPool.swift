@@ -79,7 +79,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     /// before is not gone on with.
     /// - Parameter piece: does one piece on a worker's thread, and returns whether there was one.
     package func workAhead(of pipeline: String, _ piece: @escaping @Sendable () -> Bool) {
-        granting { $0.offerAhead(of: pipeline, piece) }
+        granting { $0.offerAhead(of: pipeline) { _ in piece() } }
     }
 
     // MARK: Granting
@@ -127,8 +127,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
                 next = ended(turn, items.count)
                 deliver()
             case .piece(let offer):
-                let turn = Turn(self, offer.pipeline)
-                if !offer.body() { threads.withLock { $0.state.end(offer) } }
+                let turn = Turn(self, offer.pipeline, isHelp: true)
+                if !offer.body(turn) { threads.withLock { $0.state.end(offer) } }
                 next = ended(turn, 0)
             }
             if next == nil { next = awaited(seat) }
@@ -170,7 +170,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     // MARK: What an attempt asks for
 
-    func offer(_ open: Int, _ turn: Turn, _ piece: @escaping @Sendable () -> Bool) { granting { $0.offer(open, of: turn, piece) } }
+    /// Has workers for whom nothing waits do pieces of somebody's work, until zero are offered or a turn that offers them ends.
+    /// - Parameters:
+    ///   - owner: who offers them.
+    ///   - piece: does one piece in a turn of its own, and returns whether there was one. Only that of the first call counts.
+    package func offer(_ open: Int, of owner: AnyObject, _ pipeline: String, _ piece: @escaping @Sendable (any WorkerTurn) -> Bool) {
+        granting { $0.offer(open, of: ObjectIdentifier(owner), pipeline, piece) }
+    }
 
     func isOver(_ turn: Turn) -> Bool { threads.withLock { $0.state.isOver(turn) } }
 

@@ -30,7 +30,7 @@ final class Workers: Sendable {
         log: Logger,
         deliver: @escaping @Sendable (DispatchLoop.Message) -> Void
     ) {
-        let underWay = AttemptsUnderWay()
+        let underWay = AttemptsUnderWay(), helpers = LatePool()
         self.underWay = underWay
         self.executor = executor
         self.measuring = MeasuringQueue(makeExecutor: measuring) { deliver(.measured($0, $1)) }
@@ -51,11 +51,23 @@ final class Workers: Sendable {
                         }
                     }
                 }
+                if assignment.trains, let helping = assignment.spec.helping {
+                    control.offer = { [cancellation = control.cancellation] open in
+                        helpers.offer(open, of: cancellation, assignment.pipeline.name) { turn in
+                            // What does not help is done by the attempt itself.
+                            let result = executor.execute(helping, control: AttemptControl(cancellation, turn: turn))
+                            return result.failure == nil && result.rowCount != nil
+                        }
+                    }
+                }
                 return (spec: assignment.spec, control: control, condition: condition)
             }
             var finished: [Dispatcher.Finished] = []
             executor.execute(attempts.map { ($0.spec, $0.control) }) { place, result in
-                underWay.end(attempts[place].spec.run)
+                let (spec, control) = (attempts[place].spec, attempts[place].control)
+                underWay.end(spec.run)
+                // A process that has died offers nothing any more.
+                if spec.helping != nil { helpers.offer(0, of: control.cancellation, spec.pipeline) { _ in false } }
                 attempts[place].condition?.end()
                 finished.append((assignments[place], result))
             }
@@ -64,6 +76,7 @@ final class Workers: Sendable {
         scoring = WorkerPool(
             "worker", workers: jobs, slice: Self.slice, lot: Self.lot, pausedAtMost: Self.pausedEach * jobs, onPause: { deliver(.room) },
             body)
+        helpers.use(scoring)
         training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.room) }, body)
         executor.follow { [weak scoring] places in
             scoring?.use(workers: places, pausedEach: Self.pausedEach)
@@ -144,6 +157,21 @@ final class Workers: Sendable {
         await scoring.join()
         await training.join()
         await measuring.join()
+    }
+}
+
+/// Knows the pool whose workers help those who train, once there is one.
+private final class LatePool: Sendable {
+    private struct Reference {
+        weak var pool: WorkerPool<Dispatcher.Assignment>?
+    }
+
+    private let reference = Mutex(Reference())
+
+    func use(_ pool: WorkerPool<Dispatcher.Assignment>) { reference.withLock { $0.pool = pool } }
+
+    func offer(_ open: Int, of owner: AnyObject, _ pipeline: String, _ piece: @escaping @Sendable (any WorkerTurn) -> Bool) {
+        reference.withLock { $0.pool }?.offer(open, of: owner, pipeline, piece)
     }
 }
 

@@ -127,7 +127,7 @@ extension AttemptSpec {
             files.directory = ""
             training.checkpoints = ""
             spec.work = .fineTune(files, training: training)
-        case .scoreRange, .scoreAhead, .measure, .rewrite: break
+        case .scoreRange, .scoreAhead, .help, .measure, .rewrite: break
         }
         return (try? FileDigest.of(bytes: JSONFile.encode(spec, for: ""))) ?? ""
     }
@@ -136,7 +136,7 @@ extension AttemptSpec {
     var written: String {
         switch work {
         case .score(let files), .scoreRange(let files), .scoreAhead(let files): files.output
-        case .validateModel(let files, _), .fineTune(let files, _): files.directory
+        case .validateModel(let files, _), .fineTune(let files, _), .help(let files, _, _): files.directory
         case .rewrite(let files): files.directory
         case .measure(let files): files.reference
         }
@@ -160,7 +160,7 @@ extension AttemptSpec {
             files.directory = below(files.directory)
             training.checkpoints = try AwayCheckpoints(training.checkpoints).handOut(as: folder.lastComponent!.string).string
             work = .fineTune(files, training: training)
-        case .scoreRange, .scoreAhead, .measure, .rewrite: break
+        case .scoreRange, .scoreAhead, .help, .measure, .rewrite: break
         }
     }
 }

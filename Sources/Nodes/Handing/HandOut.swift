@@ -74,6 +74,10 @@ struct HandOut {
         var end = End.lost
         // A worker that is lost may come back with one attempt, but not with several that were handed out together.
         defer { if end != .lost || attempts.count > 1 { away.giveBack(to: commons.spares, isAnswered: end == .answered) } }
+        if let helping = away.specs[0].helping {
+            end = commons.trainings.with(worker, helping) { commons.pace.follow { follow(away, ended) } }
+            return end != .lost
+        }
         guard case .score(let files) = attempts[0].spec.work, case .score(let there) = away.specs[0].work, let parts = files.parts,
             let awayParts = there.parts
         else {

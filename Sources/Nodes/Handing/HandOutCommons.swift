@@ -5,6 +5,7 @@ struct HandOutCommons: Sendable {
     let ranges = SharedRanges()
     let spares = SpareFolders()
     let pace = LookPace()
+    let trainings: AwayTrainings
 }
 
 /// Says how often each of those who follow a hand-out looks whether it is to end or to pause: where they are many, all together look 2,000

@@ -2,7 +2,7 @@ package import Attempts
 import Foundation
 import Glibc
 import Synchronization
-import WorkerProcesses
+package import WorkerProcesses
 package import WorkerProtocol
 
 /// Listens for workers from elsewhere, lets in those who may join, and reads what they say. Each connection has a thread.
@@ -13,6 +13,8 @@ package final class JoinListener: Sendable {
     private let roster: Roster
     private let courier: InputCourier
     private let certificate: DaemonCertificate?
+    private let meetings: HelperMeetings?
+    private let trainings: AwayTrainings
     private let tell: @Sendable (String) -> Void
     private let isClosed = Atomic(false)
     /// The number of connections of which it is not known who they are.
@@ -29,10 +31,12 @@ package final class JoinListener: Sendable {
     ///   - address: `HOST:PORT`; port 0 stands for one that is free.
     ///   - certificate: by which TLS is spoken; nil where it is not.
     ///   - contents: the contents of small files, which travel with the orders.
+    ///   - meetings: brings those who help to the attempts that train on this machine; nil where none do.
+    ///   - trainings: leads them to those that other workers execute.
     ///   - tell: says who has joined and who is lost.
     package init(
         on address: String, certificate: DaemonCertificate? = nil, gatekeeper: Gatekeeper, terms: JoinTerms = JoinTerms(), roster: Roster,
-        contents: SmallContents?,
+        contents: SmallContents?, meetings: HelperMeetings? = nil, trainings: AwayTrainings = AwayTrainings(),
         tell: @escaping @Sendable (String) -> Void
     ) throws(FrameError) {
         listener = try FrameListener(on: address)
@@ -41,6 +45,8 @@ package final class JoinListener: Sendable {
         self.terms = terms
         self.roster = roster
         courier = InputCourier(contents: contents)
+        self.meetings = meetings
+        self.trainings = trainings
         self.tell = tell
     }
 
@@ -108,6 +114,7 @@ package final class JoinListener: Sendable {
             return
         }
         let hello = admitted.hello
+        if let meeting = hello.meeting { return lead(connection, meeting) }
         let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
         roster.add(worker, from: peer)
         tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")
@@ -116,5 +123,19 @@ package final class JoinListener: Sendable {
         let why = worker.read()
         roster.remove(worker, worker.hasLeft ? nil : why)
         if !isClosed.load(ordering: .relaxed) { tell("worker \(worker.number) of \(hello.host) is gone: \(why)") }
+    }
+
+    /// Leads one who helps to the attempt that trains, here or elsewhere, and one who trains elsewhere to one who helps.
+    private func lead(_ connection: FrameConnection, _ meeting: JoinHello.Meeting) {
+        guard let channel = connection.duplicate() else { return }
+        switch meeting {
+        case .helps(let run):
+            if trainings.helping(run) == nil, let meetings {
+                _ = meetings.come(to: run, over: channel)
+            } else {
+                trainings.come(to: run, over: channel)
+            }
+        case .trains(let run): trainings.answer(for: run, over: channel)
+        }
     }
 }

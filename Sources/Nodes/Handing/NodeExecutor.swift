@@ -11,7 +11,7 @@ package final class NodeExecutor: AttemptExecutor {
     private let roster: Roster
     /// Returns the folders that an attempt uses, which its worker must share.
     private let folders: @Sendable (AttemptSpec) -> [SharedFolder]
-    private let commons = HandOutCommons()
+    private let commons: HandOutCommons
     private let board: DemandBoard
     /// Tells how those do who start workers; nil where nobody does.
     private let supply: @Sendable () -> String?
@@ -29,15 +29,19 @@ package final class NodeExecutor: AttemptExecutor {
     ///   - local: runs attempts on this machine; nil where none run here.
     ///   - places: the number of them that run here at once.
     ///   - board: takes how much waits.
+    ///   - trainings: leads those who help to what others train.
     ///   - tell: says what happens.
     package init(
         local: ProcessExecutor?, places: Int, roster: Roster, board: DemandBoard = DemandBoard(),
-        supply: @escaping @Sendable () -> String? = { nil }, tell: @escaping @Sendable (String) -> Void = { _ in },
+        trainings: AwayTrainings = AwayTrainings(), supply: @escaping @Sendable () -> String? = { nil },
+        tell: @escaping @Sendable (String) -> Void = { _ in },
         folders: @escaping @Sendable (AttemptSpec) -> [SharedFolder]
     ) {
         self.local = local
         localPlaces = Places(local == nil ? 0 : places)
         self.roster = roster
+        commons = HandOutCommons(trainings: trainings)
+        local?.meetings.connectElsewhere { [trainings] in trainings.connect(toHelp: $0) }
         self.board = board
         self.supply = supply
         self.tell = tell
@@ -63,7 +67,9 @@ package final class NodeExecutor: AttemptExecutor {
     package var mayGetPlaces: Bool { supply() != nil || roster.places > 0 }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
-        spec.isOneRange ? executeRange(spec, control) : again(spec, control, after: nil)
+        guard spec.isHelp else { return again(spec, control, after: nil) }
+        if case .help = spec.work { return executeHelp(spec, control) }
+        return executeRange(spec, control)
     }
 
     package func execute(_ attempts: [(spec: AttemptSpec, control: AttemptControl)], ended: (Int, AttemptResult) -> Void) {
@@ -193,6 +199,25 @@ package final class NodeExecutor: AttemptExecutor {
             ended(place, result, worker)
         }
         if !isWhole { roster.failed(worker, "a worker was lost with an attempt, or what it had written did not arrive") }
+    }
+
+    // MARK: Helping
+
+    /// Has somebody who is free help an attempt that trains, here or elsewhere. `rowCount` of the answer is nil where nobody did.
+    private func executeHelp(_ order: AttemptSpec, _ control: AttemptControl) -> AttemptResult {
+        // Elsewhere it trains in a folder of its own.
+        let spec = commons.trainings.helping(order.run) ?? order
+        if let local, localPlaces.take() {
+            defer { localPlaces.giveBack() }
+            return local.execute(spec, control: control)
+        }
+        guard let worker = roster.takeToHelp(spec) else { return AttemptResult() }
+        defer { roster.giveBackFromHelp(worker) }
+        if let fault = worker.fault(in: folders(spec)) {
+            roster.failed(worker, fault)
+            return AttemptResult()
+        }
+        return PieceOrder(spec, control, on: worker).run()
     }
 
     // MARK: Ranges

@@ -9,6 +9,8 @@ package final class Roster: Sendable {
         var workers: [JoinedWorker] = []
         /// The number of attempts, or of lots, that each worker has.
         var busy: [Int: Int] = [:]
+        /// The number of those who help one who trains, and make room for others.
+        var helping: [Int: Int] = [:]
         var done: [Int: Int] = [:]
         var failures = HostFailures()
         /// Why workers could not join or were lost, by host; the latest reason alone is kept.
@@ -91,6 +93,7 @@ package final class Roster: Sendable {
         change { state in
             state.workers.removeAll { $0 === worker }
             state.busy[worker.number] = nil
+            state.helping[worker.number] = nil
             state.done[worker.number] = nil
             state.complaints[worker.hello.host] = why
         }
@@ -119,11 +122,32 @@ package final class Roster: Sendable {
             let able = state.workers.filter { state.mayGetWork($0) }
             func free(_ worker: JoinedWorker) -> Int { worker.hello.places - (state.busy[worker.number] ?? 0) }
             let warm = able.filter { free($0) > 0 && $0.hasExecuted(spec.model.digest) }
-            guard let best = (warm.isEmpty ? able : warm).max(by: { free($0) < free($1) }), free(best) > 0 || !spec.isOneRange else {
+            guard let best = (warm.isEmpty ? able : warm).max(by: { free($0) < free($1) }), free(best) > 0 || !spec.isHelp else {
                 return nil
             }
             state.busy[best.number, default: 0] += 1
             return best
+        }
+    }
+
+    /// Takes a worker that has a place free, to help one who trains; nil where none has. The place counts as free for all else.
+    func takeToHelp(_ spec: AttemptSpec) -> JoinedWorker? {
+        state.withLock { state in
+            func free(_ worker: JoinedWorker) -> Int {
+                worker.hello.places - (state.busy[worker.number] ?? 0) - (state.helping[worker.number] ?? 0)
+            }
+            let able = state.workers.filter { state.mayGetWork($0) }
+            guard let best = able.max(by: { free($0) < free($1) }), free(best) > 0 else { return nil }
+            state.helping[best.number, default: 0] += 1
+            return best
+        }
+    }
+
+    /// Gives back a worker that was taken to help.
+    func giveBackFromHelp(_ worker: JoinedWorker) {
+        state.withLock { state in
+            guard state.workers.contains(where: { $0 === worker }) else { return }
+            state.helping[worker.number, default: 1] -= 1
         }
     }
 

@@ -45,6 +45,11 @@ package struct Gatekeeper: Sendable {
         guard hello.isConfined || !requiresConfinement else {
             throw refuse(connection, "millrace.yaml says `confinement: required`, and its processes are not confined")
         }
+        guard hello.meeting == nil else {
+            // Its worker has shown which folders it sees.
+            try connection.say(.welcome(terms))
+            return (hello, [])
+        }
         let question = FolderProof(folders())
         defer { question.remove() }
         try connection.say(.probe(question.probes))
@@ -76,8 +81,10 @@ package struct Joining: Sendable {
         let transcript = hello.transcript(nonce)
         guard token.isProof(proof, of: .daemon, over: transcript) else { throw .wrongToken }
         try connection.say(.proof(token.proof(of: .worker, over: transcript)))
-        guard case .probe(let probes) = try answer(connection) else { throw .unexpected }
-        try connection.say(.seen(probes.map { $0.look() }))
+        if hello.meeting == nil {
+            guard case .probe(let probes) = try answer(connection) else { throw .unexpected }
+            try connection.say(.seen(probes.map { $0.look() }))
+        }
         guard case .welcome(let terms) = try answer(connection) else { throw .unexpected }
         return terms
     }

@@ -15,8 +15,21 @@ package struct JoinHello: Codable, Sendable, Hashable {
     package var nonce: String
     /// The name of the worker where somebody who starts workers has given it one, such as `12_3` for task 3 of Slurm's job 12.
     package var name: String?
+    /// What the connection is for where it is no worker's.
+    package var meeting: Meeting?
 
-    package init(build: String, host: String, process: Int32, places: Int, name: String? = nil, isConfined: Bool = true) {
+    /// Names a connection between one who trains and one who helps.
+    package enum Meeting: Codable, Sendable, Hashable {
+        /// It comes from one who helps in the run.
+        case helps(run: Int64)
+        /// It comes from one who trains in the run, and to whom one has come who helps.
+        case trains(run: Int64)
+    }
+
+    package init(
+        build: String, host: String, process: Int32, places: Int, name: String? = nil, isConfined: Bool = true, meeting: Meeting? = nil
+    ) {
+        self.meeting = meeting
         frames = WorkerHello.currentFrames
         self.build = build
         self.host = host
@@ -29,7 +42,7 @@ package struct JoinHello: Codable, Sendable, Hashable {
 
     /// Returns what both sides have said once the daemon has drawn its number, as the proofs cover it.
     func transcript(_ challenge: String) -> [String] {
-        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? "", "\(isConfined)"]
+        [nonce, challenge, "\(frames)", build, host, "\(process)", "\(places)", name ?? "", "\(isConfined)", meeting.map { "\($0)" } ?? ""]
     }
 }
 

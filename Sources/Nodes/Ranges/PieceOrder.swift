@@ -1,7 +1,7 @@
 import Attempts
 import WorkerProtocol
 
-/// Has a worker from elsewhere score one range, which was claimed for it.
+/// Has a worker from elsewhere do a part of another attempt: score one range, which was claimed for it, or help one that trains.
 struct PieceOrder {
     private let worker: JoinedWorker
     private let spec: AttemptSpec
@@ -29,7 +29,11 @@ struct PieceOrder {
             case .lost?: return AttemptResult()
             case .frame?: break
             case nil:
-                guard let cause = control.cancellation.cause else { break }
+                guard let cause = control.cancellation.cause else {
+                    // One who helps leaves then.
+                    if control.turn?.isOver ?? false { worker.tell(.pause(reference: reference)) }
+                    break
+                }
                 worker.tell(.cancel(reference: reference, cause: cause))
                 return AttemptResult()
             }

@@ -28,12 +28,16 @@ package final class NodeService: Sendable {
 
     private let work: NodeWork
     private let idle: Duration?
+    /// Connects an attempt that trains here with one who has come to help it, by its run.
+    private let meet: @Sendable (Int64) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - executor: executes attempts, `places` at once.
     ///   - idle: the time without work after which the worker ends; nil for never.
-    package init(executor: any AttemptExecutor, places: Int, idle: Duration?) {
+    ///   - meet: connects an attempt that trains here with one who has come to help it, by its run.
+    package init(executor: any AttemptExecutor, places: Int, idle: Duration?, meet: @escaping @Sendable (Int64) -> Void = { _ in }) {
+        self.meet = meet
         work = NodeWork(executor, places: places)
         self.idle = idle
     }
@@ -111,6 +115,9 @@ package final class NodeService: Sendable {
             // To see what another machine has written may take long.
             guard let ranges = work.ranges(of: reference) else { break }
             Thread.detachNewThread { ranges.end(range, part) }
+        case .meet(let run):
+            // To connect may take long.
+            Thread.detachNewThread { [meet] in meet(run) }
         case .alive: break
         }
     }

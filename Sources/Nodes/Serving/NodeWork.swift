@@ -17,7 +17,7 @@ final class NodeWork: WorkerFrameSink {
         var isOfLot = false
 
         /// Tells whether the attempt goes on where the connection to the daemon breaks.
-        var outlivesConnection: Bool { !isOfLot && !spec.isOneRange }
+        var outlivesConnection: Bool { !isOfLot && !spec.isHelp }
     }
 
     /// Tells of an attempt of an earlier connection that the daemon has not asked for.
@@ -130,6 +130,11 @@ final class NodeWork: WorkerFrameSink {
             }
             state.waiting.append(lot)
         }
+        // Those who help one who trains leave where something waits.
+        let yielding = state.withLock { state in
+            state.executing < places ? [] : state.orders.values.filter { $0.spec.yields }.map(\.attempt)
+        }
+        for attempt in yielding { attempt.askForPause() }
         work.signal()
     }
 

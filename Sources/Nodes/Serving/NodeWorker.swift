@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 package import SystemPackage
+package import WorkerProcesses
 import WorkerProtocol
 
 /// Keeps a worker joined to the daemon of a folder: where the daemon is gone, it is looked for again for a while.
@@ -53,10 +54,17 @@ package final class NodeWorker: Sendable {
     /// - Parameters:
     ///   - executor: executes attempts, as many at once as there are places.
     ///   - tell: says what happens.
-    package init(_ options: Options, executor: any AttemptExecutor, tell: @escaping @Sendable (String) -> Void) {
+    ///   - meetings: connects attempts of the executor that train with those that help; nil where it does not.
+    package init(
+        _ options: Options, executor: any AttemptExecutor, meetings: HelperMeetings? = nil, tell: @escaping @Sendable (String) -> Void
+    ) {
         self.options = options
-        service = NodeService(executor: executor, places: options.places, idle: options.idle)
+        service = NodeService(executor: executor, places: options.places, idle: options.idle) { run in
+            guard let meetings, let connection = Self.connect(options, .trains(run: run)) else { return }
+            _ = meetings.come(to: run, over: connection)
+        }
         self.tell = tell
+        meetings?.connectElsewhere { run in Self.connect(options, .helps(run: run)) }
     }
 
     /// Serves until there is nothing to do for long, or `stop` is called. Throws where no daemon could be joined.
@@ -65,7 +73,7 @@ package final class NodeWorker: Sendable {
         while !isStopped.load(ordering: .relaxed) {
             let failure: JoinError
             do throws(JoinError) {
-                let (connection, terms, address) = try join()
+                let (connection, terms, address) = try Self.join(options)
                 tell("joined the daemon at \(address)")
                 switch service.serve(connection, terms) {
                 case .idle: return tell("there was nothing to do for \(options.idle ?? .zero)")
@@ -94,24 +102,31 @@ package final class NodeWorker: Sendable {
         service.stop()
     }
 
-    private func join() throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {
+    /// Connects one who trains or helps here to the daemon; nil where that is not possible.
+    private static func connect(_ options: Options, _ meeting: JoinHello.Meeting) -> FileDescriptor? {
+        try? join(options, meeting).0.duplicate()
+    }
+
+    private static func join(
+        _ options: Options, _ meeting: JoinHello.Meeting? = nil
+    ) throws(JoinError) -> (FrameConnection, JoinTerms, address: String) {
         let folder = JoinFolder(options.folder)
         let address = try folder.address()
         let token = try WorkerToken(options.token ?? folder.token)
-        let connection = try connect(to: address)
+        let connection = try connect(to: address, options)
         let hello = JoinHello(
             build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name,
-            isConfined: options.isConfined)
+            isConfined: options.isConfined, meeting: meeting)
         return (connection, try Joining(token: token).join(connection, as: hello), address.address)
     }
 
-    private func connect(to address: JoinFolder.Address) throws(JoinError) -> FrameConnection {
+    private static func connect(to address: JoinFolder.Address, _ options: Options) throws(JoinError) -> FrameConnection {
         guard !options.requiresTLS || address.certificate != nil else { throw .notEncrypted }
         let socket: Int32
         do throws(FrameError) { socket = try FrameConnection.socket(to: address.address) } catch { throw .connection(error) }
         guard let digest = address.certificate else { return FrameConnection(socket) }
         let session: SecureSession
-        do throws(TLSError) { session = try SecureSession(connecting: socket, to: digest, within: Self.greeting) } catch {
+        do throws(TLSError) { session = try SecureSession(connecting: socket, to: digest, within: greeting) } catch {
             throw .tls(error)
         }
         do throws(FrameError) { return try SecureTunnel.open(session) } catch { throw .connection(error) }

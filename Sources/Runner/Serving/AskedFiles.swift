@@ -102,6 +102,8 @@ final class AskedFiles: AttemptFiles {
         }
         return AskedFolder(path: FilePath(path), number: number, attempt: attempt, asking: asking)
     }
+
+    func connection() throws(FileSystemError) -> FileDescriptor? { try asking.ask(attempt, .connection).file }
 }
 
 /// Asks for what is in a folder of an attempt.

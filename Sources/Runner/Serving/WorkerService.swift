@@ -194,7 +194,7 @@ package final class WorkerService: Sendable {
         case .pause(let reference): attempt(reference)?.askForPause()
         case .goOn(let reference): attempt(reference)?.goOn()
         // Only a worker that has joined from elsewhere is told these.
-        case .alive, .probe, .adopt, .claim, .scored: break
+        case .alive, .probe, .adopt, .claim, .scored, .meet: break
         }
     }
 

@@ -37,10 +37,7 @@ struct FineTune {
         }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let file =
-            tools.spec.goal == .fineTune
-            ? try ModelFile(tuned: tools.opener.model(of: files), expected: files.model.digest)
-            : try ModelFile(tools.opener.written(by: files))
+        let file = try model()
         let parent = try file.parsed()
         var report = TrainingReport()
         var outcome: FineTuning.Outcome?
@@ -68,6 +65,18 @@ struct FineTune {
             if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
         try ModelValidation(tools, files).accept(&phases, &result)
+    }
+
+    /// Opens the model to train from: one that has arrived is read as the attempt has written it.
+    func model() throws(Failure) -> ModelFile {
+        let isArrival =
+            switch tools.spec.work {
+            case .help(_, _, let isArrival): isArrival
+            default: tools.spec.goal == .validateModel
+            }
+        return isArrival
+            ? try ModelFile(tools.opener.written(by: files))
+            : try ModelFile(tuned: tools.opener.model(of: files), expected: files.model.digest)
     }
 
     // MARK: Training
@@ -106,7 +115,7 @@ struct FineTune {
                     TrainingControl(
                         engine: tools.interruption.engine,
                         isCancelled: { [interruption = tools.interruption] in interruption.isEndedAfterOthers() },
-                        progress: tools.interruption.control.progress))
+                        progress: tools.interruption.control.progress, help: help))
             } catch {
                 try tools.interruption.check()
                 let failure = Failure(training: error, tools.spec).naming(usable.map { ($0.kept, $0.file.path) })
@@ -118,6 +127,13 @@ struct FineTune {
             }
         }
         return nil
+    }
+
+    /// Gets those who help; nil where batches are not cut into shares.
+    private var help: ShareHelp? {
+        guard stage.gradient.shares > 1 else { return nil }
+        return ShareHelp(
+            next: { [opener = tools.opener] in (try? opener.connection()) ?? nil }, want: tools.interruption.control.offer)
     }
 
     /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
@@ -198,6 +214,7 @@ struct FineTune {
             "validation_per_epoch": .list(
                 outcome.history.map { record in .table(record.validation.mapValues { .number($0) }) }),
         ]
+        if let helped = outcome.helpedShares { report.decisions["shares_computed_by_others"] = .integer(Int64(helped)) }
         if let engine = outcome.engine {
             report.decisions["step_engine"] = .text("\(engine)")
             report.decisions["loss_difference"] = engine.lossDifference.map { .number($0) }

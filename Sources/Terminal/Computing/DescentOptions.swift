@@ -21,6 +21,7 @@ package struct DescentOptions: ParsableArguments {
     @Option(name: .long) package var epochs = 10
     @Option(name: .long) package var batchSize = 32
     @Option(name: .long, help: "Batches whose gradients make one step.") package var accumulate = 1
+    @Option(name: .long, help: "Parts into which each batch is cut; see `shares` of a pipeline.") package var shares = 1
     @Option(name: .long, help: "The gradient's length is scaled down to this.") package var clipNorm: Double?
     @Option(name: .long, help: "Each element of the gradient is kept within plus and minus this.") package var clipValue: Double?
     @Option(name: .long, help: "Decay of the moving average of the weights, which is then what is written.") package var ema: Double?
@@ -101,6 +102,7 @@ package struct DescentOptions: ParsableArguments {
         gradient.epochs = epochs
         gradient.batchSize = batchSize
         gradient.accumulate = accumulate
+        gradient.shares = shares
         gradient.clipNorm = clipNorm
         gradient.clipValue = clipValue
         gradient.average = ema

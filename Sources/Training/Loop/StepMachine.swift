@@ -3,6 +3,7 @@ import Engine
 import Machine
 import ONNX
 import Reasons
+import Recipes
 import Tensors
 import TrainingGraph
 
@@ -10,6 +11,8 @@ import TrainingGraph
 final class StepMachine {
     let graph: StepGraph
     private let step: StatefulSession
+    /// Computes the sums with which the step begins; nil where batches are whole.
+    private let shares: SharedBatches?
     private let evaluation: Session
     private let inputNames: [String]
     private let held: [String: Tensor]
@@ -18,9 +21,13 @@ final class StepMachine {
     init(_ graph: StepGraph, inputNames: [String], threads: Int, engine: EngineChoice = .onnxRuntime) throws(TrainingError) {
         self.graph = graph
         self.inputNames = inputNames
-        let session = try Self.session(graph.step, .training(threads: threads, on: engine))
+        // What follows the sums of shares is the same on every engine.
+        let session = try Self.session(graph.step, .training(threads: threads, on: graph.shares == nil ? engine : .onnxRuntime))
         evaluation = try Self.session(graph.evaluation, .training(threads: threads))
         do throws(AutodiffError) { held = try graph.heldValues() } catch { throw TrainingError(error) }
+        shares = try graph.shares.map { shares throws(TrainingError) in
+            SharedBatches(try ShareMachine(shares, threads: threads, engine: engine), count: graph.recipe.shares)
+        }
         let known = Set(session.inputs.map(\.name))
         do throws(EngineError) {
             step = try StatefulSession(
@@ -28,7 +35,7 @@ final class StepMachine {
                 slots: graph.slots.map {
                     .init(
                         name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
-                        overwrites: $0.isOverwritable && engine == .onnxRuntime)
+                        overwrites: $0.isOverwritable && session.engine == .onnxRuntime)
                 }, constants: held.filter { known.contains($0.key) }, outputs: [graph.signature.loss, graph.signature.lossWeight])
         } catch { throw Self.refused(error) }
         // The values are taken one by one, so that the model's values are not all in memory a second time.
@@ -40,7 +47,7 @@ final class StepMachine {
         }
     }
 
-    private static func session(_ model: Model, _ options: SessionOptions) throws(TrainingError) -> Session {
+    static func session(_ model: Model, _ options: SessionOptions) throws(TrainingError) -> Session {
         do {
             return try Session(model: try model.serialized(), options: options)
         } catch let error as EngineError {
@@ -95,7 +102,7 @@ final class StepMachine {
     func run(
         _ batch: RowBatch, learningRate: Double, number: Int, apply: Bool, cancellation: Cancellation?
     ) throws(TrainingError) -> Answer {
-        var feeds = feeds(batch)
+        var feeds = shares == nil ? feeds(batch) : try totals(batch, number: number, cancellation)
         feeds.append((graph.signature.learningRate, Tensor(.float32, [], [Float(learningRate)])))
         if let name = graph.signature.apply { feeds.append((name, Tensor(.bool, [], [apply]))) }
         if let name = graph.signature.randomKey { feeds.append((name, graph.randomKey(step: number))) }
@@ -107,7 +114,38 @@ final class StepMachine {
         } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
     }
 
-    private static func failed(_ error: EngineError) -> TrainingError {
+    /// Has others help with the shares of batches.
+    func use(_ help: ShareHelp, _ plan: SharePlan) {
+        guard let shares, let graph = graph.shares else { return }
+        shares.crew = ShareCrew(help, plan, graph, shares: shares.count)
+    }
+
+    /// The number of others who help now, and that of the shares that they have computed so far.
+    var helpers: Int { shares?.crew?.count ?? 0 }
+    var helpedShares: Int { shares?.helped ?? 0 }
+
+    /// Ends the help of others.
+    func dismissHelp() { shares?.crew?.dismiss() }
+
+    /// Returns the sums over the shares of a batch.
+    private func totals(
+        _ batch: RowBatch, number: Int, _ cancellation: Cancellation?
+    ) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
+        guard let shares else { return [] }
+        var values = held
+        var parameters: [Tensor] = []
+        for (slot, input) in zip(graph.slots, step.inputs) {
+            guard slot.kind == .parameter, let tensor = input.value.tensor else { continue }
+            parameters.append(tensor)
+            values[slot.input] = tensor
+        }
+        return try shares.totals(
+            batch, number: number, parameters: parameters, values,
+            feeds: { [graph, inputNames] share, part in graph.feeds(of: part, inputNames: inputNames, share: share, number: number) },
+            cancellation)
+    }
+
+    static func failed(_ error: EngineError) -> TrainingError {
         .badModel(reason: "a training step failed: \(error)", remedy: "freeze what it names, or export the model another way")
     }
 
@@ -143,10 +181,23 @@ final class StepMachine {
         return feeds
     }
 
-    private func feeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
+    private func feeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] { graph.feeds(of: batch, inputNames: inputNames) }
+}
+
+extension StepGraph {
+    /// Returns the inputs that a batch gives.
+    func feeds(of batch: RowBatch, inputNames: [String]) -> [(name: String, tensor: Tensor)] {
         var feeds: [(name: String, tensor: Tensor)] = zip(inputNames, batch.inputs).map { ($0, $1) }
-        if let wanted = graph.signature.target, let target = batch.target { feeds.append((wanted.name, target)) }
-        if let name = graph.signature.sampleWeight { feeds.append((name, batch.weights)) }
+        if let wanted = signature.target, let target = batch.target { feeds.append((wanted.name, target)) }
+        if let name = signature.sampleWeight { feeds.append((name, batch.weights)) }
+        return feeds
+    }
+
+    /// Returns the inputs that a share of a batch gives: its rows, and its own key of dropout.
+    func feeds(of rows: RowBatch, inputNames: [String], share: Int, number: Int) -> [(name: String, tensor: Tensor)] {
+        var feeds = feeds(of: rows, inputNames: inputNames)
+        // No two shares of a run have the same masks.
+        if let name = signature.randomKey { feeds.append((name, randomKey(step: number * recipe.shares + share))) }
         return feeds
     }
 }

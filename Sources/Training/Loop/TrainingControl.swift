@@ -9,13 +9,16 @@ package struct TrainingControl: Sendable {
     package var isCancelled: @Sendable () -> Bool
     /// Called at every step, on the run's thread, so that it should be quick.
     package var progress: @Sendable (TrainingProgress) -> Void
+    /// Gets those who help where batches are cut into shares; nil where nobody can.
+    package var help: ShareHelp?
 
     package init(
         engine: Cancellation? = nil, isCancelled: @escaping @Sendable () -> Bool = { false },
-        progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
+        progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }, help: ShareHelp? = nil
     ) {
         self.engine = engine
         self.isCancelled = isCancelled
         self.progress = progress
+        self.help = help
     }
 }

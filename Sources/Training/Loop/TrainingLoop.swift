@@ -203,6 +203,7 @@ struct TrainingLoop {
             let left = (recipe.epochs - checkpoint.epoch + 1) * progress.rowsPerEpoch - progress.rows
             progress.secondsLeft = Double(left) / speed
         }
+        progress.helpers = machine.helpers
         progress.finished = finished
         control.progress(progress)
     }

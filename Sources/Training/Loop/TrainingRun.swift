@@ -28,17 +28,27 @@ struct TrainingRun {
             throw .badModel(reason: "threads and checkpoint steps must be at least 1", remedy: "mend the training's settings")
         }
         control.progress(TrainingProgress(.building))
-        let graph: StepGraph
-        do throws(AutodiffError) {
-            try takeUpAdapter()
-            graph = try StepGraph(run.model, run.recipe, adapter: run.adapter)
-        } catch { throw TrainingError(error) }
-        let inputs = try run.model.rowInputs()
+        let (graph, inputs) = try prepare()
         try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
         let rows = try packedRows(graph, inputs, identity)
         try checkHeldOut(rows)
         return try outcome(try trained(graph, inputs, rows, identity), graph, rows)
+    }
+
+    /// Returns the graphs of a run and the inputs of its model, as the run itself makes them.
+    static func prepared(_ run: FineTuning) throws(TrainingError) -> (graph: StepGraph, inputs: [ModelInput]) {
+        var run = TrainingRun(run, TrainingControl())
+        return try run.prepare()
+    }
+
+    private mutating func prepare() throws(TrainingError) -> (graph: StepGraph, inputs: [ModelInput]) {
+        let graph: StepGraph
+        do throws(AutodiffError) {
+            try takeUpAdapter()
+            graph = try StepGraph(run.model, run.recipe, adapter: run.adapter)
+        } catch { throw TrainingError(error) }
+        return (graph, try run.model.rowInputs())
     }
 
     /// Holds the result of training, after the engine's sessions are released.
@@ -48,6 +58,7 @@ struct TrainingRun {
         let stoppedEarly: Bool
         let resumedAt: Int
         let engine: StepEngine?
+        let helpedShares: Int
     }
 
     private func trained(
@@ -67,9 +78,16 @@ struct TrainingRun {
             store: CheckpointStore(run.folder, fingerprint: identity, machine: Self.machine(of: engine, run)))
         FaultPoint.reach(.trainingPacked)
         let resumedAt = try loop.begin()
+        if let help = control.help {
+            loop.machine.use(
+                help,
+                SharePlan(fingerprint: identity, machine: run.machine, engine: engine?.engine ?? .onnxRuntime, threads: run.threads))
+        }
+        defer { loop.machine.dismissHelp() }
         try loop.train()
         return Trained(
-            checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt, engine: engine)
+            checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt, engine: engine,
+            helpedShares: loop.machine.helpedShares)
     }
 
     /// Decides on which engine the steps are computed, where the recipe leaves that open.
@@ -133,7 +151,8 @@ struct TrainingRun {
             unlabelledRows: rows.facts.unlabelledRows, steps: point.steps,
             columns: rows.facts.columns, trained: graph.trainedNames,
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
-            gradientForms: graph.gradientForms, resumedAt: trained.resumedAt, engine: trained.engine)
+            gradientForms: graph.gradientForms, resumedAt: trained.resumedAt,
+            helpedShares: run.recipe.shares > 1 ? trained.helpedShares : nil, engine: trained.engine)
     }
 
     private func packedRows(_ graph: StepGraph, _ inputs: [ModelInput], _ identity: String) throws(TrainingError) -> RowStore {
@@ -167,6 +186,11 @@ struct TrainingRun {
             throw .badModel(
                 reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",
                 remedy: "export the model with the batch as its inputs' first axis")
+        }
+        if let rows = fixed.first, run.recipe.shares > 1 {
+            throw .badModel(
+                reason: "it takes batches of \(rows) rows only, which cannot be cut into \(run.recipe.shares) shares",
+                remedy: "leave out shares, or export the model with an open first axis")
         }
         return (fixed.first ?? run.recipe.batchSize, !fixed.isEmpty)
     }

@@ -62,3 +62,25 @@ package struct RowBatch {
     /// The weights, of shape `[rowCount]`.
     package internal(set) var weights: Tensor
 }
+
+extension RowBatch {
+    /// Returns the rows of a range, in memory of their own.
+    func part(_ rows: Range<Int>) -> RowBatch {
+        RowBatch(
+            rowCount: rows.count, inputs: inputs.map { $0.part(rows) }, target: target?.part(rows), weights: weights.part(rows))
+    }
+}
+
+extension Tensor {
+    /// Returns a range of the first axis. The tensor has numbers.
+    fileprivate func part(_ rows: Range<Int>) -> Tensor {
+        let rest = shape.dimensions.dropFirst(), count = shape.dimensions[0]
+        let part = Shape([rows.count] + rest)
+        return withExtendedLifetime(self) {
+            let size = bytes.count / count
+            let buffer = TensorBuffer(byteCount: rows.count * size)
+            buffer.mutableBytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * size..<rows.upperBound * size]))
+            return Tensor(elementType: elementType, shape: part, buffer: buffer)
+        }
+    }
+}

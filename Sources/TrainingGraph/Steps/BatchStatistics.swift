@@ -19,8 +19,18 @@ enum BatchStatistics {
     /// BatchNormalization-15 itself uses `n`.
     /// - Throws: `invalid` for one inside of a subgraph, and for running statistics that something else reads too.
     static func activate(in model: inout Model, frozen: [String]) throws(AutodiffError) -> [Running] {
+        try replace(in: &model, frozen: frozen) { append($0, mean: $1, variance: $2, to: &$3) }.flatMap(\.self)
+    }
+
+    /// Replaces every BatchNormalization that `activate` would.
+    /// - Parameter append: appends the nodes in place of one, with the same first output.
+    /// - Returns: what `append` has returned, in the order of the nodes.
+    static func replace<Made>(
+        in model: inout Model, frozen: [String],
+        _ append: (Node, _ mean: StoredTensor, _ variance: StoredTensor, inout GraphBuilder) throws(AutodiffError) -> Made
+    ) throws(AutodiffError) -> [Made] {
         var builder = GraphBuilder(extending: model.graph, prefix: "train/batch_normalization/")
-        var running: [Running] = []
+        var made: [Made] = []
         var nodes: [Node] = []
         var readers: [String: Int] = [:]
         model.graph.forEachNode { node in for input in node.inputs { readers[input, default: 0] += 1 } }
@@ -48,12 +58,12 @@ enum BatchStatistics {
                         + "or export the model so that equal initializers are stored apart")
             }
             let emitted = builder.nodes.count
-            running += append(node, mean: mean, variance: variance, to: &builder)
+            made.append(try append(node, mean, variance, &builder))
             nodes += builder.nodes[emitted...]
         }
         model.graph.nodes = nodes
         model.graph.initializers += builder.initializers
-        return running
+        return made
     }
 
     /// Throws `invalid` if the recipe trains BatchNormalization and the model has none: exporters usually fuse it into the layer before it.

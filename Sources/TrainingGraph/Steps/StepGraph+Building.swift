@@ -43,60 +43,30 @@ extension StepGraph {
         var step = evaluation
         let randomKey = try DropoutMasks.activate(in: &step)
         DropoutMasks.deactivate(in: &evaluation)
-        let running = recipe.batchNormalization == .train ? try BatchStatistics.activate(in: &step, frozen: recipe.freeze) : []
-        // Nodes of which no output is needed would be removed.
-        step.graph.outputs += running.map { Value($0.next, nil) }
-        do { try StepForm.passes.run(&step) } catch { throw .invalid(place: error.place, reason: "\(error)") }
-        let rate = recipe.descendsPlainly ? try step.addDescentRate(loss.mean) : nil
-        let gradients =
-            if let rate {
-                try ReverseMode.append(to: &step, seeds: [loss.mean: rate.negated], for: trainables.names)
-            } else {
-                try ReverseMode.append(to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
-            }
-        try trainables.keep { gradients[$0] != nil }
-        let statistics = running.map(\.name)
-        let held = Self.frozenWeights(
-            among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
-
-        let update = try UpdateGraph.append(
-            to: &step, recipe, shared, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
-        var slots =
-            update.slots
-            + running.compactMap { running in
-                source.graph.initializer(running.name).map { tensor in
-                    Slot(
-                        name: running.name, kind: .statistic, input: running.name, output: running.next,
-                        elementType: tensor.elementType ?? .float32,
-                        shape: tensor.shape)
-                }
-            }
-        step.keepOnly(
-            outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
-                + slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })
-        step.lift(trainables.names + statistics + held)
-        step.graph.inputs += update.inputs
-        _ = DepthFirstOrder().run(&step)
-        let overwriting = Overwriting(step.graph)
-        for position in slots.indices where slots[position].kind == .state {
-            slots[position].isOverwritable = overwriting.allows(slots[position].input, slots[position].output)
-        }
+        let start = StepParts.Start(
+            model: step, recipe: recipe, loss: loss, shared: shared, source: source,
+            held: { [evaluation] in
+                Self.frozenWeights(among: source.graph.initializers, in: evaluation, except: $0, largestConstants)
+            })
+        let parts = recipe.shares > 1 ? try StepParts.shared(start, &trainables) : try StepParts.whole(start, &trainables)
+        let statistics = parts.statistics
+        let held = start.held(trainables.names + statistics)
         evaluation.keepOnly(
             outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
                 + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })
         evaluation.lift(trainables.names + statistics + held)
 
-        self.step = try step.withoutExternalData()
+        self.step = try parts.step.withoutExternalData()
         self.evaluation = try evaluation.withoutExternalData()
         signature = Signature(
-            target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate,
-            apply: update.apply,
-            randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
-        self.slots = slots
+            target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: parts.learningRate,
+            apply: parts.apply, randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
+        slots = parts.slots
+        shares = parts.shares
         frozenWeights = held
         classes = loss.classes
         untrained = trainables.untrained.filter { !statistics.contains($0.name) }
-        gradientForms = gradients.formsByNode.merging(StepForm.forms(in: step.graph)) { $1 + ", " + $0 }
+        gradientForms = parts.forms
         self.recipe = recipe
         self.source = source
         self.adapted = adapted
@@ -114,27 +84,12 @@ extension StepGraph {
     }
 }
 
-extension Model {
-    /// Adds the learning rate as an input, and its negative, which becomes the cotangent of the loss; nil unless the loss is a float32
-    /// scalar.
-    fileprivate mutating func addDescentRate(_ loss: String) throws(AutodiffError) -> (name: String, negated: String)? {
-        do { guard try inferTypes()[loss] == .tensor(.float32, [] as Shape) else { return nil } } catch {
-            throw .invalid(place: "the model", reason: "\(error)")
-        }
-        var names = graph.index
-        let rate = names.freshName("train/learning_rate"), negated = names.freshName("train/descent")
-        graph.inputs.append(Value(rate, .tensor(.float32, [])))
-        graph.nodes.append(Node("Neg", [rate], [negated]))
-        return (rate, negated)
-    }
-}
-
 extension GradientDescent {
     /// Tells whether a parameter changes only by its gradient times the rate. The negated rate is then the cotangent of the loss, so that
     /// gradients are what is added to the parameters, which saves a pass over all of them.
     var descendsPlainly: Bool {
         guard case .sgd(momentum: 0, _) = optimizer else { return false }
-        return accumulate == 1 && clipNorm == nil && clipValue == nil
+        return accumulate == 1 && shares == 1 && clipNorm == nil && clipValue == nil
     }
 
     /// Returns the weights of a model in training form that stay copies of each other. With adapters no weight is trained, so none is

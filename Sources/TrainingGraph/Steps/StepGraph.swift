@@ -9,9 +9,14 @@ package import Tensors
 /// `signature.apply` and `signature.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`.
 /// `evaluation` has these inputs: those of the model, target, sample weight, the inputs of all parameters, and `frozenWeights`. Its outputs
 /// are loss, loss weight and `signature.scores`. The first axis of all values of a batch is that of its rows.
+///
+/// Where the recipe cuts batches into shares, `shares` computes what each of them adds, and `step` begins with the sums over all of them:
+/// in place of the inputs of a batch it has the `total` of each sum, and the key of dropout is an input of `shares`.
 package struct StepGraph: Sendable {
     package let step: Model
     package let evaluation: Model
+    /// What is computed of each share of a batch; nil where batches are whole.
+    package let shares: ShareGraph?
     package let signature: Signature
     /// The values that pass from one step to the next, read from `input` and written to `output`, in a fixed order: parameters first,
     /// statistics last.
