@@ -3,7 +3,8 @@
 ///
 /// With `MILLRACE_FAULT=NAME:COUNT:FILE` in the environment, the process that reaches the point NAME for the COUNTth time ends as by
 /// SIGKILL. It makes FILE first; a process that finds FILE there goes on, so that of a daemon and its workers, which inherit the
-/// environment, only one ends.
+/// environment, only one ends. With `MILLRACE_FAULT_STOPS` beside it, the process stops there until it gets SIGCONT, as when its machine
+/// hangs.
 package enum FaultPoint: String, CaseIterable, Sendable {
     // MARK: Arriving
 

@@ -30,7 +30,7 @@ struct LedgerCopy {
 }
 
 /// Says what was restored of a ledger.
-package struct RestoredCopy: Sendable {
+package struct RestoredCopy: Sendable, Hashable {
     /// The number of transactions that were done again after those of the whole copy.
     package let transactions: Int
     /// Tells why what was written later was not done again; nil where all of it was.
