@@ -93,7 +93,7 @@ package final class Seat: Sendable {
         var epoch: Epoch
         // Somebody else may have begun one while the claim was waited for.
         switch try Self.standing(in: folder, state, root, takeover) {
-        case .first: epoch = try folder.own() ?? Epoch(1, begunBy: claims.holder, key: key)
+        case .first: epoch = try folder.own() ?? Epoch(folder.nextNumber(), begunBy: claims.holder, key: key)
         case .own(let own): epoch = own
         case .another(let before):
             if let needed = before.key, needed != key { throw Refusal.otherKey(before, here: state + "/privacy.key") }

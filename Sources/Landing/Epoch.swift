@@ -61,6 +61,11 @@ package struct WorkFolder: Sendable {
         return inForce.token == epoch.token ? nil : inForce
     }
 
+    /// Returns the number of an epoch after all that have left something here.
+    package func nextNumber() throws(FileSystemError) -> Int64 { (try numbers().max() ?? 0) + 1 }
+
+    private func numbers() throws(FileSystemError) -> [Int64] { try Disk.names(in: epochs).compactMap { Int64($0.string) } }
+
     package func folder(_ epoch: Epoch) -> FilePath { epochs.appending("\(epoch.number)") }
 
     /// Moves everything that older epochs, and releases without epochs, have in the work folder to the folder of this one. Where a file of
@@ -69,8 +74,7 @@ package struct WorkFolder: Sendable {
         let own = folder(epoch)
         for changed in try Disk.makeDirectories(own, FolderGrant(access: .ownerOnly, root: epochs)) { try Disk.sync(directory: changed) }
         for name in Self.namesWithoutEpochs { try take(path.appending(name), to: own) }
-        let numbers = try Disk.names(in: epochs).compactMap { Int64($0.string) }.filter { $0 < epoch.number }.sorted()
-        for number in numbers {
+        for number in try numbers().filter({ $0 < epoch.number }).sorted() {
             let older = epochs.appending("\(number)")
             for name in try Disk.names(in: older) { try take(older.appending(name), to: own) }
             // A daemon that does not know yet that its time is over may make something there again.

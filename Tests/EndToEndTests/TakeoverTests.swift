@@ -103,21 +103,21 @@ import Testing
 
     /// The moments between an answer and the end of what follows from it, and those of the copy and of the takeover itself.
     private static let moments = [
-        "start.running", "version.reserved", "version.staged", "version.renamed", "version.active", "intake.numbered", "open.recorded",
-        "answer.taken", "land.intend", "copy.begin", "copy.synced", "land.intended", "land.synced", "land.rename", "land.renamed", "land.folders",
+        "start.running", "version.reserved", "version.staged", "version.active", "intake.numbered", "open.recorded", "answer.taken",
+        "land.intend", "copy.begin", "copy.synced", "land.intended", "land.synced", "land.rename", "land.renamed", "land.folders",
         "manifest.written", "manifest.synced", "land.listed", "close.begin", "ledger.commit", "ledger.committed", "close.recorded",
         "dispose.begin", "remove.planned", "remove.taken", "remove.checked", "remove.archived", "copy.begun", "copy.whole", "epoch.noted",
         "epoch.raised", "epoch.taken", "epoch.restored",
     ]
 
-    /// One host after another works and is killed at one of the moments, and the next one takes over.
+    /// One host after another works and is killed at one of the moments, and the next of three takes over.
     @Test func killedAtAnyMomentNothingIsLostDoubledOrInPart() throws {
         var dropped = 0
         for (turn, moment) in Self.moments.enumerated() {
             let log = one.logText.utf8.count
             try start(
-                one, state: "state-\(turn % 2)", turn == 0 ? [] : ["--take-over"], fault: "\(moment):1:\(root("marks-\(turn)"))")
-            if turn >= 5 {
+                one, state: "state-\(turn % 3)", turn == 0 ? [] : ["--take-over"], fault: "\(moment):1:\(root("marks-\(turn)"))")
+            if turn >= 4 {
                 try drop(dropped..<(dropped + 3))
                 dropped += 3
             }
@@ -126,7 +126,7 @@ import Testing
             one.kill()
         }
         let log = one.logText.utf8.count
-        try start(one, state: "state-\(Self.moments.count % 2)", ["--take-over"])
+        try start(one, state: "state-\(Self.moments.count % 3)", ["--take-over"])
         #expect(eventually(within: 60) { outputs().count == dropped && root.files().filter { $0.hasPrefix("archive/f") }.count == dropped })
         usleep(300_000)
         #expect(one.stop() == 0)

@@ -124,7 +124,7 @@ class Points:
         order.sort(key=lambda name: (name.split(".")[0] not in ("claim", "start"), name != "pins.recorded"))
         first = ("worker.spawned", "worker.start", "worker.greeted")
         early = [name for name in order if name.split(".")[0] in ("claim", "start") or name in first]
-        late = [name for name in order if name.split(".")[0] in ("rename", "restore", "retention")]
+        late = [name for name in order if name.split(".")[0] in ("rename", "restore", "retention", "copy", "epoch")]
         for name in early:
             self.point(name, is_sample)
         self.load.first_models()
@@ -141,7 +141,7 @@ class Points:
             self.scenes.retaining(["retention.history"], {"mirrored": "history: 1m"})
             late.remove("retention.history")
         scenes = self.scenes
-        for part, scene in [("rename", scenes.renaming), ("restore", scenes.restoring), ("retention", scenes.retaining)]:
+        for part, scene in [("rename", scenes.renaming), ("restore", scenes.restoring), ("retention", scenes.retaining), ("copy", scenes.handing_over), ("epoch", scenes.handing_over)]:
             names = [name for name in late if name.startswith(part)]
             if names:
                 scene(names)
