@@ -123,7 +123,8 @@ package final class PipelineDaemon: Service {
             try ledger.keepCopy(in: seat.copy) {
                 Result { () throws(FileSystemError) in try seat.successor() }
             } tell: {
-                log.warning("the ledger could not be copied anew for other hosts; the copy that there is goes on", metadata: ["reason": "\($0)"])
+                log.warning(
+                    "the ledger could not be copied anew for other hosts; the copy that there is goes on", metadata: ["reason": "\($0)"])
             }
         }
         let inForce = pipelines.inForce

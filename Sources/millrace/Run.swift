@@ -58,7 +58,8 @@ struct Run: AsyncParsableCommand {
     var takeOver = false
     @Option(
         name: .long,
-        help: "With --take-over: for how long the other host must give no sign of life, 15s at least, where it was not stopped. Default: 1m.")
+        help:
+            "With --take-over: for how long the other host must give no sign of life, 15s at least, where it was not stopped. Default: 1m.")
     var silence: String?
 
     func validate() throws {

@@ -31,7 +31,8 @@ import Testing
     // MARK: Hosts
 
     /// Starts a daemon as on the host whose state folder is that one.
-    private func start(_ daemon: DaemonProcess, state: String, _ arguments: [String] = [], fault: String? = nil, stops: Bool = false) throws {
+    private func start(_ daemon: DaemonProcess, state: String, _ arguments: [String] = [], fault: String? = nil, stops: Bool = false) throws
+    {
         try root.write("state: \(state)\nwork: work\n", to: "millrace.yaml")
         daemon.environment = fault.map { ["MILLRACE_FAULT": $0] } ?? [:]
         if stops { daemon.environment["MILLRACE_FAULT_STOPS"] = "1" }
@@ -254,7 +255,8 @@ import Testing
         #expect(root.files().contains { $0.hasPrefix("work/epochs/1/ledger/base-") })
         let done = try run("state-2", "--take-over")
         #expect(done.status == 0, "\(done.error)")
-        #expect(!root.files().contains { $0.hasPrefix("work/epochs/1/") } && root.files().contains { $0.hasPrefix("work/epochs/2/ledger/") })
+        #expect(
+            !root.files().contains { $0.hasPrefix("work/epochs/1/") } && root.files().contains { $0.hasPrefix("work/epochs/2/ledger/") })
         // Once it has taken over, it need not say so again.
         #expect(try run("state-2").status == 0)
 

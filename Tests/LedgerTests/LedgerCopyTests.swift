@@ -17,7 +17,11 @@ import Testing
     init() throws { f = try Fixture() }
 
     private func keep() throws {
-        try f.ledger.keepCopy(in: folder) { .success(nil) } tell: { Issue.record("\($0)") }
+        try f.ledger.keepCopy(in: folder) {
+            .success(nil)
+        } tell: {
+            Issue.record("\($0)")
+        }
     }
 
     /// Everything that a ledger holds, but what only its process knows.
@@ -139,7 +143,10 @@ import Testing
     }
 
     @Test func whoIsSucceededRecordsNothingThatCounts() throws {
-        try f.ledger.keepCopy(in: folder) { .success("somebody") } tell: { _ in }
+        try f.ledger.keepCopy(in: folder) {
+            .success("somebody")
+        } tell: { _ in
+        }
         #expect(throws: LedgerError.takenOver(path: f.ledger.path, by: "somebody")) { try f.arrive("a.csv", "a") }
     }
 

@@ -1,6 +1,6 @@
 import Dispatch
-import Glibc
 package import FileSystem
+import Glibc
 import Synchronization
 package import SystemPackage
 
