@@ -171,6 +171,31 @@ import Testing
         #expect(one.process?.terminationStatus == 4 && one.logText.contains("epoch 2 was begun by pid"), "\(one.logText)")
     }
 
+    /// The first daemon goes on while the other one has taken what was staged, and has not published anything of it yet.
+    @Test(arguments: ["answer.taken", "land.intend", "land.synced", "land.rename", "version.staged", "remove.planned", "remove.taken"])
+    func whoGoesOnDuringATakeoverPublishesNothing(moment: String) throws {
+        try start(one, state: "state-1", fault: "\(moment):1:\(root("mark"))", stops: true)
+        try drop(0..<6)
+        #expect(eventually { FileManager.default.fileExists(atPath: root("mark")) }, "\(one.logText)")
+        let first = try #require(one.process)
+        #expect(eventually { Self.isStopped(first.processIdentifier) })
+        try edit { $0["started"] = "1" }
+        try start(two, state: "state-2", ["--take-over"], fault: "epoch.taken:1:\(root("mark-2"))", stops: true)
+        let second = try #require(two.process)
+        #expect(eventually { Self.isStopped(second.processIdentifier) }, "\(two.logText)")
+        let before = try standing()
+        Glibc.kill(first.processIdentifier, SIGCONT)
+        #expect(eventually { !first.isRunning }, "\(one.logText)")
+        #expect(first.terminationReason == .exit && first.terminationStatus != 0)
+        #expect(one.logText.contains("has taken over"), "\(one.logText)")
+        #expect(try standing() == before)
+        Glibc.kill(second.processIdentifier, SIGCONT)
+        #expect(eventually { outputs().count == 6 && root.files().filter { $0.hasPrefix("archive/f") }.count == 6 }, "\(two.logText)")
+        usleep(300_000)
+        #expect(two.stop() == 0, "\(two.logText)")
+        try expectOnce(6, two.logText)
+    }
+
     private static func isStopped(_ pid: Int32) -> Bool {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
         return text.split(separator: ")").last?.split(separator: " ").first == "T"
