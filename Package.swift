@@ -53,6 +53,7 @@ let package = Package(
         .systemLibrary(name: "CInotifyTools", pkgConfig: deps + "/pkgconfig/millrace-inotifytools.pc"),
         .systemLibrary(name: "COnnxRuntime", pkgConfig: deps + "/pkgconfig/millrace-onnxruntime.pc"),
         .systemLibrary(name: "CArrowDeps", pkgConfig: deps + "/pkgconfig/millrace-arrow.pc"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: deps + "/pkgconfig/millrace-openssl.pc"),
         .target(name: "CArrow", dependencies: ["CArrowDeps"]),
         .target(name: "COpenVINO"),
         .target(name: "CConfinement"),
@@ -119,7 +120,7 @@ let package = Package(
             name: "Nodes",
             dependencies: [
                 "Arrivals", "Attempts", "FileSystem", "Landing", "Machine", "PipelineConfig", "Reasons", "Recipes", "WorkerProcesses",
-                "WorkerProtocol", crypto, system,
+                "WorkerProtocol", "COpenSSL", crypto, system,
             ]),
 
         // Where the halves meet.

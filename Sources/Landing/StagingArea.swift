@@ -140,6 +140,9 @@ package final class StagingArea: Sendable {
     /// Returns whether the folder of this name was made for an attempt of the run.
     package static func isAway(_ name: String, run: Int64) -> Bool { name.hasPrefix("\(awayPrefix)\(run)-") }
 
+    /// Returns the name under which such a folder is kept, empty, for another attempt.
+    package static func spareName(_ name: String) -> String { "spare-" + name.dropFirst(awayPrefix.count) }
+
     /// Makes an empty folder for parts of a file that has no run yet.
     /// - Parameter number: tells it from others of this daemon.
     package func makeAheadParts(_ number: Int) throws(FileSystemError) -> FilePath {

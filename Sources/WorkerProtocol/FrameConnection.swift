@@ -31,16 +31,27 @@ package final class FrameConnection: @unchecked Sendable {
     }
 
     /// - Parameter descriptor: a connected stream socket, which this object closes.
-    package init(_ descriptor: Int32) {
+    package convenience init(_ descriptor: Int32) {
+        self.init(descriptor, isLocal: FrameSocket.isLocal(descriptor), peer: FrameSocket.peer(of: descriptor))
+    }
+
+    /// - Parameters:
+    ///   - descriptor: a local socket, which this object closes, over which this process reaches another machine.
+    ///   - peer: the address of that machine.
+    package convenience init(_ descriptor: Int32, leadingTo peer: String) { self.init(descriptor, isLocal: false, peer: peer) }
+
+    private init(_ descriptor: Int32, isLocal: Bool, peer: String) {
         self.descriptor = descriptor
-        isLocal = FrameSocket.isLocal(descriptor)
+        self.isLocal = isLocal
+        self.peer = peer
         mostBytes = Atomic(Self.largestFrame)
         decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     }
 
     /// The address of the other side, for people.
-    package var peer: String { FrameSocket.peer(of: descriptor) }
+    package let peer: String
+    package static func peer(of socket: Int32) -> String { FrameSocket.peer(of: socket) }
 
     /// Ends the connection in both directions, so that threads that read or send find it closed.
     package func shutDown() { Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }

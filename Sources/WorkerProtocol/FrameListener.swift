@@ -30,6 +30,12 @@ package final class FrameListener: Sendable {
     /// Waits for a worker to connect.
     /// - Returns: the next connection; nil where none comes within `patience`.
     package func accept(within patience: Duration) throws(FrameError) -> FrameConnection? {
+        try acceptSocket(within: patience).map { FrameConnection($0) }
+    }
+
+    /// Waits for a worker to connect.
+    /// - Returns: the socket of the next connection, which the caller closes; nil where none comes within `patience`.
+    package func acceptSocket(within patience: Duration) throws(FrameError) -> Int32? {
         let deadline = ContinuousClock.now + patience
         while true {
             let left = max(deadline - .now, .zero)
@@ -48,7 +54,7 @@ package final class FrameListener: Sendable {
             }
             _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
             TCPAddress.prepare(accepted)
-            return FrameConnection(accepted)
+            return accepted
         }
     }
 }
@@ -109,11 +115,15 @@ private struct TCPAddress {
 extension FrameConnection {
     /// Connects to a daemon that listens.
     /// - Parameter address: `HOST:PORT`; a host of IPv6 stands in brackets.
-    package static func connect(to address: String) throws(FrameError) -> FrameConnection {
+    package static func connect(to address: String) throws(FrameError) -> FrameConnection { FrameConnection(try socket(to: address)) }
+
+    /// Connects to a daemon that listens.
+    /// - Returns: the socket, which the caller closes.
+    package static func socket(to address: String) throws(FrameError) -> Int32 {
         let socket = try TCPAddress(address).opened { socket, address, length in
             Glibc.connect(socket, address, length) == 0 ? nil : "connect"
         }
         TCPAddress.prepare(socket)
-        return FrameConnection(socket)
+        return socket
     }
 }

@@ -58,13 +58,15 @@ final class NodesSetup: Sendable {
             [SharedFolder(folder.path, .ours)] + SharedFolder.all(of: files.inForce, work: FilePath(work))
         }
         let host = settings.listen?.host ?? ProcessInfo.processInfo.hostName
+        let certificate = try settings.tls.map { try DaemonCertificate($0) }
         let listener = try JoinListener(
-            on: Self.address(host, settings.listen?.port ?? 0), gatekeeper: gatekeeper, roster: roster, contents: contents
+            on: Self.address(host, settings.listen?.port ?? 0), certificate: certificate, gatekeeper: gatekeeper, roster: roster,
+            contents: contents
         ) { [log] in log.notice("\($0)") }
         let address = Self.address(host, listener.port)
         // Where an earlier daemon has left its address, it may have workers, which come back.
         if (try? folder.address()) != nil { executor.waitForWorkersOfBefore() }
-        try folder.write(.init(address: address, build: toolVersion))
+        try folder.write(.init(address: address, build: toolVersion, certificate: certificate?.digest))
         listener.start()
         log.notice("workers from other machines can join", metadata: ["address": "\(address)", "folder": "\(folder.path)"])
         let supplier = try Self.supply(settings, folder: folder, threads: threads).map { supply in
@@ -83,7 +85,8 @@ final class NodesSetup: Sendable {
     private static func supply(_ settings: ExecutorSettings, folder: JoinFolder, threads: Int) throws -> (any WorkerSupply)? {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         func command(_ attempts: Int?) -> WorkerCommand {
-            WorkerCommand(program: program, folder: folder.path.string, idle: settings.idle, attempts: attempts)
+            WorkerCommand(
+                program: program, folder: folder.path.string, idle: settings.idle, attempts: attempts, requiresTLS: settings.tls != nil)
         }
         switch settings.supply {
         case nil: return nil

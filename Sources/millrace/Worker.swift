@@ -29,6 +29,8 @@ struct Worker: ParsableCommand {
     @Option(name: .long, help: "What the worker calls itself, where somebody starts workers.") var name: String?
     @Option(name: .long, help: "required, auto or off: as `confinement` of millrace.yaml.") var confinement = ConfinementMode.auto
 
+    @Flag(name: .long, help: "Join only a daemon that speaks TLS.") var tls = false
+
     func validate() throws {
         guard workers ?? 1 >= 1 else { throw ValidationError("--workers is at least 1.") }
         if let idle, Quantities.duration(idle) == nil { throw ValidationError("--idle takes a duration such as 60s.") }
@@ -54,7 +56,7 @@ struct Worker: ParsableCommand {
             .init(
                 folder: FilePath(join), token: token.map { FilePath($0) }, places: places, idle: idle.flatMap { Quantities.duration($0) },
                 patience: Quantities.duration(patience) ?? .seconds(120), name: name,
-                isConfined: confinement != .off && KernelOffer.here.missing.isEmpty), executor: executor
+                isConfined: confinement != .off && KernelOffer.here.missing.isEmpty, requiresTLS: tls), executor: executor
         ) { log.notice("\($0)") }
         let sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)

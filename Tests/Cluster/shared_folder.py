@@ -5,17 +5,17 @@
 What one mount has made the other sees a little later. Neither `link` nor a rename that must not replace decides a race between two mounts;
 `mkdir` does.
 """
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, time
 
 from slurm import free_ports
 
-WEED = os.path.join(os.path.dirname(sys.executable), "weed")
+WEED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".deps", "cluster", "bin", "weed")
 
 
 def missing():
     """What is missing here, in words; None where it can be had."""
     if not os.path.exists(WEED):
-        return f"{WEED} is missing: Scripts/cluster-tools, and the Python of .deps/cluster"
+        return f"{os.path.normpath(WEED)} is missing: Scripts/cluster-tools"
     if not os.path.exists("/dev/fuse"):
         return "/dev/fuse is missing"
     return None if os.geteuid() == 0 else "mounting takes root"

@@ -53,8 +53,9 @@ def orphans(configuration):
 class Cluster:
     """Two nodes, `n1` and `n2`, of so many processors each."""
 
-    def __init__(self, folder, cpus=2, nodes=2):
-        self.folder, self.cpus, self.nodes = os.path.abspath(folder), cpus, nodes
+    def __init__(self, folder, cpus=2, nodes=2, launcher=lambda node: []):
+        """`launcher` gives the words before the command of a node's slurmd, of its number: a program that executes the rest as that machine."""
+        self.folder, self.cpus, self.nodes, self.launcher = os.path.abspath(folder), cpus, nodes, launcher
         self.configuration = os.path.join(self.folder, "slurm.conf")
         self.environment = dict(os.environ, SLURM_CONF=self.configuration)
         for name in [name for name in self.environment if name.startswith(("SLURM_", "SBATCH_")) and name != "SLURM_CONF"]:
@@ -76,7 +77,7 @@ class Cluster:
             self.start_controller()
             for number in range(1, self.nodes + 1):
                 os.makedirs(self.path(f"spool.n{number}"), exist_ok=True)
-                self.start(f"slurmd n{number}", ["slurmd", "-D", "-f", self.configuration, "-N", f"n{number}"])
+                self.start_node(number)
             self.wait(f"{self.nodes} idle nodes", self.has_idle_nodes)
         except BaseException:
             self.__exit__()
@@ -108,11 +109,11 @@ class Cluster:
 
     # Parts
 
-    def start(self, name, words):
+    def start(self, name, words, launcher=()):
         log = open(self.path(name.replace(" ", "-") + ".out"), "ab")
         with log:
             self.processes[name] = subprocess.Popen(
-                [program(words[0])] + words[1:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment,
+                [*launcher, program(words[0])] + words[1:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment,
                 start_new_session=True)
 
     def start_munge(self):
@@ -146,6 +147,10 @@ class Cluster:
             file.write(f"PartitionName=all Nodes=n[1-{self.nodes}] Default=YES MaxTime=INFINITE State=UP\n")
             file.write(f"PartitionName=closed Nodes=n[1-{self.nodes}] MaxTime=INFINITE State=DOWN\n")
 
+    def start_node(self, number):
+        words = ["slurmd", "-D", "-f", self.configuration, "-N", f"n{number}"]
+        self.start(f"slurmd n{number}", words, self.launcher(number))
+
     def start_controller(self):
         self.start("slurmctld", ["slurmctld", "-D", "-f", self.configuration])
         self.wait("slurmctld", lambda: self.client(["squeue", "--noheader"]).returncode == 0)
@@ -169,10 +174,17 @@ class Cluster:
 
     # Faults
 
-    def kill_controller(self):
-        process = self.processes.pop("slurmctld")
+    def kill(self, name):
+        process = self.processes.pop(name)
         process.kill()
         process.wait()
+
+    def kill_controller(self):
+        self.kill("slurmctld")
+
+    def kill_node(self, number):
+        """Kills a slurmd, of which the jobs go on. They are its children no more."""
+        self.kill(f"slurmd n{number}")
 
     def stop_controller(self):
         self.processes["slurmctld"].send_signal(signal.SIGSTOP)

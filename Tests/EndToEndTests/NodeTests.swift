@@ -173,6 +173,24 @@ import Testing
         #expect(daemon.stop() == 0)
     }
 
+    /// With `tls`, all goes on as without, and the worker joins nobody else.
+    @Test func workIsDoneOverTLS() throws {
+        let daemon = try daemon("workers: 0\nexecutor: { listen: \"127.0.0.1:0\", tls: true }\n")
+        let worker = try Worker(daemon, "one", ["--workers", "1", "--tls"])
+        for number in 0..<50 { try daemon.drop("id,x\nr,\(number)\n".utf8, at: "spool/data/\(number).csv") }
+        #expect(eventually { outputs(daemon).count == 50 }, "\(daemon.logText) \(worker.text)")
+        // The next daemon has another certificate, which the worker finds.
+        daemon.kill()
+        try daemon.start()
+        try daemon.drop("id,x\nr,50\n".utf8, at: "spool/data/50.csv")
+        #expect(eventually { outputs(daemon).count == 51 }, "\(daemon.logText) \(worker.text)")
+        #expect(worker.process.isRunning)
+        #expect(daemon.stop() == 0)
+        let open = try self.daemon(Self.elsewhere)
+        let refused = try DaemonProcess.command(["worker", "--join", open.root(".millrace/workers"), "--workers", "1", "--tls"])
+        #expect(refused.status != 0 && refused.error.contains("does not speak TLS"), "\(refused)")
+    }
+
     /// A worker of another version, or with another token, is told so and ends.
     @Test func aWorkerThatMayNotJoinSaysWhy() throws {
         let daemon = try daemon(Self.elsewhere)

@@ -117,7 +117,13 @@ import WorkerProtocol
             other.work = .score(files)
             return other
         }
-        #expect(AwayFolder(of: spec, adopted: writing(directory("away-1-1-ab/1-1-out.csv"))) != nil)
+        let away = writing(directory("away-1-1-ab/1-1-out.csv"))
+        // A folder that is gone was removed, since nobody wanted any more what is written there.
+        #expect(AwayFolder(of: spec, adopted: away) == nil)
+        for folder in ["away-1-1-ab", "sub/away-1-1-ab", "away-2-1-ab"] {
+            try FileManager.default.createDirectory(atPath: directory(folder), withIntermediateDirectories: true)
+        }
+        #expect(AwayFolder(of: spec, adopted: away) != nil)
         for output in [
             "/etc/passwd", directory("out.csv"), directory("away-1-1-ab/.."), directory("away-1-1-ab/../../out.csv"),
             directory("sub/away-1-1-ab/out.csv"), directory("away-2-1-ab/out.csv"),

@@ -21,10 +21,11 @@ final class NodeFixture: Sendable {
 
     convenience init(
         local: ProcessExecutor? = nil, places: Int = 0, terms: JoinTerms = JoinTerms(heartbeat: 0.2, lease: 2),
-        folders: [SharedFolder] = []
+        folders: [SharedFolder] = [], certificate: DaemonCertificate? = nil
     ) throws {
         try self.init(
-            TemporaryDirectory("nodes"), local: local, places: places, terms: terms, folders: folders, words: Told(), hadWorkers: false)
+            TemporaryDirectory("nodes"), local: local, places: places, terms: terms, folders: folders, words: Told(), hadWorkers: false,
+            certificate: certificate)
     }
 
     /// Makes the daemon that comes after one that is gone.
@@ -36,7 +37,7 @@ final class NodeFixture: Sendable {
 
     private init(
         _ directory: TemporaryDirectory, local: ProcessExecutor?, places: Int, terms: JoinTerms, folders: [SharedFolder], words: Told,
-        hadWorkers: Bool
+        hadWorkers: Bool, certificate: DaemonCertificate? = nil
     ) throws {
         self.directory = directory
         self.words = words
@@ -46,12 +47,13 @@ final class NodeFixture: Sendable {
         try WorkerToken.make(folder.token)
         let shared = folders + [SharedFolder(folder.path, .ours)]
         listener = try JoinListener(
-            on: "127.0.0.1:0", gatekeeper: Gatekeeper(token: WorkerToken(folder.token), terms: terms) { shared }, terms: terms,
+            on: "127.0.0.1:0", certificate: certificate, gatekeeper: Gatekeeper(token: WorkerToken(folder.token), terms: terms) { shared },
+            terms: terms,
             roster: roster, contents: nil
         ) { words.add($0) }
         executor = NodeExecutor(local: local, places: places, roster: roster) { _ in shared }
         if hadWorkers { executor.waitForWorkersOfBefore() }
-        try folder.write(.init(address: "127.0.0.1:\(listener.port)", build: toolVersion))
+        try folder.write(.init(address: "127.0.0.1:\(listener.port)", build: toolVersion, certificate: certificate?.digest))
         listener.start()
     }
 
@@ -70,11 +72,12 @@ final class NodeFixture: Sendable {
     func join(
         _ executor: any AttemptExecutor = LocalExecutor(sessionBytes: 1 << 20), places: Int = 1, idle: Duration? = nil,
         patience: Duration = .seconds(5),
-        name: String? = nil
+        name: String? = nil, requiresTLS: Bool = false
     ) -> NodeWorker {
         let words = words
         let worker = NodeWorker(
-            .init(folder: folder.path, places: places, idle: idle, patience: patience, name: name), executor: executor
+            .init(folder: folder.path, places: places, idle: idle, patience: patience, name: name, requiresTLS: requiresTLS),
+            executor: executor
         ) { words.add("worker: " + $0) }
         Thread.detachNewThread { do throws(JoinError) { try worker.run() } catch { words.add("worker: \(error)") } }
         workers.withLock { $0.append(worker) }

@@ -60,10 +60,23 @@ import Testing
         #expect(file.settings.executor?.listen == ListenAddress(host: "::1", port: 7400))
     }
 
+    @Test func secrecy() throws {
+        #expect(try load("executor: {}").settings.executor?.tls == nil)
+        #expect(try load("executor: { tls: false }").settings.executor?.tls == nil)
+        #expect(try load("executor: { tls: true }").settings.executor?.tls == .ownCertificate)
+        let files = try load("executor: { tls: { certificate: a.pem, key: /etc/k.pem } }")
+        #expect(files.problems == [])
+        #expect(files.settings.executor?.tls == .files(certificate: folder("a.pem"), key: "/etc/k.pem"))
+    }
+
     @Test(arguments: [
         ("executor: child", "1:11: executor: `child` stands where a mapping belongs; give it keys: "),
         ("executor: { slrum: {} }", "1:13: executor.slrum: there is no such key; did you mean `slurm`?"),
-        ("executor: { tls: { certificate: a } }", "1:13: executor.tls: not implemented in this version; remove it"),
+        (
+            "executor: { tls: { certificate: a } }",
+            "1:18: executor.tls.key: missing; name both files, or write tls: true for a certificate of the daemon's own"
+        ),
+        ("executor: { tls: yes }", "1:18: executor.tls: `yes` is neither true nor false; write true or false, without quotes"),
         ("executor: { listen: here }", "1:21: executor.listen: \"here\" is no address; write HOST:PORT, like "),
         ("executor: { listen: \"here:x\" }", "1:21: executor.listen: \"here:x\" is no address; "),
         ("executor: { listen: \"a b:80\" }", "1:21: executor.listen: \"a b:80\" is no address; "),

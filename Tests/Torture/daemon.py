@@ -39,13 +39,14 @@ class Daemon:
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         # What it gets beside the environment of this process. Nothing of it may depend on whose home this is, and workers are known by it.
         self.environment = {"HOME": os.path.join(root, "home")}
+        self.arguments = ["--jobs", "2"]
         self.log_path = os.path.join(root, "daemon.log")
         self.watching = threading.Thread(target=self.supervise, daemon=True)
 
     def start(self):
         with self.lock:
             self.expected = False
-            words = [self.binary, "run", os.path.join(self.root, "pipelines"), "--root", self.root, "--jobs", "2", "--grace", "2s"]
+            words = [self.binary, "run", os.path.join(self.root, "pipelines"), "--root", self.root, "--grace", "2s", *self.arguments]
             user = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
             environment = dict(os.environ, **self.environment)
             for stream in self.streams:
@@ -140,6 +141,11 @@ class Daemon:
                 continue
         return found
 
+    def parents(self):
+        """The processes that may have worker processes."""
+        process = self.process
+        return {process.pid} if process else set()
+
     def own_workers(self):
         """The worker processes of the daemon that runs."""
         process = self.process
@@ -149,10 +155,9 @@ class Daemon:
         """Notes every worker that outlives its daemon by more than `longest` seconds, until this is over."""
         since = {}
         while not self.is_over.wait(0.3):
-            process = self.process
-            now, found = time.monotonic(), self.workers()
+            before, now, found = self.parents(), time.monotonic(), self.workers()
             # Those of a daemon that was started meanwhile are its own.
-            own = {process and process.pid, self.process and self.process.pid}
+            own = before | self.parents()
             since = {pid: since.get(pid, now) for pid, parent in found if parent not in own}
             for pid, first in since.items():
                 self.longest_orphan = max(self.longest_orphan, now - first)

@@ -66,8 +66,12 @@ def table(form, columns):
 class Content:
     """What was dropped under one path: its digest, and its rows, or None where it is bad."""
 
+    # Whether the bytes are kept, for whoever drops them once more.
+    keeps = False
+
     def __init__(self, data, rows):
         self.digest, self.rows = hashlib.sha256(data).hexdigest(), rows
+        self.data = data if self.keeps else None
 
 
 class Load:
@@ -83,6 +87,12 @@ class Load:
         }
         self.number, self.addend = 0, 0
         self.large_rows, self.most_large = 200_000, 12
+        # The least digits of the number in an id: what makes rows of large files longer.
+        self.large_digits = 1
+        # How often a file is a large one, a model or labels, of all that are dropped.
+        self.shares = (0.008, 0.007, 0.01)
+        # More of millrace.yaml.
+        self.settings = ""
         # Where spools really are, and a lock for whoever moves them.
         self.places, self.moving = {}, threading.RLock()
         self.is_stopped = threading.Event()
@@ -95,7 +105,7 @@ class Load:
         os.makedirs(self.scratch)
         os.makedirs(os.path.join(self.root, "pipelines"))
         with open(os.path.join(self.root, "millrace.yaml"), "w") as file:
-            file.write(f'notify: {{ listener: {{ command: [sh, -c, "cat >> {self.root}/told.jsonl"] }} }}\n')
+            file.write(f'notify: {{ listener: {{ command: [sh, -c, "cat >> {self.root}/told.jsonl"] }} }}\n' + self.settings)
         for name in PIPELINES:
             with open(os.path.join(self.root, "pipelines", name + ".yaml"), "w") as file:
                 file.write(yaml(name))
@@ -138,9 +148,9 @@ class Load:
 
     # What is dropped.
 
-    def rows(self, count):
+    def rows(self, count, digits=1):
         self.number += 1
-        ids = [f"r{self.number}-{index}" for index in range(count)]
+        ids = [f"r{self.number}-{index:0{digits}}" for index in range(count)]
         return {"id": ids, "x": [self.random.randrange(0, 400) / 4 for _ in ids]}
 
     def drop_model(self, pipeline, is_bad=False):
@@ -195,7 +205,7 @@ class Load:
     def drop_large(self, pipeline, rows=None):
         """A file that takes seconds; returns its path."""
         path = f"large{self.number + 1}.csv"
-        rows = self.rows(rows or self.large_rows)
+        rows = self.rows(rows or self.large_rows, self.large_digits)
         data = table("csv", rows)
         self.data[pipeline][path] = [Content(data, rows)]
         self.counts["files"] += 1
@@ -215,11 +225,12 @@ class Load:
             while count % 20 == 0 and not self.is_stopped.is_set() and backlog() > 300:
                 self.is_stopped.wait(2)
             chance = self.random.random()
-            if chance < 0.008 and self.counts["large files"] < self.most_large:
+            large, models, labels = self.shares
+            if chance < large and self.counts["large files"] < self.most_large:
                 self.drop_large(self.random.choice(list(PIPELINES)))
-            elif chance < 0.015:
+            elif chance < large + models:
                 self.drop_model(self.random.choice(list(PIPELINES)), is_bad=self.random.random() < 0.25)
-            elif chance < 0.025:
+            elif chance < large + models + labels:
                 self.drop_labels()
             else:
                 self.drop_data()

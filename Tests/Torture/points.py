@@ -2,13 +2,14 @@
 mixed load."""
 import os, random, re, signal, sqlite3, subprocess, time
 
+from handing import Handing
 from scenes import Scenes
 from stimuli import BEFORE, ONCE, Stimuli
 
 # A few of each part, for every run of the tests.
 SAMPLE = [
     "claim.made", "start.recovered", "worker.greeted", "intake.numbered", "open.recorded", "order.sent", "worker.batch",
-    "worker.answered", "range.finished", "land.intended", "land.renamed", "manifest.written", "close.recorded", "version.renamed",
+    "worker.answered", "range.finished", "away.compared", "land.intended", "land.renamed", "manifest.written", "close.recorded", "version.renamed",
     "version.active", "measure.kept", "checkpoint.written", "remove.taken", "quarantine.moved", "notify.told", "recover.output",
 ]
 
@@ -22,6 +23,7 @@ class Points:
         self.marks = os.path.join(self.root, "marks")
         self.stimuli = Stimuli(torture, self.random, self)
         self.scenes = Scenes(self)
+        self.handing = Handing(self)
         with open(os.path.join(os.path.dirname(__file__), "..", "..", "Sources", "README.md")) as file:
             self.names = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", file.read(), re.M)
 
@@ -124,7 +126,7 @@ class Points:
         order.sort(key=lambda name: (name.split(".")[0] not in ("claim", "start"), name != "pins.recorded"))
         first = ("worker.spawned", "worker.start", "worker.greeted")
         early = [name for name in order if name.split(".")[0] in ("claim", "start") or name in first]
-        late = [name for name in order if name.split(".")[0] in ("rename", "restore", "retention", "copy", "epoch")]
+        late = [name for name in order if name.split(".")[0] in ("away", "rename", "restore", "retention", "copy", "epoch")]
         for name in early:
             self.point(name, is_sample)
         self.load.first_models()
@@ -140,8 +142,11 @@ class Points:
         if "retention.history" in wanted:
             self.scenes.retaining(["retention.history"], {"mirrored": "history: 1m"})
             late.remove("retention.history")
-        scenes = self.scenes
-        for part, scene in [("rename", scenes.renaming), ("restore", scenes.restoring), ("retention", scenes.retaining), ("copy", scenes.handing_over), ("epoch", scenes.handing_over)]:
+        scenes = {
+            "away": self.handing.run, "rename": self.scenes.renaming, "restore": self.scenes.restoring, "retention": self.scenes.retaining,
+            "copy": self.scenes.handing_over, "epoch": self.scenes.handing_over,
+        }
+        for part, scene in scenes.items():
             names = [name for name in late if name.startswith(part)]
             if names:
                 scene(names)

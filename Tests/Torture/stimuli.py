@@ -18,7 +18,7 @@ ONCE = {
 # The point in which the daemon or a worker is killed before, so that there is something to settle.
 BEFORE = {
     "recover.output": "land.renamed", "recover.model": "version.landed", "recover.interrupted": "order.sent",
-    "recover.removal": "remove.taken", "training.resumed": "checkpoint.written",
+    "recover.removal": "remove.taken", "training.resumed": "checkpoint.written", "away.adopted": "away.sent",
 }
 MIRRORED = f"""name: mirrored
 spool: {{ models: spool/mirrored/models, data: spool/mirrored/data }}

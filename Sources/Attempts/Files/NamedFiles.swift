@@ -65,10 +65,10 @@ package struct NamedFiles: AttemptFiles {
             let access = InputAccess(files.model)
             return HeldFolder(try access.openFolder(), named: FilePath(access.above))
         case (.version, .validateModel(let files, _)), (.version, .fineTune(let files, _)):
-            return try HeldFolder(making: FilePath(files.directory))
+            return try HeldFolder(makingLast: FilePath(files.directory))
         case (.parts, .score(let files)):
             guard let parts = files.parts else { throw none }
-            return try HeldFolder(making: FilePath(parts))
+            return try HeldFolder(makingLast: FilePath(parts))
         case (.parts, .scoreRange(let files)), (.parts, .scoreAhead(let files)):
             guard let parts = files.parts else { throw none }
             return try HeldFolder(FilePath(parts))

@@ -115,6 +115,19 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     /// What a killed process had written is removed, and its attempt is about to begin anew.
     case workerAgain = "worker.again"
 
+    // MARK: Workers on other machines, seen from the daemon
+
+    /// The folder of a hand-out to a worker elsewhere is made, and nobody has the order.
+    case awayMade = "away.made"
+    /// A worker elsewhere has an order that nothing but its folder shows.
+    case awaySent = "away.sent"
+    /// A daemon has taken over what a worker had before it joined.
+    case awayAdopted = "away.adopted"
+    /// The files of a worker elsewhere are as it has answered, and still lie in the folder of the hand-out.
+    case awayCompared = "away.compared"
+    /// What a worker elsewhere has written is where the attempt was to write, and its answer is taken by nobody.
+    case awayHome = "away.home"
+
     // MARK: Landing
 
     /// The daemon has an answer and has done nothing about it.

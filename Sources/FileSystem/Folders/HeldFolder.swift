@@ -17,6 +17,14 @@ package final class HeldFolder: GivenFolder {
         try self.init(path)
     }
 
+    /// Makes the folder where it is missing, in one that is there. Where that is gone, nobody wants any more what would be written.
+    package convenience init(makingLast path: FilePath) throws(FileSystemError) {
+        if let failure = Disk.failure({ path.withPlatformString { mkdir($0, 0o777) } }), failure != .fileExists {
+            throw Disk.error("make the directory", path, failure)
+        }
+        try self.init(path)
+    }
+
     /// Takes over a folder that is open already.
     package init(_ folder: FileDescriptor, named path: FilePath) {
         self.path = path

@@ -20,12 +20,13 @@ struct AwayFolder: Sendable {
     private static let patience: Duration = .seconds(60)
 
     /// Makes the folder for attempts, which are of one pipeline.
-    init(for attempts: [AttemptSpec], _ reference: AttemptReference) throws(FileSystemError) {
+    init(for attempts: [AttemptSpec], _ reference: AttemptReference, of spares: SpareFolders) throws(FileSystemError) {
         home = attempts
         let staging = FilePath(attempts[0].written).removingLastComponent()
         let mark = String(reference.nonce, radix: 16)
         folder = staging.appending(StagingArea.awayName(run: reference.run, attempt: reference.attempt, mark: mark))
-        try Disk.makeDirectories(folder)
+        try spares.make(folder)
+        FaultPoint.reach(.awayMade)
         var specs: [AttemptSpec] = []
         for attempt in attempts {
             var spec = attempt
@@ -35,13 +36,14 @@ struct AwayFolder: Sendable {
         self.specs = specs
     }
 
-    /// Returns the folder of a hand-out of an earlier daemon, whose attempt is the same as this one; nil where it is none, or lies somewhere
-    /// else.
+    /// Returns the folder of an earlier hand-out, whose attempt is the same as this one; nil where it is none, lies somewhere else, or is
+    /// gone, since nobody wanted any more what is written there.
     /// - Parameter away: the attempt as the worker has it.
     init?(of attempt: AttemptSpec, adopted away: AttemptSpec) {
         let folder = FilePath(away.written).removingLastComponent()
         guard folder.removingLastComponent() == FilePath(attempt.written).removingLastComponent(), let name = folder.lastComponent,
-            StagingArea.isAway(name.string, run: attempt.run), FilePath(away.written).components.allSatisfy({ $0.kind == .regular })
+            StagingArea.isAway(name.string, run: attempt.run), FilePath(away.written).components.allSatisfy({ $0.kind == .regular }),
+            Disk.isDirectory(folder)
         else { return nil }
         (self.folder, specs, home) = (folder, [away], [attempt])
     }
@@ -72,7 +74,7 @@ struct AwayFolder: Sendable {
         let (from, to) = (FilePath(from), FilePath(to))
         if Disk.isDirectory(to) { try Disk.removeTree(to) }
         switch Disk.renameReplacing(from, to) {
-        case nil: return
+        case nil: FaultPoint.reach(.awayHome)
         // An attempt that has failed may have made nothing.
         case .noSuchFileOrDirectory?: return
         case let failure?: throw Disk.renameFailure(failure, from, to)
@@ -101,8 +103,11 @@ struct AwayFolder: Sendable {
         }
     }
 
-    /// Removes the folder with what is left in it.
-    func remove() { try? Disk.removeTree(folder) }
+    /// Gives the folder back, where the worker has answered all that was to be written there, or removes it with what is left in it.
+    func giveBack(to spares: SpareFolders, isAnswered: Bool) {
+        let isQuiet = isAnswered && specs.allSatisfy { if case .score(let files) = $0.work { files.parts == nil } else { false } }
+        if isQuiet { spares.keep(folder) } else { try? Disk.removeTree(folder) }
+    }
 }
 
 extension AttemptSpec {

@@ -1,5 +1,6 @@
 package import Attempts
 import Foundation
+import Glibc
 import Synchronization
 import WorkerProcesses
 package import WorkerProtocol
@@ -11,6 +12,7 @@ package final class JoinListener: Sendable {
     private let terms: JoinTerms
     private let roster: Roster
     private let courier: InputCourier
+    private let certificate: DaemonCertificate?
     private let tell: @Sendable (String) -> Void
     private let isClosed = Atomic(false)
     /// The number of connections of which it is not known who they are.
@@ -18,18 +20,23 @@ package final class JoinListener: Sendable {
 
     /// The seconds for which a worker keeps what it had before it joined.
     private static let heldPatience = 60.0
+    /// The time for agreeing on TLS.
+    private static let greeting: Duration = .seconds(20)
     /// The most such connections at a time.
     private static let mostStrangers = 64
 
     /// - Parameters:
     ///   - address: `HOST:PORT`; port 0 stands for one that is free.
+    ///   - certificate: by which TLS is spoken; nil where it is not.
     ///   - contents: the contents of small files, which travel with the orders.
     ///   - tell: says who has joined and who is lost.
     package init(
-        on address: String, gatekeeper: Gatekeeper, terms: JoinTerms = JoinTerms(), roster: Roster, contents: SmallContents?,
+        on address: String, certificate: DaemonCertificate? = nil, gatekeeper: Gatekeeper, terms: JoinTerms = JoinTerms(), roster: Roster,
+        contents: SmallContents?,
         tell: @escaping @Sendable (String) -> Void
     ) throws(FrameError) {
         listener = try FrameListener(on: address)
+        self.certificate = certificate
         self.gatekeeper = gatekeeper
         self.terms = terms
         self.roster = roster
@@ -53,20 +60,40 @@ package final class JoinListener: Sendable {
 
     private func listen() {
         while !isClosed.load(ordering: .relaxed) {
-            guard let connection = (try? listener.accept(within: .seconds(1))) ?? nil else { continue }
+            guard let socket = (try? listener.acceptSocket(within: .seconds(1))) ?? nil else { continue }
             guard strangers.load(ordering: .relaxed) < Self.mostStrangers else {
-                connection.shutDown()
+                Glibc.close(socket)
                 continue
             }
             _ = strangers.add(1, ordering: .relaxed)
-            let thread = Thread { [self] in serve(connection) }
+            let thread = Thread { [self] in greet(socket) }
             thread.name = "node"
             thread.start()
         }
     }
 
+    private func greet(_ socket: Int32) {
+        guard let connection = try? connection(over: socket) else {
+            // Nothing is said of it, as of those who do not know the token: the worker itself says why it has not joined.
+            _ = strangers.subtract(1, ordering: .relaxed)
+            return
+        }
+        serve(connection)
+    }
+
+    private func connection(over socket: Int32) throws(JoinError) -> FrameConnection {
+        guard let certificate else { return FrameConnection(socket) }
+        let session: SecureSession
+        do throws(TLSError) { session = try SecureSession(accepting: socket, certificate, within: Self.greeting) } catch {
+            throw .tls(error)
+        }
+        do throws(FrameError) { return try SecureTunnel.open(session) } catch { throw .connection(error) }
+    }
+
     private func serve(_ connection: FrameConnection) {
         let admitted: (hello: JoinHello, shared: [SharedFolder])
+        // A socket that is shut down does not know any more whose it was.
+        let peer = connection.peer
         do throws(JoinError) {
             admitted = try gatekeeper.admit(connection)
             _ = strangers.subtract(1, ordering: .relaxed)
@@ -75,14 +102,14 @@ package final class JoinListener: Sendable {
             connection.shutDown()
             // Nothing is said of those who do not know the token: anybody can connect.
             if case .refused(let why) = error {
-                roster.refused(connection.peer, why)
-                tell("a worker of \(connection.peer) cannot join: \(why)")
+                roster.refused(peer, why)
+                tell("a worker of \(peer) cannot join: \(why)")
             }
             return
         }
         let hello = admitted.hello
         let worker = JoinedWorker(roster.nextNumber(), hello, connection, terms, shared: admitted.shared, courier)
-        roster.add(worker)
+        roster.add(worker, from: peer)
         tell("worker \(worker.number) has joined from \(hello.host), process \(hello.process), with \(hello.places) places")
         // What nobody has taken over by then is not wanted.
         DispatchQueue.global().asyncAfter(deadline: .now() + Self.heldPatience) { [weak worker] in worker?.voidHeld() }

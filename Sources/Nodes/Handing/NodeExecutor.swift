@@ -11,7 +11,7 @@ package final class NodeExecutor: AttemptExecutor {
     private let roster: Roster
     /// Returns the folders that an attempt uses, which its worker must share.
     private let folders: @Sendable (AttemptSpec) -> [SharedFolder]
-    private let ranges = SharedRanges()
+    private let commons = HandOutCommons()
     private let board: DemandBoard
     /// Tells how those do who start workers; nil where nobody does.
     private let supply: @Sendable () -> String?
@@ -86,6 +86,8 @@ package final class NodeExecutor: AttemptExecutor {
     private func again(_ spec: AttemptSpec, _ control: AttemptControl, after first: Doubt?) -> AttemptResult {
         var doubt = first
         var losses = 0
+        // The next daemon may take over what a worker goes on with, but otherwise nobody will.
+        defer { if losses > 0, control.cancellation.cause != .takenBack { AwayFolder.removeEarlier(of: spec) } }
         // A worker that is lost may come back with the attempt, as one may that an earlier daemon had.
         var comesBackUntil = spec.attempt > 1 ? waitsForHeld.withLock { $0 } : nil
         while true {
@@ -149,7 +151,7 @@ package final class NodeExecutor: AttemptExecutor {
                     "worker \(worker.number) of \(worker.hello.host) goes on with run \(spec.run), which it has had since before it joined")
                 var answered = 0
                 defer { roster.giveBack(worker, answered: answered) }
-                _ = HandOut(spec, control, adopting: held, inbox, of: worker, ranges).run { place, result in
+                _ = HandOut(spec, control, adopting: held, inbox, of: worker, commons).run { place, result in
                     answered += 1
                     ended(place, result, worker)
                 }
@@ -176,7 +178,7 @@ package final class NodeExecutor: AttemptExecutor {
         let (spec, control) = attempts[0]
         let execute = { local.execute(spec, control: control) }
         guard case .score(let files) = spec.work, let parts = files.parts else { return ended(0, execute(), nil) }
-        ended(0, ranges.with(OwnRanges(parts: parts), of: parts, execute), nil)
+        ended(0, commons.ranges.with(OwnRanges(parts: parts), of: parts, execute), nil)
     }
 
     private func execute(
@@ -186,7 +188,7 @@ package final class NodeExecutor: AttemptExecutor {
         var answered = 0
         defer { roster.giveBack(worker, answered: answered) }
         if let fault = worker.fault(in: folders(attempts[0].spec)) { return roster.failed(worker, fault) }
-        let isWhole = HandOut(attempts, to: worker, ranges).run { place, result in
+        let isWhole = HandOut(attempts, to: worker, commons).run { place, result in
             answered += 1
             ended(place, result, worker)
         }
@@ -197,7 +199,7 @@ package final class NodeExecutor: AttemptExecutor {
 
     /// Scores one range of a file that an attempt is about, here or elsewhere. `rowCount` of the answer is nil where nothing was done.
     private func executeRange(_ spec: AttemptSpec, _ control: AttemptControl) -> AttemptResult {
-        guard case .scoreRange(let files) = spec.work, let parts = files.parts, let owner = ranges.owner(parts) else {
+        guard case .scoreRange(let files) = spec.work, let parts = files.parts, let owner = commons.ranges.owner(parts) else {
             // A file that has no run yet is read here, and so are its ranges.
             return local?.execute(spec, control: control) ?? AttemptResult()
         }

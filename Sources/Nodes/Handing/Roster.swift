@@ -78,10 +78,11 @@ package final class Roster: Sendable {
         }
     }
 
-    func add(_ worker: JoinedWorker) {
+    /// - Parameter peer: the address from which the worker has connected, by which it was known as long as it could not join.
+    func add(_ worker: JoinedWorker, from peer: String) {
         change { state in
             state.workers.append(worker)
-            state.complaints[worker.hello.host] = nil
+            for name in [worker.hello.host, peer] { state.complaints[name] = nil }
         }
     }
 

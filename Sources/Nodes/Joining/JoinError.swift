@@ -16,6 +16,9 @@ package enum JoinError: Error, Sendable, Hashable {
     /// The other side said nothing for as long as it may.
     case silent
     case connection(FrameError)
+    case tls(TLSError)
+    /// The daemon does not speak TLS, and the worker was told that it does.
+    case notEncrypted
     case files(FileSystemError)
 }
 
@@ -29,6 +32,8 @@ extension JoinError: CustomStringConvertible {
         case .unexpected: "the other side is no daemon or worker of this version of millrace"
         case .silent: "the other side does not answer"
         case .connection(let error): "\(error)"
+        case .tls(let error): "\(error)"
+        case .notEncrypted: "the daemon does not speak TLS, which --tls asks for: write executor: { tls: true } in its millrace.yaml"
         case .files(let error): "\(error)"
         }
     }

@@ -8,10 +8,13 @@ package struct JoinFolder: Sendable {
         /// `HOST:PORT`.
         package var address: String
         package var build: String
+        /// The digest of the daemon's certificate (`DaemonCertificate`); nil where no TLS is spoken.
+        package var certificate: String?
 
-        package init(address: String, build: String) {
+        package init(address: String, build: String, certificate: String? = nil) {
             self.address = address
             self.build = build
+            self.certificate = certificate
         }
     }
 

@@ -20,12 +20,14 @@ package final class NodeWorker: Sendable {
         package var patience: Duration
         /// Tells whether the processes in which the worker computes are confined.
         package var isConfined: Bool
+        /// Tells whether only a daemon that speaks TLS is joined.
+        package var requiresTLS: Bool
         /// The name that the worker has where somebody starts it.
         package var name: String?
 
         package init(
             folder: FilePath, token: FilePath? = nil, places: Int, idle: Duration? = nil, patience: Duration = .seconds(120),
-            name: String? = nil, isConfined: Bool = true
+            name: String? = nil, isConfined: Bool = true, requiresTLS: Bool = false
         ) {
             self.folder = folder
             self.token = token
@@ -34,6 +36,7 @@ package final class NodeWorker: Sendable {
             self.patience = patience
             self.name = name
             self.isConfined = isConfined
+            self.requiresTLS = requiresTLS
         }
     }
 
@@ -44,6 +47,8 @@ package final class NodeWorker: Sendable {
 
     /// The pause between two tries to join.
     private static let pause: Duration = .seconds(1)
+    /// The time for agreeing on TLS.
+    private static let greeting: Duration = .seconds(20)
 
     /// - Parameters:
     ///   - executor: executes attempts, as many at once as there are places.
@@ -75,8 +80,8 @@ package final class NodeWorker: Sendable {
             }
             // What does not pass is said at once.
             switch failure {
-            case .token, .wrongToken, .refused: throw failure
-            case .noDaemon, .unexpected, .silent, .connection, .files: break
+            case .token, .wrongToken, .refused, .notEncrypted: throw failure
+            case .noDaemon, .unexpected, .silent, .connection, .tls, .files: break
             }
             guard .now - lastSeen < options.patience else { throw failure }
             usleep(UInt32(Self.pause / .microseconds(1)))
@@ -93,11 +98,22 @@ package final class NodeWorker: Sendable {
         let folder = JoinFolder(options.folder)
         let address = try folder.address()
         let token = try WorkerToken(options.token ?? folder.token)
-        let connection: FrameConnection
-        do throws(FrameError) { connection = try FrameConnection.connect(to: address.address) } catch { throw .connection(error) }
+        let connection = try connect(to: address)
         let hello = JoinHello(
             build: toolVersion, host: ProcessInfo.processInfo.hostName, process: getpid(), places: options.places, name: options.name,
             isConfined: options.isConfined)
         return (connection, try Joining(token: token).join(connection, as: hello), address.address)
+    }
+
+    private func connect(to address: JoinFolder.Address) throws(JoinError) -> FrameConnection {
+        guard !options.requiresTLS || address.certificate != nil else { throw .notEncrypted }
+        let socket: Int32
+        do throws(FrameError) { socket = try FrameConnection.socket(to: address.address) } catch { throw .connection(error) }
+        guard let digest = address.certificate else { return FrameConnection(socket) }
+        let session: SecureSession
+        do throws(TLSError) { session = try SecureSession(connecting: socket, to: digest, within: Self.greeting) } catch {
+            throw .tls(error)
+        }
+        do throws(FrameError) { return try SecureTunnel.open(session) } catch { throw .connection(error) }
     }
 }

@@ -12,7 +12,11 @@ package struct WorkerCommand: Sendable, Equatable {
     /// The number of attempts that it executes at once; nil lets the worker decide by its processors.
     package let attempts: Int?
 
-    package init(program: String, folder: String, idle: Duration, attempts: Int?) {
+    /// Tells whether it joins only a daemon that speaks TLS.
+    package let requiresTLS: Bool
+
+    package init(program: String, folder: String, idle: Duration, attempts: Int?, requiresTLS: Bool = false) {
+        self.requiresTLS = requiresTLS
         self.program = program
         self.folder = folder
         self.idle = idle
@@ -27,6 +31,7 @@ package struct WorkerCommand: Sendable, Equatable {
         var words = [program, "worker", "--join", folder]
         if !stays { words += ["--idle", "\(Int(idle.seconds.rounded(.up)))s"] }
         if let attempts { words += ["--workers", "\(attempts)"] }
+        if requiresTLS { words.append("--tls") }
         return words.map(ShellWord.quoted).joined(separator: " ") + " --name " + name
     }
 }

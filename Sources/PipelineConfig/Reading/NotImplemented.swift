@@ -24,7 +24,7 @@ package enum NotImplemented {
     ]
 
     /// The keys of `ROOT/millrace.yaml`.
-    package static let rootKeys = ["listen", "executor.tls", "land.outputs.compression"]
+    package static let rootKeys = ["listen", "land.outputs.compression"]
 
     static func contains(_ path: String, in file: ConfigurationFile) -> Bool { all(file).contains(withoutIndexes(path)) }
 

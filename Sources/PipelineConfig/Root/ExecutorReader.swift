@@ -5,11 +5,12 @@ internal import Reasons
 enum ExecutorReader {
     /// - Parameter work: the work folder, in which workers find the daemon.
     static func executor(_ top: Section, work: String) -> ExecutorSettings? {
-        let keys = ["listen", "idle", "token", "slurm", "command", "workers"]
+        let keys = ["listen", "idle", "token", "tls", "slurm", "command", "workers"]
         guard let section = top.section("executor", keys: keys) else { return nil }
         var executor = ExecutorSettings(token: section.folder("token") ?? ExecutorSettings.folder(work: work) + "/token")
         executor.listen = address(section, "listen")
         executor.idle = section.duration("idle", in: .seconds(1) ... .seconds(30 * 86_400)) ?? executor.idle
+        executor.tls = tls(section)
         switch (section.has("slurm"), section.has("command")) {
         case (true, true):
             section.refuse(.contradiction, "command", "`slurm` starts the workers", "keep one of them")
@@ -28,6 +29,17 @@ enum ExecutorReader {
             }
         }
         return executor
+    }
+
+    /// Returns how TLS is spoken: `true` for a certificate of the daemon's own, or the files of one.
+    private static func tls(_ executor: Section) -> TLSSettings? {
+        guard let node = executor.node("tls") else { return nil }
+        if case .scalar = node.content { return executor.boolean("tls") == true ? .ownCertificate : nil }
+        guard let section = executor.section("tls", keys: ["certificate", "key"]) else { return nil }
+        let remedy = "name both files, or write tls: true for a certificate of the daemon's own"
+        for key in ["certificate", "key"] { section.require(key, remedy) }
+        guard let certificate = section.folder("certificate"), let key = section.folder("key") else { return nil }
+        return .files(certificate: certificate, key: key)
     }
 
     // MARK: Slurm

@@ -12,6 +12,8 @@ package struct ExecutorSettings: Sendable, Equatable {
     package internal(set) var idle = Duration.seconds(60)
     /// The path of the file with the token that workers and daemon prove to each other.
     package internal(set) var token: String
+    /// How the daemon speaks TLS with workers; nil where it does not.
+    package internal(set) var tls: TLSSettings?
     /// Nil where workers are started by hand.
     package internal(set) var supply: Supply?
 
@@ -19,6 +21,14 @@ package struct ExecutorSettings: Sendable, Equatable {
 
     /// Returns the folder of the work folder where workers find the daemon.
     package static func folder(work: String) -> String { work + "/workers" }
+}
+
+/// Says by which certificate the daemon speaks TLS.
+package enum TLSSettings: Sendable, Equatable {
+    /// It makes one at each start.
+    case ownCertificate
+    /// It stands, with its key, in files (PEM).
+    case files(certificate: String, key: String)
 }
 
 package struct ListenAddress: Sendable, Equatable {

@@ -37,6 +37,20 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: directory("ahead-1")))
     }
 
+    /// Of a hand-out that nobody wants any more the daemon has removed the folder, and a worker that goes on does not make it again.
+    @Test func aFolderThatIsGoneIsNotMadeAgain() throws {
+        let gone = directory("away-7-1-ab")
+        let scoring = AttemptSpec.ScoringFiles(
+            model: Self.none, data: Self.none, output: gone + "/out.csv", format: .csv, parts: gone + "/parts")
+        let making = AttemptSpec.ModelFiles(model: Self.none, directory: gone + "/7-1")
+        let works: [(AttemptSpec.Work, AttemptFolder)] = [(.score(scoring), .parts), (.validateModel(making, training: nil), .version)]
+        for (work, folder) in works {
+            let files = NamedFiles(AttemptSpec(run: 7, attempt: 1, pipeline: "p", work: work, schema: .init(), stages: []))
+            #expect(throws: FileSystemError.self) { try files.folder(folder) }
+            #expect(!FileManager.default.fileExists(atPath: gone))
+        }
+    }
+
     @Test func oneClaimsAndOthersSeeIt() throws {
         let (mine, other) = (try folder(), try folder())
         #expect(mine.claim(3) && !mine.isClaimed(3), "its own claim is no other's")
