@@ -101,7 +101,7 @@ let package = Package(
             name: "Watcher",
             dependencies: ["Arrivals", "FileSystem", "Names", "ONNXWire", "Reasons", "Signatures", "CInotifyTools", heap, system, logging]),
         .target(name: "Landing", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", "Signatures", system]),
-        .target(name: "Ledger", dependencies: ["Arrivals", "FileSystem", "Machine", "Names", "Reasons", grdb]),
+        .target(name: "Ledger", dependencies: ["Arrivals", "FileSystem", "Machine", "Names", "Reasons", grdb, system]),
         .target(name: "PipelineConfig", dependencies: ["Arrivals", "Names", "Reasons", "Recipes", "Signatures", yams, crypto]),
 
         // What an attempt is told and what it answers, between the daemon and what computes.

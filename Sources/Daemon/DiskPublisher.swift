@@ -34,6 +34,10 @@ package final class DiskPublisher: Publisher, Sendable {
 
     let root: FilePath
     let work: FilePath
+    /// The number of the epoch in which this publishes; nil where there are none.
+    private let epoch: Int64?
+    /// Throws where another host has taken over.
+    private let verifyEpoch: @Sendable () throws -> Void
     /// The claims on the folders that no other daemon may work on; nil where no other daemon can run.
     private let claims: FolderClaims?
     /// The key by which is signed what lands; nil where nothing is.
@@ -43,9 +47,12 @@ package final class DiskPublisher: Publisher, Sendable {
     /// Makes a publisher. It throws where a pipeline has no place to stage.
     /// - Parameter work: the folder that keeps what training needs, and in which staging is preferred; nil for `ROOT/.millrace`.
     init(
-        root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, signer: SigningKey? = nil
+        root: String, work: String? = nil, epoch: Int64? = nil, pipelines: [Pipeline], claims: FolderClaims?, signer: SigningKey? = nil,
+        verifyEpoch: @escaping @Sendable () throws -> Void = {}
     ) throws(FileSystemError) {
         self.signer = signer
+        self.epoch = epoch
+        self.verifyEpoch = verifyEpoch
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
@@ -57,7 +64,7 @@ package final class DiskPublisher: Publisher, Sendable {
         let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
         func area(_ target: String) throws(FileSystemError) -> StagingArea {
-            let made = try StagingArea(for: FilePath(target), root: root, work: work, avoiding: avoiding)
+            let made = try StagingArea(for: FilePath(target), root: root, work: work, epoch: epoch, avoiding: avoiding)
             if let known = next.areas[made.path.string], known.isOnSameMount(as: made) { return known }
             next.areas[made.path.string] = made
             return made
@@ -199,7 +206,10 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     private func round() -> LandingRound {
-        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: .now, signer: signer)
+        var round = LandingRound(areas: state.withLock { Array($0.areas.values) }, now: .now, signer: signer)
+        // Whoever has taken over finds what has its name already, and writes its lines.
+        round.onStep = { [verifyEpoch] step in if step == .directoriesSynced { try verifyEpoch() } }
+        return round
     }
 
     // MARK: Models

@@ -25,20 +25,29 @@ final class FolderClaims: Sendable {
 
     private struct State {
         var claims: [Key: FolderClaim] = [:]
+        /// The tokens of holders that gave no sign of life while one of their folders was waited for.
+        var silent: Set<String> = []
         /// The claims that another process has taken; each is logged once.
         var lost: Set<Key> = []
         var isStopped = false
     }
 
-    private let holder: ClaimHolder
+    /// This process.
+    let holder: ClaimHolder
+    /// The work folder, where it is claimed; nil otherwise.
+    private let work: Key?
     private let timing: FolderClaim.Timing
     private let log: Logger
     private let state = Mutex(State())
     private let wake = DispatchSemaphore(value: 0)
 
     /// Claims the folders of `pipelines`. It throws `claimed` where another daemon works on one of them; then no claim is kept.
-    init(root: String, pipelines: [Pipeline], timing: FolderClaim.Timing = .init(), log: Logger) throws(FileSystemError) {
+    /// - Parameter work: the work folder, where other hosts may use it too.
+    init(
+        root: String, work: FilePath? = nil, pipelines: [Pipeline], timing: FolderClaim.Timing = .init(), log: Logger
+    ) throws(FileSystemError) {
         holder = ClaimHolder(root: root, since: UTCTime.now.description)
+        self.work = work.map { Key(folder: $0.string, use: .work) }
         self.timing = timing
         self.log = log
         do throws(FileSystemError) { try use(pipelines) } catch {
@@ -47,16 +56,20 @@ final class FolderClaims: Sendable {
         }
     }
 
+    deinit { release() }
+
     /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where another daemon has one of them, all
     /// claims stay as they were.
     func use(_ pipelines: [Pipeline]) throws(FileSystemError) {
-        let wanted = Set(pipelines.flatMap(Self.keys))
+        let wanted = Set(pipelines.flatMap(Self.keys)).union(work.map { [$0] } ?? [])
         let present = state.withLock(\.claims)
         var made: [Key: FolderClaim] = [:]
         for key in wanted.sorted(by: { ($0.folder, $0.use.rawValue) < ($1.folder, $1.use.rawValue) }) where present[key] == nil {
             do throws(FileSystemError) {
-                let claim = try FolderClaim(FilePath(key.folder), key.use, as: holder, timing: timing, access: key.access)
+                let claim = try FolderClaim(
+                    FilePath(key.folder), key.use, as: holder, timing: timing, access: key.access, silent: state.withLock(\.silent))
                 made[key] = claim
+                if let silent = claim.silentHolder { state.withLock { _ = $0.silent.insert(silent.token) } }
                 if !claim.isHeld { log.info("a folder that cannot be written is not claimed", metadata: ["folder": "\(key.folder)"]) }
             } catch {
                 for claim in made.values { claim.release() }

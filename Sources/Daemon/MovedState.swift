@@ -19,7 +19,8 @@ package enum MovedState {
         if exists(old + "/ledger.sqlite"), !isSame(old, state), !exists(state + "/ledger.sqlite") {
             throw Left(old: old, new: state, what: "the ledger", key: "state")
         }
-        for left in Set([old, state]).sorted() where exists(left + "/training") && !isSame(left, work) && !exists(work + "/training") {
+        let isInUse = exists(work + "/training") || exists(work + "/epochs")
+        for left in Set([old, state]).sorted() where exists(left + "/training") && !isSame(left, work) && !isInUse {
             throw Left(old: left, new: work, what: "what training keeps (`training`)", key: "work")
         }
     }

@@ -61,7 +61,7 @@ package final class PipelineDaemon: Service {
     }
 
     let options: Options
-    let lock: DaemonLock
+    private let seat: Seat
     let ledger: RunLedger
     let log: Logger
     private let loop: DispatchLoop
@@ -69,7 +69,6 @@ package final class PipelineDaemon: Service {
     private let numbering: NumberingLoop
     private let conditions: ConditionBoard
     private let publisher: DiskPublisher
-    private let claims: FolderClaims
     private let reasons: ReasonKeeper
     private let deletions: DeletionWatch
     private let pipelineFiles: PipelineFiles
@@ -78,20 +77,24 @@ package final class PipelineDaemon: Service {
     private let couriers: Couriers
     private let edits = Mutex<ConfigWatch?>(nil)
 
-    /// Takes the lock, opens the ledger, and settles what an earlier daemon left. It throws what an operator must mend first.
+    var lock: DaemonLock { seat.lock }
+    private var claims: FolderClaims { seat.claims }
+
+    /// Opens the ledger, and settles what an earlier daemon left. It throws what an operator must mend first.
     /// - Parameters:
+    ///   - seat: the right to work on the root.
     ///   - measuring: makes an executor with one worker process, for a candidate that is measured.
     ///   - contents: takes what small files of data hold, for the executor.
     package init(
-        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor,
+        _ options: Options, seat: Seat, pipelines: PipelineFiles, executor: any AttemptExecutor,
         measuring: @escaping @Sendable () -> any AttemptExecutor, contents: SmallContents? = nil, log: Logger
     ) throws {
+        var options = options
+        options.workDirectory = seat.work
         self.options = options
+        self.seat = seat
         self.log = log
         pipelineFiles = pipelines
-        try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
-        lock = try DaemonLock(stateDirectory: options.stateDirectory)
-        FaultPoint.reach(.startLocked)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
         FaultPoint.reach(.startLedger)
         for renamed in try Renaming.apply(pipelines.inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
@@ -116,15 +119,25 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
+        if seat.term != nil {
+            try ledger.keepCopy(in: seat.copy) {
+                Result { () throws(FileSystemError) in try seat.successor() }
+            } tell: {
+                log.warning(
+                    "the ledger could not be copied anew for other hosts; the copy that there is goes on", metadata: ["reason": "\($0)"])
+            }
+        }
         let inForce = pipelines.inForce
         couriers = Couriers(ledger: ledger, log: log)
         couriers.use(pipelines.settings, inForce)
         try PipelineFolders.make(inForce)
         try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
-        claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
+        try seat.claims.use(inForce)
         publisher = try DiskPublisher(
-            root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims, signer: signer)
+            root: options.root, work: options.workDirectory, epoch: seat.term?.epoch.number, pipelines: inForce, claims: seat.claims,
+            signer: signer
+        ) { if let fault = seat.fault { throw fault } }
         try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
@@ -144,12 +157,12 @@ package final class PipelineDaemon: Service {
         try MeasuringQueue.sweep(work: options.workDirectory)
         FaultPoint.reach(.startSwept)
         try publisher.pruneCheckpoints(keeping: open, of: inForce)
-        let (ledger, lock) = (ledger, lock)
+        let ledger = ledger
         conditions = ConditionBoard(ledger: ledger)
         loop = DispatchLoop(
             dispatcher, jobs: options.jobs, executor: executor, measuring: measuring, conditions: conditions,
             patience: options.patience,
-            ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
+            ledgerFault: { ledger.fileFault ?? seat.lock.fileFault ?? seat.fault }, log: log)
         let inbox = loop.inbox
         deletions = DeletionWatch(ledger: ledger, pipelines: inForce, log: log) { inbox.put(.deleted($0, pipeline: $1)) }
         let room = NumberingRoom()

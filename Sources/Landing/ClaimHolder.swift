@@ -16,7 +16,7 @@ package struct ClaimHolder: Codable, Hashable, Sendable, CustomStringConvertible
     let namespace: String
     /// The time when the process started, because a pid is used again.
     let started: String
-    let token: String
+    package let token: String
     /// The inode of the claim itself: a copy of the claim has another one.
     var inode: Int64 = 0
 

@@ -16,9 +16,11 @@ package final class FolderClaim: Sendable {
     /// be the spool of another.
     package enum Use: String, Sendable, Hashable, CaseIterable {
         case spool, outputs
+        /// The daemon keeps what it works with there.
+        case work
 
-        /// The claim's name below the folder. Neither name is ever taken for an input.
-        var name: FilePath { self == .spool ? ".millrace-claim" : "_millrace/claim" }
+        /// The claim's name below the folder. No such name is ever taken for an input.
+        var name: FilePath { self == .outputs ? "_millrace/claim" : ".millrace-claim" }
 
         /// The file in the claim that says whose it is, relative to the folder.
         package var holder: FilePath { name.appending("holder") }
@@ -38,6 +40,11 @@ package final class FolderClaim: Sendable {
     private let path: FilePath
     private let me: ClaimHolder
     private let timing: Timing
+    /// The tokens of holders that have given no sign of life for long enough.
+    private let silent: Set<String>
+    /// The holder from which the claim was taken, since it gave no sign of life; nil where there was none.
+    package var silentHolder: ClaimHolder? { former.withLock { $0 } }
+    private let former = Mutex<ClaimHolder?>(nil)
     /// The access of the folder `_millrace`, where the claim is the first thing in it.
     private let access: FileAccess
 
@@ -71,9 +78,12 @@ package final class FolderClaim: Sendable {
     /// Claims the folder, which must exist. Where nothing else tells whether a holder lives, it waits for a sign of life, as long as
     /// `timing` says. Throws `claimed` where another process holds the folder, and `nested` where one holds a folder around it or in it. A
     /// folder that cannot be written is not claimed; `isHeld` tells.
+    /// - Parameter silent: the tokens of holders that have given no sign of life elsewhere: nobody waits for them again.
     package init(
-        _ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard
+        _ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard,
+        silent: Set<String> = []
     ) throws(FileSystemError) {
+        self.silent = silent
         self.folder = folder
         self.use = use
         self.me = me
@@ -81,6 +91,7 @@ package final class FolderClaim: Sendable {
         self.access = access
         path = folder.pushing(use.name)
         try take(mayWait: true)
+        if use == .work { return }
         // This happens once the claim stands, so that of two daemons that start at once at least one sees the other.
         do throws(FileSystemError) { try refuseNesting() } catch {
             release()
@@ -149,8 +160,10 @@ package final class FolderClaim: Sendable {
                 switch holder.isAlive {
                 case true?: throw .claimed(folder, by: "\(holder)")
                 case false?: break
+                case nil where silent.contains(holder.token): break
                 case nil:
                     guard mayWait, try isSilent(found, at: path) else { throw .claimed(folder, by: "\(holder)") }
+                    former.withLock { $0 = holder }
                 }
             } else if found.holder == nil, pauses < 20 {
                 // A process that has just made the claim has not yet written who it is.

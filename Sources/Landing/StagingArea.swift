@@ -14,9 +14,12 @@ package final class StagingArea: Sendable {
     private let descriptor: FileDescriptor
 
     /// Chooses and makes a staging area for `target`, which need not exist yet. `avoiding` has every spool and `land` path of every
-    /// pipeline. `work` is where staging is preferred; without it, that is `ROOT/.millrace`.
-    package convenience init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: [FilePath]) throws(FileSystemError) {
-        try self.init(for: target, root: root, work: work, avoiding: Avoided(avoiding))
+    /// pipeline. `work` is where staging is preferred; without it, that is `ROOT/.millrace`. Outside of it, an area has the number of the
+    /// epoch in its name, and what is in those of older epochs is moved to it.
+    package convenience init(
+        for target: FilePath, root: FilePath, work: FilePath? = nil, epoch: Int64? = nil, avoiding: [FilePath]
+    ) throws(FileSystemError) {
+        try self.init(for: target, root: root, work: work, epoch: epoch, avoiding: Avoided(avoiding))
     }
 
     /// Keeps the paths in which no staging area may lie, with symbolic links resolved. They are resolved once, because many areas ask for
@@ -42,8 +45,12 @@ package final class StagingArea: Sendable {
         }
     }
 
-    package init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: Avoided) throws(FileSystemError) {
-        let chosen = try Self.choose(for: target, root: root, work: work ?? root.appending(".millrace"), avoiding: avoiding)
+    package init(
+        for target: FilePath, root: FilePath, work: FilePath? = nil, epoch: Int64? = nil, avoiding: Avoided
+    ) throws(FileSystemError) {
+        let chosen = try Self.choose(
+            for: target, root: root, work: work ?? root.appending(".millrace"), epoch: epoch, avoiding: avoiding)
+        if let epoch { try Self.takeOlder(to: chosen, epoch) }
         try Self.make(chosen)
         path = chosen
         mount = try Disk.mount(of: chosen)
@@ -57,6 +64,45 @@ package final class StagingArea: Sendable {
             // A directory that was there already may have a mode that lets others read it.
             if let status = try Disk.status(directory), status.mode & 0o077 != 0 { try Disk.grant(.ownerOnly, folder: directory) }
         }
+    }
+
+    /// Moves to an area outside of the work folder what is in the areas of older epochs beside it, and of releases without epochs.
+    private static func takeOlder(to area: FilePath, _ epoch: Int64) throws(FileSystemError) {
+        let folder = area.removingLastComponent()
+        guard folder.lastComponent?.string == outsideName, let name = area.lastComponent?.string else { return }
+        let owner = name.dropLast("-\(epoch)".count)
+        for older in try Disk.names(in: folder) where older.string.hasPrefix(owner) {
+            let rest = older.string.dropFirst(owner.count)
+            guard rest.isEmpty || rest.first == "-" && Int64(rest.dropFirst()).map({ $0 < epoch }) == true else { continue }
+            try take(folder.appending(older), to: area)
+        }
+    }
+
+    /// Moves everything in an older area to another one on the same mount, and removes the folders that it was in. This is what keeps a
+    /// daemon whose epoch is over from publishing: each of its renames has its source in one of these folders, and finds it there no more,
+    /// also where its host remembers which folder a path led to. What it makes there anew is void, but for an input that it takes out of a
+    /// spool, which the next call finds.
+    static func take(_ old: FilePath, to new: FilePath) throws(FileSystemError) {
+        try make(new)
+        for folder in ["work", "held"] {
+            let (from, to) = (old.appending(folder), new.appending(folder))
+            var hasEnded = false
+            while !hasEnded {
+                for name in try Disk.names(in: from) {
+                    let (source, target) = (from.appending(name), to.appending(name))
+                    // A worker of another machine that goes on writes for nobody.
+                    let isAway = name.string.hasPrefix(awayPrefix), stands = try Disk.status(target) != nil
+                    if folder == "work", isAway || stands {
+                        try Disk.removeTree(source)
+                    } else if let failure = Disk.renameReplacing(source, target), failure != .noSuchFileOrDirectory {
+                        throw Disk.renameFailure(failure, source, target)
+                    }
+                }
+                hasEnded = try Disk.removeEmpty(from)
+            }
+            try Disk.sync(directory: to)
+        }
+        _ = try Disk.removeEmpty(old)
     }
 
     /// Makes the directories again where somebody has deleted them. Where their whole mount is gone it throws, as on a disk that fails:
@@ -167,8 +213,12 @@ package final class StagingArea: Sendable {
 
     // MARK: Choosing the place
 
-    private static func choose(for target: FilePath, root: FilePath, work: FilePath, avoiding: Avoided) throws(FileSystemError) -> FilePath
-    {
+    /// The name of the folder that has areas outside of the work folder.
+    private static let outsideName = ".millrace-staging"
+
+    private static func choose(
+        for target: FilePath, root: FilePath, work: FilePath, epoch: Int64?, avoiding: Avoided
+    ) throws(FileSystemError) -> FilePath {
         let target = target.lexicallyNormalized()
         let existing = try nearestExisting(target)
         let wanted = try Disk.mount(of: existing)
@@ -177,12 +227,12 @@ package final class StagingArea: Sendable {
         if stateIsFree, try Disk.mount(of: nearestExisting(state)) == wanted { return state }
 
         var candidate = try realPath(existing)
-        let name = ".millrace-staging"
-        let owner = String(FileDigest.of(bytes: try realPath(root).string.utf8).prefix(12))
+        let name = outsideName
+        let owner = try FileDigest.of(bytes: realPath(root).string.utf8).prefix(12) + (epoch.map { "-\($0)" } ?? "")
         var refusal: FileSystemError?
         while try Disk.mount(of: candidate) == wanted {
             if avoiding.leavesFree(candidate) {
-                let directory = candidate.appending(name).appending(owner)
+                let directory = candidate.appending(name).appending(String(owner))
                 do throws(FileSystemError) {
                     try Disk.makeDirectories(directory, FolderGrant(access: .ownerOnly, root: directory.removingLastComponent()))
                     return directory

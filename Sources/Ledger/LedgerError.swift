@@ -24,6 +24,8 @@ package enum LedgerError: Error, Hashable, Sendable {
     /// Something else wrote into a file of the ledger while it was in use.
     case overwritten(path: String)
     case sqlite(path: String, doing: String, code: Int32, message: String)
+    /// Another host has taken over, so that what is recorded here counts for nothing.
+    case takenOver(path: String, by: String)
     /// The caller decided against its transaction; nothing of it was recorded.
     case takenBack
     case noSuchArrival(Int64)
@@ -84,6 +86,9 @@ extension LedgerError: CustomStringConvertible {
                 + "and start the daemon again: it restores the ledger from manifests and cards."
         case .sqlite(let path, let doing, let code, let message):
             "\(path): could not \(doing): SQLite error \(code), \(message)."
+        case .takenOver(let path, let successor):
+            "\(path): \(successor) has taken over. This daemon ends, and nothing of what it still had in hand was published: the other one "
+                + "does it. To have this host work again, stop that one, and start `millrace run --take-over` here."
         case .takenBack: "The change was taken back; nothing was recorded."
         case .noSuchArrival(let number):
             "There is no arrival \(number). millrace runs lists those there are."

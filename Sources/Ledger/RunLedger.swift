@@ -16,7 +16,9 @@ package final class RunLedger: Sendable {
     /// The connection to a daemon, where it answers for a ledger that this process may not read.
     private let daemon: LedgerConversation?
     let files: LedgerFiles
-    private let patience = Mutex<LedgerPatience?>(nil)
+    private let patienceInForce = Mutex<LedgerPatience?>(nil)
+    /// The copy of the ledger that is kept for another host, and who is told of what goes wrong with it; nil where none is kept.
+    let keeper = Mutex<(journal: LedgerJournal, tell: @Sendable (String) -> Void)?>(nil)
     private let routes = Mutex(NotificationRoutes())
 
     /// - Parameters:
@@ -55,7 +57,7 @@ package final class RunLedger: Sendable {
     /// Leaves a request for the daemon, and returns the number to ask for with `answer(to:)`.
     package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
         if let daemon { return try daemon.submit(request) }
-        return try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
+        return try write(isRequest: true) { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
     }
 
     /// Leaves the files as they are from now on, also when the ledger is closed: SQLite would write into the files that stand there now, or
@@ -75,10 +77,13 @@ package final class RunLedger: Sendable {
     package func compact() throws(LedgerError) {
         guard let writer else { throw .readOnly(path: path) }
         try writer.compact()
+        try copyAnew()
     }
 
     /// Makes every later `write` wait while the machine does not allow it, as `patience` says.
-    package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
+    package func wait(with patience: LedgerPatience) { patienceInForce.withLock { $0 = patience } }
+
+    var patience: LedgerPatience? { patienceInForce.withLock { $0 } }
 
     /// Puts a notification of every later event into the outboxes of the targets that are to be told.
     package func use(_ routes: NotificationRoutes) { self.routes.withLock { $0 = routes } }
@@ -99,11 +104,29 @@ package final class RunLedger: Sendable {
     /// - Parameter durably: if false, the call does not wait for the disk. What was written outlives the death of the process; only when
     ///   the power fails is the transaction lost, and every later one with it. This is for what nobody can have seen yet.
     package func write<T>(durably: Bool = true, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
-        guard let patience = patience.withLock({ $0 }) else { return try transaction(durably: durably, body) }
-        return try patience.wait { () throws(LedgerError) in try transaction(durably: durably, body) }
+        try write(durably: durably, isRequest: false, body)
     }
 
-    private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
+    /// - Parameter isRequest: whether only a request is left, which no copy of the ledger has to know of.
+    private func write<T>(
+        durably: Bool = true, isRequest: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T
+    ) throws(LedgerError) -> T {
+        let journal = keeper.withLock { $0?.journal }
+        func write() throws(LedgerError) -> T { try transaction(durably: durably, journal, body) }
+        let result = if let patience { try patience.wait(write) } else { try write() }
+        if let journal { try hand(on: journal, durably: durably) } else if !isRequest { ForeignWrite.note(besides: path) }
+        return result
+    }
+
+    /// Runs `body` while nobody writes through this ledger.
+    func withoutWriters(_ body: () -> Void) throws(LedgerError) {
+        guard let writer else { throw .readOnly(path: path) }
+        try writer.onQueue { (_, _) throws(LedgerError) in body() }
+    }
+
+    private func transaction<T>(
+        durably: Bool, _ journal: LedgerJournal?, _ body: (LedgerTransaction) throws(LedgerError) -> T
+    ) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
         let routes = routes.withLock { $0 }
         if let fault = files.fault {
@@ -112,10 +135,12 @@ package final class RunLedger: Sendable {
         }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
+            defer { connection.record = nil }
             do {
                 if !durably { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
                 defer { if !durably { try? db.execute(sql: "PRAGMA synchronous = FULL") } }
                 try db.inTransaction(.immediate) {
+                    connection.record = journal.map { _ in JournalRecord() }
                     let transaction = LedgerTransaction(connection, routes: routes)
                     result = try body(transaction)
                     try transaction.finish()
@@ -126,6 +151,7 @@ package final class RunLedger: Sendable {
                 connection.forgetNames()
                 throw LedgerError(error, path: path, doing: "record the work")
             }
+            if let record = connection.record, !record.isEmpty { journal?.append(record) }
             FaultPoint.reach(.ledgerCommitted)
             return result!
         }

@@ -37,7 +37,8 @@ package struct Audit: Report {
     package init(ledger: RunLedger, settings: RootSettings, comparesDigests: Bool) throws(LedgerError) {
         self.ledger = ledger
         stateDirectory = settings.state
-        workDirectory = settings.work
+        let folder = WorkFolder(FilePath(settings.work), state: FilePath(settings.state))
+        workDirectory = ((try? folder.inForce()) ?? nil).map { folder.folder($0).string } ?? settings.work
         self.comparesDigests = comparesDigests
         try checkPublications()
         try checkLeft()

@@ -68,8 +68,9 @@ struct DaemonRequest {
             return false
         }
         try withExtendedLifetime(lock) {
+            let work = try root.place.work
             for pending in try ledger.pendingRequests() {
-                let outcome = try ledger.answer(pending, at: .now, inputs: DecidedInputs.lookup(among: pipelines, work: root.settings.work))
+                let outcome = try ledger.answer(pending, at: .now, inputs: DecidedInputs.lookup(among: pipelines, work: work))
                 if !outcome.isRefused { try apply(pending.request, outcome, ledger) }
             }
         }
@@ -121,8 +122,9 @@ struct DaemonRequest {
 
     private func models(of name: String, _ ledger: RunLedger, _ body: (ModelVersionDirectory) throws -> Void) throws {
         guard let folder = try models(of: name, ledger) else { return }
+        let place = try root.place
         let area = try StagingArea(
-            for: FilePath(folder), root: FilePath(root.path), work: FilePath(try root.settings.work),
+            for: FilePath(folder), root: FilePath(root.path), work: FilePath(place.work), epoch: place.epoch,
             avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
         let access = pipelines.first { $0.name == name }?.land.access.landing ?? .standard
         let signer = try root.settings.sign?.read()

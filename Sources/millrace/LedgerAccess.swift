@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Ledger
 import PipelineConfig
 import Reports
@@ -13,6 +14,17 @@ extension RootOption {
     }
 
     var stateDirectory: String { get throws { try settings.state } }
+
+    /// The folder in which the daemon keeps what it works with, and the number of its epoch. Throws where another host works on the root, so
+    /// that nothing may be changed here.
+    var place: (work: String, epoch: Int64?) {
+        get throws {
+            let settings = try settings
+            do { return try Seat.place(state: settings.state, work: settings.work) } catch let error as Seat.Refusal {
+                throw fail(error, ExitStatus.locked)
+            }
+        }
+    }
 
     /// Opens the ledger for reading, while a daemon may be writing. A ledger of an earlier version is brought up to date first, if no
     /// daemon works on it. What cells hold is read where a command shows it and a pipeline says `show_values: true`.

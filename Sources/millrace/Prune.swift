@@ -35,12 +35,13 @@ struct Prune: ParsableCommand {
         // The ledger is first opened for reading, so that none is made where there is none. Users who may only ask the daemon can ask what
         // would go.
         let readable = try root.ledger()
+        let work = try root.place.work
         let report = try reportingErrors {
             let ledger = dryRun ? readable : try RunLedger(stateDirectory: settings.state)
             let cleared = try clear(ledger, lint)
             let shares =
                 removed.isEmpty
-                ? try Retention(ledger: ledger, pipelines: lint.pipelines, work: settings.work, now: .now).apply(dry: dryRun) : []
+                ? try Retention(ledger: ledger, pipelines: lint.pipelines, work: work, now: .now).apply(dry: dryRun) : []
             return Report(isDryRun: dryRun, shares: shares, removed: cleared)
         }
         if output.json { return try printJSON(report) }

@@ -33,9 +33,10 @@ struct Rebuild: ParsableCommand {
         let reports = try reportingErrors {
             let settings = try root.settings
             let lock = try DaemonLock(stateDirectory: settings.state, for: .command)
+            let work = try root.place.work
             return try withExtendedLifetime(lock) {
                 let signer = try settings.sign?.read().publicKey
-                let restorations = try lint.pipelines.map { try Restoration(of: $0, work: settings.work, signer: signer) }
+                let restorations = try lint.pipelines.map { try Restoration(of: $0, work: work, signer: signer) }
                 return try Restoration.apply(restorations, to: try RunLedger(stateDirectory: settings.state), at: .now)
             }
         }

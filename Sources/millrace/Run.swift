@@ -52,6 +52,15 @@ struct Run: AsyncParsableCommand {
         name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
     var hideValues = false
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
+    @Flag(
+        name: .long,
+        help: "Go on in place of another host, which must have ended, with the copy of its ledger in the work folder that both share.")
+    var takeOver = false
+    @Option(
+        name: .long,
+        help:
+            "With --take-over: for how long the other host must give no sign of life, 15s at least, where it was not stopped. Default: 1m.")
+    var silence: String?
 
     func validate() throws {
         guard threads ?? 1 >= 1, workers ?? 1 >= 0 else {
@@ -60,6 +69,12 @@ struct Run: AsyncParsableCommand {
         if let sessions, Quantities.byteCount(sessions) == nil { throw ValidationError("--sessions takes a size such as 512MiB.") }
         guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
         guard Quantities.duration(wait) != nil else { throw ValidationError("--wait takes a duration such as 30s.") }
+        if let silence {
+            guard takeOver else { throw ValidationError("--silence goes with --take-over.") }
+            guard Quantities.duration(silence).map({ $0 >= .seconds(15) }) == true else {
+                throw ValidationError("--silence takes a duration of 15s or more: a daemon gives a sign of life every ten seconds.")
+            }
+        }
         guard once || wait == "0s" else {
             throw ValidationError("--wait goes with --once: without it the daemon waits as long as it takes.")
         }
@@ -101,6 +116,7 @@ struct Run: AsyncParsableCommand {
         guard let program = WorkerProgram.path() else { throw fail(WorkerProgram.missing) }
         let confinement = files.settings.confinement
         try tellConfinement(confinement, log)
+        let seat = try seat(options, files, log)
         let contents = SmallContents()
         // With `workers: 0` everything is executed elsewhere.
         let local =
@@ -109,11 +125,11 @@ struct Run: AsyncParsableCommand {
             : ProcessExecutor(
                 program: program, workers: workers,
                 sessionBytes: (sessions.flatMap { Quantities.byteCount($0) } ?? files.settings.sessions) / workers,
-                prepared: PreparedFolder(work: FilePath(options.workDirectory)).path.string, confinement: confinement, contents: contents,
+                prepared: PreparedFolder(work: FilePath(seat.work)).path.string, confinement: confinement, contents: contents,
                 in: DelegatedGroup())
         let nodes = files.settings.executor.map { settings in
             NodesSetup(
-                settings, files: files, work: options.workDirectory, local: local, places: workers, threads: threads, contents: contents,
+                settings, files: files, work: files.settings.work, local: local, places: workers, threads: threads, contents: contents,
                 log: log)
         }
         defer { nodes?.close() }
@@ -123,22 +139,11 @@ struct Run: AsyncParsableCommand {
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
-                options, pipelines: files, executor: executor,
+                options, seat: seat, pipelines: files, executor: executor,
                 measuring: { ProcessExecutor(program: program, workers: 1, sessionBytes: .max, confinement: confinement) },
                 contents: contents, log: log)
-        } catch let error as MovedState.Left {
-            throw fail(error, ExitStatus.badConfiguration)
-        } catch let error as LedgerError {
-            if case .locked = error { throw fail(error, ExitStatus.locked) }
-            throw fail(error)
-        } catch let error as FileSystemError {
-            switch error {
-            case .claimed, .nested: throw fail(error, ExitStatus.locked)
-            default: break
-            }
-            throw fail(error)
         } catch {
-            throw fail(String(describing: error))
+            throw refused(error)
         }
         do { try nodes?.open() } catch {
             throw fail("workers from other machines cannot join: \(error)", ExitStatus.badConfiguration)
@@ -158,6 +163,29 @@ struct Run: AsyncParsableCommand {
         hangup?.cancel()
         if let failure = daemon.outcome?.failure { throw fail(failure) }
         if once { throw try verdict(daemon) }
+    }
+
+    /// Takes the right to work on the root.
+    private func seat(_ options: PipelineDaemon.Options, _ files: PipelineFiles, _ log: Logger) throws -> Seat {
+        let takeover = takeOver ? Seat.Takeover(silence: silence.flatMap { Quantities.duration($0) } ?? .seconds(60)) : nil
+        do { return try Seat(options, files.inForce, takeover: takeover, log: log) } catch { throw refused(error) }
+    }
+
+    /// Says why the daemon does not start; the status says whether another start would help.
+    private func refused(_ error: any Error) -> ExitCode {
+        switch error {
+        case let error as MovedState.Left: return fail(error, ExitStatus.badConfiguration)
+        case let error as Seat.Refusal: return fail(error, ExitStatus.locked)
+        case let error as LedgerError:
+            if case .locked = error { return fail(error, ExitStatus.locked) }
+            return fail(error)
+        case let error as FileSystemError:
+            switch error {
+            case .claimed, .nested: return fail(error, ExitStatus.locked)
+            default: return fail(error)
+            }
+        default: return fail(String(describing: error))
+        }
     }
 
     /// Makes a stop end the process at once, until the daemon runs and handles stops itself. Nothing has begun that would have to be

@@ -28,10 +28,12 @@ private struct NoExecutor: AttemptExecutor {
         """
 
     private func daemon(_ directory: TemporaryDirectory) throws -> PipelineDaemon {
-        try PipelineDaemon(
-            .init(root: directory.path, jobs: 1, threads: 1),
-            pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path), executor: NoExecutor(),
-            measuring: { NoExecutor() }, log: Logger(label: "start") { _ in SwiftLogNoOpLogHandler() })
+        let options = PipelineDaemon.Options(root: directory.path, jobs: 1, threads: 1)
+        let files = try PipelineFiles(patterns: [directory("p.yaml")], root: directory.path)
+        let log = Logger(label: "start") { _ in SwiftLogNoOpLogHandler() }
+        return try PipelineDaemon(
+            options, seat: Seat(options, files.inForce, log: log), pipelines: files, executor: NoExecutor(), measuring: { NoExecutor() },
+            log: log)
     }
 
     private func area(_ directory: TemporaryDirectory) throws -> StagingArea {

@@ -15,6 +15,13 @@ final class DaemonProcess {
         try Data().write(to: log)
     }
 
+    /// Another daemon over the directory of one that there is, as on another host.
+    init(sharing other: DaemonProcess, log name: String) throws {
+        root = other.root
+        log = URL(fileURLWithPath: root(name))
+        try Data().write(to: log)
+    }
+
     deinit { kill() }
 
     static var binary: URL { BuiltProgram.url("millrace") }

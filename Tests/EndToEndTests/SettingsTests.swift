@@ -38,7 +38,8 @@ import Testing
         #expect(done.status == 0, "\(done.error)")
         #expect(try root.read("out/outputs/a.csv") == Array("id,y\na,2.0\n".utf8))
         let files = FileManager.default
-        #expect(files.fileExists(atPath: root("var/lib/state/ledger.sqlite")) && files.fileExists(atPath: root("var/work/staging")))
+        #expect(
+            files.fileExists(atPath: root("var/lib/state/ledger.sqlite")) && files.fileExists(atPath: root("var/work/epochs/1/staging")))
         #expect(!files.fileExists(atPath: root(".millrace")) && !files.fileExists(atPath: root("var/lib/state/staging")))
         // Every command finds it.
         for command in [

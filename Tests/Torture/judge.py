@@ -324,7 +324,8 @@ class Judge:
     def leftovers(self):
         for folder, folders, _ in os.walk(self.root):
             for name in folders:
-                if name == ".millrace-staging" or name == "staging" and folder in (self.path(".millrace"), self.path("work")):
+                if name == ".millrace-staging" or name == "staging" and (
+                    folder == self.path(".millrace") or os.path.basename(os.path.dirname(folder)) == "epochs"):
                     for path in tree(os.path.join(folder, name)):
                         self.say("wrong", f"staging holds {os.path.join(folder, name, path)}")
         for pipeline in PIPELINES:

@@ -126,7 +126,7 @@ class Points:
         order.sort(key=lambda name: (name.split(".")[0] not in ("claim", "start"), name != "pins.recorded"))
         first = ("worker.spawned", "worker.start", "worker.greeted")
         early = [name for name in order if name.split(".")[0] in ("claim", "start") or name in first]
-        late = [name for name in order if name.split(".")[0] in ("away", "rename", "restore", "retention")]
+        late = [name for name in order if name.split(".")[0] in ("away", "rename", "restore", "retention", "copy", "epoch")]
         for name in early:
             self.point(name, is_sample)
         self.load.first_models()
@@ -144,6 +144,7 @@ class Points:
             late.remove("retention.history")
         scenes = {
             "away": self.handing.run, "rename": self.scenes.renaming, "restore": self.scenes.restoring, "retention": self.scenes.retaining,
+            "copy": self.scenes.handing_over, "epoch": self.scenes.handing_over,
         }
         for part, scene in scenes.items():
             names = [name for name in late if name.startswith(part)]

@@ -1,5 +1,5 @@
 """Renames a pipeline, loses a ledger, deletes inputs and prunes a root, for the fault points that nothing dropped leads to."""
-import glob, os, signal, subprocess, time
+import glob, os, shutil, signal, subprocess, time
 
 from judge import contents, tree
 from stimuli import ONCE
@@ -49,6 +49,29 @@ class Scenes:
         self.judge.hears = False
         self.stimuli.drop()
         self.points.judged("after the ledger was restored")
+
+    def handing_over(self, names):
+        """Gives the daemon a work folder that others share, and kills it where it hands on what it knows. Some of these points are
+        reached at the first start only, so that it is made a first one again."""
+        state, work = os.path.join(self.root, ".millrace"), os.path.join(self.root, "work")
+        if not os.path.exists(work):
+            os.makedirs(work)
+            for name in ("training", "staging", "prepared", "choices", "measuring"):
+                if os.path.exists(os.path.join(state, name)):
+                    shutil.move(os.path.join(state, name), work)
+            with open(os.path.join(self.root, "millrace.yaml"), "a") as file:
+                file.write("work: work\n")
+            self.stimuli.own(work)
+        for name in names:
+            lost = {"epoch.restored": glob.glob(os.path.join(state, "ledger.sqlite*"))}
+            lost["epoch.noted"] = lost["epoch.raised"] = [os.path.join(folder, "epoch.json") for folder in (state, work)]
+            for file in lost.get(name, []):
+                if os.path.exists(file):
+                    os.unlink(file)
+            for count in [1] if name in ONCE else [1, 3, 8]:
+                self.points.kill_at(name, count, self.stimuli.drop)
+        self.stimuli.drop()
+        self.points.judged(f"after {names[0]}")
 
     def lose_inputs(self):
         """Makes a history of inputs that are gone, with their outputs."""

@@ -13,7 +13,7 @@ ONCE = {
     "restore.recorded", "training.resumed", "pins.recorded", "remove.returning", "retention.labels", "retention.history",
     "worker.lost", "worker.removed", "worker.again", "edit.begin", "edit.in-force", "ahead.begun", "ahead.taken", "tuned.written",
     "tuned.removed", "range.planned", "range.scored", "range.finished", "range.appended", "worker.start", "worker.greeted",
-    "worker.spawned",
+    "worker.spawned", "copy.begun", "copy.whole", "epoch.noted", "epoch.raised", "epoch.taken", "epoch.restored",
 }
 # The point in which the daemon or a worker is killed before, so that there is something to settle.
 BEFORE = {

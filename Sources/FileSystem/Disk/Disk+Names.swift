@@ -54,6 +54,15 @@ extension Disk {
         }
     }
 
+    /// Removes a directory if it is empty. Returns false where something is in it, and true where there is none.
+    package static func removeEmpty(_ path: FilePath) throws(FileSystemError) -> Bool {
+        switch failure({ path.withPlatformString { rmdir($0) } }) {
+        case nil, .noSuchFileOrDirectory?: return true
+        case .directoryNotEmpty?, .fileExists?: return false
+        case let failure?: throw error("remove", path, failure)
+        }
+    }
+
     /// Makes the directory and those above it; returns the directories that got a new entry, which must be synced. Without a `grant` the
     /// umask decides who may enter them.
     @discardableResult

@@ -154,6 +154,25 @@ package enum Disk {
         }
     }
 
+    /// Writes bytes in place.
+    package static func write(
+        _ bytes: [UInt8], to descriptor: FileDescriptor, at offset: Int64, _ path: FilePath
+    ) throws(FileSystemError) {
+        if let refusal = DiskObservers.refusal(of: .write(path)) { throw error("write", path, refusal) }
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                pwrite(descriptor.rawValue, $0.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+            }
+            if count >= 0 {
+                done += count
+                continue
+            }
+            let failure = Errno(rawValue: errno)
+            if failure != .interrupted { throw error("write", path, failure) }
+        }
+    }
+
     /// Fills `bytes[range]`; returns how many bytes it read.
     package static func read(
         _ descriptor: FileDescriptor, at offset: Int64, into bytes: inout [UInt8], _ range: Range<Int>, _ path: FilePath

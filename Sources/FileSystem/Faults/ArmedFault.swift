@@ -15,6 +15,8 @@ extension FaultPoint {
 /// Counts how often this process reaches the point at which it is to end.
 private final class ArmedFault: Sendable {
     private let point: FaultPoint
+    /// Tells whether the process stops there, as when its machine hangs, until it gets SIGCONT.
+    private let stops = getenv("MILLRACE_FAULT_STOPS") != nil
     fileprivate let file: String
     /// The number of times that the point is still to be reached.
     private let left: Atomic<Int>
@@ -34,6 +36,7 @@ private final class ArmedFault: Sendable {
         guard made >= 0 else { return }
         let words = Array("\(getpid())\n".utf8)
         _ = write(made, words, words.count)
+        guard !stops else { return _ = kill(getpid(), SIGSTOP) }
         kill(getpid(), SIGKILL)
         // Nothing that follows may happen before the signal is delivered.
         while true { pause() }

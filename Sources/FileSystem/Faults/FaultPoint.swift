@@ -3,7 +3,8 @@
 ///
 /// With `MILLRACE_FAULT=NAME:COUNT:FILE` in the environment, the process that reaches the point NAME for the COUNTth time ends as by
 /// SIGKILL. It makes FILE first; a process that finds FILE there goes on, so that of a daemon and its workers, which inherit the
-/// environment, only one ends.
+/// environment, only one ends. With `MILLRACE_FAULT_STOPS` beside it, the process stops there until it gets SIGCONT, as when its machine
+/// hangs.
 package enum FaultPoint: String, CaseIterable, Sendable {
     // MARK: Arriving
 
@@ -259,6 +260,28 @@ package enum FaultPoint: String, CaseIterable, Sendable {
     case retentionLabels = "retention.labels"
     /// History that `retain` does not keep is forgotten.
     case retentionHistory = "retention.history"
+
+    // MARK: A copy of the ledger for another host
+
+    /// A transaction is committed, and the copy does not know of it.
+    case copyBegin = "copy.begin"
+    /// The copy knows of a transaction that is about to have effects.
+    case copySynced = "copy.synced"
+    /// Another journal is begun, and the whole copy that it follows is not made.
+    case copyBegun = "copy.begun"
+    /// The ledger is copied anew, and what was copied before still stands.
+    case copyWhole = "copy.whole"
+
+    // MARK: Taking over
+
+    /// A state folder says which epoch it is of, and the work folder does not.
+    case epochNoted = "epoch.noted"
+    /// The work folder says that another epoch has begun, and everything of older ones still has its place.
+    case epochRaised = "epoch.raised"
+    /// Nothing of older epochs has its place any more, and the ledger is not here.
+    case epochTaken = "epoch.taken"
+    /// The ledger of an older epoch is here.
+    case epochRestored = "epoch.restored"
 
     // MARK: Starting
 

@@ -29,6 +29,8 @@ final class Connection {
         of: "a revision", find: "SELECT id FROM revisions WHERE digest = ?", add: "INSERT INTO revisions (digest) VALUES (?)",
         read: "SELECT digest FROM revisions WHERE id = ?")
     private var machineKeys: [AttemptMachine: Int64] = [:]
+    /// What the present transaction has written; nil where nobody asks for that.
+    var record: JournalRecord?
 
     init(_ database: Database, path: String, hidesValues: Bool) {
         source = .database(database)
@@ -50,11 +52,18 @@ final class Connection {
         let statement = try prepared(sql)
         defer { sqlite3_reset(statement) }
         var binding = Binding(statement)
-        for value in repeat each values { binding.next(value) }
+        for value in repeat each values {
+            binding.next(value)
+            record?.bind(value.stored)
+        }
         try check(binding.code, sql)
         while true {
             let code = sqlite3_step(statement)
-            if code == SQLITE_DONE { return Int(sqlite3_changes(sqlite3_db_handle(statement))) }
+            if code == SQLITE_DONE {
+                let changes = Int(sqlite3_changes(sqlite3_db_handle(statement)))
+                record?.add(sql, changes: changes)
+                return changes
+            }
             if code != SQLITE_ROW { throw failure(code, sql) }
         }
     }
