@@ -150,7 +150,9 @@ import Testing
         try edit { $0["started"] = "1" }
         try start(two, state: "state-2", ["--take-over"])
         #expect(isRunning(two), "\(two.logText)")
-        #expect(eventually { outputs().count == 6 && root.files().filter { $0.hasPrefix("archive/f") }.count == 6 }, "\(two.logText)")
+        #expect(
+            eventually { outputs().count == 6 && root.files().filter { $0.hasPrefix("archive/f") }.count == 6 },
+            "\(two.logText) \(root.files()) \(String(describing: try? DaemonProcess.command(["status", "--root", root.path])))")
         usleep(300_000)
         let before = try standing()
         Glibc.kill(process.processIdentifier, SIGCONT)
