@@ -4,14 +4,14 @@ import Landing
 import TestSupport
 import Testing
 
-/// One training whose batches are cut into shares, with the built daemon: alone, with workers of the same machine, and with workers that have
-/// joined from elsewhere. The model has the same bytes.
+/// One training whose batches are cut into shares, with the built daemon: with workers of the same machine, and with workers that have joined
+/// from elsewhere. The model has the same bytes.
 @Suite(.serialized) struct SharedTrainingTests {
     private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
 
     /// A daemon with the digits pipeline, whose batches have four shares.
-    private func daemon(_ settings: String, epochs: Int = 12) throws -> DaemonProcess {
+    private func daemon(_ settings: String, epochs: Int = 60) throws -> DaemonProcess {
         let daemon = try DaemonProcess("shared")
         let pipeline = try String(contentsOfFile: Self.repository + "/pipelines/digits.yaml", encoding: .utf8)
         let gradient = try #require(pipeline.split(separator: "\n").first { $0.contains("epochs:") })
@@ -70,7 +70,7 @@ import Testing
         #expect(alone.stop() == 0)
         #expect(!expected.isEmpty)
 
-        let local = try daemon("workers: 2\n", epochs: 12)
+        let local = try daemon("workers: 2\n")
         let helpedHere = try train(local)
         #expect(helpedHere.model == expected)
         #expect(local.stop() == 0)
@@ -106,7 +106,7 @@ import Testing
         defer { for worker in workers where worker.isRunning { kill(worker.processIdentifier, SIGKILL) } }
         try #require(eventually { joined(away) == 2 }, "\(away.logText)")
         let helped = try train(away) {
-            // What waits for a worker has it at once, though both are at work.
+            // What waits for a worker has it at once, though both are at work. Epochs enough follow for help to come back.
             try drop("data/digits-1.csv", at: "spool/digits/data/d.csv", into: away)
             #expect(eventually { away.root.files().contains("out/digits/predictions/d.csv") }, "\(away.logText)")
         }

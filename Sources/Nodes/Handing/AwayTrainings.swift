@@ -14,6 +14,7 @@ package final class AwayTrainings: Sendable {
         let helping: AttemptSpec
         /// The connections to those who have come, to whom the trainer's machine has not connected yet.
         var waiting: [FileDescriptor] = []
+        var relays: [Relay] = []
     }
 
     private let trainings = Mutex<[Int64: Training]>([:])
@@ -30,6 +31,8 @@ package final class AwayTrainings: Sendable {
         defer {
             let left = trainings.withLock { $0.removeValue(forKey: helping.run) }
             for connection in left?.waiting ?? [] { Disk.close(connection) }
+            // A machine that is lost does not end its connections.
+            for relay in left?.relays ?? [] { relay.end() }
         }
         return body()
     }
@@ -66,17 +69,23 @@ package final class AwayTrainings: Sendable {
 
     /// Takes the connection of a machine on which somebody trains, for one who has come to help.
     func answer(for run: Int64, over connection: FileDescriptor) {
-        let helper: FileDescriptor? = trainings.withLock { trainings in
-            trainings[run]?.waiting.isEmpty ?? true ? nil : trainings[run]?.waiting.removeFirst()
+        let relay: Relay? = trainings.withLock { trainings in
+            guard let helper = trainings[run]?.waiting.first else { return nil }
+            let relay = Relay(helper, connection)
+            trainings[run]?.waiting.removeFirst()
+            trainings[run]?.relays.removeAll(where: \.hasEnded)
+            trainings[run]?.relays.append(relay)
+            return relay
         }
-        guard let helper else { return Disk.close(connection) }
-        Relay(helper, connection).start()
+        guard let relay else { return Disk.close(connection) }
+        relay.start()
     }
 }
 
 /// Passes on what two connections say to each other, until one of them ends.
 private final class Relay: Sendable {
     private let ends: (FileDescriptor, FileDescriptor)
+    private let isOver = Atomic(false)
 
     private static let piece = 1 << 20
 
@@ -87,11 +96,19 @@ private final class Relay: Sendable {
         Disk.close(ends.1)
     }
 
+    var hasEnded: Bool { isOver.load(ordering: .relaxed) }
+
+    /// Ends both connections.
+    func end() {
+        isOver.store(true, ordering: .relaxed)
+        for end in [ends.0, ends.1] { shutdown(end.rawValue, Int32(SHUT_RDWR)) }
+    }
+
     func start() {
         for (from, to) in [ends, (ends.1, ends.0)] {
             let thread = Thread { [self] in
                 pass(from.rawValue, to.rawValue)
-                for end in [ends.0, ends.1] { shutdown(end.rawValue, Int32(SHUT_RDWR)) }
+                end()
             }
             thread.name = "relay"
             thread.start()
