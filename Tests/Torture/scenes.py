@@ -62,6 +62,9 @@ class Scenes:
             with open(os.path.join(self.root, "millrace.yaml"), "a") as file:
                 file.write("work: work\n")
             self.stimuli.own(work)
+            for folder, folders, files in os.walk(work):
+                for name in folders + files:
+                    self.stimuli.own(os.path.join(folder, name))
         for name in names:
             lost = {"epoch.restored": glob.glob(os.path.join(state, "ledger.sqlite*"))}
             lost["epoch.noted"] = lost["epoch.raised"] = [os.path.join(folder, "epoch.json") for folder in (state, work)]
