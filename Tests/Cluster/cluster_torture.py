@@ -84,7 +84,8 @@ class ClusterTorture(Trial):
         for kind in ("cut off", "stopped"):
             kinds += [kind] * self.options.partitions
         self.random.shuffle(kinds)
-        # A daemon that lives for a while takes a machine for dead that is cut off for longer than a lease: in one half of each block it lives.
+        # A daemon that lives for a while takes a machine for dead that is cut off for longer than a lease: it is spared in one half of
+        # each block.
         steps = []
         for begin in range(0, len(kinds), BLOCK):
             block = kinds[begin:begin + BLOCK]
