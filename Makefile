@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test test-hostile test-release fuzz asan format lint torture torture-points soak test-guest cluster-tools test-cluster demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-hostile test-release fuzz asan format lint torture torture-points torture-cluster soak test-guest cluster-tools test-cluster demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -75,6 +75,14 @@ torture-points: build
 	@Scripts/test-tools
 	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace --points
 
+# 500 kills of workers, Slurm and the daemon, and 30 machines that are cut off and live on (Tests/README.md); `make test-cluster` has some of
+# them, and `make test` fewer. CLUSTER=--fuse puts outputs and work on a folder that is mounted twice.
+CLUSTER ?=
+
+torture-cluster: build cluster-tools
+	@Scripts/test-tools
+	.deps/oracle/bin/python Tests/Cluster/torture.py --millrace .build/release/millrace $(CLUSTER)
+
 # An hour of mixed load with kills and faults now and then, and what the daemon and its workers hold all the while; SECONDS=600 for less.
 SECONDS ?= 3600
 
@@ -98,6 +106,8 @@ test-cluster: setup cluster-tools
 	.deps/cluster/bin/python Tests/Cluster/selftest.py
 	swift build --build-tests
 	MILLRACE_CLUSTER=1 swift test --skip-build --filter NodesTests
+	.deps/oracle/bin/python Tests/Cluster/torture.py --millrace .build/debug/millrace --kills 20 --partitions 3 --seed 9
+	.deps/oracle/bin/python Tests/Cluster/torture.py --millrace .build/debug/millrace --kills 20 --partitions 3 --seed 9 --fuse --quick
 
 demo: build
 	@Scripts/demo

@@ -51,7 +51,8 @@ package final class RemoteAttempt: AttemptTurn {
 
     // MARK: Pauses
 
-    package func askForPause() { pauseState.withLock { $0 = .wanted } }
+    /// Asks the attempt to pause. One that has paused already is not asked, since it would not be known that it is to go on.
+    package func askForPause() { pauseState.withLock { if $0 == .none { $0 = .wanted } } }
 
     package var isOver: Bool { pauseState.withLock { $0 } == .wanted }
 

@@ -1,5 +1,5 @@
-"""What one machine that nobody disturbs makes of the same files, with the same models: each output must be the same, byte by byte. Of Parquet
-and Arrow, which say in themselves where they come from, what they say of that and their rows are compared."""
+"""What one machine that nobody disturbs makes of the same files, with the same models: each output must be the same, byte by
+byte. Of Parquet and Arrow, which say in themselves where they come from, what they say of that and their rows are compared."""
 import io, json, os, re, subprocess
 
 import pyarrow, pyarrow.ipc, pyarrow.parquet

@@ -54,7 +54,8 @@ class Cluster:
     """Two nodes, `n1` and `n2`, of so many processors each."""
 
     def __init__(self, folder, cpus=2, nodes=2, launcher=lambda node: []):
-        """`launcher` gives the words before the command of a node's slurmd, of its number: a program that executes the rest as that machine."""
+        """`launcher` gives, for the number of a node, the words before the command of its slurmd: a program that executes the rest as that
+        machine."""
         self.folder, self.cpus, self.nodes, self.launcher = os.path.abspath(folder), cpus, nodes, launcher
         self.configuration = os.path.join(self.folder, "slurm.conf")
         self.environment = dict(os.environ, SLURM_CONF=self.configuration)

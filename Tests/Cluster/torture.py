@@ -4,11 +4,11 @@
     torture.py --millrace BINARY [--kills 500] [--partitions 30] [--seed N] [--quick] [--no-slurm] [--fuse] [--keep DIR] [--table FILE]
     torture.py --missing
 
-A daemon that executes nothing itself, or little, has workers on three machines, each of them namespaces of the kernel, and as many as it asks
-for on the two nodes of a Slurm. Killed are workers, the processes in which they compute, slurmd, slurmctld and the daemon; machines are cut
-off, and processes stopped, for less than a lease or for more: they go on meanwhile, and come back. With `--fuse` outputs and the work folder
-are on a file system that is mounted twice, once for the daemon and once for all others. The same seed makes the same strikes, though not at the
-same moment. Needs root; nothing of it is left, however it ends. Ends with 0 where nothing was lost, doubled, seen in part or wrong, and
+A daemon that executes nothing itself, or little, has workers on three machines, each of them namespaces of the kernel, and as many as it
+asks for on the two nodes of a Slurm. Killed are workers, the processes in which they compute, slurmd, slurmctld and the daemon; machines
+are cut off, and processes stopped, for less than a lease or for more: they go on meanwhile, and come back. With `--fuse` outputs and the
+work folder are on a file system that is mounted twice, once for the daemon and once for all others. The same seed makes the same strikes,
+though not at the same moment. Needs root; nothing of it is left, however it ends. Ends with 0 where nothing was lost, doubled, seen in part or wrong, and
 each output is, byte by byte, what one machine makes of the same files."""
 import argparse, os, shutil, sys, tempfile, time
 

@@ -21,8 +21,12 @@ class Handing:
             for name in names:
                 for count in [1] if name in BEFORE else [1, 3]:
                     if name in BEFORE:
-                        self.points.kill_at(BEFORE[name], 1, self.drop)
-                    self.points.kill_at(name, count, self.drop)
+                        # What is handed out alone and takes long a worker comes back with.
+                        self.points.judged("before the hand-outs")
+                        self.points.kill_at(BEFORE[name], 1, self.drop_large)
+                        self.points.kill_at(name, count, self.stimuli.nothing)
+                    else:
+                        self.points.kill_at(name, count, self.drop)
             self.drop()
             self.points.judged("after the hand-outs")
             if self.worker.poll() is not None:
@@ -33,11 +37,15 @@ class Handing:
                 file.write(before)
             self.end()
 
-    def drop(self):
-        """Drops a file that takes a while, labels and small files, and starts the worker where it does not run."""
+    def drop_large(self):
+        """Drops a file that takes a while, and starts the worker where it does not run."""
         if not self.worker:
             self.start()
         self.load.drop_large("kept")
+
+    def drop(self):
+        """Drops a file that takes a while, labels and small files."""
+        self.drop_large()
         self.load.drop_labels()
         self.stimuli.drop()
 

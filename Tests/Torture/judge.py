@@ -70,7 +70,11 @@ class Judge:
         folder, found = self.path("quarantine", self.names.get(pipeline, pipeline)), {}
         for path in tree(folder) if os.path.isdir(folder) else []:
             if path.endswith(".reason.json"):
-                reason = json.loads(contents(os.path.join(folder, path)))
+                try:
+                    reason = json.loads(contents(os.path.join(folder, path)))
+                except FileNotFoundError:
+                    # Its file was replaced by a good one meanwhile.
+                    continue
                 found.setdefault(reason["path"], set()).add(reason.get("digest"))
         return found
 

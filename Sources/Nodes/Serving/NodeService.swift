@@ -105,7 +105,7 @@ package final class NodeService: Sendable {
         case .attempt(let reference, let spec, _): queue(spec, reference, nil, isFollowed: false)
         case .cancel(let reference, let cause): work.cancel(reference, cause)
         case .pause(let reference): work.attempt(reference)?.askForPause()
-        case .goOn(let reference): work.attempt(reference)?.goOn()
+        case .goOn(let reference): work.goOn(reference)
         case .adopt(let reference): work.adopt(reference)
         case .probe(let probes):
             // To look may take long, and the daemon's next frames do not wait for that.

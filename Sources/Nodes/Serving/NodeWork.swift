@@ -1,47 +1,16 @@
 import Attempts
 import Dispatch
 import Foundation
-import Machine
 import Synchronization
 import WorkerProtocol
 
-/// Holds the attempts of a worker that has joined: those that wait, those that its threads execute, one for each place, and the answers that
-/// no daemon has. It outlives connections.
+/// Holds the attempts of a worker that has joined: those that wait, those that its threads execute, and the answers that no daemon has. It
+/// outlives connections.
+///
+/// As many are executed at once as there are places. An attempt that has paused holds none: the daemon has handed out another one in its
+/// place, and lets the first one go on when that is done. One that trains has none either, as with the daemon, and one that no daemon has asked
+/// for keeps none from those that it hands out.
 final class NodeWork: WorkerFrameSink {
-    struct Order: Sendable {
-        let reference: AttemptReference
-        let spec: AttemptSpec
-        let content: [UInt8]?
-        let attempt: RemoteAttempt
-        /// Tells whether it was handed out together with others.
-        var isOfLot = false
-
-        /// Tells whether the attempt goes on where the connection to the daemon breaks.
-        var outlivesConnection: Bool { !isOfLot && !spec.isHelp }
-    }
-
-    /// Tells of an attempt of an earlier connection that the daemon has not asked for.
-    private enum Orphan {
-        case underWay
-        case ended(AttemptResult)
-    }
-
-    private struct State {
-        /// The lots that wait.
-        var waiting: [[Order]] = []
-        /// The attempts that wait or are executed.
-        var orders: [AttemptReference: Order] = [:]
-        /// What gives ranges of large files to others, for the attempts that are about one.
-        var ranges: [AttemptReference: OwnRanges] = [:]
-        var orphans: [AttemptReference: Orphan] = [:]
-        var executing = 0
-        var lastWork = ContinuousClock.now
-        var connection: FrameConnection?
-        /// The machine that the daemon knows of.
-        var machine: AttemptMachine?
-        var isClosed = false
-    }
-
     private let executor: any AttemptExecutor
     private let places: Int
     private let state = Mutex(State())
@@ -50,28 +19,17 @@ final class NodeWork: WorkerFrameSink {
     init(_ executor: any AttemptExecutor, places: Int) {
         self.executor = executor
         self.places = places
-        for place in 0..<places {
-            let thread = Thread { [weak self, work] in
-                // The object ends when nobody needs it: a thread that waits does not keep it.
-                while true {
-                    work.wait()
-                    guard let self, self.executeNext() else { return }
-                }
-            }
-            thread.name = "place-\(place)"
-            thread.start()
-        }
     }
 
     /// Takes everything back, and ends the threads.
     func close() {
-        let orders = state.withLock { state in
+        let (orders, threads) = state.withLock { state in
             state.isClosed = true
             state.waiting = []
-            return Array(state.orders.values)
+            return (Array(state.orders.values), state.threads)
         }
         for order in orders { order.attempt.cancellation.cancel() }
-        for _ in 0..<places { work.signal() }
+        for _ in 0..<threads { work.signal() }
     }
 
     // MARK: Connections
@@ -101,7 +59,7 @@ final class NodeWork: WorkerFrameSink {
             return (ended, kept)
         }
         for order in ended { order.attempt.cancellation.cancel() }
-        for order in kept { order.attempt.goOn() }
+        for order in kept { goOn(order.reference) }
     }
 
     /// Answers an attempt of an earlier connection from now on, at once where it has ended.
@@ -111,7 +69,30 @@ final class NodeWork: WorkerFrameSink {
         sendAnswers()
     }
 
-    func tell(_ frame: WorkerFrame) { state.withLock { $0.connection }?.tell(frame) }
+    func tell(_ frame: WorkerFrame) {
+        guard case .paused(let reference) = frame else {
+            state.withLock { $0.connection }?.tell(frame)
+            return
+        }
+        let connection: FrameConnection? = state.withLock { state in
+            guard let connection = state.connection, state.orphans[reference] == nil else { return nil }
+            state.paused.insert(reference)
+            return connection
+        }
+        // Nobody else would let it go on.
+        guard let connection else { return goOn(reference) }
+        startNext()
+        connection.tell(frame)
+    }
+
+    /// Lets an attempt go on that has paused.
+    func goOn(_ reference: AttemptReference) {
+        let attempt = state.withLock { state in
+            state.paused.remove(reference)
+            return state.orders[reference]?.attempt
+        }
+        attempt?.goOn()
+    }
 
     // MARK: Attempts
 
@@ -130,12 +111,12 @@ final class NodeWork: WorkerFrameSink {
             }
             state.waiting.append(lot)
         }
-        // Those who help one who trains leave where something waits.
+        startNext()
+        // Those who help one who trains leave where something waits for a place.
         let yielding = state.withLock { state in
-            state.executing < places ? [] : state.orders.values.filter { $0.spec.yields }.map(\.attempt)
+            state.waiting.isEmpty ? [] : state.executing.values.filter { $0.spec.yields }.map(\.attempt)
         }
         for attempt in yielding { attempt.askForPause() }
-        work.signal()
     }
 
     func attempt(_ reference: AttemptReference) -> RemoteAttempt? { state.withLock { $0.orders[reference]?.attempt } }
@@ -156,24 +137,50 @@ final class NodeWork: WorkerFrameSink {
 
     /// Returns whether there was nothing to do for that long.
     func isIdle(for time: Duration) -> Bool {
-        state.withLock { $0.orders.isEmpty && $0.executing == 0 && .now - $0.lastWork > time }
+        state.withLock { $0.orders.isEmpty && $0.executing.isEmpty && .now - $0.lastWork > time }
     }
 
     // MARK: Executing
 
-    /// Executes the next lot. Returns false where the thread is to end.
-    private func executeNext() -> Bool {
-        let (lot, isClosed): ([Order]?, Bool) = state.withLock { state in
-            guard !state.waiting.isEmpty else { return (nil, state.isClosed) }
-            state.executing += 1
-            return (state.waiting.removeFirst(), false)
+    /// Has each lot executed that may be, by a thread that has nothing to do or another one.
+    private func startNext() {
+        let (lots, new) = state.withLock { state in
+            let first = state.threads
+            var lots = 0
+            while !state.isClosed, let lot = state.takeNext(places) {
+                state.ready.append(lot)
+                lots += 1
+                if state.idle > 0 { state.idle -= 1 } else { state.threads += 1 }
+            }
+            return (lots, first..<state.threads)
         }
-        guard let lot else { return !isClosed }
+        for number in new {
+            let thread = Thread { [weak self, work] in
+                // The object ends when nobody needs it: a thread that waits does not keep it.
+                while true {
+                    work.wait()
+                    guard let self, self.executeReady() else { return }
+                }
+            }
+            thread.name = "place-\(number)"
+            thread.start()
+        }
+        for _ in 0..<lots { work.signal() }
+    }
+
+    /// Executes a lot that has a place. Returns false where the thread is to end.
+    private func executeReady() -> Bool {
+        guard let lot = state.withLock({ $0.ready.isEmpty ? nil : $0.ready.removeFirst() }) else {
+            return state.withLock { !$0.isClosed }
+        }
         execute(lot)
         state.withLock { state in
-            state.executing -= 1
+            state.executing[lot[0].reference] = nil
+            state.paused.remove(lot[0].reference)
+            state.idle += 1
             state.lastWork = .now
         }
+        startNext()
         return true
     }
 
