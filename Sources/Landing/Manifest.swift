@@ -107,11 +107,9 @@ package struct Manifest: Sendable {
             try Disk.sync(directory: changed)
         }
         let isNew = try Disk.status(path) == nil
-        let descriptor = try Disk.open(path, .readWrite, [.create, .append, .noFollow], doing: "open the manifest")
-        defer { Disk.close(descriptor) }
-        if isNew { try Disk.grant(access, file: path) }
         // Another daemon may publish into the same root.
-        Disk.lock(descriptor)
+        let descriptor = try Self.openLocked(path, access)
+        defer { Disk.close(descriptor) }
         let end = try Self.cutTornLine(descriptor, path)
         let (text, head) = try text(of: lines, path)
         do throws(FileSystemError) {
@@ -125,7 +123,8 @@ package struct Manifest: Sendable {
         }
         if isNew { try Disk.sync(directory: directory) }
         FaultPoint.reach(.manifestSynced)
-        if let head { try chain?.write(head) }
+        // Lines of a daemon that hung, and whose file was replaced meanwhile, belong to no chain.
+        if let head, try Self.isStill(descriptor, path) { try chain?.write(head) }
     }
 
     /// The chain that the lines belong to; nil where nothing is signed.

@@ -194,13 +194,8 @@ package enum Disk {
         if let failure = failure({ ftruncate(descriptor.rawValue, off_t(size)) }) { throw error("truncate", path, failure) }
     }
 
-    /// Waits for the exclusive `flock`, which ends when the descriptor is closed. On a file system without locks it goes on without one.
-    package static func lock(_ descriptor: FileDescriptor) {
-        _ = failure { flock(descriptor.rawValue, LOCK_EX) }
-    }
-
-    /// Takes the exclusive `flock` and returns true, unless another descriptor has it. On a file system without locks it returns true
-    /// without one.
+    /// Takes the exclusive `flock`, which ends when the descriptor is closed, and returns true, unless another descriptor has it. On a file
+    /// system without locks it returns true without one.
     package static func tryLock(_ descriptor: FileDescriptor) -> Bool {
         failure { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) } != .wouldBlock
     }
