@@ -107,5 +107,6 @@ final class NodesSetup: Sendable {
         let (listener, supplier) = opened.state.withLock { $0 }
         supplier?.stop()
         listener?.close()
+        executor.close()
     }
 }

@@ -74,6 +74,8 @@ import Testing
         #expect(check.status == 0, "\(check.output)\(check.error)")
         #expect(!daemon.root.files().contains { $0.contains("away-") || $0.contains(".probe-") })
         #expect(daemon.stop() == 0)
+        let left = try DaemonProcess.command(["check", "--root", daemon.root.path])
+        #expect(left.status == 0, "\(left.output)\(left.error)")
     }
 
     /// Rows enough for some seconds.

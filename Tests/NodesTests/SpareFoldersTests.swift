@@ -48,6 +48,16 @@ import WorkerProtocol
         #expect(try Disk.names(in: path(".")).count == 16)
     }
 
+    /// A daemon that ends leaves none.
+    @Test func theyGoWithTheirDaemon() throws {
+        let spares = SpareFolders()
+        for name in ["away-1-1-a", "away-2-1-b"] { try spares.make(path(name)) }
+        spares.keep(path("away-1-1-a"))
+        spares.close()
+        spares.keep(path("away-2-1-b"))
+        #expect(try Disk.names(in: path(".")) == [])
+    }
+
     /// A folder in which somebody may still write does not serve again, nor does one with parts that others may write.
     @Test func whereSomebodyMayWriteNobodyElseDoes() throws {
         let spec = try Scoring.spec(rows: "id,x\na,1\n", in: directory)

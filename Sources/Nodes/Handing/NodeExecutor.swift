@@ -51,6 +51,9 @@ package final class NodeExecutor: AttemptExecutor {
     /// Gives workers that an earlier daemon had some seconds to join with what they execute.
     package func waitForWorkersOfBefore() { waitsForHeld.withLock { $0 = .now + Self.returning } }
 
+    /// Removes what it keeps on the disk for attempts to come. Call it when there will be none.
+    package func close() { commons.spares.close() }
+
     package func follow(_ tell: @escaping @Sendable (Int) -> Void) {
         let own = localPlaces.count
         roster.follow { tell(own + $0) }
