@@ -8,7 +8,7 @@ import Testing
 
 extension WithInotify {
     /// They wait on their own thread: with the time of the pool, whose few threads other suites hold, they would wait for those.
-    @Suite(.timeLimit(.minutes(2))) struct ConfigWatchTests {
+    @Suite(.timeLimit(.minutes(6))) struct ConfigWatchTests {
         private final class Run: Sendable {
             let watch: ConfigWatch
             private let changes = Mutex<[String]>([])
@@ -102,7 +102,7 @@ extension WithInotify {
 }
 
 extension WithInotify {
-    @Suite(.timeLimit(.minutes(2))) struct ConfigListingTests {
+    @Suite(.timeLimit(.minutes(6))) struct ConfigListingTests {
         /// A file that its owner read and that was removed before the watch ever looked at it is told as gone, once.
         @Test func aFileThatOnlyTheOwnerSawIsSaidToBeGone() throws {
             let base = try TemporaryDirectory("config")
