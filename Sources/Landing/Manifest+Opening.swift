@@ -7,12 +7,12 @@ extension Manifest {
     /// The time for which a manifest may be locked: another daemon that publishes into the same root writes some lines and syncs them.
     static let lockPatience: Duration = .seconds(5)
 
-    /// Opens the file of a day and takes its lock. The caller closes it.
+    /// Opens the file of a day, which is made where there is none, and takes its lock. The caller closes it.
     ///
     /// A daemon that hangs, and whose epoch is over, may have the lock for ever. Then the file is replaced by a copy: what that daemon still
     /// writes goes into a file that has no name any more.
     static func openLocked(_ path: FilePath, _ access: FileAccess, within patience: Duration = lockPatience) throws(FileSystemError)
-        -> FileDescriptor
+        -> (descriptor: FileDescriptor, isNew: Bool)
     {
         while true {
             let isNew = try Disk.status(path) == nil
@@ -21,7 +21,7 @@ extension Manifest {
                 if isNew { try Disk.grant(access, file: path) }
                 if waitForLock(descriptor, within: patience) {
                     // Somebody may have replaced the file meanwhile.
-                    if try isStill(descriptor, path) { return descriptor }
+                    if try isStill(descriptor, path) { return (descriptor, isNew) }
                 } else {
                     try replace(path, access)
                 }

@@ -106,9 +106,8 @@ package struct Manifest: Sendable {
         for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) {
             try Disk.sync(directory: changed)
         }
-        let isNew = try Disk.status(path) == nil
         // Another daemon may publish into the same root.
-        let descriptor = try Self.openLocked(path, access)
+        let (descriptor, isNew) = try Self.openLocked(path, access)
         defer { Disk.close(descriptor) }
         let end = try Self.cutTornLine(descriptor, path)
         let (text, head) = try text(of: lines, path)

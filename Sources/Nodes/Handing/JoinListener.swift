@@ -22,8 +22,6 @@ package final class JoinListener: Sendable {
 
     /// The seconds for which a worker keeps what it had before it joined.
     private static let heldPatience = 60.0
-    /// The time for agreeing on TLS.
-    private static let greeting: Duration = .seconds(20)
     /// The most such connections at a time.
     private static let mostStrangers = 64
 
@@ -90,7 +88,7 @@ package final class JoinListener: Sendable {
     private func connection(over socket: Int32) throws(JoinError) -> FrameConnection {
         guard let certificate else { return FrameConnection(socket) }
         let session: SecureSession
-        do throws(TLSError) { session = try SecureSession(accepting: socket, certificate, within: Self.greeting) } catch {
+        do throws(TLSError) { session = try SecureSession(accepting: socket, certificate) } catch {
             throw .tls(error)
         }
         do throws(FrameError) { return try SecureTunnel.open(session) } catch { throw .connection(error) }

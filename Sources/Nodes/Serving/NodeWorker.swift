@@ -48,8 +48,6 @@ package final class NodeWorker: Sendable {
 
     /// The pause between two tries to join.
     private static let pause: Duration = .seconds(1)
-    /// The time for agreeing on TLS.
-    private static let greeting: Duration = .seconds(20)
 
     /// - Parameters:
     ///   - executor: executes attempts, as many at once as there are places.
@@ -126,7 +124,7 @@ package final class NodeWorker: Sendable {
         do throws(FrameError) { socket = try FrameConnection.socket(to: address.address) } catch { throw .connection(error) }
         guard let digest = address.certificate else { return FrameConnection(socket) }
         let session: SecureSession
-        do throws(TLSError) { session = try SecureSession(connecting: socket, to: digest, within: greeting) } catch {
+        do throws(TLSError) { session = try SecureSession(connecting: socket, to: digest) } catch {
             throw .tls(error)
         }
         do throws(FrameError) { return try SecureTunnel.open(session) } catch { throw .connection(error) }

@@ -11,6 +11,9 @@ final class SecureSession: @unchecked Sendable {
         case ended
     }
 
+    /// The time for agreeing with the other side.
+    static let greeting: Duration = .seconds(20)
+
     let socket: Int32
     private let session: OpaquePointer
 
@@ -26,7 +29,7 @@ final class SecureSession: @unchecked Sendable {
 
     /// Speaks as the daemon.
     /// - Parameter socket: a connected socket, which this object closes, also where it throws.
-    convenience init(accepting socket: Int32, _ certificate: DaemonCertificate, within patience: Duration) throws(TLSError) {
+    convenience init(accepting socket: Int32, _ certificate: DaemonCertificate, within patience: Duration = greeting) throws(TLSError) {
         try self.init(socket, certificate.context, patience) { SSL_accept($0) }
     }
 
@@ -34,7 +37,7 @@ final class SecureSession: @unchecked Sendable {
     /// - Parameters:
     ///   - socket: a connected socket, which this object closes, also where it throws.
     ///   - digest: the digest of the daemon's certificate. Nothing is sent to anybody who has another one.
-    convenience init(connecting socket: Int32, to digest: String, within patience: Duration) throws(TLSError) {
+    convenience init(connecting socket: Int32, to digest: String, within patience: Duration = greeting) throws(TLSError) {
         let context: OpaquePointer
         do throws(TLSError) { context = try Self.context(TLS_client_method()) } catch {
             Glibc.close(socket)
